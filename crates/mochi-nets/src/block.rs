@@ -1,0 +1,84 @@
+//! Residual blocks: `relu(f(x) + shortcut(x))`.
+
+use crate::layers::{Builder, Conv, Forward};
+use mochi_tensor::{BatchNorm, Tensor, TensorError};
+
+/// How the input reaches the sum.
+#[derive(Debug)]
+enum Shortcut {
+    Identity,
+    /// 1x1 convolution and norm (torchvision's `downsample`).
+    Projection(Conv, BatchNorm),
+    /// Every second pixel, zero channels on both sides (He et al. 2016, option A): no parameters.
+    Pad {
+        channels: i64,
+    },
+}
+
+impl Shortcut {
+    fn forward(&self, x: &Tensor, cx: &Forward) -> Result<Tensor, TensorError> {
+        match self {
+            Self::Identity => Ok(x.shallow_clone()),
+            Self::Projection(conv, norm) => conv.norm_act(x, norm, cx, false, None),
+            Self::Pad { channels } => {
+                let x = x.f_slice(2, None, None, 2)?.f_slice(3, None, None, 2)?;
+                Ok(x.f_constant_pad_nd([0, 0, 0, 0, *channels, *channels])?)
+            }
+        }
+    }
+}
+
+/// A chain of convolutions with norms; all but the last followed by a ReLU, the last by the sum and a ReLU.
+/// Two 3x3 make torchvision's `BasicBlock`; 1x1, 3x3 (with the stride), 1x1 its `Bottleneck`.
+#[derive(Debug)]
+pub(crate) struct Block {
+    chain: Vec<(Conv, BatchNorm)>,
+    shortcut: Shortcut,
+}
+
+impl Block {
+    /// torchvision's block number `name` ("layer2.0"): `input` channels in, `planes` (x4 for bottlenecks) out.
+    pub fn standard(b: &mut Builder, name: &str, input: i64, planes: i64, stride: i64, bottleneck: bool) -> Result<Self, TensorError> {
+        let plan: Vec<(i64, i64, i64)> = if bottleneck {
+            vec![(planes, 1, 1), (planes, 3, stride), (4 * planes, 1, 1)]
+        } else {
+            vec![(planes, 3, stride), (planes, 3, 1)]
+        };
+        let (chain, out) = Self::chain(b, name, input, &plan)?;
+        let shortcut = if stride != 1 || input != out {
+            let conv = b.conv(&format!("{name}.downsample.0"), out, input, 1, stride)?;
+            Shortcut::Projection(conv, b.norm(&format!("{name}.downsample.1"), out))
+        } else {
+            Shortcut::Identity
+        };
+        Ok(Self { chain, shortcut })
+    }
+
+    /// The CIFAR family's block.
+    pub fn cifar(b: &mut Builder, name: &str, input: i64, planes: i64, stride: i64) -> Result<Self, TensorError> {
+        let (chain, out) = Self::chain(b, name, input, &[(planes, 3, stride), (planes, 3, 1)])?;
+        let shortcut = if stride != 1 || input != out { Shortcut::Pad { channels: (out - input) / 2 } } else { Shortcut::Identity };
+        Ok(Self { chain, shortcut })
+    }
+
+    fn chain(b: &mut Builder, name: &str, input: i64, plan: &[(i64, i64, i64)]) -> Result<(Vec<(Conv, BatchNorm)>, i64), TensorError> {
+        let (mut chain, mut channels) = (Vec::new(), input);
+        for (i, &(out, kernel, stride)) in plan.iter().enumerate() {
+            let conv = b.conv(&format!("{name}.conv{}", i + 1), out, channels, kernel, stride)?;
+            chain.push((conv, b.norm(&format!("{name}.bn{}", i + 1), out)));
+            channels = out;
+        }
+        Ok((chain, channels))
+    }
+
+    /// (B, C, H, W) -> (B, C', H', W')
+    pub fn forward(&self, x: &Tensor, cx: &Forward) -> Result<Tensor, TensorError> {
+        let shortcut = self.shortcut.forward(x, cx)?;
+        let mut y = x.shallow_clone();
+        for (i, (conv, norm)) in self.chain.iter().enumerate() {
+            let last = i + 1 == self.chain.len();
+            y = conv.norm_act(&y, norm, cx, true, last.then_some(&shortcut))?;
+        }
+        Ok(y)
+    }
+}

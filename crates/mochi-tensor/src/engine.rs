@@ -1,0 +1,128 @@
+//! Starting the engine: threads, the CUDA half of libtorch, and the version that was really loaded.
+
+use crate::ffi;
+use crate::{Device, TensorError};
+use std::ffi::{CStr, CString};
+use std::path::{Path, PathBuf};
+
+/// The libtorch that this program is written and built against.
+pub const LIBTORCH_VERSION: &str = "2.11.0";
+
+/// What the engine found at start.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Version that lies beside the loaded library, e.g. `2.11.0+cu130`.
+    pub version: String,
+    /// Folder of the installation (the one that holds `lib/`).
+    pub folder: PathBuf,
+    /// Number of CUDA devices that can be used; 0 without CUDA.
+    pub cuda_devices: usize,
+    /// Why there is no CUDA, when there is none.
+    pub no_cuda: Option<String>,
+    /// Whether this CPU computes bfloat16 natively (AVX-512 BF16): elsewhere float32 is the faster choice.
+    pub fast_bf16: bool,
+    /// Threads that one operation may use.
+    pub threads: usize,
+}
+
+/// Starts the engine once: sets the thread count (`None`: one per core), checks libtorch's version and loads its CUDA half when
+/// it is installed. Call it before any tensor is made.
+///
+/// # Errors
+/// [`TensorError::Version`] where another libtorch was loaded.
+pub fn start(threads: Option<usize>) -> Result<Engine, TensorError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.unwrap_or(cores).max(1);
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+    // Our own rayon pool is sized by the caller; a second pool between operations would only fight the first.
+    let folder = libtorch_folder();
+    let version = installed_version(&folder).unwrap_or_else(|| LIBTORCH_VERSION.to_owned());
+    if version.split('+').next() != Some(LIBTORCH_VERSION) {
+        return Err(TensorError::Version { found: version, expected: LIBTORCH_VERSION, folder });
+    }
+    let no_cuda = load_cuda(&folder).err();
+    // SAFETY: no arguments, reads CPUID.
+    let fast_bf16 = unsafe { ffi::mochi_cpu_has_bf16() } == 1;
+    let cuda_devices = if cuda_available() { usize::try_from(tch::Cuda::device_count()).unwrap_or(0) } else { 0 };
+    let no_cuda = match (cuda_devices, no_cuda) {
+        (0, None) => Some("no usable NVIDIA device or driver was found".to_owned()),
+        (_, reason) => reason,
+    };
+    Ok(Engine { version, folder, cuda_devices, no_cuda, fast_bf16, threads })
+}
+
+/// Whether CUDA can be used, after [`start`].
+pub fn cuda_available() -> bool {
+    tch::Cuda::is_available()
+}
+
+/// The folder of the libtorch that was loaded.
+pub fn libtorch_folder() -> PathBuf {
+    // SAFETY: the shim returns a NUL-terminated path owned by the dynamic loader, or an empty literal.
+    let path = unsafe { CStr::from_ptr(ffi::mochi_libtorch_path()) }.to_string_lossy().into_owned();
+    Path::new(&path).parent().and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default()
+}
+
+fn installed_version(folder: &Path) -> Option<String> {
+    if let Ok(text) = std::fs::read_to_string(folder.join("build-version")) {
+        return Some(text.trim().to_owned());
+    }
+    let text = std::fs::read_to_string(folder.join("version.py")).ok()?;
+    let line = text.lines().find(|line| line.starts_with("__version__"))?;
+    line.split('\'').nth(1).map(str::to_owned)
+}
+
+/// rustc links with `--as-needed`, so the binary itself needs no CUDA library: one binary serves both. The CUDA half registers
+/// itself when it is loaded; without it CUDA is simply absent.
+fn load_cuda(folder: &Path) -> Result<(), String> {
+    let library = folder.join("lib/libtorch_cuda.so");
+    if !library.exists() {
+        return Err("this libtorch was built without it".to_owned());
+    }
+    if !Path::new("/dev/nvidiactl").exists() && !Path::new("/dev/dxg").exists() {
+        // Loading a gigabyte to learn that there is no device would cost every CPU run a second.
+        return Err("no NVIDIA device was found".to_owned());
+    }
+    let path = CString::new(library.to_string_lossy().as_bytes()).map_err(|e| e.to_string())?;
+    // SAFETY: the path is NUL-terminated; the library is libtorch's own, whose initialisers are meant to run at any time.
+    ffi::check(unsafe { ffi::mochi_load_library(path.as_ptr()) }).map_err(|e| format!("its libraries could not be loaded ({e})"))
+}
+
+impl Engine {
+    /// The device that `name` ("auto", "cpu", "cuda", "cuda:1") stands for.
+    ///
+    /// # Errors
+    /// [`TensorError::NoCuda`] where CUDA is asked for by name and cannot be used.
+    pub fn device(&self, name: &str) -> Result<Device, TensorError> {
+        let index = match name {
+            "cpu" => return Ok(Device::Cpu),
+            "auto" if self.cuda_devices == 0 => return Ok(Device::Cpu),
+            "auto" | "cuda" => 0,
+            other => match other.strip_prefix("cuda:").and_then(|n| n.parse().ok()) {
+                Some(index) => index,
+                None => return Err(TensorError::NoCuda(format!("\"{other}\" is not a device; there are auto, cpu, cuda and cuda:N"))),
+            },
+        };
+        if index < self.cuda_devices {
+            return Ok(Device::Cuda(index));
+        }
+        let reason = self.no_cuda.clone().unwrap_or_else(|| format!("there is no device {index} among {}", self.cuda_devices));
+        Err(TensorError::NoCuda(reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pinned_version_is_loaded_and_cuda_by_name_is_refused_without_a_device() {
+        let engine = start(Some(1)).unwrap();
+        assert!(engine.version.starts_with(LIBTORCH_VERSION));
+        assert!(engine.device("auto").is_ok());
+        if engine.cuda_devices == 0 {
+            assert!(matches!(engine.device("cuda"), Err(TensorError::NoCuda(_))));
+        }
+        assert!(engine.device("gpu").is_err());
+    }
+}

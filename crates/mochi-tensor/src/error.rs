@@ -1,0 +1,66 @@
+//! What can go wrong in the engine room.
+
+use std::path::PathBuf;
+
+/// An error of the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum TensorError {
+    /// libtorch refused an operation.
+    #[error("libtorch: {0}")]
+    Torch(String),
+    /// The libtorch that was loaded is not the pinned one.
+    #[error("libtorch {found} was loaded from {}, but this program was built for {expected}", .folder.display())]
+    Version {
+        /// Version found beside the library.
+        found: String,
+        /// Version that the program was built for.
+        expected: &'static str,
+        /// The installation's folder.
+        folder: PathBuf,
+    },
+    /// CUDA was asked for and is not to be had.
+    #[error("CUDA was asked for, but {0}")]
+    NoCuda(String),
+    /// A weights file could not be read or written.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    File {
+        /// "read" or "write".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A weights file is damaged or holds a type that is not supported.
+    #[error("{} is not a usable safetensors file: {reason}", .path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Names or shapes of stored tensors do not fit the network.
+    #[error("the weights do not fit the network: {0}")]
+    Mismatch(String),
+}
+
+impl TensorError {
+    /// The next step, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Version { .. } => Some("unset LIBTORCH, run `cargo xtask setup` and build again".into()),
+            Self::NoCuda(_) => Some("run `cargo xtask setup --cuda`, or set compute.device=cpu; `mochi doctor` tells more".into()),
+            Self::Format { .. } => Some("resume from an earlier checkpoint, or copy the file again".into()),
+            Self::Mismatch(_) => Some("check that model.arch, model.stem and model.dim are those that the weights were trained with".into()),
+            Self::Torch(_) | Self::File { .. } => None,
+        }
+    }
+}
+
+impl From<tch::TchError> for TensorError {
+    fn from(error: tch::TchError) -> Self {
+        let text = error.to_string();
+        // The C++ back trace helps nobody who reads a log.
+        Self::Torch(text.lines().next().unwrap_or("unknown error").to_owned())
+    }
+}

@@ -1,0 +1,82 @@
+//! The shim's C face (`shim/*.cpp`). Every call goes through [`check`], which turns a status into an error.
+
+use crate::{Tensor, TensorError};
+use std::ffi::{CStr, c_char, c_int};
+
+/// at::Tensor, opaque: tch's `C_tensor` is the same thing, but torch-sys does not belong to our dependencies.
+#[repr(C)]
+pub(crate) struct RawTensor([u8; 0]);
+
+unsafe extern "C" {
+    pub(crate) fn mochi_last_error() -> *const c_char;
+    pub(crate) fn mochi_libtorch_path() -> *const c_char;
+    pub(crate) fn mochi_load_library(path: *const c_char) -> c_int;
+    pub(crate) fn mochi_to_channels_last(x: *mut RawTensor, out: *mut *mut RawTensor) -> c_int;
+    pub(crate) fn mochi_is_channels_last(x: *mut RawTensor, out: *mut c_int) -> c_int;
+    pub(crate) fn mochi_momentum_update(keys: *mut *mut RawTensor, queries: *mut *mut RawTensor, n: usize, momentum: f64) -> c_int;
+    pub(crate) fn mochi_fused_sgd(
+        params: *mut *mut RawTensor,
+        grads: *mut *mut RawTensor,
+        buffers: *mut *mut RawTensor,
+        n: usize,
+        lr: f64,
+        momentum: f64,
+        weight_decay: f64,
+    ) -> c_int;
+    pub(crate) fn mochi_clear_gradients(params: *mut *mut RawTensor, n: usize) -> c_int;
+    pub(crate) fn mochi_foreach_norm(tensors: *mut *mut RawTensor, n: usize, out: *mut f64) -> c_int;
+    pub(crate) fn mochi_foreach_scale(tensors: *mut *mut RawTensor, scales: *const f64, n: usize) -> c_int;
+    pub(crate) fn mochi_foreach_add(tensors: *mut *mut RawTensor, others: *mut *mut RawTensor, n: usize, alpha: f64) -> c_int;
+    pub(crate) fn mochi_generator_state(out: *mut *mut RawTensor) -> c_int;
+    pub(crate) fn mochi_set_generator_state(state: *mut RawTensor) -> c_int;
+    pub(crate) fn mochi_cpu_has_bf16() -> c_int;
+    pub(crate) fn mochi_norm_act(
+        x: *mut RawTensor,
+        weight: *mut RawTensor,
+        bias: *mut RawTensor,
+        running_mean: *mut RawTensor,
+        running_var: *mut RawTensor,
+        momentum: f64,
+        eps: f64,
+        groups: i64,
+        relu: c_int,
+        residual: *mut RawTensor,
+        out: *mut *mut RawTensor,
+    ) -> c_int;
+    pub(crate) fn mochi_scale_shift_act(
+        x: *mut RawTensor,
+        scale: *mut RawTensor,
+        shift: *mut RawTensor,
+        relu: c_int,
+        residual: *mut RawTensor,
+        out: *mut *mut RawTensor,
+    ) -> c_int;
+}
+
+/// The shim's status as a result.
+pub(crate) fn check(status: c_int) -> Result<(), TensorError> {
+    if status == 0 {
+        return Ok(());
+    }
+    // SAFETY: the shim returns a NUL-terminated string that lives until this thread's next shim call.
+    let text = unsafe { CStr::from_ptr(mochi_last_error()) };
+    Err(TensorError::Torch(text.to_string_lossy().lines().next().unwrap_or("unknown error").to_owned()))
+}
+
+/// Runs a shim function that hands out one new tensor.
+pub(crate) fn new_tensor(call: impl FnOnce(*mut *mut RawTensor) -> c_int) -> Result<Tensor, TensorError> {
+    let mut out = std::ptr::null_mut();
+    check(call(&mut out))?;
+    // SAFETY: on success the shim has written a pointer from `new at::Tensor`, which tch now owns and will delete.
+    Ok(unsafe { Tensor::from_ptr(out.cast()) })
+}
+
+/// Pointers to a list of tensors, for the shim's foreach functions. The tensors must outlive the call.
+pub(crate) fn pointers<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> Vec<*mut RawTensor> {
+    tensors.into_iter().map(raw).collect()
+}
+
+/// One tensor's pointer for the shim.
+pub(crate) fn raw(tensor: &Tensor) -> *mut RawTensor {
+    tensor.as_ptr().cast_mut().cast()
+}

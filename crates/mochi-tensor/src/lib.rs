@@ -1,0 +1,30 @@
+//! Everything that knows libtorch: loading it, precision, memory layout, parameters, optimizers, weight files.
+//!
+//! The other rooms take tensors from here ([`Tensor`], [`Device`], [`Kind`]) and never name `tch` or C++. The crate
+//! knows nothing of contrastive learning. `unsafe` lives here alone, each with its reason.
+
+// The one room where `unsafe` is allowed: it is the border to C++.
+#![allow(unsafe_code)]
+
+mod compute;
+mod engine;
+mod error;
+mod ffi;
+mod files;
+mod generator;
+mod memory;
+mod norm;
+mod optim;
+mod params;
+
+pub use compute::{Compute, Precision};
+pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, start};
+pub use error::TensorError;
+pub use files::{read_tensors, write_tensors};
+pub use generator::{generator_state, seed_generator, set_generator_state};
+pub use memory::{from_f32, read_f32, with_f32_mut};
+pub use norm::{BatchNorm, NormMode, norm_act};
+pub use optim::{Optimizer, Update, momentum_update};
+pub use params::{ParameterStore, Role};
+
+pub use tch::{Device, IndexOp, Kind, Reduction, Tensor, no_grad};

@@ -1,0 +1,134 @@
+//! The fused kernel against libtorch's own batch_norm, add and relu.
+
+use super::*;
+use crate::compute::channels_last;
+
+struct Case {
+    x: Tensor,
+    residual: Option<Tensor>,
+    norm: BatchNorm,
+}
+
+/// Values with a mean well away from zero: a naive variance (mean of squares less squared mean) would show here.
+fn case(shape: [i64; 4], kind: Kind, residual: bool, seed: f64) -> Case {
+    let count: i64 = shape.iter().product();
+    let ramp = Tensor::arange(count, (Kind::Double, Device::Cpu));
+    let noise = |k: f64| ((&ramp * (12.9898 * k) + seed).sin() * 43758.5453).frac().view(shape);
+    let leaf = |t: Tensor| channels_last(&t.to_kind(kind)).unwrap().detach().set_requires_grad(true);
+    let c = shape[1];
+    let vector = |k: f64, low: f64| ((Tensor::arange(c, (Kind::Float, Device::Cpu)) * k).sin() * 0.5 + low).set_requires_grad(false);
+    Case {
+        x: leaf(noise(1.0) * 2.0 + 5.0),
+        residual: residual.then(|| leaf(noise(1.7))),
+        norm: BatchNorm {
+            weight: vector(1.0, 1.0).set_requires_grad(true),
+            bias: vector(2.0, 0.0).set_requires_grad(true),
+            running_mean: vector(3.0, 0.0),
+            running_var: vector(5.0, 1.0),
+        },
+    }
+}
+
+impl Case {
+    /// y, gradients of x, weight, bias, residual, and the running statistics after.
+    fn run(&self, fused: bool, mode: NormMode, relu: bool) -> Vec<Tensor> {
+        let fresh = |t: &Tensor| t.detach().copy().set_requires_grad(true);
+        let norm = BatchNorm {
+            weight: fresh(&self.norm.weight),
+            bias: fresh(&self.norm.bias),
+            running_mean: self.norm.running_mean.copy(),
+            running_var: self.norm.running_var.copy(),
+        };
+        let x = channels_last(&self.x.detach()).unwrap().copy().set_requires_grad(true);
+        let residual = self.residual.as_ref().map(|r| r.detach().copy().set_requires_grad(true));
+        let y = if fused { norm_act(&x, &norm, mode, relu, residual.as_ref()) } else { composed(&x, &norm, mode, relu, residual.as_ref()) };
+        let y = y.unwrap();
+        let weights = (Tensor::arange(y.numel() as i64, (Kind::Float, Device::Cpu)) * 0.37).cos().view_as(&y);
+        (y.to_kind(Kind::Float) * weights).sum(Kind::Float).backward();
+        let mut out = vec![y, x.grad(), norm.weight.grad(), norm.bias.grad(), norm.running_mean, norm.running_var];
+        out.extend(residual.map(|r| r.grad()));
+        out
+    }
+}
+
+fn relative_error(a: &Tensor, b: &Tensor) -> f64 {
+    let (a, b) = (a.to_kind(Kind::Double), b.to_kind(Kind::Double));
+    ((&a - &b).abs().max() / b.abs().max().clamp_min(1e-12)).double_value(&[])
+}
+
+#[test]
+fn fused_equals_composed_in_float32() {
+    for (shape, groups) in [([4, 3, 5, 7], 1), ([8, 64, 14, 14], 1), ([8, 17, 3, 3], 4), ([5, 130, 9, 1], 2), ([2, 2048, 7, 7], 1)] {
+        for relu in [false, true] {
+            for residual in [false, true] {
+                let case = case(shape, Kind::Float, residual, 0.3);
+                let mode = NormMode::Train { groups };
+                for (i, (a, b)) in case.run(true, mode, relu).iter().zip(&case.run(false, mode, relu)).enumerate() {
+                    let error = relative_error(a, b);
+                    assert!(error < 2e-5, "{shape:?} groups {groups} relu {relu} residual {residual}: output {i} off by {error:e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn fused_bf16_stays_as_near_to_float32_as_libtorchs_own() {
+    let mode = NormMode::Train { groups: 1 };
+    let case = case([8, 64, 14, 14], Kind::BFloat16, true, 0.9);
+    let exact = Case { x: case.x.to_kind(Kind::Float), residual: case.residual.as_ref().map(|r| r.to_kind(Kind::Float)), norm: BatchNorm {
+        weight: case.norm.weight.shallow_clone(),
+        bias: case.norm.bias.shallow_clone(),
+        running_mean: case.norm.running_mean.shallow_clone(),
+        running_var: case.norm.running_var.shallow_clone(),
+    } };
+    let (fused, truth) = (case.run(true, mode, true), exact.run(false, mode, true));
+    for (i, (a, b)) in fused.iter().zip(&truth).enumerate() {
+        let error = relative_error(a, b);
+        assert!(error < 0.02, "output {i} off by {error:e}");
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let case = case([6, 40, 11, 13], Kind::Float, true, 0.1);
+    let mode = NormMode::Train { groups: 3 };
+    let many = case.run(true, mode, true);
+    tch::set_num_threads(1);
+    let one = case.run(true, mode, true);
+    tch::set_num_threads(2);
+    assert!(many.iter().zip(&one).all(|(a, b)| a.equal(b)));
+}
+
+#[test]
+fn eval_uses_running_statistics_and_moves_nothing() {
+    let case = case([3, 10, 4, 4], Kind::Float, true, 0.5);
+    let fused = no_grad(|| norm_act(&case.x, &case.norm, NormMode::Eval, true, case.residual.as_ref()).unwrap());
+    let before = case.norm.running_mean.copy();
+    let plain = composed(&case.x, &case.norm, NormMode::Eval, true, case.residual.as_ref()).unwrap();
+    assert!(relative_error(&fused, &plain) < 1e-5);
+    assert!(case.norm.running_mean.equal(&before));
+    // With a gradient wanted, the differentiable path is taken.
+    let y = norm_act(&case.x, &case.norm, NormMode::Eval, false, None).unwrap();
+    assert!(y.requires_grad());
+}
+
+#[test]
+fn groups_have_statistics_of_their_own() {
+    let case = case([4, 3, 2, 2], Kind::Float, false, 0.0);
+    let whole = norm_act(&case.x, &case.norm, NormMode::Train { groups: 1 }, false, None).unwrap();
+    let split = norm_act(&case.x, &case.norm, NormMode::Train { groups: 2 }, false, None).unwrap();
+    let first = norm_act(&case.x.narrow(0, 0, 2), &case.norm, NormMode::Train { groups: 1 }, false, None).unwrap();
+    assert!(relative_error(&split.narrow(0, 0, 2), &first) < 1e-6);
+    assert!(relative_error(&split, &whole) > 1e-3);
+}
+
+#[test]
+fn refusals_are_errors() {
+    let case = case([2, 3, 1, 1], Kind::Float, false, 0.0);
+    for groups in [0, 2, 3] {
+        assert!(norm_act(&case.x, &case.norm, NormMode::Train { groups }, false, None).is_err(), "{groups} groups");
+    }
+}
+
+use crate::no_grad;
