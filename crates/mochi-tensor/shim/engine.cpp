@@ -115,6 +115,12 @@ int mochi_foreach_add(Tensor** tensors, Tensor** others, size_t n, double alpha)
   });
 }
 
+// at::parallel_for over [0, n) with a Rust closure behind `body`: our own kernels share libtorch's threads, because a second
+// pool would run against the first one's spinning workers. `body` never unwinds (the Rust side catches).
+int mochi_parallel_for(int64_t n, int64_t grain, void* context, void (*body)(void*, int64_t, int64_t)) {
+  return guarded([&] { at::parallel_for(0, n, grain, [&](int64_t lo, int64_t hi) { body(context, lo, hi); }); });
+}
+
 // The default CPU generator's whole state as a byte tensor, and back.
 int mochi_generator_state(Tensor** out) {
   return guarded([&] { *out = new Tensor(at::globalContext().defaultGenerator(at::kCPU).get_state()); });

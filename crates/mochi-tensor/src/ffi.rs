@@ -27,6 +27,12 @@ unsafe extern "C" {
     pub(crate) fn mochi_foreach_norm(tensors: *mut *mut RawTensor, n: usize, out: *mut f64) -> c_int;
     pub(crate) fn mochi_foreach_scale(tensors: *mut *mut RawTensor, scales: *const f64, n: usize) -> c_int;
     pub(crate) fn mochi_foreach_add(tensors: *mut *mut RawTensor, others: *mut *mut RawTensor, n: usize, alpha: f64) -> c_int;
+    pub(crate) fn mochi_parallel_for(
+        n: i64,
+        grain: i64,
+        context: *mut std::ffi::c_void,
+        body: extern "C" fn(*mut std::ffi::c_void, i64, i64),
+    ) -> c_int;
     pub(crate) fn mochi_generator_state(out: *mut *mut RawTensor) -> c_int;
     pub(crate) fn mochi_set_generator_state(state: *mut RawTensor) -> c_int;
     pub(crate) fn mochi_cpu_has_bf16() -> c_int;

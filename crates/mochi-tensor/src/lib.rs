@@ -15,16 +15,18 @@ mod generator;
 mod memory;
 mod norm;
 mod optim;
+mod parallel;
 mod params;
 
 pub use compute::{Compute, Precision};
 pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, start};
 pub use error::TensorError;
-pub use files::{read_tensors, write_tensors};
+pub use files::{WeightsFile, read_tensors, write_tensors};
 pub use generator::{generator_state, seed_generator, set_generator_state};
 pub use memory::{from_f32, read_f32, with_f32_mut};
 pub use norm::{BatchNorm, NormMode, norm_act};
 pub use optim::{Optimizer, Update, momentum_update};
+pub use parallel::{for_each_row, parallel_ranges};
 pub use params::{ParameterStore, Role};
 
-pub use tch::{Device, IndexOp, Kind, Reduction, Tensor, no_grad};
+pub use tch::{Device, IndexOp, Kind, Reduction, TchError, Tensor, no_grad};

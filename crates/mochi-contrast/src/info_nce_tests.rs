@@ -1,0 +1,181 @@
+//! The closed form against synthesis made explicit, and the laws that a loss over a queue must keep.
+
+use super::*;
+use crate::{Coefficient, materialised};
+use proptest::prelude::*;
+
+const KEY: DrawKey = DrawKey { seed: 11, step: 5, side: 0, first_query: 0 };
+
+fn unit_rows(n: usize, d: usize, seed: f64, kind: Kind) -> Tensor {
+    let count = to_i64(n * d);
+    let values = ((Tensor::arange(count, (Kind::Double, Device::Cpu)) * 78.233 + seed).sin() * 43758.5453).frac();
+    let rows = values.view([to_i64(n), to_i64(d)]);
+    (&rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true)).to_kind(kind)
+}
+
+/// (query, key, queue) on the sphere; keys lie near their queries, as in training.
+fn embeddings(b: usize, k: usize, d: usize, seed: f64, kind: Kind) -> (Tensor, Tensor, Queue) {
+    let query = unit_rows(b, d, seed, kind);
+    let near = &query * 0.7 + unit_rows(b, d, seed + 1.0, kind) * 0.5;
+    let key = &near / near.norm_scalaropt_dim(2, [1i64].as_slice(), true);
+    let mut queue = Queue::new(k, d, Device::Cpu).unwrap();
+    queue.enqueue(&unit_rows(k, d, seed + 2.0, Kind::Float)).unwrap();
+    (query, key, queue)
+}
+
+fn error(a: &Tensor, b: &Tensor) -> f64 {
+    let (a, b) = (a.to_kind(Kind::Double), b.to_kind(Kind::Double));
+    ((&a - &b).abs().max() / b.abs().max().clamp_min(1e-30)).double_value(&[])
+}
+
+/// Autograd through explicit synthesis: (loss, gradient), in the type of `query`.
+fn explicit(query: &Tensor, key: &Tensor, queue: &Tensor, t: f64, synthesis: Option<&Synthesis>) -> (f64, Tensor) {
+    let leaf = query.detach().copy().set_requires_grad(true);
+    let (loss, _) = materialised::info_nce(&leaf, key, queue, t, synthesis, KEY).unwrap();
+    loss.backward();
+    (loss.double_value(&[]), leaf.grad())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn both_paths_equal_explicit_synthesis(
+        (b, k, d) in (1usize..9, 2usize..300, 2usize..70),
+        (n, s, s_query) in (1usize..400, 0usize..60, 0usize..60),
+        t in 0.05f64..1.0,
+        inner in any::<bool>(),
+        beta in any::<bool>(),
+        seed in 0.0f64..100.0,
+    ) {
+        let synthesis = Synthesis {
+            query_gradient: inner,
+            alpha: if beta { Coefficient::Beta { p: 0.7 } } else { Coefficient::Uniform { high: 1.0 } },
+            ..Synthesis::paper(n, s, s_query)
+        };
+        let (query, key, queue) = embeddings(b, k, d, seed, Kind::Float);
+        let fused = info_nce(&query, &key, &queue, t, Some(&synthesis), KEY).unwrap();
+
+        let double = |x: &Tensor| x.to_kind(Kind::Double);
+        // The closed form takes rows for unit rows: in float64 they must be so to float64's digits.
+        let unit = |x: &Tensor| double(x) / double(x).norm_scalaropt_dim(2, [1i64].as_slice(), true);
+        let (query, key, rows) = (unit(&query), unit(&key), unit(queue.rows()));
+        let (value, gradient) = explicit(&query, &key, &rows, t, Some(&synthesis));
+        // float32 kernel against float64 truth. A tie in the last bits of float32 may choose another parent: not at these sizes.
+        prop_assert!((fused.value - value).abs() < 1e-5 * (1.0 + value.abs()), "loss {} against {value}", fused.value);
+        // Gradients are told in their natural unit 1/(B t), in which a probability's error shows as it is: where the positive's probability
+        // is nearly 1, autograd's own p - 1 has no more digits than that.
+        let off = |ours: &Tensor| (ours.to_kind(Kind::Double) - &gradient).abs().max().double_value(&[]) * t * b as f64;
+        prop_assert!(off(&fused.gradient) < 5e-6, "gradient off by {:e}", off(&fused.gradient));
+
+        // The tensor path in float64 is exact to rounding, and in float32 measures what the kernel measures.
+        let wide = no_grad(|| tensor_path::closed_form(&query, &key, &rows, t, Some(&synthesis), Source::Drawn(KEY)).unwrap());
+        prop_assert!((wide.value - value).abs() < 1e-12 * (1.0 + value.abs()));
+        prop_assert!(off(&wide.gradient) < 1e-13, "float64 gradient off by {:e}", off(&wide.gradient));
+        let (a, b) = (fused.measures, wide.measures);
+        prop_assert!((a.effective_negatives / b.effective_negatives - 1.0).abs() < 1e-4);
+        if s + s_query > 0 {
+            prop_assert!((a.hardest.unwrap() - b.hardest.unwrap()).abs() < 1e-5);
+            prop_assert!((a.positive - b.positive).abs() < 1e-5);
+            prop_assert_eq!(a.pair.is_some(), s > 0);
+            prop_assert_eq!(a.query_mix.is_some(), s_query > 0);
+            for (x, y) in [(a.pair, b.pair), (a.query_mix, b.query_mix), (a.synthetic_harder, b.synthetic_harder)] {
+                prop_assert!((x.unwrap_or(0.0) - y.unwrap_or(0.0)).abs() < 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_perfect_encoder_reaches_the_analytic_minimum() {
+    // Queries equal their keys, every negative opposite: loss = ln(1 + K e^{-2/t}). Keys among the negatives would hold it above ln 2.
+    let query = Tensor::from_slice(&[1.0f32, 0.0]).view([1, 2]);
+    let mut queue = Queue::new(16, 2, Device::Cpu).unwrap();
+    queue.enqueue(&Tensor::from_slice(&[-1.0f32, 0.0]).view([1, 2]).repeat([16, 1])).unwrap();
+    let loss = info_nce(&query, &query, &queue, 0.2, None, KEY).unwrap();
+    let wanted = (1.0 + 16.0 * (-2.0f64 / 0.2).exp()).ln();
+    assert!((loss.value - wanted).abs() < 1e-6, "{} against {wanted}", loss.value);
+    assert_eq!(loss.measures.accuracy_real, 1.0);
+}
+
+#[test]
+fn permuting_the_batch_permutes_the_gradient_and_nothing_else() {
+    let (query, key, queue) = embeddings(6, 200, 16, 3.0, Kind::Float);
+    let synthesis = Synthesis::paper(32, 20, 10);
+    // Points are drawn per position, so they travel with the queries: give them by hand.
+    let points = synthesis.all(Source::Drawn(KEY), 6, 32);
+    let order = [4usize, 2, 0, 5, 1, 3];
+    let index = Tensor::from_slice(&order.map(to_i64));
+    let take = |v: &[u32], n: usize| order.iter().flat_map(|&r| v[r * n..(r + 1) * n].to_vec()).collect::<Vec<_>>();
+    let take_f = |v: &[f64], n: usize| order.iter().flat_map(|&r| v[r * n..(r + 1) * n].to_vec()).collect::<Vec<_>>();
+    let permuted = Points {
+        pair_i: take(&points.pair_i, 20),
+        pair_j: take(&points.pair_j, 20),
+        alpha: take_f(&points.alpha, 20),
+        mix_j: take(&points.mix_j, 10),
+        beta: take_f(&points.beta, 10),
+    };
+    let one = info_nce_given(&query, &key, &queue, 0.2, &synthesis, &points).unwrap();
+    let rows = |t: &Tensor| t.index_select(0, &index);
+    let other = info_nce_given(&rows(&query), &rows(&key), &queue, 0.2, &synthesis, &permuted).unwrap();
+    assert!((one.value - other.value).abs() < 1e-9);
+    assert!(error(&other.gradient, &rows(&one.gradient)) < 1e-6);
+}
+
+#[test]
+fn a_split_batch_gives_the_whole_ones_loss() {
+    let (query, key, queue) = embeddings(8, 500, 32, 9.0, Kind::Float);
+    let synthesis = Synthesis::paper(64, 40, 24);
+    let whole = info_nce(&query, &key, &queue, 0.2, Some(&synthesis), KEY).unwrap();
+    let half = |from: i64| {
+        let draws = DrawKey { first_query: u32::try_from(from).unwrap(), ..KEY };
+        info_nce(&query.narrow(0, from, 4), &key.narrow(0, from, 4), &queue, 0.2, Some(&synthesis), draws).unwrap()
+    };
+    let (first, second) = (half(0), half(4));
+    assert!((whole.value - (first.value + second.value) / 2.0).abs() < 1e-6);
+    let gradient = Tensor::cat(&[first.gradient, second.gradient], 0) / 2.0;
+    assert!(error(&gradient, &whole.gradient) < 1e-5);
+}
+
+#[test]
+fn turning_a_block_off_removes_exactly_its_logits() {
+    let (query, key, queue) = embeddings(4, 100, 16, 1.0, Kind::Double);
+    let points = |s: &Synthesis| s.all(Source::Drawn(KEY), 4, 20);
+    let logits = |s: &Synthesis| {
+        let rows = queue.rows().to_kind(Kind::Double);
+        tensor_path::evaluate_given(&query, &key, &rows, 0.2, s, &points(s)).unwrap().logits
+    };
+    let both = logits(&Synthesis::paper(20, 7, 5));
+    assert_eq!(both.size(), [4, 1 + 100 + 7 + 5]);
+    assert!(logits(&Synthesis::paper(20, 7, 0)).equal(&both.narrow(1, 0, 108)));
+    let mixes = logits(&Synthesis::paper(20, 0, 5));
+    assert!(mixes.equal(&Tensor::cat(&[both.narrow(1, 0, 101), both.narrow(1, 108, 5)], 1)));
+    assert!(logits(&Synthesis::paper(20, 0, 0)).equal(&both.narrow(1, 0, 101)));
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let (query, key, queue) = embeddings(16, 3000, 32, 2.0, Kind::Float);
+    let synthesis = Synthesis::paper(256, 100, 50);
+    let run = || info_nce(&query, &key, &queue, 0.2, Some(&synthesis), KEY).unwrap();
+    let (one, two) = (run(), run());
+    assert!(one.gradient.equal(&two.gradient));
+    assert_eq!(one.value.to_bits(), two.value.to_bits());
+}
+
+#[test]
+fn bad_input_is_a_typed_error() {
+    let (query, key, queue) = embeddings(2, 50, 8, 4.0, Kind::Float);
+    let run = |q: &Tensor, k: &Tensor, t: f64, s: &Synthesis| info_nce(q, k, &queue, t, Some(s), KEY);
+    let synthesis = Synthesis::paper(10, 5, 5);
+    let nan = &query * f64::NAN;
+    assert!(matches!(run(&nan, &key, 0.2, &synthesis), Err(ContrastError::NotFinite { what: "query", step: 5 })));
+    assert!(matches!(run(&query, &(&key / 0.0), 0.2, &synthesis), Err(ContrastError::NotFinite { what: "key", .. })));
+    assert!(matches!(run(&(&query * 2.0), &key, 0.2, &synthesis), Err(ContrastError::NotUnit { what: "query", row: 0, .. })));
+    assert!(matches!(run(&query, &key.narrow(0, 0, 1), 0.2, &synthesis), Err(ContrastError::Shape(_))));
+    for t in [0.0, -1.0, f64::NAN] {
+        assert!(matches!(run(&query, &key, t, &synthesis), Err(ContrastError::Option { option: "moco.temperature", .. })));
+    }
+    assert!(matches!(run(&query, &key, 0.2, &Synthesis { hardest: 0, ..synthesis }), Err(ContrastError::Option { .. })));
+    let outside = Points { pair_i: vec![10; 10], pair_j: vec![0; 10], alpha: vec![0.5; 10], mix_j: vec![0; 10], beta: vec![0.1; 10] };
+    assert!(matches!(info_nce_given(&query, &key, &queue, 0.2, &synthesis, &outside), Err(ContrastError::Shape(_))));
+}

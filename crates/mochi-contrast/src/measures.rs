@@ -1,0 +1,65 @@
+//! What a step says about itself: means over the batch, at no cost beyond the loss's own passes.
+
+/// Means over the queries of one loss. Shares lie in [0, 1]; similarities are cosines.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Measures {
+    /// Proxy accuracy: share of queries whose positive beats every real negative (strictly).
+    pub accuracy_real: f64,
+    /// The same with the synthetic negatives among the opponents; equal to `accuracy_real` without synthesis.
+    pub accuracy_with_synthetic: f64,
+    /// Mean cosine of query and key.
+    pub positive: f64,
+    /// Mean cosine of query and hardest set, where there is one.
+    pub hardest: Option<f64>,
+    /// Mean cosine of query and pair mixes, where there are any.
+    pub pair: Option<f64>,
+    /// Mean cosine of query and query mixes, where there are any.
+    pub query_mix: Option<f64>,
+    /// Share of synthetic points harder than the query's hardest real negative.
+    pub synthetic_harder: Option<f64>,
+    /// Effective number of real negatives: perplexity of the matching probabilities over the queue, exp(-sum p ln p).
+    pub effective_negatives: f64,
+}
+
+/// One query's part of the means.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RowMeasures {
+    pub beats_real: bool,
+    pub beats_all: bool,
+    pub positive: f64,
+    pub hardest: f64,
+    pub pair: f64,
+    pub query_mix: f64,
+    pub harder: f64,
+    pub effective: f64,
+}
+
+impl Measures {
+    /// Means over rows; `hardest`, `pairs`, `query_mixes` say which blocks exist.
+    pub(crate) fn of(rows: impl Iterator<Item = RowMeasures>, hardest: bool, pairs: bool, query_mixes: bool) -> Self {
+        let (mut sum, mut n) = (RowMeasures::default(), 0.0f64);
+        let (mut real, mut all) = (0.0, 0.0);
+        for row in rows {
+            n += 1.0;
+            real += f64::from(u8::from(row.beats_real));
+            all += f64::from(u8::from(row.beats_all));
+            sum.positive += row.positive;
+            sum.hardest += row.hardest;
+            sum.pair += row.pair;
+            sum.query_mix += row.query_mix;
+            sum.harder += row.harder;
+            sum.effective += row.effective;
+        }
+        let n = n.max(1.0);
+        Self {
+            accuracy_real: real / n,
+            accuracy_with_synthetic: all / n,
+            positive: sum.positive / n,
+            hardest: hardest.then_some(sum.hardest / n),
+            pair: pairs.then_some(sum.pair / n),
+            query_mix: query_mixes.then_some(sum.query_mix / n),
+            synthetic_harder: (pairs || query_mixes).then_some(sum.harder / n),
+            effective_negatives: sum.effective / n,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The queue of negatives (MoCo, section 3.2): a ring of the last K keys.
+//!
+//! Rows are random unit vectors at the start (so that every row has norm 1 at step 0 and always), and keys enter **after** the step's
+//! logits were computed. K and the batch are free of each other: a batch may wrap around the end or be larger than K.
+
+use crate::ContrastError;
+use mochi_tensor::{Device, Kind, Tensor, no_grad};
+
+/// K unit rows of dimension D, oldest overwritten first.
+#[derive(Debug)]
+pub struct Queue {
+    rows: Tensor,
+    position: usize,
+    filled: usize,
+}
+
+impl Queue {
+    /// A queue of random unit rows, drawn on the CPU from libtorch's generator.
+    ///
+    /// # Errors
+    /// [`ContrastError::Option`] where `size` or `dim` is 0.
+    pub fn new(size: usize, dim: usize, device: Device) -> Result<Self, ContrastError> {
+        let (k, d) = (to_i64(size), to_i64(dim));
+        if size == 0 || dim == 0 {
+            let option = if size == 0 { "moco.queue" } else { "model.dim" };
+            return Err(ContrastError::Option { option, value: "0".into(), expected: "it must be at least 1" });
+        }
+        let rows = Tensor::f_randn([k, d], (Kind::Float, Device::Cpu))?;
+        let norm = rows.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
+        Ok(Self { rows: rows.f_div(&norm)?.f_to_device(device)?, position: 0, filled: 0 })
+    }
+
+    /// A queue from saved parts.
+    ///
+    /// # Errors
+    /// [`ContrastError::Shape`] where the parts do not fit, [`ContrastError::NotUnit`] where a row left the sphere.
+    pub fn restore(rows: Tensor, position: usize, filled: usize) -> Result<Self, ContrastError> {
+        let shape = rows.size();
+        if shape.len() != 2 || shape[0] < 1 || shape[1] < 1 {
+            return Err(ContrastError::Shape(format!("a saved queue has shape {shape:?}, not (K, D)")));
+        }
+        let queue = Self { rows: rows.f_to_kind(Kind::Float)?, position, filled };
+        if position >= queue.len() || filled > queue.len() {
+            return Err(ContrastError::Shape(format!("a saved queue of {} rows has position {position}", queue.len())));
+        }
+        check_unit("queue", &queue.rows, 0)?;
+        Ok(queue)
+    }
+
+    /// All rows (K, D), float32.
+    pub fn rows(&self) -> &Tensor {
+        &self.rows
+    }
+
+    /// K.
+    pub fn len(&self) -> usize {
+        usize::try_from(self.rows.size()[0]).unwrap_or(0)
+    }
+
+    /// Whether there are no rows (never: [`Self::new`] refuses it).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The row that the next key will overwrite.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Rows that hold real keys; the others are still the random ones of the start.
+    pub fn filled(&self) -> usize {
+        self.filled
+    }
+
+    /// Writes keys (B, D) over the oldest rows. Of more than K keys the last K stay.
+    ///
+    /// # Errors
+    /// [`ContrastError::Shape`] where the dimensions differ.
+    pub fn enqueue(&mut self, keys: &Tensor) -> Result<(), ContrastError> {
+        let (size, shape) = (self.len(), keys.size());
+        if shape.len() != 2 || shape[1] != self.rows.size()[1] {
+            return Err(ContrastError::Shape(format!("keys of shape {shape:?} do not fit a queue of shape {:?}", self.rows.size())));
+        }
+        let batch = usize::try_from(shape[0]).unwrap_or(0);
+        let skipped = batch.saturating_sub(size);
+        let start = (self.position + skipped) % size;
+        let kept = batch - skipped;
+        let first = kept.min(size - start);
+        no_grad(|| -> Result<(), ContrastError> {
+            let write = |row: usize, from: usize, count: usize| -> Result<(), ContrastError> {
+                if count > 0 {
+                    let source = keys.f_narrow(0, to_i64(from), to_i64(count))?.f_to_kind(Kind::Float)?;
+                    self.rows.f_narrow(0, to_i64(row), to_i64(count))?.f_copy_(&source)?;
+                }
+                Ok(())
+            };
+            write(start, skipped, first)?;
+            write(0, skipped + first, kept - first)
+        })?;
+        self.position = (self.position + batch) % size;
+        self.filled = (self.filled + batch).min(size);
+        Ok(())
+    }
+}
+
+/// How far a row's norm may be from 1: generous for bfloat16 products, far below any real mistake (a wrong axis gives 0.04).
+const NORM_TOLERANCE: f64 = 1e-2;
+
+/// Every row finite and of norm 1.
+pub(crate) fn check_unit(what: &'static str, rows: &Tensor, step: u64) -> Result<(), ContrastError> {
+    let norms = no_grad(|| rows.f_detach()?.f_norm_scalaropt_dim(2, [1i64].as_slice(), false)?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double))?;
+    let norms = Vec::<f64>::try_from(&norms)?;
+    for (row, &norm) in norms.iter().enumerate() {
+        if !norm.is_finite() {
+            return Err(ContrastError::NotFinite { what, step });
+        }
+        if (norm - 1.0).abs() > NORM_TOLERANCE {
+            return Err(ContrastError::NotUnit { what, row, norm, step });
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn to_i64(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys(first: i64, count: i64) -> Tensor {
+        // Row r of the stream points along an angle of its own: it can be recognised.
+        let angle = Tensor::arange_start(first, first + count, (Kind::Float, Device::Cpu)) * 0.01;
+        Tensor::stack(&[angle.cos(), angle.sin()], 1)
+    }
+
+    proptest! {
+        #[test]
+        fn any_batches_leave_the_last_keys_in_the_ring(size in 1usize..20, batches in prop::collection::vec(0i64..30, 1..6)) {
+            let mut queue = Queue::new(size, 2, Device::Cpu).unwrap();
+            let mut model: Vec<i64> = vec![-1; size];
+            let mut total = 0i64;
+            for batch in batches {
+                queue.enqueue(&keys(total, batch)).unwrap();
+                for key in total..total + batch {
+                    model[usize::try_from(key).unwrap() % size] = key;
+                }
+                total += batch;
+            }
+            prop_assert_eq!(queue.filled(), size.min(usize::try_from(total).unwrap()));
+            prop_assert_eq!(queue.position(), usize::try_from(total).unwrap() % size);
+            for (row, &key) in model.iter().enumerate() {
+                if key >= 0 {
+                    let wanted = keys(key, 1).view([2]);
+                    prop_assert!(queue.rows().get(to_i64(row)).equal(&wanted));
+                }
+            }
+            check_unit("queue", queue.rows(), 0).unwrap();
+        }
+    }
+
+    #[test]
+    fn rows_are_unit_at_step_0_and_bad_parts_are_refused() {
+        let queue = Queue::new(100, 128, Device::Cpu).unwrap();
+        check_unit("queue", queue.rows(), 0).unwrap();
+        assert!(Queue::new(0, 128, Device::Cpu).is_err());
+        // Normalised along the wrong axis, as a public implementation did.
+        let wrong = queue.rows() / queue.rows().norm_scalaropt_dim(2, [0i64].as_slice(), true);
+        assert!(matches!(Queue::restore(wrong, 0, 0), Err(ContrastError::NotUnit { .. })));
+        assert!(Queue::restore(queue.rows().copy(), 100, 0).is_err());
+    }
+}
