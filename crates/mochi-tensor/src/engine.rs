@@ -33,8 +33,7 @@ pub struct Engine {
 pub fn start(threads: Option<usize>) -> Result<Engine, TensorError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.unwrap_or(cores).max(1);
-    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
-    // Our own rayon pool is sized by the caller; a second pool between operations would only fight the first.
+    set_threads(threads);
     let folder = libtorch_folder();
     let version = installed_version(&folder).unwrap_or_else(|| LIBTORCH_VERSION.to_owned());
     if version.split('+').next() != Some(LIBTORCH_VERSION) {
@@ -49,6 +48,11 @@ pub fn start(threads: Option<usize>) -> Result<Engine, TensorError> {
         (_, reason) => reason,
     };
     Ok(Engine { version, folder, cuda_devices, no_cuda, fast_bf16, threads })
+}
+
+/// Sets how many threads one operation may use, from here on.
+pub fn set_threads(threads: usize) {
+    tch::set_num_threads(i32::try_from(threads.max(1)).unwrap_or(i32::MAX));
 }
 
 /// Whether CUDA can be used, after [`start`].

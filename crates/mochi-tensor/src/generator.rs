@@ -3,10 +3,16 @@
 
 use crate::ffi;
 use crate::{Tensor, TensorError};
+use std::sync::Mutex;
 
-/// `torch.manual_seed`.
-pub fn seed_generator(seed: u64) {
+/// The generator is one for the whole process: who draws from a seed has it alone for that time.
+static IN_USE: Mutex<()> = Mutex::new(());
+
+/// Runs `body` with the generator started from `seed` (`torch.manual_seed`) and nobody else drawing in between.
+pub fn with_seed<R>(seed: u64, body: impl FnOnce() -> R) -> R {
+    let _alone = IN_USE.lock();
     tch::manual_seed(seed.cast_signed());
+    body()
 }
 
 /// The CPU generator's whole state, a byte tensor (`torch.get_rng_state`).
@@ -34,14 +40,16 @@ mod tests {
 
     #[test]
     fn a_restored_state_repeats_the_draws() {
-        let _one_at_a_time = crate::optim::tests::GENERATOR.lock();
-        seed_generator(7);
-        let state = generator_state().unwrap();
         let draw = || Tensor::rand([16], (Kind::Float, Device::Cpu));
-        let first = draw();
-        assert_ne!(first, draw());
-        set_generator_state(&state).unwrap();
-        assert_eq!(first, draw());
+        let first = with_seed(7, || {
+            let state = generator_state().unwrap();
+            let first = draw();
+            assert_ne!(first, draw());
+            set_generator_state(&state).unwrap();
+            assert_eq!(first, draw());
+            first
+        });
+        assert_eq!(first, with_seed(7, draw));
         assert!(set_generator_state(&Tensor::zeros([3], (Kind::Uint8, Device::Cpu))).is_err());
     }
 }

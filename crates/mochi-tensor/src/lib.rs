@@ -19,10 +19,10 @@ mod parallel;
 mod params;
 
 pub use compute::{Compute, Precision};
-pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, start};
+pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, set_threads, start};
 pub use error::TensorError;
 pub use files::{WeightsFile, read_tensors, write_tensors};
-pub use generator::{generator_state, seed_generator, set_generator_state};
+pub use generator::{generator_state, set_generator_state, with_seed};
 pub use memory::{from_f32, read_f32, with_f32_mut};
 pub use norm::{BatchNorm, NormMode, norm_act};
 pub use optim::{Optimizer, Update, momentum_update};

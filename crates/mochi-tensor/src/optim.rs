@@ -142,4 +142,4 @@ pub fn momentum_update(key: &ParameterStore, query: &ParameterStore, momentum: f
 
 #[cfg(test)]
 #[path = "optim_tests.rs"]
-pub(crate) mod tests;
+mod tests;

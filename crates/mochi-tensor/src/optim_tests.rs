@@ -3,10 +3,6 @@
 use super::*;
 use crate::params::Role;
 use crate::{Device, Kind};
-use std::sync::Mutex;
-
-/// Tests that use libtorch's one generator take turns.
-pub(crate) static GENERATOR: Mutex<()> = Mutex::new(());
 
 fn store(seed: f64) -> ParameterStore {
     let values = |n: i64| (Tensor::arange(n, (Kind::Float, Device::Cpu)) * seed).sin();

@@ -1,0 +1,44 @@
+//! A trained encoder out of a run folder, for judging and export.
+
+use std::path::{Path, PathBuf};
+
+use mochi_config::Resolved;
+use mochi_nets::Encoder;
+use mochi_run::RunFolder;
+use mochi_tensor::{Engine, read_tensors};
+
+use crate::{TrainError, compute, encoder_spec};
+
+/// f_q of a run's newest checkpoint, frozen.
+#[derive(Debug)]
+pub struct LoadedEncoder {
+    /// The encoder.
+    pub encoder: Encoder,
+    /// The run's settings.
+    pub settings: Resolved,
+    /// Step of the checkpoint.
+    pub step: u64,
+    /// The checkpoint's folder.
+    pub checkpoint: PathBuf,
+}
+
+/// Loads f_q from `run`'s newest checkpoint, on the device and in the precision of the run where this machine has them.
+///
+/// # Errors
+/// A folder that is no run, or one without a checkpoint.
+pub fn load_encoder(run: &Path, engine: &Engine) -> Result<LoadedEncoder, TrainError> {
+    let folder = RunFolder::read(run)?;
+    let mut settings = Resolved::read(&folder.config_path())?;
+    let Some(newest) = folder.checkpoints().latest()? else {
+        return Err(TrainError::NoCheckpoint(run.to_owned()));
+    };
+    if engine.cuda_devices == 0 {
+        // A run from a GPU is judged where one is.
+        settings.compute.device = mochi_config::Device::Cpu;
+    }
+    let mut encoder = Encoder::new(&encoder_spec(&settings)?, compute(&settings, engine)?)?;
+    let (weights, _) = read_tensors(&newest.path.join("model.safetensors"))?;
+    encoder.store().load(&weights, "")?;
+    encoder.freeze();
+    Ok(LoadedEncoder { encoder, settings, step: newest.step, checkpoint: newest.path })
+}

@@ -1,0 +1,295 @@
+//! The loop: epochs of batches, records, checkpoints, stopping and going on.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use mochi_config::Resolved;
+use mochi_contrast::ContrastError;
+use mochi_data::{BadImage, Batch, Dataset, Loader, LoaderOptions, OpenOptions, Order, Split};
+use mochi_run::{BadImageLog, EventWriter, MetricsLog, RunFolder, StepRecord, StopFlag};
+use mochi_tensor::{Engine, Tensor, from_f32, set_threads};
+
+use crate::checkpoint::{self, State};
+use crate::meter::Meter;
+use crate::{Learner, TrainError, compute, failure, learning_rate, load_state, recipe};
+
+/// What a run tells whoever watches it.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A remark for the log, one sentence.
+    Note(String),
+    /// A step was taken.
+    Step {
+        /// Steps taken so far, this one included.
+        step: u64,
+        /// Steps of the whole run.
+        steps: u64,
+        /// Epoch of this step, from 0.
+        epoch: u32,
+        /// Seconds of training so far, over all sessions.
+        elapsed_s: f64,
+        /// The step's own numbers and the pace since the last record.
+        now: &'a StepRecord,
+    },
+    /// An image could not be read and another took its place.
+    BadImage(&'a BadImage),
+    /// A checkpoint is on the disk.
+    Saved(&'a Path),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Steps taken in all.
+    pub step: u64,
+    /// Whether it reached its last step; otherwise it was asked to stop and can be resumed.
+    pub finished: bool,
+    /// The newest checkpoint.
+    pub checkpoint: PathBuf,
+    /// Seconds of training, over all sessions.
+    pub elapsed_s: f64,
+}
+
+/// A run ready to train: new, or brought back.
+#[derive(Debug)]
+pub struct Pretraining {
+    run: RunFolder,
+    settings: Resolved,
+    dataset: Dataset,
+    learner: Learner,
+    step: u64,
+    elapsed_s: f64,
+    resumed: bool,
+}
+
+impl Pretraining {
+    /// A new run in a fresh folder: `config.toml` is written at once.
+    ///
+    /// # Errors
+    /// Settings that the engine cannot follow, a folder that cannot be written.
+    pub fn create(run: RunFolder, settings: Resolved, dataset: Dataset, engine: &Engine) -> Result<Self, TrainError> {
+        set_threads(settings.compute.threads);
+        let learner = Learner::new(&settings, compute(&settings, engine)?)?;
+        run.write_config(&settings.to_toml())?;
+        Ok(Self { run, settings, dataset, learner, step: 0, elapsed_s: 0.0, resumed: false })
+    }
+
+    /// A run as its newest checkpoint left it, in the middle of an epoch or not.
+    ///
+    /// # Errors
+    /// A folder that is no run or has no checkpoint, or a data set that is not the one it began with.
+    pub fn resume(path: &Path, engine: &Engine) -> Result<Self, TrainError> {
+        let run = RunFolder::open(path)?;
+        let settings = Resolved::read(&run.config_path())?;
+        let Some(newest) = run.checkpoints().latest()? else {
+            return Err(TrainError::NoCheckpoint(path.to_owned()));
+        };
+        let state = load_state(&newest.path)?;
+        let dataset = Dataset::open(Path::new(&settings.data.source), &OpenOptions { split: Split::Train })?;
+        if format!("{:016x}", dataset.fingerprint()) != state.fingerprint {
+            let reason = format!("{} is not the data set of {} images that it was trained on", settings.data.source, state.images);
+            return Err(TrainError::Checkpoint { path: newest.path, reason });
+        }
+        set_threads(settings.compute.threads);
+        let mut learner = Learner::new(&settings, compute(&settings, engine)?)?;
+        checkpoint::restore(&newest.path, &mut learner, &state)?;
+        Ok(Self { run, settings, dataset, learner, step: state.step, elapsed_s: state.elapsed_s, resumed: true })
+    }
+
+    /// The run's settings.
+    pub fn settings(&self) -> &Resolved {
+        &self.settings
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &Path {
+        self.run.path()
+    }
+
+    /// Steps taken so far.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Steps of the whole run.
+    pub fn total_steps(&self) -> u64 {
+        self.settings.total_steps(self.dataset.len())
+    }
+
+    /// Trains to the end, or until `stop` is asked for: then the next step is the last, and a checkpoint is written.
+    ///
+    /// # Errors
+    /// Too many bad images, a loss that is not finite ([`TrainError::Diverged`]), a disk that is full.
+    pub fn train(mut self, stop: &StopFlag, watch: &mut dyn FnMut(Event)) -> Result<Outcome, TrainError> {
+        let begun = Instant::now();
+        let mut records = Records::open(&self.run, self.resumed, self.step)?;
+        watch(Event::Note(self.statistics_note()));
+        let per_epoch = self.settings.steps_per_epoch(self.dataset.len());
+        let total = self.total_steps();
+        let mut meter = Meter::new();
+        let mut saved = None;
+        while self.step < total && !stop.requested() {
+            let epoch = u32::try_from(self.step / per_epoch).unwrap_or(u32::MAX);
+            let mut loader = self.loader(epoch, self.step % per_epoch)?;
+            while let Some(batch) = loader.next() {
+                let batch = match batch {
+                    Ok(batch) => batch,
+                    Err(error) => {
+                        records.bad_images(&loader.bad_images(), watch)?;
+                        return Err(error.into());
+                    }
+                };
+                let elapsed = self.elapsed_s + begun.elapsed().as_secs_f64();
+                let now = self.take_step(&batch, epoch, per_epoch, elapsed, &mut meter)?;
+                loader.recycle(batch);
+                records.bad_images(&loader.bad_images(), watch)?;
+                let due = self.step.is_multiple_of(self.settings.log.every_steps) || self.step == total;
+                watch(Event::Step { step: self.step, steps: total, epoch, elapsed_s: elapsed, now: &now });
+                if due {
+                    records.append(&meter.record(now))?;
+                }
+                let stopping = stop.requested();
+                if stopping || self.step.is_multiple_of(self.settings.checkpoint.every_steps) {
+                    saved = Some(self.save(begun, watch)?);
+                }
+                if stopping {
+                    break;
+                }
+            }
+        }
+        let elapsed_s = self.elapsed_s + begun.elapsed().as_secs_f64();
+        let checkpoint = match saved {
+            Some((step, path)) if step == self.step => path,
+            _ => self.save(begun, watch)?.1,
+        };
+        Ok(Outcome { step: self.step, finished: self.step >= total, checkpoint, elapsed_s })
+    }
+
+    /// Which statistics the norms use: the leak that shuffle-BN exists for is there or not, and the log says so.
+    fn statistics_note(&self) -> String {
+        let moco = &self.settings.moco;
+        match moco.bn_groups {
+            0 | 1 => "batch statistics: over the whole batch, keys not shuffled (on one device shuffling alone does nothing)".to_owned(),
+            groups => format!("batch statistics: {groups} groups of {}, keys shuffled across them", moco.batch / groups),
+        }
+    }
+
+    fn loader(&self, epoch: u32, first_batch: u64) -> Result<Loader, TrainError> {
+        let data = &self.settings.data;
+        let seed = self.settings.seed;
+        let options = LoaderOptions {
+            order: Order::Shuffled { seed, epoch: u64::from(epoch) },
+            seed,
+            epoch: u64::from(epoch),
+            batch: self.settings.moco.batch,
+            views: 2,
+            size: data.size,
+            recipe: recipe(&self.settings)?,
+            drop_last: true,
+            first_batch: usize::try_from(first_batch).unwrap_or(usize::MAX),
+            threads: data.threads,
+            prefetch: data.prefetch,
+            max_bad_share: data.max_bad_share,
+            fast_decode: data.fast_decode,
+            ..LoaderOptions::default()
+        };
+        Ok(Loader::new(&self.dataset, options)?)
+    }
+
+    /// One batch through the learner; what it saw as a record of this step alone.
+    fn take_step(&mut self, batch: &Batch, epoch: u32, per_epoch: u64, elapsed_s: f64, meter: &mut Meter) -> Result<StepRecord, TrainError> {
+        let settings = &self.settings;
+        let rate = learning_rate(&settings.optimizer, self.step, per_epoch, settings.epochs);
+        let synthesise = epoch >= settings.negatives.warmup_epochs;
+        let views = self.views(batch)?;
+        let report = match self.learner.step([&views[0], &views[1]], self.step, rate, synthesise) {
+            Err(TrainError::Contrast(reason @ (ContrastError::NotFinite { .. } | ContrastError::LossNotFinite { .. }))) => {
+                let state = self.state(elapsed_s);
+                let folder = failure::save(self.run.path(), &self.learner, &state, [&views[0], &views[1]], &batch.images)?;
+                return Err(TrainError::Diverged { reason: reason.to_string(), folder });
+            }
+            other => other?,
+        };
+        self.step += 1;
+        meter.add(&report, batch.images.len(), batch.waited);
+        let (images_per_s, data_wait_share) = meter.pace();
+        let m = report.measures;
+        Ok(StepRecord {
+            step: self.step,
+            epoch: Some(u64::from(epoch)),
+            images: Some(self.step * settings.moco.batch as u64),
+            loss: Some(report.loss),
+            loss_ceiling: Some(report.loss_ceiling),
+            learning_rate: Some(rate),
+            images_per_s: Some(images_per_s),
+            data_wait_share: Some(data_wait_share),
+            queue_fill: Some(self.learner.queue.filled() as f64 / self.learner.queue.len() as f64),
+            accuracy_real: Some(m.accuracy_real),
+            accuracy_with_synthetic: Some(m.accuracy_with_synthetic),
+            positive_similarity: Some(m.positive),
+            hardest_similarity: m.hardest,
+            pair_similarity: m.pair,
+            query_mix_similarity: m.query_mix,
+            synthetic_harder_share: m.synthetic_harder,
+            effective_negatives: Some(m.effective_negatives),
+            elapsed_s: Some(elapsed_s),
+        })
+    }
+
+    /// Both views as tensors (B, 3, S, S).
+    fn views(&self, batch: &Batch) -> Result<[Tensor; 2], TrainError> {
+        let side = i64::from(self.settings.data.size);
+        let shape = [i64::try_from(batch.images.len()).unwrap_or(0), 3, side, side];
+        let view = |index: usize| from_f32(batch.views.get(index).map_or(&[][..], |v| v), &shape);
+        Ok([view(0)?, view(1)?])
+    }
+
+    fn state(&self, elapsed_s: f64) -> State {
+        State::new(&self.learner, self.step, self.dataset.len(), self.dataset.fingerprint(), elapsed_s)
+    }
+
+    fn save(&self, begun: Instant, watch: &mut dyn FnMut(Event)) -> Result<(u64, PathBuf), TrainError> {
+        let state = self.state(self.elapsed_s + begun.elapsed().as_secs_f64());
+        let checkpoints = self.run.checkpoints();
+        let saved = checkpoint::save(&checkpoints, &self.learner, &state)?;
+        checkpoints.prune(self.settings.checkpoint.keep_last, self.settings.checkpoint.keep_every)?;
+        watch(Event::Saved(&saved.path));
+        Ok((self.step, saved.path))
+    }
+}
+
+/// The run's three logs.
+struct Records {
+    metrics: MetricsLog,
+    events: EventWriter,
+    bad: BadImageLog,
+    known_bad: HashSet<usize>,
+}
+
+impl Records {
+    fn open(run: &RunFolder, resumed: bool, step: u64) -> Result<Self, TrainError> {
+        let metrics = if resumed { MetricsLog::resume(&run.metrics_path(), step)? } else { MetricsLog::create(&run.metrics_path())? };
+        let events = EventWriter::create(run.path())?;
+        // A resumed run meets its bad images again: they are listed once.
+        let listed = std::fs::read_to_string(run.bad_images_path()).unwrap_or_default();
+        let index = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?.get("index")?.as_u64();
+        let known_bad = listed.lines().filter_map(|line| usize::try_from(index(line)?).ok()).collect();
+        Ok(Self { metrics, events, bad: BadImageLog::open(&run.bad_images_path()), known_bad })
+    }
+
+    fn append(&mut self, record: &StepRecord) -> Result<(), TrainError> {
+        self.metrics.append(record)?;
+        Ok(self.events.append(record)?)
+    }
+
+    fn bad_images(&mut self, seen: &[BadImage], watch: &mut dyn FnMut(Event)) -> Result<(), TrainError> {
+        for image in seen {
+            if self.known_bad.insert(image.index) {
+                self.bad.append(image)?;
+                watch(Event::BadImage(image));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! From settings to what the other rooms take: the one place where configuration meets networks, loss and engine.
+
+use std::str::FromStr;
+
+use mochi_config::{Alpha, Beta, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Stem as WantedStem};
+use mochi_contrast::{Coefficient, Synthesis};
+use mochi_data::Recipe;
+use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
+use mochi_tensor::{Compute, Engine, Precision, TensorError};
+
+use crate::TrainError;
+
+/// What the rules of `"auto"` need to know of this machine and a data set.
+pub fn facts(engine: &Engine, images: usize) -> Facts {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cuda = engine.cuda_devices > 0;
+    Facts { images, cores, memory_bytes: memory_bytes(), cuda, bf16_fast: cuda || engine.fast_bf16 }
+}
+
+/// The machine's memory; 0 where it cannot be known.
+fn memory_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kb| kb * 1024)
+}
+
+/// Where and how the networks compute.
+///
+/// # Errors
+/// A device that is not there.
+pub fn compute(settings: &Resolved, engine: &Engine) -> Result<Compute, TensorError> {
+    Ok(Compute {
+        device: engine.device(settings.compute.device.as_str())?,
+        precision: match settings.compute.precision {
+            WantedPrecision::Float32 => Precision::Float32,
+            WantedPrecision::Bf16 => Precision::Bf16,
+        },
+        channels_last: settings.compute.layout == Layout::ChannelsLast,
+    })
+}
+
+/// The encoder's shape.
+///
+/// # Errors
+/// An architecture that the networks' room does not know.
+pub fn encoder_spec(settings: &Resolved) -> Result<EncoderSpec, TensorError> {
+    let arch = Arch::from_str(settings.model.arch.as_str()).map_err(|e| TensorError::Mismatch(e.to_string()))?;
+    Ok(EncoderSpec {
+        arch,
+        stem: match settings.model.stem {
+            WantedStem::Standard => Stem::Standard,
+            WantedStem::Small => Stem::Small,
+        },
+        head: match settings.model.head {
+            Head::Mlp => HeadKind::Mlp,
+            Head::Linear => HeadKind::Linear,
+        },
+        dim: i64::try_from(settings.model.dim).unwrap_or(i64::MAX),
+    })
+}
+
+/// MoCHi (N, s, s') as configured; nothing is synthesised where both counts are 0.
+pub fn synthesis(settings: &Resolved) -> Synthesis {
+    let n = &settings.negatives;
+    Synthesis {
+        hardest: n.hardest,
+        pairs: n.pairs,
+        query_mixes: n.query_mixes,
+        alpha: match n.alpha {
+            Alpha::Uniform => Coefficient::Uniform { high: 1.0 },
+            Alpha::Beta => Coefficient::Beta { p: n.alpha_value },
+            Alpha::Fixed => Coefficient::Fixed(n.alpha_value),
+        },
+        beta: match n.beta {
+            Beta::Uniform => Coefficient::Uniform { high: n.beta_max },
+            Beta::Fixed => Coefficient::Fixed(n.beta_max),
+        },
+        distinct: n.distinct,
+        query_gradient: n.query_gradient,
+    }
+}
+
+/// The training views' recipe.
+///
+/// # Errors
+/// A name that the data room does not know (the two lists are held against each other in a test).
+pub fn recipe(settings: &Resolved) -> Result<Recipe, TrainError> {
+    let name = settings.data.augment.as_str();
+    Recipe::preset(name).ok_or_else(|| TensorError::Mismatch(format!("\"{name}\" is no recipe for views")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mochi_config::{Arch as ArchName, Augment};
+
+    #[test]
+    fn every_word_of_the_settings_has_its_partner() {
+        for word in Augment::WORDS {
+            assert!(Recipe::preset(word).is_some(), "{word}");
+        }
+        for word in ArchName::WORDS {
+            assert!(Arch::from_str(word).is_ok(), "{word}");
+        }
+    }
+}

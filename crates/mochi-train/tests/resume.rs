@@ -1,0 +1,138 @@
+//! A run that was stopped and resumed ends with the same bits as one that was not.
+
+use std::io::Write;
+use std::path::Path;
+
+use mochi_config::{Resolved, Settings};
+use mochi_data::{Dataset, OpenOptions, Split};
+use mochi_run::{MetricsLog, RunFolder, StopFlag};
+use mochi_tensor::{Engine, read_tensors};
+use mochi_train::{Event, Outcome, Pretraining, TrainError, facts};
+
+/// Grey pictures of stripes in an IDX file, as MNIST has them.
+fn pictures(folder: &Path, count: usize) {
+    let mut images = vec![0, 0, 8, 3];
+    for n in [count, 28, 28] {
+        images.extend((n as u32).to_be_bytes());
+    }
+    let mut labels = vec![0, 0, 8, 1];
+    labels.extend((count as u32).to_be_bytes());
+    for i in 0..count {
+        labels.push((i % 4) as u8);
+        for y in 0..28 {
+            for x in 0..28 {
+                let phase = [x, y, x + y, x * y / 8][i % 4] + i / 4;
+                images.push(((phase * 37) % 256) as u8);
+            }
+        }
+    }
+    let write = |name: &str, bytes: &[u8]| std::fs::File::create(folder.join(name)).unwrap().write_all(bytes).unwrap();
+    write("train-images-idx3-ubyte", &images);
+    write("train-labels-idx1-ubyte", &labels);
+}
+
+fn settings(data: &Path, engine: &Engine, dataset: &Dataset, more: &[&str]) -> Resolved {
+    let words = [
+        "epochs=2", "data.size=28", "data.augment=grey", "model.arch=resnet20", "moco.batch=16", "moco.queue=50", "moco.bn_groups=4",
+        "negatives.hardest=20", "negatives.pairs=30", "negatives.query_mixes=10", "negatives.warmup_epochs=1", "checkpoint.every_steps=100",
+        "log.every_steps=1", "compute.precision=float32",
+    ];
+    let words: Vec<String> = words.iter().chain(more).map(|w| (*w).to_owned()).collect();
+    let (mut resolved, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts(engine, dataset.len())).unwrap();
+    resolved.data.source = data.display().to_string();
+    resolved
+}
+
+fn start(data: &Path, out: &Path, engine: &Engine, more: &[&str]) -> Pretraining {
+    let dataset = Dataset::open(data, &OpenOptions { split: Split::Train }).unwrap();
+    let settings = settings(data, engine, &dataset, more);
+    Pretraining::create(RunFolder::create(out).unwrap(), settings, dataset, engine).unwrap()
+}
+
+/// Trains until step `stop_after` (or the end).
+fn train(run: Pretraining, stop_after: u64) -> Outcome {
+    let stop = StopFlag::default();
+    run.train(&stop, &mut |event| {
+        if let Event::Step { step, .. } = event && step == stop_after {
+            stop.request();
+        }
+    })
+    .unwrap()
+}
+
+fn identical(a: &Path, b: &Path) {
+    for file in ["model", "optimizer", "queue"] {
+        let read = |folder: &Path| read_tensors(&folder.join(format!("{file}.safetensors"))).unwrap().0;
+        let (a, b) = (read(a), read(b));
+        assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+        for (name, tensor) in &a {
+            assert!(tensor.equal(&b[name]), "{file}: {name} differs");
+        }
+    }
+}
+
+#[test]
+fn stopping_anywhere_changes_no_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, engine) = (folder.path().join("data"), mochi_tensor::start(Some(2)).unwrap());
+    std::fs::create_dir(&data).unwrap();
+    pictures(&data, 100); // 6 steps an epoch, 4 images left over
+    for more in [&[][..], &["moco.symmetric=true", "optimizer.name=lars", "negatives.warmup_epochs=0"]] {
+        let runs = folder.path().join(format!("runs-{}", more.len()));
+        let straight = train(start(&data, &runs.join("straight"), &engine, more), u64::MAX);
+        assert!(straight.finished);
+        assert_eq!(straight.step, 12);
+
+        // Stopped in the first epoch, exactly between the epochs, and in the second one.
+        let path = runs.join("stopped");
+        let first = train(start(&data, &path, &engine, more), 4);
+        assert!(!first.finished);
+        assert_eq!(first.step, 4);
+        for (at, finished) in [(6, false), (9, false), (u64::MAX, true)] {
+            let outcome = train(Pretraining::resume(&path, &engine).unwrap(), at);
+            assert_eq!(outcome.finished, finished);
+            if finished {
+                identical(&straight.checkpoint, &outcome.checkpoint);
+            }
+        }
+        let losses = |run: &str| {
+            let records = MetricsLog::read(&runs.join(run).join("metrics.jsonl")).unwrap();
+            records.iter().map(|r| (r.step, r.loss.unwrap().to_bits())).collect::<Vec<_>>()
+        };
+        assert_eq!(losses("straight").len(), 12);
+        assert_eq!(losses("straight"), losses("stopped"));
+    }
+}
+
+#[test]
+fn another_data_set_or_no_checkpoint_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, engine) = (folder.path().join("data"), mochi_tensor::start(Some(2)).unwrap());
+    std::fs::create_dir(&data).unwrap();
+    pictures(&data, 40);
+    let path = folder.path().join("run");
+    let run = start(&data, &path, &engine, &[]);
+    drop(run);
+    assert!(matches!(Pretraining::resume(&path, &engine), Err(TrainError::NoCheckpoint(_))));
+    assert!(RunFolder::create(&path).is_err());
+
+    let other = folder.path().join("other");
+    train(start(&data, &other, &engine, &[]), 1);
+    pictures(&data, 41);
+    let error = Pretraining::resume(&other, &engine).unwrap_err();
+    assert!(matches!(error, TrainError::Checkpoint { .. }), "{error}");
+    assert!(Pretraining::resume(&folder.path().join("nowhere"), &engine).is_err());
+}
+
+#[test]
+fn zero_epochs_write_the_untrained_encoder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, engine) = (folder.path().join("data"), mochi_tensor::start(Some(2)).unwrap());
+    std::fs::create_dir(&data).unwrap();
+    pictures(&data, 40);
+    let outcome = train(start(&data, &folder.path().join("run"), &engine, &["epochs=0"]), u64::MAX);
+    assert!(outcome.finished);
+    assert_eq!(outcome.step, 0);
+    let loaded = mochi_train::load_encoder(&folder.path().join("run"), &engine).unwrap();
+    assert_eq!(loaded.step, 0);
+}
