@@ -270,7 +270,7 @@ struct Records {
 impl Records {
     fn open(run: &RunFolder, resumed: bool, step: u64) -> Result<Self, TrainError> {
         let metrics = if resumed { MetricsLog::resume(&run.metrics_path(), step)? } else { MetricsLog::create(&run.metrics_path())? };
-        let events = EventWriter::create(run.path())?;
+        let events = if resumed { EventWriter::resume(run.path(), step)? } else { EventWriter::create(run.path())? };
         // A resumed run meets its bad images again: they are listed once.
         let listed = std::fs::read_to_string(run.bad_images_path()).unwrap_or_default();
         let index = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?.get("index")?.as_u64();

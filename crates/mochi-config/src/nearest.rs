@@ -1,0 +1,46 @@
+//! The nearest of some names to one that is unknown.
+
+/// The name that was most likely meant, or `None` where nothing is near.
+///
+/// Damerau-Levenshtein distance, at most a third of the letters (at least 2). For dotted keys a name without its
+/// section counts as meant when it is the last part of exactly one key: `batch` means `moco.batch`.
+pub(crate) fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let unknown_last = last(unknown);
+    let mut same_last = names.clone().filter(|name| name.contains('.') && last(name) == unknown_last);
+    if let (Some(name), None) = (same_last.next(), same_last.next()) {
+        return Some(name);
+    }
+    let allowed = (unknown.chars().count() / 3).max(2);
+    names
+        .map(|name| {
+            let whole = strsim::damerau_levenshtein(unknown, name);
+            // A slip in a name without its section still finds its key.
+            let part = if unknown.contains('.') {
+                usize::MAX
+            } else {
+                strsim::damerau_levenshtein(unknown, &last(name)).saturating_add(1)
+            };
+            (whole.min(part), name)
+        })
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn slips_find_their_name_and_nonsense_finds_none() {
+        let names = ["moco.batch", "moco.momentum", "optimizer.momentum", "moco.queue", "data.size"];
+        let near = |word| nearest(word, names.into_iter());
+        assert_eq!(near("moco.batsh"), Some("moco.batch"));
+        assert_eq!(near("batch"), Some("moco.batch"));
+        assert_eq!(near("bacth"), Some("moco.batch"));
+        assert_eq!(near("data.queue"), Some("moco.queue"));
+        assert_eq!(near("moco.momentun"), Some("moco.momentum"));
+        assert_eq!(near("entirely.else"), None);
+    }
+}

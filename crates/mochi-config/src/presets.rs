@@ -1,0 +1,54 @@
+//! The built-in presets, one TOML file each. The paper's are named as the paper names them, MoCHi (N, s, s').
+
+/// A built-in preset.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// Name, as given to `--preset`.
+    pub name: &'static str,
+    /// The TOML text.
+    pub text: &'static str,
+}
+
+impl Preset {
+    /// What it is for: the comment at the top of its file.
+    pub fn summary(&self) -> String {
+        let lines = self.text.lines().map_while(|line| line.strip_prefix("# "));
+        lines.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The preset that is taken when none is named.
+pub const DEFAULT: &str = "small";
+
+macro_rules! presets {
+    ($($name:literal),+ $(,)?) => {
+        &[$(Preset { name: $name, text: include_str!(concat!("../presets/", $name, ".toml")) }),+]
+    };
+}
+
+const PRESETS: &[Preset] = presets![
+    "small",
+    "demo",
+    "moco-v1",
+    "moco-v2",
+    "moco-v2-cifar",
+    "mochi-1024-1024-128",
+    "mochi-1024-256-512",
+    "mochi-1024-128-256",
+    "mochi-1024-512-256",
+    "mochi-512-1024-512",
+    "mochi-256-512-0",
+    "mochi-256-512-256",
+    "mochi-256-2048-2048",
+    "mochi-128-1024-512",
+];
+
+/// Every built-in preset.
+pub fn all() -> impl Iterator<Item = &'static Preset> + Clone {
+    PRESETS.iter()
+}
+
+/// The preset of this name.
+pub fn find(name: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.name == name)
+}

@@ -1,0 +1,25 @@
+//! `[moco]`: the contrast itself (He et al. 2020; Chen et al. 2020).
+
+use super::section;
+use crate::keys::{Kind, MANY};
+
+section! {
+    /// Momentum contrast: batch, queue, temperature.
+    Moco, MocoSettings, "moco" {
+        /// Images a step. Auto: 256, less where the data set would give fewer than 50 steps an epoch or the memory
+        /// would not hold it, not under 32.
+        auto batch: usize = Kind::Integer { min: 2, max: 1 << 20 };
+        /// Keys kept as negatives, K. Auto: the largest power of two that is at most a quarter of the keys of an
+        /// epoch, from 256 to 65536.
+        auto queue: usize = Kind::Integer { min: 1, max: 1 << 26 };
+        /// m of the key encoder's moving average, `k = m k + (1 - m) q`.
+        plain momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
+        /// Temperature t that similarities are divided by.
+        plain temperature: f64 = Kind::Positive { max: 100.0 };
+        /// Use each view once as query and once as key (twice the work a step, better for the same epochs).
+        plain symmetric: bool = Kind::Switch;
+        /// Groups of the batch that batch-norm takes its statistics from, against the leak that shuffle-BN exists
+        /// for. 1: the whole batch. Auto: at most 8 groups of at least 16 images.
+        auto bn_groups: usize = Kind::Integer { min: 1, max: MANY };
+    }
+}

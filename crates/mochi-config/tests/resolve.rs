@@ -1,0 +1,232 @@
+//! Presets, layers, rules and the way to `config.toml` and back.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy.toml does not see as tests
+
+use std::path::Path;
+
+use mochi_config::{Auto, Device, Facts, Layout, Origin, Precision, Resolved, Settings, Warning, presets};
+use proptest::prelude::*;
+
+const LAPTOP: Facts = Facts { images: 4000, cores: 8, memory_bytes: 16 << 30, cuda: false, bf16_fast: false };
+
+fn load(preset: &str, words: &[&str]) -> Settings {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    Settings::load(Some(preset), None, &words).unwrap()
+}
+
+fn warnings(preset: &str, words: &[&str], facts: Facts) -> Vec<String> {
+    load(preset, words).resolve(&facts).unwrap().1.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_preset_resolves_without_a_warning_on_its_own_data() {
+    for preset in presets::all() {
+        let facts = match preset.name {
+            "small" => LAPTOP,
+            "demo" => Facts { images: 60_000, cores: 2, ..LAPTOP },
+            "moco-v2-cifar" => Facts { images: 50_000, ..LAPTOP },
+            _ => Facts { images: 126_689, memory_bytes: 80 << 30, cuda: true, bf16_fast: true, ..LAPTOP },
+        };
+        let (resolved, warnings) = Settings::preset(preset.name).unwrap().resolve(&facts).unwrap();
+        assert_eq!(warnings, [], "{}", preset.name);
+        assert_eq!(resolved.preset_name(), preset.name);
+        assert!(preset.summary().ends_with('.'), "{}", preset.name);
+    }
+}
+
+#[test]
+fn the_papers_presets_hold_what_their_names_say() {
+    for preset in presets::all() {
+        let Some(numbers) = preset.name.strip_prefix("mochi-") else { continue };
+        let settings = Settings::preset(preset.name).unwrap();
+        let n = settings.negatives;
+        let written = [n.hardest, n.pairs, n.query_mixes].map(|value| value.written().unwrap().to_string());
+        assert_eq!(written.join("-"), numbers);
+        assert_eq!(settings.moco.queue, Auto::Set(65_536));
+    }
+    let v1 = Settings::preset("moco-v1").unwrap();
+    assert_eq!((v1.moco.temperature, v1.model.head.as_str(), v1.data.augment.as_str()), (0.07, "linear", "moco-v1"));
+    assert_eq!((v1.optimizer.schedule.as_str(), v1.optimizer.milestones), ("step", vec![120, 160]));
+}
+
+#[test]
+fn later_layers_cover_earlier_ones_and_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    std::fs::write(&file, "extends = \"moco-v1\"\nseed = 3\n[moco]\nbatch = 64\nmomentum = 1\n").unwrap();
+    let words = ["moco.batch=32", "compute.device=cpu", "data.source=2024", "optimizer.milestones=[3, 5]"];
+    let settings = Settings::load(None, Some(&file), &words.map(str::to_owned)).unwrap();
+    assert_eq!(settings.preset_name(), "moco-v1");
+    assert_eq!((settings.seed, settings.moco.batch, settings.moco.momentum), (3, Auto::Set(32), 1.0));
+    assert_eq!(settings.compute.device, Auto::Set(Device::Cpu));
+    assert_eq!(settings.data.source, "2024");
+    assert_eq!(settings.optimizer.milestones, [3, 5]);
+    let origin = |key: &str| settings.describe().into_iter().find(|line| line.key == key).unwrap().origin;
+    assert_eq!(origin("moco.batch"), Origin::CommandLine);
+    assert_eq!(origin("seed"), Origin::File(file.clone()));
+    assert_eq!(origin("moco.temperature"), Origin::Preset("moco-v1".to_owned()));
+    assert_eq!(origin("moco.queue"), Origin::Preset("moco-v2".to_owned()));
+    let named = Settings::load(Some("demo"), Some(&file), &[]).unwrap();
+    assert_eq!(named.preset_name(), "demo", "a named preset takes the place of the file's");
+    assert_eq!(Settings::load(None, None, &[]).unwrap().preset_name(), presets::DEFAULT);
+}
+
+#[test]
+fn auto_follows_the_data_and_the_machine() {
+    let resolve = |facts: Facts| load("small", &[]).resolve(&facts).unwrap().0;
+    let small = resolve(LAPTOP);
+    assert_eq!((small.epochs, small.moco.batch, small.moco.queue, small.moco.bn_groups), (200, 64, 512, 4));
+    let n = &small.negatives;
+    assert_eq!((n.hardest, n.pairs, n.query_mixes, n.warmup_epochs), (64, 64, 8, 10));
+    assert_eq!(small.optimizer.learning_rate, 0.03 * 64.0 / 256.0);
+    assert_eq!((small.compute.device, small.compute.precision), (Device::Cpu, Precision::Float32));
+    assert_eq!((small.compute.threads, small.data.threads, small.checkpoint.every_steps), (8, 2, 62));
+
+    let large = resolve(Facts { images: 1_281_167, cuda: true, bf16_fast: true, ..LAPTOP });
+    assert_eq!((large.epochs, large.moco.batch, large.moco.queue, large.negatives.hardest), (50, 256, 65_536, 1024));
+    assert_eq!((large.compute.device, large.compute.layout), (Device::Cuda, Layout::ChannelsLast));
+
+    let few = resolve(Facts { images: 20, ..LAPTOP });
+    assert_eq!((few.moco.batch, few.moco.queue, few.moco.bn_groups), (20, 20, 1));
+    let tight = resolve(Facts { images: 1_000_000, memory_bytes: 1 << 30, ..LAPTOP });
+    assert_eq!(tight.moco.batch, 32, "the batch gives way to the memory");
+    let lars = load("small", &["optimizer.name=lars", "moco.batch=128"]).resolve(&LAPTOP).unwrap().0;
+    assert_eq!(lars.optimizer.learning_rate, 0.15);
+}
+
+#[test]
+fn warnings_say_why() {
+    assert_eq!(
+        warnings("small", &["moco.queue=65536"], LAPTOP),
+        [
+            "moco.queue holds 65536 keys but one epoch of 4000 images yields 4000: every image meets its own older key as a \
+          negative and is pushed away from itself"
+        ]
+    );
+    let (_, list) = load("small", &["moco.queue=65536"]).resolve(&LAPTOP).unwrap();
+    assert_eq!(list[0].hint().unwrap(), "moco.queue=auto (here 512) keeps that rare");
+    assert!(warnings("small", &["moco.queue=8000", "moco.symmetric=true"], LAPTOP).is_empty(), "two keys an image");
+    assert_eq!(
+        warnings("small", &["negatives.hardest=2000"], LAPTOP),
+        ["negatives.hardest is 2000 but the queue holds 512: all 512 are mixed, hard or not"]
+    );
+    assert!(warnings("moco-v2", &["moco.queue=512", "moco.batch=64"], LAPTOP).is_empty(), "plain MoCo mixes nothing");
+    assert_eq!(
+        warnings("small", &["epochs=5", "negatives.warmup_epochs=5"], LAPTOP),
+        ["negatives.warmup_epochs is 5 of 5 epochs: no synthetic negative is ever made"]
+    );
+    assert_eq!(
+        warnings("small", &["data.size=32"], LAPTOP),
+        ["model.stem \"standard\" leaves 1 x 1 cells of a view of 32 pixels"]
+    );
+    assert_eq!(
+        warnings("moco-v1", &["epochs=130", "moco.queue=1024", "moco.batch=64"], LAPTOP),
+        ["optimizer.milestones [160] lie beyond 130 epochs: the learning rate never falls there"]
+    );
+    let (resolved, list) = load("small", &["negatives.hardest=2000"]).resolve(&LAPTOP).unwrap();
+    assert_eq!(resolved.negatives.hardest, 512);
+    assert_eq!(list, [Warning::HardestClamped { hardest: 2000, queue: 512 }]);
+}
+
+#[test]
+fn zero_epochs_writes_the_untrained_encoder_of_any_data() {
+    let facts = Facts { images: 10, ..LAPTOP };
+    let (resolved, warnings) = load("moco-v2", &["epochs=0"]).resolve(&facts).unwrap();
+    assert_eq!((resolved.epochs, resolved.total_steps(10)), (0, 0));
+    assert_eq!(warnings, []);
+}
+
+#[test]
+fn the_runs_file_says_where_values_came_from_and_reads_back() {
+    let (resolved, _) = load("small", &["data.source=a \"b\"  # c", "seed=7"]).resolve(&LAPTOP).unwrap();
+    let text = resolved.to_toml();
+    assert!(text.contains("extends = \"small\"\n"), "{text}");
+    assert!(text.contains("\nseed = 7  # command line\n"), "{text}");
+    assert!(
+        text.contains("\nqueue = 512  # auto: about a quarter of 4000 keys an epoch, from 256 to 65536\n"),
+        "{text}"
+    );
+    let back = Resolved::parse(&text, Path::new("config.toml")).unwrap();
+    assert_eq!(back.to_toml(), text, "values and remarks alike");
+    assert_eq!(back.data.source, "a \"b\"  # c");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, &text).unwrap();
+    let again = Settings::load(None, Some(&path), &[]).unwrap().resolve(&LAPTOP).unwrap().0;
+    assert_eq!(
+        (again.moco.clone(), again.negatives.clone(), again.preset_name()),
+        (resolved.moco.clone(), resolved.negatives.clone(), resolved.preset_name())
+    );
+}
+
+#[test]
+fn a_runs_file_must_be_whole_and_plain() {
+    let text = load("small", &[]).resolve(&LAPTOP).unwrap().0.to_toml();
+    let cut = text.replace("temperature = 0.2", "").replace("queue = 512", "queue = \"auto\"");
+    let error = Resolved::parse(&cut, Path::new("config.toml")).unwrap_err().to_string();
+    assert!(error.contains("`moco.temperature` is missing (config.toml)"), "{error}");
+    assert!(
+        error.contains("`moco.queue` is \"auto\" (config.toml): expected a whole number from 1 to 67108864"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_reference_names_every_key_and_preset() {
+    let page = mochi_config::reference().unwrap();
+    for key in mochi_config::keys::all() {
+        assert!(page.contains(&format!("\n### `{}`\n", key.name)), "{}", key.name);
+        assert!(!key.doc.trim().is_empty(), "{}", key.name);
+    }
+    for preset in presets::all() {
+        assert!(page.contains(&format!("\n* `{}`: ", preset.name)), "{}", preset.name);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever the data set and the machine, the automatic values stand together and are sensible.
+    #[test]
+    fn automatic_values_always_stand_together(
+        images in 2usize..3_000_000, cores in 1usize..256, memory in 0u64..(1 << 40), cuda: bool, bf16_fast: bool,
+        symmetric: bool,
+    ) {
+        let facts = Facts { images, cores, memory_bytes: memory, cuda, bf16_fast };
+        let (resolved, warnings) =
+            load("small", &[&format!("moco.symmetric={symmetric}")]).resolve(&facts).unwrap();
+        let moco = &resolved.moco;
+        let keys = if symmetric { 2 * images } else { images };
+        prop_assert!(moco.batch >= 2 && moco.batch <= 256 && moco.batch <= images);
+        prop_assert!(moco.queue <= keys && moco.queue >= moco.batch.min(keys));
+        prop_assert!(moco.batch % moco.bn_groups == 0);
+        prop_assert!(resolved.negatives.hardest <= moco.queue && resolved.negatives.hardest > 0);
+        prop_assert!(resolved.negatives.warmup_epochs < resolved.epochs);
+        prop_assert!(resolved.total_steps(images) > 0);
+        let expected = |warning: &Warning| matches!(warning, Warning::BatchNormLeak | Warning::MemoryTight { .. });
+        prop_assert!(warnings.iter().all(expected));
+        let back = Resolved::parse(&resolved.to_toml(), Path::new("config.toml")).unwrap();
+        prop_assert_eq!(back.to_toml(), resolved.to_toml());
+    }
+
+    /// No text of any kind makes the reader panic, and each fault keeps to one line.
+    #[test]
+    fn any_word_is_taken_or_refused_in_words(key in "[a-z_.=]{0,20}", value in ".{0,20}") {
+        if let Err(error) = Settings::load(None, None, &[format!("{key}={value}"), format!("moco.{key}={value}")]) {
+            prop_assert!(!error.to_string().is_empty());
+        }
+    }
+
+    /// Any text is TOML that is checked or a fault that is told.
+    #[test]
+    fn any_file_is_read_or_refused(text in "(?s).{0,200}") {
+        let _ = Resolved::parse(&text, Path::new("config.toml"));
+    }
+}
+
+#[test]
+fn data_of_the_command_line_is_said_to_be_so() {
+    let mut settings = load("small", &[]);
+    settings.set_source("my photos".to_owned());
+    let (resolved, _) = settings.resolve(&LAPTOP).unwrap();
+    assert!(resolved.to_toml().contains("\nsource = \"my photos\"  # command line\n"));
+}

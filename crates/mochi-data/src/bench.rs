@@ -1,0 +1,159 @@
+//! How fast this machine makes views: one image = decode + its views, into planar normalised floats.
+//!
+//! Encoded bytes are read first, so that the disk is not timed. The best of several rounds counts, as the reference scripts do.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::dataset::Dataset;
+use crate::decode::{DecodeOptions, Decoder, Pixels, simd_in_jpeg};
+use crate::error::DataError;
+use crate::plan::ViewPlan;
+use crate::random::{Purpose, Stream};
+use crate::recipe::Recipe;
+use crate::views::{Normalise, ViewMaker};
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct BenchOptions {
+    /// Width and height of a view.
+    pub size: u32,
+    /// Threads; 0 means one for each core.
+    pub threads: usize,
+    /// Views of each image.
+    pub views: usize,
+    /// How a view is made.
+    pub recipe: Recipe,
+    /// At most so many images.
+    pub limit: usize,
+    /// Rounds; the best counts.
+    pub repeat: usize,
+    /// See [`crate::LoaderOptions::fast_decode`].
+    pub fast_decode: bool,
+}
+
+impl Default for BenchOptions {
+    /// Two `moco-v2` views at 224 px of at most 400 images, three rounds, one thread.
+    fn default() -> Self {
+        let recipe = Recipe::preset("moco-v2").unwrap_or_else(|| unreachable!("moco-v2 is in PRESETS"));
+        Self { size: 224, threads: 1, views: 2, recipe, limit: 400, repeat: 3, fast_decode: false }
+    }
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct BenchResult {
+    /// Images a second of wall time, all threads together.
+    pub images_per_s: f64,
+    /// Seconds of decoding in the best round, summed over threads.
+    pub decode_s: f64,
+    /// Seconds of augmenting in the best round, summed over threads.
+    pub augment_s: f64,
+    /// Threads that worked.
+    pub threads: usize,
+    /// Images in a round.
+    pub images: usize,
+    /// Images that could not be decoded; they are not counted above.
+    pub bad_images: usize,
+    /// Views of each image.
+    pub views: usize,
+    /// Width and height of a view.
+    pub size: u32,
+    /// Whether JPEG was decoded shrunk where possible.
+    pub fast_decode: bool,
+    /// Whether libjpeg-turbo was built with SIMD.
+    pub jpeg_simd: bool,
+    /// Most memory that the process has held so far in bytes (Linux; else absent).
+    pub peak_bytes: Option<u64>,
+}
+
+/// Measures `dataset`. Bad images are skipped.
+pub fn bench(dataset: &Dataset, options: &BenchOptions) -> Result<BenchResult, DataError> {
+    options.recipe.check()?;
+    let threads = match options.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    };
+    let decode = DecodeOptions {
+        shrink_to: options.fast_decode.then_some(options.size.saturating_mul(2)),
+        ..DecodeOptions::default()
+    };
+    let (mut images, mut bad_images) = (Vec::new(), 0);
+    let (mut decoder, mut pixels) = (Decoder::new(), Pixels::default());
+    for index in 0..dataset.len().min(options.limit) {
+        let mut bytes = Vec::new();
+        let read = dataset.read(index, &mut bytes);
+        match read.and_then(|()| dataset.decode(index, &bytes, &mut decoder, &decode, &mut pixels)) {
+            Ok(()) => images.push((index, bytes)),
+            Err(_) => bad_images += 1,
+        }
+    }
+    let mut best: Option<(Duration, Duration, Duration)> = None;
+    for _ in 0..options.repeat.max(1) {
+        let next = AtomicUsize::new(0);
+        let started = Instant::now();
+        let spent: Vec<(Duration, Duration)> = std::thread::scope(|scope| {
+            let work = || round(dataset, options, &decode, &images, &next);
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().filter_map(|w| w.join().ok()).collect()
+        });
+        let wall = started.elapsed();
+        if best.is_none_or(|(b, ..)| wall < b) {
+            best = Some((wall, spent.iter().map(|s| s.0).sum(), spent.iter().map(|s| s.1).sum()));
+        }
+    }
+    let (wall, decode_time, augment_time) = best.unwrap_or_default();
+    Ok(BenchResult {
+        images_per_s: images.len() as f64 / wall.as_secs_f64().max(1e-9),
+        decode_s: decode_time.as_secs_f64(),
+        augment_s: augment_time.as_secs_f64(),
+        threads,
+        images: images.len(),
+        bad_images,
+        views: options.views,
+        size: options.size,
+        fast_decode: options.fast_decode,
+        jpeg_simd: simd_in_jpeg(),
+        peak_bytes: peak_memory(),
+    })
+}
+
+/// One thread's part of a round: images from the shared counter until there are none; time spent decoding and augmenting.
+fn round(
+    dataset: &Dataset,
+    options: &BenchOptions,
+    decode: &DecodeOptions,
+    images: &[(usize, Vec<u8>)],
+    next: &AtomicUsize,
+) -> (Duration, Duration) {
+    let normalise = Normalise::new(options.recipe.mean, options.recipe.std);
+    let (mut decoder, mut pixels) = (Decoder::new(), Pixels::default());
+    let (mut maker, mut plan) = (ViewMaker::new(), ViewPlan::default());
+    let mut out = vec![0f32; options.size as usize * options.size as usize * 3 * options.views];
+    let (mut decoding, mut augmenting) = (Duration::ZERO, Duration::ZERO);
+    while let Some((index, bytes)) = images.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let started = Instant::now();
+        if dataset.decode(*index, bytes, &mut decoder, decode, &mut pixels).is_err() {
+            continue;
+        }
+        let decoded = Instant::now();
+        for (view, out) in out.chunks_exact_mut(options.size as usize * options.size as usize * 3).enumerate() {
+            let mut stream = Stream::new(0, Purpose::View, 0, *index as u32, view as u16);
+            plan.draw(&options.recipe, pixels.width, pixels.height, options.size, &mut stream);
+            // Fails only where a plan does not fit its pixels, which `draw` rules out.
+            let _ = maker.render(&pixels, &plan, options.size, &normalise, out);
+        }
+        decoding += decoded - started;
+        augmenting += decoded.elapsed();
+    }
+    (decoding, augmenting)
+}
+
+/// The high-water mark of resident memory, from /proc.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
+}

@@ -1,0 +1,207 @@
+//! What can go wrong on the way from a path to batches, and what can be wrong with one image.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A failure that ends the opening of a data set or the reading of its batches.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The path given as data does not exist.
+    #[error("there is no file or folder at {}", path.display())]
+    NotFound {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The operating system refused to read something that the data set cannot do without.
+    #[error("{} could not be read: {source}", path.display())]
+    Io {
+        /// What was being read.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Nothing that this crate can decode was found.
+    #[error("no JPEG, PNG or WebP image was found under {} ({others} other files)", path.display())]
+    NoImages {
+        /// The folder, list or file.
+        path: PathBuf,
+        /// How many files were passed over.
+        others: usize,
+    },
+    /// A file is not in a format that can serve as a data set.
+    #[error("{} is not a data set that can be read: {detail}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        detail: String,
+    },
+    /// A folder of IDX or CIFAR files lacks the half that was asked for.
+    #[error("{} holds {kind} files, but not those of the {split} split", path.display())]
+    SplitMissing {
+        /// The folder.
+        path: PathBuf,
+        /// "IDX", "CIFAR-10" or "CIFAR-100".
+        kind: &'static str,
+        /// "train" or "test".
+        split: &'static str,
+    },
+    /// More images than a 32-bit index can name.
+    #[error("{} holds {count} images, and at most {} can be indexed", path.display(), u32::MAX)]
+    TooMany {
+        /// The data set.
+        path: PathBuf,
+        /// How many there are.
+        count: usize,
+    },
+    /// A setting of the loader or of the recipe makes no sense.
+    #[error("{what}: {detail}")]
+    Setting {
+        /// Which setting.
+        what: &'static str,
+        /// What is wrong with its value.
+        detail: String,
+    },
+    /// More images are bad than the limit allows.
+    #[error(
+        "{bad} of {looked_at} images looked at are bad ({:.1} %, the limit is {:.1} %); the first: {first}",
+        share * 100.0, limit * 100.0
+    )]
+    TooManyBad {
+        /// Distinct bad images so far.
+        bad: usize,
+        /// Distinct images looked at so far.
+        looked_at: usize,
+        /// `bad / looked_at`.
+        share: f64,
+        /// The limit as set (`data.max_bad_share`).
+        limit: f64,
+        /// The first few, with reasons.
+        first: String,
+    },
+    /// No image has been finished for a long time: the storage hangs.
+    #[error("no image was finished for {seconds} s while reading {what}")]
+    Stalled {
+        /// How long nothing happened.
+        seconds: u64,
+        /// The images being read.
+        what: String,
+    },
+    /// Reading threads could not be started.
+    #[error("the reading threads could not be started: {detail}")]
+    Threads {
+        /// The system's reason.
+        detail: String,
+    },
+}
+
+impl DataError {
+    /// The next step, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotFound { .. } => "check the spelling; a relative path counts from the current folder".into(),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                "check the permissions of the file and of the folders above it".into()
+            }
+            Self::NoImages { .. } => {
+                "images are looked for in all sub-folders and told by their content; convert other formats (TIFF, GIF, BMP, HEIC) to PNG or JPEG first".into()
+            }
+            Self::Format { .. } => {
+                "data can be a folder of images, a .txt file with one path a line, IDX files (MNIST, Fashion-MNIST) or CIFAR's binary batches".into()
+            }
+            Self::SplitMissing { split, .. } => format!("download the {split} files into the same folder, or name one file instead of the folder"),
+            Self::TooManyBad { .. } => {
+                "mend or remove the files listed as bad, or raise data.max_bad_share if so many may be left out".into()
+            }
+            Self::Stalled { .. } => "check the disk or the network file system; then resume the run".into(),
+            Self::Threads { .. } => "set fewer loader threads".into(),
+            _ => return None,
+        })
+    }
+}
+
+/// Why an image was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BadReason {
+    /// The file has no bytes.
+    Empty,
+    /// The data ends before the image does.
+    Truncated,
+    /// The data contradicts its own format.
+    Corrupt,
+    /// More pixels or bytes than the limits allow (a decompression bomb, or a mistake).
+    Oversized,
+    /// The file was there when the data set was opened and is gone.
+    Vanished,
+    /// The system refused to read the file.
+    Unreadable,
+    /// Not one of the formats that can be decoded.
+    Unsupported,
+    /// The decoder panicked: a defect, caught and counted.
+    Panicked,
+}
+
+impl BadReason {
+    /// The reason as one lower-case word, as in `bad-images.jsonl`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Truncated => "truncated",
+            Self::Corrupt => "corrupt",
+            Self::Oversized => "oversized",
+            Self::Vanished => "vanished",
+            Self::Unreadable => "unreadable",
+            Self::Unsupported => "unsupported",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
+impl fmt::Display for BadReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An image that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadImage {
+    /// Its index in the data set.
+    pub index: usize,
+    /// Its path, or `file#17`.
+    pub name: String,
+    /// Why it was left out.
+    pub reason: BadReason,
+    /// The decoder's or the system's words.
+    pub detail: String,
+}
+
+/// Why bytes did not become pixels: a [`BadImage`] that has no name yet.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {detail}")]
+pub struct DecodeError {
+    /// The kind of failure.
+    pub reason: BadReason,
+    /// The decoder's or the system's words.
+    pub detail: String,
+}
+
+impl DecodeError {
+    pub(crate) fn new(reason: BadReason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+
+    /// The next step, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self.reason {
+            BadReason::Unsupported => Some("convert the file to JPEG, PNG or WebP".into()),
+            BadReason::Oversized => Some("shrink the image: decoding it would take too much memory".into()),
+            _ => None,
+        }
+    }
+}

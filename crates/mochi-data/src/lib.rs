@@ -1,0 +1,39 @@
+//! Images from disk to augmented, normalised batches. Knows no tensor library, and is useful without one.
+//!
+//! ```text
+//! Dataset (where) ─> Decoder (bytes to RGB) ─> Recipe + Stream = ViewPlan (what) ─> ViewMaker (how) ─> Loader (batches)
+//! ```
+//!
+//! Four promises: pixels are Pillow's and torchvision's (within a level); the same (seed, epoch, image, view) gives the same pixels
+//! for any number of threads; a bad image is counted, named and got round, never passed on and never the end of a run by itself;
+//! memory is bounded by the prefetch depth.
+//!
+//! ```no_run
+//! use mochi_data::{Dataset, Loader, LoaderOptions, OpenOptions, Order};
+//!
+//! let dataset = Dataset::open("photos".as_ref(), &OpenOptions::default())?;
+//! let options = LoaderOptions { order: Order::Shuffled { seed: 1, epoch: 0 }, batch: 64, ..LoaderOptions::default() };
+//! let mut loader = Loader::new(&dataset, options)?;
+//! while let Some(batch) = loader.next() {
+//!     let batch = batch?;
+//!     // batch.views[0] is (64, 3, 224, 224)
+//!     loader.recycle(batch);
+//! }
+//! # Ok::<(), mochi_data::DataError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod bench;
+pub mod dataset;
+pub mod decode;
+mod error;
+pub mod loader;
+pub mod plan;
+pub mod random;
+pub mod recipe;
+pub mod views;
+
+pub use dataset::{Dataset, OpenOptions, Split};
+pub use error::{BadImage, BadReason, DataError, DecodeError};
+pub use loader::{Batch, Loader, LoaderOptions, Order};
+pub use recipe::{Geometry, Recipe, Step};

@@ -1,0 +1,101 @@
+//! Counting bad images, and deciding when there are too many. Judged batch by batch in order, so that the verdict does not
+//! depend on which thread was quicker.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{BadImage, DataError};
+
+/// Shares are taken of at least this many images (or of all, if there are fewer).
+const LEAST: usize = 1000;
+/// How many bad images an error names.
+const NAMED: usize = 5;
+
+#[derive(Default)]
+pub(super) struct Health {
+    images: usize,
+    limit: f64,
+    looked_at: usize,
+    bad: BTreeMap<usize, BadImage>,
+}
+
+impl Health {
+    pub(super) fn new(images: usize, limit: f64) -> Self {
+        Self { images, limit, ..Self::default() }
+    }
+
+    /// The number of bad images above which no number of good ones can save the epoch.
+    pub(super) fn doomed_above(&self) -> usize {
+        self.allowed(self.images)
+    }
+
+    /// Most bad images among `looked_at`.
+    fn allowed(&self, looked_at: usize) -> usize {
+        let allowed = (self.limit * looked_at.max(self.images.min(LEAST)) as f64).floor() as usize;
+        // A single file never ends a run, unless none may be bad.
+        if self.limit > 0.0 { allowed.max(1) } else { 0 }
+    }
+
+    /// Adds what a batch has met. `looked_at` counts the images that the batch set out to read.
+    pub(super) fn add(&mut self, looked_at: usize, bad: Vec<BadImage>) {
+        self.looked_at += looked_at;
+        let met: BTreeSet<usize> = bad.iter().map(|b| b.index).collect();
+        debug_assert!(met.len() <= bad.len());
+        self.bad.extend(bad.into_iter().map(|b| (b.index, b)));
+    }
+
+    pub(super) fn list(&self) -> Vec<BadImage> {
+        self.bad.values().cloned().collect()
+    }
+
+    /// The error, if too many are bad, or if a batch could not be filled (which happens only once the set is beyond saving).
+    pub(super) fn verdict(&self, incomplete: bool) -> Option<DataError> {
+        let bad = self.bad.len();
+        if bad <= self.allowed(self.looked_at) && !incomplete {
+            return None;
+        }
+        // A replacement may have been looked at that no batch set out to read.
+        let looked_at = self.looked_at.max(bad);
+        let first: Vec<String> = self.bad.values().take(NAMED).map(|b| format!("{} ({})", b.name, b.reason)).collect();
+        let share = bad as f64 / looked_at.max(1) as f64;
+        Some(DataError::TooManyBad { bad, looked_at, share, limit: self.limit, first: first.join(", ") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::BadReason;
+
+    fn bad(index: usize) -> BadImage {
+        BadImage { index, name: format!("{index}.jpg"), reason: BadReason::Empty, detail: String::new() }
+    }
+
+    #[test]
+    fn the_floor_protects_small_samples_and_small_sets() {
+        let mut health = Health::new(50_000, 0.01);
+        health.add(32, (0..10).map(bad).collect());
+        assert!(health.verdict(false).is_none(), "ten are 1 % of the least sample");
+        health.add(32, vec![bad(10)]);
+        assert!(matches!(health.verdict(false), Some(DataError::TooManyBad { bad: 11, looked_at: 64, .. })));
+
+        let mut one = Health::new(20, 0.01);
+        one.add(20, vec![bad(3)]);
+        assert!(one.verdict(false).is_none(), "a single file never ends a run");
+        one.add(0, vec![bad(3)]);
+        assert!(one.verdict(false).is_none(), "the same file again is still one");
+        one.add(0, vec![bad(4)]);
+        assert!(one.verdict(false).is_some());
+
+        let mut none = Health::new(20, 0.0);
+        none.add(1, vec![bad(3)]);
+        assert!(none.verdict(false).is_some(), "a limit of 0 means none");
+    }
+
+    #[test]
+    fn everything_may_be_bad_at_a_limit_of_one_but_a_batch_must_fill() {
+        let mut health = Health::new(10, 1.0);
+        health.add(10, (0..10).map(bad).collect());
+        assert!(health.verdict(false).is_none());
+        assert!(health.verdict(true).is_some());
+    }
+}

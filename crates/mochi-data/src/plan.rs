@@ -1,0 +1,253 @@
+//! What one view of one image is: a recipe with every random number drawn.
+//!
+//! Parameters are drawn as torchvision draws them (which numbers, from which distributions, in which order of meaning); the
+//! numbers themselves come from our own streams, so a view is a function of (seed, epoch, image, view) alone.
+
+use crate::random::Stream;
+use crate::recipe::{Geometry, Recipe, Step};
+
+/// A rectangle of source pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Crop {
+    /// Columns left of it.
+    pub left: u32,
+    /// Rows above it.
+    pub top: u32,
+    /// Width, at least 1.
+    pub width: u32,
+    /// Height, at least 1.
+    pub height: u32,
+}
+
+/// One change to the pixels with its parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Op {
+    /// `ImageEnhance.Brightness(factor)`.
+    Brightness(f32),
+    /// `ImageEnhance.Contrast(factor)`.
+    Contrast(f32),
+    /// `ImageEnhance.Color(factor)`.
+    Saturation(f32),
+    /// Adds to the 8-bit hue, wrapping (torchvision's `adjust_hue`).
+    Hue(u8),
+    /// Luma on all three channels.
+    Grayscale,
+    /// `ImageFilter.GaussianBlur(sigma)`.
+    Blur(f32),
+    /// `ImageOps.solarize(threshold)`.
+    Solarize(u16),
+    /// Mirrors left and right.
+    Flip,
+    /// `ImageOps.autocontrast`.
+    AutoContrast,
+    /// `ImageOps.equalize`.
+    Equalize,
+    /// `ImageOps.invert`.
+    Invert,
+    /// `ImageOps.posterize(bits)`.
+    Posterize(u8),
+    /// `ImageEnhance.Sharpness(factor)`.
+    Sharpness(f32),
+    /// `Image.transform(size, AFFINE, (a, b, c, d, e, f), NEAREST)`, black outside: output (x, y) takes
+    /// input (a x + b y + c, d x + e y + f) at pixel centres.
+    Affine([f64; 6]),
+}
+
+/// A view, fully determined.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ViewPlan {
+    /// What part of the image is resized.
+    pub crop: Crop,
+    /// To what width and height.
+    pub resized: (u32, u32),
+    /// Column and row where the view begins in the resized image.
+    pub window: (u32, u32),
+    /// What happens to the pixels of the view, in order.
+    pub ops: Vec<Op>,
+}
+
+impl ViewPlan {
+    /// Draws the view of a `width` x `height` image at `size` x `size`, reusing this plan's memory.
+    pub fn draw(&mut self, recipe: &Recipe, width: u32, height: u32, size: u32, stream: &mut Stream) {
+        self.ops.clear();
+        self.resized = (size, size);
+        self.window = (0, 0);
+        match recipe.geometry {
+            Geometry::RandomResizedCrop { scale, ratio } => {
+                self.crop = random_resized_crop(width, height, scale, ratio, stream);
+            }
+            Geometry::ResizeCentre { enlarge } => {
+                self.crop = Crop { left: 0, top: 0, width, height };
+                let short = (f64::from(size) * enlarge).round() as u64;
+                let (w, h) = (u64::from(width.max(1)), u64::from(height.max(1)));
+                // torchvision: int(size * long / short); a needle-like image is kept from becoming huge.
+                let long = (short * w.max(h) / w.min(h)).min(1 << 16).max(short);
+                let (new_w, new_h) = if w <= h { (short, long) } else { (long, short) };
+                self.resized = (new_w as u32, new_h as u32);
+                // Python's round: half to even.
+                let centre = |side: u64| ((side as f64 - f64::from(size)) / 2.0).round_ties_even().max(0.0) as u32;
+                self.window = (centre(new_w), centre(new_h));
+            }
+        }
+        for step in &recipe.steps {
+            self.draw_step(step, size, stream);
+        }
+    }
+
+    fn draw_step(&mut self, step: &Step, size: u32, stream: &mut Stream) {
+        match *step {
+            Step::ColorJitter { brightness, contrast, saturation, hue, p } => {
+                if !stream.chance(p) {
+                    return;
+                }
+                let mut order = [0u8, 1, 2, 3];
+                stream.shuffle(&mut order);
+                let mut factor = |strength: f64| stream.uniform((1.0 - strength).max(0.0), 1.0 + strength) as f32;
+                let (b, c, s) = (factor(brightness), factor(contrast), factor(saturation));
+                let turn = stream.uniform(-hue, hue);
+                for which in order {
+                    match which {
+                        0 if brightness > 0.0 => self.ops.push(Op::Brightness(b)),
+                        1 if contrast > 0.0 => self.ops.push(Op::Contrast(c)),
+                        2 if saturation > 0.0 => self.ops.push(Op::Saturation(s)),
+                        // numpy: int32(turn * 255) cuts towards zero, then wraps into 8 bits.
+                        3 if hue > 0.0 => self.ops.push(Op::Hue((turn * 255.0) as i32 as u8)),
+                        _ => {}
+                    }
+                }
+            }
+            Step::Grayscale { p } => self.push_if(p, Op::Grayscale, stream),
+            Step::Flip { p } => self.push_if(p, Op::Flip, stream),
+            Step::Solarize { threshold, p } => self.push_if(p, Op::Solarize(u16::from(threshold)), stream),
+            Step::GaussianBlur { sigma: [low, high], p } => {
+                let happens = stream.chance(p);
+                let sigma = stream.uniform(low, high);
+                if happens {
+                    self.ops.push(Op::Blur(sigma as f32));
+                }
+            }
+            Step::RandAugment { count, magnitude } => {
+                for _ in 0..count {
+                    self.ops.extend(rand_augment(magnitude / 10.0, size, stream));
+                }
+            }
+        }
+    }
+
+    fn push_if(&mut self, p: f64, op: Op, stream: &mut Stream) {
+        if stream.chance(p) {
+            self.ops.push(op);
+        }
+    }
+}
+
+/// `RandomResizedCrop.get_params`: ten tries, uniform area, log-uniform ratio, then the largest central crop.
+fn random_resized_crop(width: u32, height: u32, scale: [f64; 2], ratio: [f64; 2], stream: &mut Stream) -> Crop {
+    let area = f64::from(width) * f64::from(height);
+    let (log_low, log_high) = (ratio[0].ln(), ratio[1].ln());
+    for _ in 0..10 {
+        let target = area * stream.uniform(scale[0], scale[1]);
+        let aspect = stream.uniform(log_low, log_high).exp();
+        let w = (target * aspect).sqrt().round_ties_even() as u32;
+        let h = (target / aspect).sqrt().round_ties_even() as u32;
+        if 0 < w && w <= width && 0 < h && h <= height {
+            let top = stream.below(height - h + 1);
+            let left = stream.below(width - w + 1);
+            return Crop { left, top, width: w, height: h };
+        }
+    }
+    let shape = f64::from(width) / f64::from(height);
+    let (w, h) = if shape < ratio[0] {
+        (width, (f64::from(width) / ratio[0]).round_ties_even() as u32)
+    } else if shape > ratio[1] {
+        ((f64::from(height) * ratio[1]).round_ties_even() as u32, height)
+    } else {
+        (width, height)
+    };
+    // A ratio far from 1 on a thin image can round to nothing.
+    let (w, h) = (w.clamp(1, width.max(1)), h.clamp(1, height.max(1)));
+    Crop { left: (width.saturating_sub(w)) / 2, top: (height.saturating_sub(h)) / 2, width: w, height: h }
+}
+
+/// One operation of RandAugment with the ranges of ildoonkim/pytorch-randaugment, which PyContrast's InfoMin recipe copies:
+/// strength `m` in 0..=1 between the two ends of each range.
+fn rand_augment(m: f64, size: u32, stream: &mut Stream) -> Option<Op> {
+    let side = f64::from(size);
+    let which = stream.below(14);
+    let sign = if stream.chance(0.5) { 1.0 } else { -1.0 };
+    let enhance = (0.1 + 1.8 * m) as f32;
+    Some(match which {
+        0 => Op::AutoContrast,
+        1 => Op::Equalize,
+        2 => Op::Invert,
+        3 => {
+            // Pillow's rotate: about the centre of the image, NEAREST, black outside.
+            let angle = (-(30.0 * m * sign)).rem_euclid(360.0).to_radians();
+            let (cos, sin) = (angle.cos(), angle.sin());
+            let centre = side / 2.0;
+            let c = -cos * centre - sin * centre + centre;
+            let f = sin * centre - cos * centre + centre;
+            Op::Affine([cos, sin, c, -sin, cos, f])
+        }
+        4 => Op::Posterize((4.0 * m) as u8),
+        5 => Op::Solarize((256.0 * m) as u16),
+        6 => Op::Saturation(enhance),
+        7 => Op::Contrast(enhance),
+        8 => Op::Brightness(enhance),
+        9 => Op::Sharpness(enhance),
+        10 => Op::Affine([1.0, 0.3 * m * sign, 0.0, 0.0, 1.0, 0.0]),
+        11 => Op::Affine([1.0, 0.0, 0.0, 0.3 * m * sign, 1.0, 0.0]),
+        12 => Op::Affine([1.0, 0.0, 0.3 * m * sign * side, 0.0, 1.0, 0.0]),
+        _ => Op::Affine([1.0, 0.0, 0.0, 0.0, 1.0, 0.3 * m * sign * side]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::random::Purpose;
+
+    proptest! {
+        #[test]
+        fn crops_and_windows_lie_inside(width in 1u32..3000, height in 1u32..3000, size in 1u32..300, seed: u64, which in 0usize..8) {
+            let recipe = Recipe::preset(Recipe::PRESETS[which]).unwrap();
+            let mut plan = ViewPlan::default();
+            plan.draw(&recipe, width, height, size, &mut Stream::new(seed, Purpose::View, 0, 0, 0));
+            let c = plan.crop;
+            prop_assert!(c.width >= 1 && c.height >= 1);
+            prop_assert!(c.left + c.width <= width && c.top + c.height <= height);
+            prop_assert!(plan.window.0 + size <= plan.resized.0 && plan.window.1 + size <= plan.resized.1);
+        }
+    }
+
+    #[test]
+    fn crop_statistics_are_those_of_torchvision() {
+        // Means over 100,000 draws of torchvision 0.26's RandomResizedCrop.get_params on 500 x 375, scale 0.2-1, ratio 3/4-4/3:
+        // share of the area 0.4960, width 307.57, height 293.47, left 96.15, top 40.81.
+        let n = 50_000;
+        let mut sums = [0.0f64; 5];
+        for image in 0..n {
+            let mut stream = Stream::new(1, Purpose::View, 0, image, 0);
+            let c = random_resized_crop(500, 375, [0.2, 1.0], [0.75, 4.0 / 3.0], &mut stream);
+            let share = f64::from(c.width * c.height) / (500.0 * 375.0);
+            for (sum, v) in sums.iter_mut().zip([share, c.width.into(), c.height.into(), c.left.into(), c.top.into()]) {
+                *sum += v;
+            }
+        }
+        let [share, width, height, left, top] = sums.map(|s| s / f64::from(n));
+        // Five standard errors of the difference between the two samples.
+        assert!((share - 0.4960).abs() < 0.005, "{share}");
+        assert!((width - 307.57).abs() < 2.0 && (height - 293.47).abs() < 1.6, "{width} x {height}");
+        assert!((left - 96.15).abs() < 2.0 && (top - 40.81).abs() < 1.0, "{left}, {top}");
+    }
+
+    #[test]
+    fn thin_images_fall_back_to_the_central_crop() {
+        let mut stream = Stream::new(1, Purpose::View, 0, 0, 0);
+        let c = random_resized_crop(1000, 10, [0.9, 1.0], [0.75, 4.0 / 3.0], &mut stream);
+        assert_eq!(c, Crop { left: 493, top: 0, width: 13, height: 10 });
+    }
+}

@@ -1,0 +1,169 @@
+//! Random numbers from counters: Philox4x32-10.
+//!
+//! A stream is named, not advanced: (seed, purpose, epoch, image, view) alone decide every number in it, so any thread may
+//! draw for any image in any order and the result is the same. The 128-bit counter holds the name as it is, without hashing:
+//!
+//! ```text
+//! key     = [seed low, seed high]
+//! counter = [block within the stream, view | purpose << 16, image, epoch]
+//! block   = philox4x32-10(counter, key)           4 words of 32 bits
+//! ```
+//!
+//! Two different names can therefore never share a block. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as
+//! easy as 1, 2, 3", SC 2011; the constants and the known answers in the tests are those of their Random123 library.
+
+/// What a stream is drawn for: the same image in the same epoch must not see related numbers for two purposes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Purpose {
+    /// The order of images in an epoch.
+    Order = 1,
+    /// The parameters of one view of one image.
+    View = 2,
+}
+
+/// One application of Philox4x32 with ten rounds: 128 bits of counter and 64 bits of key to 128 random bits.
+pub fn philox4x32_10(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    const M0: u64 = 0xD251_1F53;
+    const M1: u64 = 0xCD9E_8D57;
+    // Weyl steps of the key: the golden ratio and sqrt(3) - 1.
+    const W0: u32 = 0x9E37_79B9;
+    const W1: u32 = 0xBB67_AE85;
+    let ([mut c0, mut c1, mut c2, mut c3], [mut k0, mut k1]) = (counter, key);
+    for _ in 0..10 {
+        let p0 = M0 * u64::from(c0);
+        let p1 = M1 * u64::from(c2);
+        (c0, c1, c2, c3) = ((p1 >> 32) as u32 ^ c1 ^ k0, p1 as u32, (p0 >> 32) as u32 ^ c3 ^ k1, p0 as u32);
+        k0 = k0.wrapping_add(W0);
+        k1 = k1.wrapping_add(W1);
+    }
+    [c0, c1, c2, c3]
+}
+
+/// A named stream of random numbers; see the head of this file.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    key: [u32; 2],
+    counter: [u32; 4],
+    block: [u32; 4],
+    used: usize,
+}
+
+impl Stream {
+    /// The stream of (seed, purpose, epoch, image, view). Of the epoch the low 32 bits count.
+    pub fn new(seed: u64, purpose: Purpose, epoch: u64, image: u32, view: u16) -> Self {
+        let name = u32::from(view) | (purpose as u32) << 16;
+        Self {
+            key: [seed as u32, (seed >> 32) as u32],
+            counter: [0, name, image, epoch as u32],
+            block: [0; 4],
+            used: 4,
+        }
+    }
+
+    /// The next 32 random bits.
+    pub fn next_u32(&mut self) -> u32 {
+        if self.used >= 4 {
+            self.block = philox4x32_10(self.counter, self.key);
+            self.counter[0] = self.counter[0].wrapping_add(1);
+            self.used = 0;
+        }
+        let word = self.block[self.used & 3];
+        self.used += 1;
+        word
+    }
+
+    /// Uniform in [0, 1), with 53 random bits.
+    pub fn unit(&mut self) -> f64 {
+        let bits = u64::from(self.next_u32()) << 32 | u64::from(self.next_u32());
+        (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    /// Uniform in [low, high); `low` where the two are equal.
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// True with probability `p`. Always draws, so that one probability does not shift the numbers after it.
+    pub fn chance(&mut self, p: f64) -> bool {
+        self.unit() < p
+    }
+
+    /// Uniform in 0..n without bias (Lemire 2019); 0 where n is 0.
+    pub fn below(&mut self, n: u32) -> u32 {
+        let mut product = u64::from(self.next_u32()) * u64::from(n);
+        if (product as u32) < n {
+            let threshold = n.wrapping_neg() % n;
+            while (product as u32) < threshold {
+                product = u64::from(self.next_u32()) * u64::from(n);
+            }
+        }
+        (product >> 32) as u32
+    }
+
+    /// Shuffles in place: Fisher-Yates from the end.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for i in (1..items.len()).rev() {
+            let j = self.below(u32::try_from(i + 1).unwrap_or(u32::MAX)) as usize;
+            items.swap(i, j);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_answers_of_random123() {
+        assert_eq!(philox4x32_10([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(
+            philox4x32_10([u32::MAX; 4], [u32::MAX; 2]),
+            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
+        );
+        assert_eq!(
+            philox4x32_10([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
+            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+        );
+    }
+
+    #[test]
+    fn streams_differ_by_every_part_of_their_name() {
+        let first = |s: u64, p, e, i, v| Stream::new(s, p, e, i, v).next_u32();
+        let base = first(1, Purpose::View, 0, 0, 0);
+        for other in [
+            first(2, Purpose::View, 0, 0, 0),
+            first(1 << 32 | 1, Purpose::View, 0, 0, 0),
+            first(1, Purpose::Order, 0, 0, 0),
+            first(1, Purpose::View, 1, 0, 0),
+            first(1, Purpose::View, 0, 1, 0),
+            first(1, Purpose::View, 0, 0, 1),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn below_is_uniform_and_in_range() {
+        let mut stream = Stream::new(3, Purpose::View, 0, 0, 0);
+        let mut seen = [0u32; 7];
+        for _ in 0..70_000 {
+            seen[stream.below(7) as usize] += 1;
+        }
+        // Expected 10,000 each with a standard deviation of 93.
+        assert!(seen.iter().all(|&n| n.abs_diff(10_000) < 500), "{seen:?}");
+        assert_eq!(stream.below(0), 0);
+        assert_eq!(stream.below(1), 0);
+    }
+
+    #[test]
+    fn shuffle_is_a_permutation_and_unit_stays_below_one() {
+        let mut stream = Stream::new(9, Purpose::Order, 4, 0, 0);
+        let mut items: Vec<u32> = (0..1000).collect();
+        stream.shuffle(&mut items);
+        assert_ne!(items, (0..1000).collect::<Vec<_>>());
+        items.sort_unstable();
+        assert_eq!(items, (0..1000).collect::<Vec<_>>());
+        assert!((0..10_000).map(|_| stream.unit()).all(|u| (0.0..1.0).contains(&u)));
+    }
+}

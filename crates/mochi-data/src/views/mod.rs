@@ -1,0 +1,10 @@
+//! From pixels and a plan to a view: every operation with Pillow's arithmetic, several of them in one pass over the pixels.
+
+mod blur;
+mod colour;
+mod geometric;
+mod histogram;
+mod render;
+mod resize;
+
+pub use render::{Normalise, ViewMaker};

@@ -1,0 +1,373 @@
+//! Runs a [`ViewPlan`]: resize, then as few passes over the pixels as the plan allows, the last of which normalises and mirrors.
+//!
+//! Pointwise operations run together on a chunk of pixels that stays in the first-level cache. A pass ends only where an operation
+//! needs the whole picture: contrast (its mean luma, gathered while the pass before writes), blur, and RandAugment's histogram and
+//! geometry. MoCo-v2 takes one to three passes besides its blur.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::{blur, colour, geometric, histogram, resize};
+use crate::decode::Pixels;
+use crate::error::{BadReason, DecodeError};
+use crate::plan::{Op, ViewPlan};
+
+/// Pixels in a chunk: three channels of f32 take 6 KiB.
+const CHUNK: usize = 512;
+
+/// `(v / 255 - mean) / std` for each channel, as one multiplication and one addition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalise {
+    scale: [f32; 3],
+    shift: [f32; 3],
+}
+
+impl Normalise {
+    /// From means and standard deviations of values in 0..1.
+    pub fn new(mean: [f32; 3], std: [f32; 3]) -> Self {
+        let scale = std.map(|s| (1.0 / (255.0 * f64::from(s))) as f32);
+        let shift = [0, 1, 2].map(|c| (-f64::from(mean[c]) / f64::from(std[c])) as f32);
+        Self { scale, shift }
+    }
+}
+
+/// Makes views, keeping its buffers between them.
+pub struct ViewMaker {
+    arch: Arch,
+    resize: resize::ResizeScratch,
+    /// The resized view: (size, size, 4) bytes, R, G, B and one without meaning.
+    resized: Vec<u8>,
+    /// Three planes of the view, one after the other.
+    planes: Vec<u8>,
+    chunk: Chunk,
+    blur: blur::BlurScratch,
+    scratch: Vec<u8>,
+}
+
+impl Default for ViewMaker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    /// Only the sum of luma is wanted.
+    Nothing,
+    /// Bytes by plane; `true`: the sum of luma is wanted as well.
+    Planes(bool),
+    Floats(&'a Normalise),
+}
+
+/// f32 values of a chunk of pixels by channel.
+struct Chunk {
+    red: Vec<f32>,
+    green: Vec<f32>,
+    blue: Vec<f32>,
+}
+
+impl ViewMaker {
+    /// A maker with empty buffers, for the instruction set of this machine.
+    pub fn new() -> Self {
+        Self {
+            arch: Arch::new(),
+            resize: resize::ResizeScratch::default(),
+            resized: Vec::new(),
+            planes: Vec::new(),
+            chunk: Chunk { red: Vec::new(), green: Vec::new(), blue: Vec::new() },
+            blur: blur::BlurScratch::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Writes the view as planar, normalised floats (3, size, size) into `out`.
+    ///
+    /// Fails only where the plan does not fit the pixels or `out` does not fit the size.
+    pub fn render(
+        &mut self,
+        pixels: &Pixels,
+        plan: &ViewPlan,
+        size: u32,
+        normalise: &Normalise,
+        out: &mut [f32],
+    ) -> Result<(), DecodeError> {
+        let side = size as usize;
+        if out.len() != side * side * 3 {
+            return Err(misfit("the output is not (3, size, size)"));
+        }
+        self.run(pixels, plan, size, Target::Floats(normalise), out)
+    }
+
+    /// The view as interleaved RGB bytes (size, size, 3): for looking at, and for comparing with Pillow.
+    pub fn render_rgb(&mut self, pixels: &Pixels, plan: &ViewPlan, size: u32) -> Result<Vec<u8>, DecodeError> {
+        let area = size as usize * size as usize;
+        // Scale 1 and shift 0 of values 0..=255.
+        let plain = Normalise { scale: [1.0; 3], shift: [0.0; 3] };
+        let mut out = vec![0.0; area * 3];
+        self.run(pixels, plan, size, Target::Floats(&plain), &mut out)?;
+        let mut rgb = Vec::with_capacity(area * 3);
+        for i in 0..area {
+            rgb.extend([out[i], out[area + i], out[2 * area + i]].map(|v| v as u8));
+        }
+        Ok(rgb)
+    }
+
+    fn run(
+        &mut self,
+        pixels: &Pixels,
+        plan: &ViewPlan,
+        size: u32,
+        target: Target<'_>,
+        out: &mut [f32],
+    ) -> Result<(), DecodeError> {
+        let side = size as usize;
+        if side == 0 {
+            return Err(misfit("the size is 0"));
+        }
+        check_fit(pixels, plan, size)?;
+        self.resized.resize(side * side * 4, 0);
+        self.arch.dispatch(resize::Resize {
+            pixels,
+            crop: plan.crop,
+            resized: plan.resized,
+            window: plan.window,
+            size,
+            scratch: &mut self.resize,
+            out: &mut self.resized,
+        });
+        self.planes.resize(side * side * 3, 0);
+        for channel in [&mut self.chunk.red, &mut self.chunk.green, &mut self.chunk.blue] {
+            channel.resize(CHUNK.max(side), 0.0);
+        }
+        let Self { arch, resized, planes, chunk, blur, scratch, .. } = self;
+
+        let ops = &plan.ops[..];
+        let mut mirrored = false;
+        // Pixels lie in `resized` before the first pass that writes, and in `planes` after it.
+        let mut in_planes = false;
+        // Of the pixels as they are at `at`; only a contrast there asks for it.
+        let mut mean: Option<f32> = None;
+        let mut at = 0;
+        loop {
+            let pointwise_until = |from: usize| {
+                (from..ops.len()).find(|&i| !is_pointwise(ops[i])).unwrap_or(ops.len())
+            };
+            let starts_with_contrast = mean.is_some() && matches!(ops.get(at), Some(Op::Contrast(_)));
+            let end = pointwise_until(if starts_with_contrast { at + 1 } else { at });
+            let flips = ops[at..end].iter().filter(|op| matches!(op, Op::Flip)).count();
+            mirrored ^= flips % 2 == 1;
+            let pass = Pass { ops: &ops[at..end], mean: mean.take().unwrap_or(0.0), side, from_planes: in_planes, mirrored: false };
+            let stop = ops.get(end).copied();
+            let sum = match stop {
+                None => {
+                    let pass = Pass { mirrored, ..pass };
+                    arch.dispatch(Run { pass, target, resized, planes, chunk, out });
+                    return Ok(());
+                }
+                // Nothing to write where only the mean is missing.
+                Some(Op::Contrast(_)) if end == at => {
+                    arch.dispatch(Run { pass, target: Target::Nothing, resized, planes, chunk, out })
+                }
+                Some(_) if end == at && in_planes => 0.0,
+                Some(_) => {
+                    in_planes = true;
+                    arch.dispatch(Run { pass, target: Target::Planes(matches!(stop, Some(Op::Contrast(_)))), resized, planes, chunk, out })
+                }
+            };
+            match stop {
+                Some(Op::Contrast(_)) => {
+                    // ImageEnhance.Contrast: int(mean + 0.5).
+                    mean = Some((sum / (side * side) as f64 + 0.5).floor() as f32);
+                    at = end;
+                    continue;
+                }
+                Some(Op::Blur(sigma)) => {
+                    for plane in planes.chunks_exact_mut(side * side) {
+                        arch.dispatch(blur::Gaussian { plane, width: side, sigma, scratch: blur });
+                    }
+                }
+                Some(Op::AutoContrast) => planes.chunks_exact_mut(side * side).for_each(histogram::autocontrast),
+                Some(Op::Equalize) => planes.chunks_exact_mut(side * side).for_each(histogram::equalize),
+                Some(Op::Sharpness(factor)) => {
+                    for plane in planes.chunks_exact_mut(side * side) {
+                        geometric::sharpness(plane, side, factor, scratch);
+                    }
+                }
+                Some(Op::Affine(matrix)) => {
+                    for plane in planes.chunks_exact_mut(side * side) {
+                        // A pending mirror would turn the map round: carry it out first.
+                        if mirrored {
+                            plane.chunks_exact_mut(side).for_each(<[u8]>::reverse);
+                        }
+                        geometric::affine(plane, side, matrix, scratch);
+                    }
+                    mirrored = false;
+                }
+                _ => {}
+            }
+            at = end + 1;
+        }
+    }
+}
+
+/// Refuses a plan that was drawn for other pixels, or made by hand and wrong.
+fn check_fit(pixels: &Pixels, plan: &ViewPlan, size: u32) -> Result<(), DecodeError> {
+    let within = |from: u32, length: u32, whole: u32| u64::from(from) + u64::from(length) <= u64::from(whole);
+    let crop = plan.crop;
+    if crop.width == 0
+        || crop.height == 0
+        || !within(crop.left, crop.width, pixels.width)
+        || !within(crop.top, crop.height, pixels.height)
+        || pixels.rgb.len() != pixels.width as usize * pixels.height as usize * 3
+    {
+        return Err(misfit("the crop reaches outside the image"));
+    }
+    if !within(plan.window.0, size, plan.resized.0) || !within(plan.window.1, size, plan.resized.1) {
+        return Err(misfit("the window reaches outside the resized image"));
+    }
+    Ok(())
+}
+
+fn misfit(why: &str) -> DecodeError {
+    DecodeError::new(BadReason::Corrupt, why)
+}
+
+fn is_pointwise(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Brightness(_)
+            | Op::Saturation(_)
+            | Op::Hue(_)
+            | Op::Grayscale
+            | Op::Solarize(_)
+            | Op::Invert
+            | Op::Posterize(_)
+            | Op::Flip
+    )
+}
+
+/// One walk over the view's pixels.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    ops: &'a [Op],
+    mean: f32,
+    side: usize,
+    from_planes: bool,
+    mirrored: bool,
+}
+
+/// A pass with all that it reads and writes. A closure would do, but only `#[inline(always)]` makes sure that the loops are compiled
+/// for the instruction set that was dispatched to.
+struct Run<'a> {
+    pass: Pass<'a>,
+    target: Target<'a>,
+    resized: &'a [u8],
+    planes: &'a mut [u8],
+    chunk: &'a mut Chunk,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Run<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> f64 {
+        self.pass.run(self.target, self.resized, self.planes, self.chunk, self.out)
+    }
+}
+
+impl Pass<'_> {
+    /// Returns the sum of luma over the view, unless the target is floats (0 then).
+    #[inline(always)]
+    fn run(self, target: Target<'_>, resized: &[u8], planes: &mut [u8], chunk: &mut Chunk, out: &mut [f32]) -> f64 {
+        let side = self.side;
+        let rows_at_once = (CHUNK / side).max(1);
+        let mut total = 0.0f64;
+        let mut row = 0;
+        while row < side {
+            let rows = rows_at_once.min(side - row);
+            let n = rows * side;
+            let (red, green, blue) = (&mut chunk.red[..n], &mut chunk.green[..n], &mut chunk.blue[..n]);
+            self.load(row, resized, planes, [&mut *red, &mut *green, &mut *blue]);
+            for &op in self.ops {
+                colour::apply(op, self.mean, red, green, blue);
+            }
+            match target {
+                Target::Nothing => total += luma_sum(red, green, blue),
+                Target::Planes(sum) => {
+                    if sum {
+                        total += luma_sum(red, green, blue);
+                    }
+                    let (r, rest) = planes.split_at_mut(side * side);
+                    let (g, b) = rest.split_at_mut(side * side);
+                    for (plane, values) in [(r, &*red), (g, &*green), (b, &*blue)] {
+                        for (to, &v) in plane[row * side..row * side + n].iter_mut().zip(values) {
+                            *to = colour::to_byte(v);
+                        }
+                    }
+                }
+                Target::Floats(normalise) => {
+                    for (channel, values) in [&*red, &*green, &*blue].into_iter().enumerate() {
+                        let (scale, shift) = (normalise.scale[channel], normalise.shift[channel]);
+                        let start = channel * side * side + row * side;
+                        let to = &mut out[start..start + n];
+                        if self.mirrored {
+                            for (to, from) in to.chunks_exact_mut(side).zip(values.chunks_exact(side)) {
+                                for (to, v) in to.iter_mut().zip(from.iter().rev()) {
+                                    *to = v * scale + shift;
+                                }
+                            }
+                        } else {
+                            for (to, v) in to.iter_mut().zip(values) {
+                                *to = v * scale + shift;
+                            }
+                        }
+                    }
+                }
+            }
+            row += rows;
+        }
+        total
+    }
+
+    #[inline(always)]
+    fn load(&self, row: usize, resized: &[u8], planes: &[u8], [red, green, blue]: [&mut [f32]; 3]) {
+        let side = self.side;
+        if self.from_planes {
+            for (channel, values) in [red, green, blue].into_iter().enumerate() {
+                let from = &planes[channel * side * side + row * side..][..values.len()];
+                for (to, &v) in values.iter_mut().zip(from) {
+                    *to = f32::from(v);
+                }
+            }
+            return;
+        }
+        let n = red.len();
+        let from = &resized[row * side * 4..][..n * 4];
+        let (green, blue) = (&mut green[..n], &mut blue[..n]);
+        for i in 0..n {
+            red[i] = f32::from(from[4 * i]);
+            green[i] = f32::from(from[4 * i + 1]);
+            blue[i] = f32::from(from[4 * i + 2]);
+        }
+    }
+}
+
+/// Whole numbers below 2^24: at most 512 (or one row) times 255 a chunk, so the f32 sum is exact for sides up to 65,793.
+#[inline(always)]
+fn luma_sum(red: &[f32], green: &[f32], blue: &[f32]) -> f64 {
+    // Eight running sums: an order that vectorises, and exact all the same.
+    let mut sums = [0.0f32; 8];
+    let n = red.len().min(green.len()).min(blue.len());
+    let (red, green, blue) = (&red[..n], &green[..n], &blue[..n]);
+    let whole = n / 8 * 8;
+    for i in (0..whole).step_by(8) {
+        for k in 0..8 {
+            sums[k] += colour::luma(red[i + k], green[i + k], blue[i + k]);
+        }
+    }
+    let mut total: f64 = sums.iter().map(|&s| f64::from(s)).sum();
+    for i in whole..n {
+        total += f64::from(colour::luma(red[i], green[i], blue[i]));
+    }
+    total
+}

@@ -1,0 +1,220 @@
+//! Batches: the same for any number of threads, resumable, whole in spite of bad images, and quick to let go.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{all, content, folder, image_path, open, options};
+use mochi_data::{BadReason, DataError, Dataset, Loader, LoaderOptions, Order, Recipe};
+
+fn index_of(dataset: &Dataset, i: usize) -> u32 {
+    let end = format!("{i:04}.img.jpg");
+    (0..dataset.len()).find(|&k| dataset.name_of(k).ends_with(&end)).unwrap() as u32
+}
+
+#[test]
+fn views_do_not_depend_on_threads_or_prefetch() {
+    let dir = folder(50);
+    let dataset = open(dir.path());
+    let one = all(&dataset, LoaderOptions { threads: 1, prefetch: 1, ..options(8) });
+    assert_eq!(one.len(), 6);
+    for (threads, prefetch) in [(2, 2), (5, 3), (3, 50)] {
+        let other = all(&dataset, LoaderOptions { threads, prefetch, ..options(8) });
+        assert!(content(&one) == content(&other), "{threads} threads, {prefetch} batches ahead");
+    }
+    // The two views differ, and so do seeds and epochs.
+    assert_ne!(one[0].views[0], one[0].views[1]);
+    let other = all(&dataset, LoaderOptions { epoch: 3, ..options(8) });
+    assert_eq!(one[0].images, other[0].images);
+    assert_ne!(one[0].views, other[0].views);
+    let other = all(&dataset, LoaderOptions { order: Order::Shuffled { seed: 11, epoch: 3 }, ..options(8) });
+    assert_ne!(one[0].images, other[0].images);
+}
+
+#[test]
+fn resuming_equals_skipping() {
+    let dir = folder(40);
+    let dataset = open(dir.path());
+    let whole = all(&dataset, options(6));
+    for first_batch in [1, 4, 6, 7] {
+        let rest = all(&dataset, LoaderOptions { first_batch, ..options(6) });
+        assert!(content(&whole[first_batch.min(6)..]) == content(&rest), "from batch {first_batch}");
+    }
+}
+
+#[test]
+fn an_epoch_shows_every_image_once_and_the_last_batch_can_be_short() {
+    let dir = folder(31);
+    let dataset = open(dir.path());
+    let batches = all(&dataset, LoaderOptions { drop_last: false, views: 1, ..options(8) });
+    assert_eq!(batches.iter().map(|b| b.images.len()).collect::<Vec<_>>(), [8, 8, 8, 7]);
+    assert!(batches.iter().all(|b| b.views.len() == 1 && b.views[0].len() == b.images.len() * 3 * 20 * 20));
+    let mut seen: Vec<u32> = batches.iter().flat_map(|b| b.images.clone()).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, (0..31).collect::<Vec<_>>());
+}
+
+/// Damages five images of a folder in five ways; returns their indices in the data set.
+fn damage(root: &std::path::Path, dataset: &Dataset) -> Vec<(u32, BadReason)> {
+    let write = |i, bytes: &[u8]| std::fs::write(image_path(root, i), bytes).unwrap();
+    write(3, b"");
+    write(7, b"this is not a picture");
+    let jpeg = common::fixture("420.jpg");
+    write(8, &jpeg[..jpeg.len() / 2]);
+    std::fs::remove_file(image_path(root, 20)).unwrap();
+    // A PNG that says it is 60,000 x 60,000.
+    let mut bomb = common::fixture("rgb.png");
+    bomb[16..24].copy_from_slice(&[0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60]);
+    let crc = crc32(&bomb[12..29]);
+    bomb[29..33].copy_from_slice(&crc.to_be_bytes());
+    write(21, &bomb);
+    let mut bad: Vec<_> = [
+        (3, BadReason::Empty),
+        (7, BadReason::Corrupt),
+        (8, BadReason::Truncated),
+        (20, BadReason::Vanished),
+        (21, BadReason::Oversized),
+    ]
+    .map(|(i, reason)| (index_of(dataset, i), reason))
+    .into();
+    bad.sort_unstable();
+    bad
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |c, _| if c & 1 == 1 { c >> 1 ^ 0xEDB8_8320 } else { c >> 1 })
+    })
+}
+
+#[test]
+fn bad_images_are_named_and_replaced_by_the_next_good_one() {
+    let dir = folder(60);
+    let dataset = open(dir.path());
+    let before = all(&dataset, LoaderOptions { max_bad_share: 0.5, ..options(10) });
+    let bad = damage(dir.path(), &dataset);
+    let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_share: 0.5, ..options(10) }).unwrap();
+    let after: Vec<_> = loader.by_ref().map(Result::unwrap).collect();
+    let listed: Vec<_> = loader.bad_images().iter().map(|b| (b.index as u32, b.reason)).collect();
+    assert_eq!(listed, bad);
+    assert!(loader.bad_images().iter().all(|b| b.name.ends_with(".img.jpg") && !b.detail.is_empty()));
+    let is_bad = |i: u32| bad.iter().any(|&(b, _)| b == i);
+    for (old, new) in before.iter().zip(&after) {
+        assert_eq!(new.images.len(), 10);
+        for (place, (&wanted, &used)) in old.images.iter().zip(&new.images).enumerate() {
+            let expected = (0..60).map(|s| (wanted + s) % 60).find(|&i| !is_bad(i)).unwrap();
+            assert_eq!(used, expected);
+            let floats = 3 * 20 * 20;
+            let same = old.views[1][place * floats..][..floats] == new.views[1][place * floats..][..floats];
+            assert_eq!(same, !is_bad(wanted), "image {wanted}");
+        }
+    }
+    let again = all(&dataset, LoaderOptions { max_bad_share: 0.5, threads: 7, ..options(10) });
+    assert!(content(&after) == content(&again));
+}
+
+#[test]
+fn sequential_order_leaves_bad_images_out_and_says_which_are_there() {
+    let dir = folder(30);
+    let dataset = open(dir.path());
+    let sequential = |batch| LoaderOptions {
+        order: Order::Sequential,
+        views: 1,
+        drop_last: false,
+        max_bad_share: 1.0,
+        recipe: Recipe::preset("eval").unwrap(),
+        ..options(batch)
+    };
+    let good = all(&dataset, sequential(30));
+    let bad = damage(dir.path(), &dataset);
+    let floats = 3 * 20 * 20;
+    for batch in [1, 4, 30] {
+        let batches = all(&dataset, sequential(batch));
+        let images: Vec<u32> = batches.iter().flat_map(|b| b.images.clone()).collect();
+        let expected: Vec<u32> = (0..30).filter(|i| bad.iter().all(|(b, _)| b != i)).collect();
+        assert_eq!(images, expected, "batches of {batch}");
+        let pixels: Vec<f32> = batches.iter().flat_map(|b| b.views[0].clone()).collect();
+        for (place, &image) in images.iter().enumerate() {
+            let whole = &good[0].views[0][image as usize * floats..][..floats];
+            assert!(pixels[place * floats..][..floats] == *whole, "image {image}");
+        }
+    }
+}
+
+#[test]
+fn too_many_bad_images_end_the_epoch_with_a_clear_error() {
+    let dir = folder(60);
+    let dataset = open(dir.path());
+    damage(dir.path(), &dataset);
+    for threads in [1, 4] {
+        let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_share: 0.05, threads, ..options(10) }).unwrap();
+        let error = loader.by_ref().find_map(Result::err).expect("5 of 60 are more than 5 %");
+        let DataError::TooManyBad { bad, limit, ref first, .. } = error else { panic!("{error}") };
+        assert!((4..=5).contains(&bad) && limit == 0.05 && first.contains(".img.jpg ("), "{error}");
+        assert!(error.hint().unwrap().contains("max_bad_share"));
+        assert!(loader.next().is_none(), "an error ends the epoch");
+    }
+}
+
+#[test]
+fn a_folder_of_rubbish_fails_at_once_rather_than_searching() {
+    let dir = folder(200);
+    for i in 0..200 {
+        std::fs::write(image_path(dir.path(), i), b"rubbish").unwrap();
+    }
+    let dataset = open(dir.path());
+    for max_bad_share in [0.01, 1.0] {
+        let first = Loader::new(&dataset, LoaderOptions { max_bad_share, ..options(50) }).unwrap().next();
+        assert!(matches!(first, Some(Err(DataError::TooManyBad { .. }))), "{max_bad_share}");
+    }
+}
+
+#[test]
+fn dropping_a_loader_half_way_is_quick_and_memory_is_bounded_by_prefetch() {
+    let dir = folder(90);
+    let dataset = open(dir.path());
+    let mut loader = Loader::new(&dataset, LoaderOptions { prefetch: 2, size: 160, ..options(3) }).unwrap();
+    let batch = loader.next().unwrap().unwrap();
+    let memory = batch.views[0].as_ptr();
+    loader.recycle(batch);
+    // Buffers come back: after a few batches the first one's memory is in use again.
+    let mut returned = false;
+    for _ in 0..12 {
+        let batch = loader.next().unwrap().unwrap();
+        returned |= batch.views.iter().any(|v| v.as_ptr() == memory);
+        loader.recycle(batch);
+    }
+    assert!(returned);
+    let started = Instant::now();
+    drop(loader);
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn senseless_settings_are_errors() {
+    let dir = folder(5);
+    let dataset = open(dir.path());
+    let refused = |o: LoaderOptions| matches!(Loader::new(&dataset, o), Err(DataError::Setting { .. }));
+    assert!(refused(options(0)));
+    assert!(refused(options(6)), "five images do not fill a batch of six");
+    assert!(!refused(LoaderOptions { drop_last: false, ..options(6) }));
+    assert!(refused(LoaderOptions { views: 3, ..options(2) }));
+    assert!(refused(LoaderOptions { size: 0, ..options(2) }));
+    assert!(refused(LoaderOptions { max_bad_share: f64::NAN, ..options(2) }));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_in_a_list_does_not_block() {
+    let dir = folder(3);
+    let made = std::process::Command::new("mkfifo").arg(dir.path().join("pipe.jpg")).status();
+    if !made.is_ok_and(|s| s.success()) {
+        println!("skipped: mkfifo is not there");
+        return;
+    }
+    std::fs::write(dir.path().join("list.txt"), "class0/0000.img.jpg\npipe.jpg\nclass1/0001.img.jpg\n").unwrap();
+    let dataset = open(&dir.path().join("list.txt"));
+    let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_share: 1.0, ..options(3) }).unwrap();
+    assert_eq!(loader.next().unwrap().unwrap().images.len(), 3);
+    assert_eq!(loader.bad_images()[0].reason, BadReason::Unreadable);
+}

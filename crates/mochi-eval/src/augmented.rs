@@ -1,0 +1,203 @@
+//! The published linear probe: protocol `linear-augmented/1`.
+//!
+//! Every step draws new views (crop 0.08-1, flip: `Recipe::linear_training`), the frozen backbone turns them into features in eval mode,
+//! and one linear layer learns from those as they are (no standardising), SGD with momentum 0.9 and no weight decay, the rate falling
+//! by a factor at given epochs. Source: `main_lincls.py` of facebookresearch/moco (commit 7397dfe) for `in1k`; Kalantidis et al. 2020 for
+//! `in100`. The backbone is checked unchanged bit for bit after the first epoch and at the end.
+
+use crate::classes::match_names;
+use crate::features::{as_i64, labels_of};
+use crate::probe::Probe;
+use crate::standardise::{label_tensor, with_ones};
+use crate::{Backbone, EvalError, Extractor, LinearResult, Progress, Stage, ViewOptions, extract};
+use mochi_data::Dataset;
+use mochi_nets::{Encoder, NormMode};
+use mochi_tensor::{Kind, Tensor, from_f32, no_grad};
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
+
+/// Name and version of this protocol; it stands in every result.
+pub const LINEAR_AUGMENTED_PROTOCOL: &str = "linear-augmented/1";
+
+/// A schedule of the augmented probe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AugmentedRecipe {
+    /// What the result calls it.
+    pub name: String,
+    /// Epochs of training.
+    pub epochs: usize,
+    /// Images in a step.
+    pub batch: usize,
+    /// Learning rate at the start.
+    pub learning_rate: f64,
+    /// Epochs, from 0, from which on the rate is multiplied once more by `factor`.
+    pub milestones: Vec<usize>,
+    /// What each milestone multiplies the rate by.
+    pub factor: f64,
+}
+
+impl AugmentedRecipe {
+    /// The names that [`Self::preset`] knows.
+    pub const PRESETS: [&'static str; 2] = ["in1k", "in100"];
+
+    /// A published recipe: `in1k` (100 epochs, rate 30, batch 256, a tenth at 60 and 80) or `in100` (60 epochs, rate 10, batch 128, a
+    /// tenth at 30, 40 and 50).
+    pub fn preset(name: &str) -> Option<Self> {
+        let recipe = |epochs, batch, learning_rate, milestones: &[usize]| {
+            Some(Self {
+                name: name.to_owned(),
+                epochs,
+                batch,
+                learning_rate,
+                milestones: milestones.to_vec(),
+                factor: 0.1,
+            })
+        };
+        match name {
+            "in1k" => recipe(100, 256, 30.0, &[60, 80]),
+            "in100" => recipe(60, 128, 10.0, &[30, 40, 50]),
+            _ => None,
+        }
+    }
+
+    /// The rate's share in an epoch, counted from 0.
+    fn share(&self, epoch: usize) -> f64 {
+        self.milestones.iter().filter(|&&m| epoch >= m).fold(1.0, |share, _| share * self.factor)
+    }
+
+    fn check(&self) -> Result<(), EvalError> {
+        let wrong = |option, value: String, expected| Err(EvalError::Option { option, value, expected });
+        if self.epochs == 0 || self.batch == 0 {
+            let option = if self.epochs == 0 { "epochs" } else { "batch" };
+            return wrong(option, "0".into(), "it must be at least 1");
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return wrong("learning_rate", self.learning_rate.to_string(), "it must be above 0");
+        }
+        if !(self.factor.is_finite() && self.factor > 0.0) {
+            return wrong("factor", self.factor.to_string(), "it must be above 0");
+        }
+        Ok(())
+    }
+}
+
+/// Trains a linear layer on augmented views of `train` over the frozen encoder and judges it on `test`. `progress` counts epochs, then
+/// test images. Result: `seconds` is the whole time.
+///
+/// # Errors
+/// As [`crate::linear_cached`], [`EvalError::BackboneMoved`], or too many bad images.
+pub fn linear_augmented(
+    encoder: &Encoder,
+    train: &Dataset,
+    test: &Dataset,
+    recipe: &AugmentedRecipe,
+    views: &ViewOptions,
+    seed: u64,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<LinearResult, EvalError> {
+    let start = Instant::now();
+    recipe.check()?;
+    let labels = labels_of(train)?;
+    let classes = train.class_names().len();
+    if classes < 2 {
+        return Err(EvalError::TooFew(format!("it has {classes} class")));
+    }
+    // Said before hours of training rather than after.
+    match_names(train.class_names(), test.class_names(), labels_of(test)?)?;
+    let backbone = Backbone::watch(encoder)?;
+    let device = encoder.compute().device;
+    let mut probe: Option<Probe> = None;
+    let mut bad = 0;
+    for epoch in 0..recipe.epochs {
+        let share = recipe.share(epoch);
+        let mut loader =
+            views.loader(train, views.recipe.linear_training(), recipe.batch, Some((seed, epoch as u64)))?;
+        while let Some(batch) = loader.next() {
+            let batch = batch?;
+            let features = features(
+                encoder,
+                batch.views.first().map(Vec::as_slice).unwrap_or_default(),
+                batch.images.len(),
+                views.size,
+            )?;
+            let truth: Vec<u32> =
+                batch.images.iter().filter_map(|&i| labels.get(usize::try_from(i).ok()?).copied()).collect();
+            let probe = match &mut probe {
+                Some(probe) => probe,
+                empty => {
+                    let width = usize::try_from(features.size().get(1).copied().unwrap_or(0)).unwrap_or(0);
+                    empty.insert(Probe::new(width, classes, &[recipe.learning_rate], seed, device)?)
+                }
+            };
+            probe.step(&with_ones(&features)?, &label_tensor(&truth, device)?, share)?;
+            loader.recycle(batch);
+        }
+        bad = loader.bad_images().len();
+        if epoch == 0 {
+            backbone.check()?;
+        }
+        progress(Progress { stage: Stage::Fit, done: epoch + 1, total: recipe.epochs });
+    }
+    let probe = probe.ok_or(EvalError::Empty { which: "training" })?;
+
+    let judged = extract(test, Extractor::Encoder(encoder), views, progress)?;
+    judged.check("test")?;
+    let truth = match_names(train.class_names(), &judged.class_names, &judged.labels)?;
+    let rows = with_ones(&judged.values.f_to_device(device)?)?;
+    let every = Tensor::f_arange(as_i64(judged.len()), (Kind::Int64, device))?;
+    let accuracy = probe.accuracy(&rows, &label_tensor(&truth, device)?, &every)?;
+    backbone.check()?;
+    Ok(LinearResult {
+        protocol: LINEAR_AUGMENTED_PROTOCOL.to_owned(),
+        recipe: Some(recipe.name.clone()),
+        top1: accuracy.top1.first().copied().unwrap_or(0.0),
+        top5: accuracy.top5.first().copied().unwrap_or(0.0),
+        learning_rate: recipe.learning_rate,
+        learning_rate_at_edge: false,
+        validation_top1: None,
+        sweep: vec![],
+        epochs: recipe.epochs,
+        batch: recipe.batch,
+        train_images: labels.len().saturating_sub(bad),
+        test_images: judged.len(),
+        classes,
+        features: judged.width(),
+        seed,
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+/// Features (B, F) of planar views (B, 3, S, S), float32 on the encoder's device, without gradients.
+fn features(encoder: &Encoder, view: &[f32], rows: usize, size: u32) -> Result<Tensor, EvalError> {
+    let side = i64::from(size);
+    no_grad(|| {
+        let images = from_f32(view, &[as_i64(rows), 3, side, side])?;
+        Ok(encoder.features(&images, NormMode::Eval)?.f_to_kind(Kind::Float)?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_recipes_are_as_published() {
+        let in1k = AugmentedRecipe::preset("in1k").unwrap();
+        let rates: Vec<f64> = [0, 59, 60, 79, 80, 99].iter().map(|&e| in1k.learning_rate * in1k.share(e)).collect();
+        for (rate, wanted) in rates.iter().zip([30.0, 30.0, 3.0, 3.0, 0.3, 0.3]) {
+            assert!((rate - wanted).abs() < 1e-12, "{rates:?}");
+        }
+        let in100 = AugmentedRecipe::preset("in100").unwrap();
+        assert_eq!((in100.epochs, in100.batch, in100.learning_rate), (60, 128, 10.0));
+        assert!(
+            (in100.share(29) - 1.0).abs() + (in100.share(49) - 0.01).abs() + (in100.share(50) - 0.001).abs() < 1e-12
+        );
+        assert!(
+            AugmentedRecipe::PRESETS
+                .iter()
+                .all(|name| AugmentedRecipe::preset(name).is_some_and(|r| r.check().is_ok()))
+        );
+        assert!(AugmentedRecipe::preset("in22k").is_none());
+    }
+}

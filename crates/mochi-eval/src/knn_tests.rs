@@ -1,0 +1,142 @@
+use super::*;
+use crate::features::tests::features;
+use mochi_tensor::{Kind, read_tensors};
+use proptest::prelude::*;
+use std::path::Path;
+
+fn quiet() -> impl FnMut(Progress) {
+    |_| ()
+}
+
+/// NumPy's problem and its answers in float64 (`tests/fixtures/make_eval.py`).
+fn fixture() -> (Features, Features, Tensor, Vec<f64>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/knn.safetensors");
+    let (tensors, _) = read_tensors(&path).unwrap();
+    let split = |name: &str| {
+        let labels: Vec<i64> = Vec::try_from(&tensors[&format!("{name}_labels")]).unwrap();
+        Features {
+            values: tensors[name].copy(),
+            images: (0u32..).take(labels.len()).collect(),
+            labels: labels.iter().map(|&l| u32::try_from(l).unwrap()).collect(),
+            class_names: (0..7).map(|c| format!("class {c}")).collect(),
+            bad_images: vec![],
+        }
+    };
+    (split("train"), split("test"), tensors["shares"].copy(), Vec::try_from(&tensors["accuracy"]).unwrap())
+}
+
+#[test]
+fn votes_and_accuracies_are_those_of_numpy() {
+    let (train, test, shares, accuracy) = fixture();
+    let options = KnnOptions { k: 9, temperature: 0.1 };
+    for (i, row) in scores(&train, &test, &options, CHUNK, &mut quiet()).unwrap().iter().enumerate() {
+        let total: f64 = row.iter().map(|(_, score)| score).sum();
+        let mut votes = [0.0; 7];
+        row.iter().for_each(|&(class, score)| votes[class as usize] = score / total);
+        for (class, vote) in votes.iter().enumerate() {
+            let wanted = shares.double_value(&[as_i64(i), as_i64(class)]);
+            // float32 cosines, divided by t = 0.1: ten times their rounding.
+            assert!((vote - wanted).abs() < 1e-5, "row {i}, class {class}: {vote} and {wanted}");
+        }
+    }
+    let mut seen = vec![];
+    let result = knn(&train, &test, &options, &mut |p| seen.push((p.done, p.total))).unwrap();
+    assert!(
+        (result.top1 - accuracy[0]).abs() < 1e-9 && (result.top5 - accuracy[1]).abs() < 1e-9,
+        "{result:?}, {accuracy:?}"
+    );
+    assert!(result.top1 < result.top5);
+    assert_eq!(seen, [(40, 40)]);
+}
+
+#[test]
+fn the_cut_changes_nothing() {
+    let (train, test, _, _) = fixture();
+    let options = KnnOptions { k: 9, temperature: 0.1 };
+    let whole = scores(&train, &test, &options, (1000, 1000), &mut quiet()).unwrap();
+    for cut in [(1, 1), (3, 16), (40, 7), (7, 90), (13, 89)] {
+        let cut_up = scores(&train, &test, &options, cut, &mut quiet()).unwrap();
+        for (a, b) in whole.iter().zip(&cut_up) {
+            assert_eq!(a.iter().map(|s| s.0).collect::<Vec<_>>(), b.iter().map(|s| s.0).collect::<Vec<_>>());
+            // Products of other shapes may round differently in the last bit, nothing else.
+            assert!(a.iter().zip(b).all(|(a, b)| (a.1 - b.1).abs() <= 1e-5 * a.1), "{a:?} and {b:?}");
+        }
+    }
+}
+
+#[test]
+fn scale_and_length_do_not_count_only_direction_does() {
+    // The nearest by euclidean distance is of the wrong class; by cosine, of the right one.
+    let train = features(&[&[100.0, 1.0], &[0.9, 1.1]], &[0, 1], &["far", "near"]);
+    let test = features(&[&[1.0, 0.01]], &[0], &["far", "near"]);
+    assert_eq!(knn(&train, &test, &KnnOptions { k: 1, temperature: 0.1 }, &mut quiet()).unwrap().top1, 100.0);
+}
+
+#[test]
+fn ties_zeros_and_tiny_temperatures_are_decided() {
+    // Two classes at the same cosine: the smaller number wins; k is clamped and said so.
+    let train = features(&[&[1.0, 0.0], &[1.0, 0.0], &[0.0, 0.0]], &[1, 0, 2], &["a", "b", "c"]);
+    let test = features(&[&[2.0, 0.0], &[0.0, 0.0]], &[0, 0], &["a", "b", "c"]);
+    for temperature in [1e-4, 0.1, 1e4] {
+        let result = knn(&train, &test, &KnnOptions { k: 200, temperature }, &mut quiet()).unwrap();
+        assert_eq!((result.top1, result.k, result.classes), (100.0, 3, 3), "{result:?}");
+    }
+    // One neighbour: the earlier training image of equals.
+    let result = knn(&train, &test, &KnnOptions { k: 1, temperature: 0.1 }, &mut quiet()).unwrap();
+    assert_eq!((result.top1, result.top5), (0.0, 0.0));
+    for (k, temperature) in [(0, 0.1), (1, 0.0), (1, f64::NAN), (1, f64::INFINITY)] {
+        let refused = knn(&train, &test, &KnnOptions { k, temperature }, &mut quiet());
+        assert!(matches!(refused, Err(EvalError::Option { .. })));
+    }
+}
+
+#[test]
+fn random_features_are_at_chance_and_test_classes_follow_names() {
+    let random = |n: i64, seed: u64| {
+        let values: Vec<f32> = crate::split::normal(usize::try_from(n * 16).unwrap(), 1.0, seed);
+        let labels = (0..n).map(|i| u32::try_from(i % 4).unwrap()).collect::<Vec<_>>();
+        let rows: Vec<&[f32]> = values.chunks(16).collect();
+        features(&rows, &labels, &["a", "b", "c", "d"])
+    };
+    let result = knn(&random(2000, 1), &random(2000, 2), &KnnOptions::default(), &mut quiet()).unwrap();
+    // Chance is 25 %, its standard error over 2,000 images 0.97 %.
+    assert!((result.top1 - 25.0).abs() < 5.0 && result.top5 == 100.0, "{result:?}");
+
+    let train = features(&[&[1.0, 0.0], &[0.0, 1.0]], &[0, 1], &["ant", "bee"]);
+    let only_bees = features(&[&[0.1, 1.0]], &[0], &["bee"]);
+    let result = knn(&train, &only_bees, &KnnOptions { k: 1, temperature: 0.1 }, &mut quiet()).unwrap();
+    assert_eq!((result.top1, result.classes), (100.0, 2));
+    let dogs = features(&[&[0.1, 1.0]], &[0], &["dog"]);
+    assert!(matches!(knn(&train, &dogs, &KnnOptions::default(), &mut quiet()), Err(EvalError::UnknownClass { .. })));
+}
+
+#[test]
+fn the_result_is_the_documented_json() {
+    let train = features(&[&[1.0, 0.0], &[0.0, 1.0]], &[0, 1], &["ant", "bee"]);
+    let mut result = knn(&train, &train, &KnnOptions { k: 1, temperature: 0.1 }, &mut quiet()).unwrap();
+    result.seconds = 0.5;
+    let wanted = r#"{"protocol":"knn/1","top1":100.0,"top5":100.0,"k":1,"temperature":0.1,"train_images":2,"test_images":2,"classes":2,"features":2,"seconds":0.5}"#;
+    assert_eq!(serde_json::to_string(&result).unwrap(), wanted);
+}
+
+proptest! {
+    #[test]
+    fn orders_of_the_training_set_do_not_matter_without_ties(seed: u64, k in 1usize..30) {
+        let values = crate::split::normal(30 * 4, 1.0, seed);
+        let rows: Vec<&[f32]> = values.chunks(4).collect();
+        let labels: Vec<u32> = (0..30).map(|i| i % 3).collect();
+        let test = features(&rows[..10], &labels[..10], &["a", "b", "c"]);
+        let forward = features(&rows[10..], &labels[10..], &["a", "b", "c"]);
+        let (mut back_rows, mut back_labels) = (rows[10..].to_vec(), labels[10..].to_vec());
+        back_rows.reverse();
+        back_labels.reverse();
+        let backward = features(&back_rows, &back_labels, &["a", "b", "c"]);
+        prop_assert_eq!(forward.values.kind(), Kind::Float);
+        let options = KnnOptions { k: k.min(20), temperature: 0.1 };
+        let a = scores(&forward, &test, &options, CHUNK, &mut quiet()).unwrap();
+        let b = scores(&backward, &test, &options, CHUNK, &mut quiet()).unwrap();
+        for (a, b) in a.iter().flatten().zip(b.iter().flatten()) {
+            prop_assert!(a.0 == b.0 && (a.1 - b.1).abs() <= 1e-4 * a.1.max(1e-30));
+        }
+    }
+}

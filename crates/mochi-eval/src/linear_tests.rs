@@ -1,0 +1,127 @@
+use super::*;
+use crate::features::tests::features;
+use crate::split::normal;
+
+fn quiet() -> impl FnMut(Progress) {
+    |_| ()
+}
+
+/// `n` rows of `classes` clouds around the corners of a cube; `spread` 0 makes them points, a large one noise.
+fn clouds(n: usize, classes: u32, spread: f64, seed: u64) -> Features {
+    let noise = normal(n * 8, spread, seed);
+    let labels: Vec<u32> = (0..n).map(|i| u32::try_from(i).unwrap() * 7919 % classes).collect();
+    let values: Vec<f32> = noise
+        .chunks(8)
+        .zip(&labels)
+        .flat_map(|(row, &class)| {
+            row.iter().enumerate().map(move |(j, v)| v + if class >> (j % 3) & 1 == 1 { 1.0 } else { -1.0 })
+        })
+        .collect();
+    let rows: Vec<&[f32]> = values.chunks(8).collect();
+    let names: Vec<String> = (0..classes).map(|c| format!("class {c}")).collect();
+    features(&rows, &labels, &names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn options(epochs: usize) -> LinearOptions {
+    LinearOptions { epochs: Some(epochs), batch: 64, ..LinearOptions::default() }
+}
+
+#[test]
+fn separable_classes_are_separated_and_noise_is_at_chance() {
+    let result = linear_cached(&clouds(400, 4, 0.2, 1), &clouds(200, 4, 0.2, 2), &options(20), &mut quiet()).unwrap();
+    assert_eq!((result.top1, result.top5, result.validation_top1), (100.0, 100.0, Some(100.0)), "{result:?}");
+    assert_eq!(result.sweep.len(), 8);
+
+    let noise = |n, seed| {
+        let values = mochi_tensor::from_f32(&normal(n * 8, 1.0, seed), &[as_i64(n), 8]).unwrap();
+        Features { values, ..clouds(n, 4, 1.0, 0) }
+    };
+    let result = linear_cached(&noise(1000, 1), &noise(1000, 2), &options(10), &mut quiet()).unwrap();
+    // Chance is 25 %, its standard error over 1,000 images 1.4 %.
+    assert!((result.top1 - 25.0).abs() < 7.0, "{result:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_judgement_and_scale_does_not_matter() {
+    let (train, test) = (clouds(300, 5, 1.0, 1), clouds(200, 5, 1.0, 2));
+    let judge = |train: &Features, test: &Features, seed| {
+        let mut result = linear_cached(train, test, &LinearOptions { seed, ..options(10) }, &mut quiet()).unwrap();
+        result.seconds = 0.0;
+        result
+    };
+    let first = judge(&train, &test, 3);
+    assert_eq!(first, judge(&train, &test, 3));
+    // Scores of the sweep are shares of 30 held-out images: another seed holds out others.
+    assert_ne!(first.sweep, judge(&train, &test, 4).sweep);
+    let scaled = |f: &Features| Features {
+        values: &f.values * 1024.0 + 512.0,
+        labels: f.labels.clone(),
+        images: f.images.clone(),
+        class_names: f.class_names.clone(),
+        bad_images: vec![],
+    };
+    let other = judge(&scaled(&train), &scaled(&test), 3);
+    assert!((other.top1 - first.top1).abs() <= 1.0, "{} and {}", other.top1, first.top1);
+}
+
+#[test]
+fn the_test_split_has_no_say_in_the_rate() {
+    let (train, test) = (clouds(300, 5, 1.0, 1), clouds(200, 5, 1.0, 2));
+    let mut wrong = clouds(200, 5, 1.0, 2);
+    wrong.labels.reverse();
+    let a = linear_cached(&train, &test, &options(10), &mut quiet()).unwrap();
+    let b = linear_cached(&train, &wrong, &options(10), &mut quiet()).unwrap();
+    assert_eq!((a.learning_rate, &a.sweep, a.validation_top1), (b.learning_rate, &b.sweep, b.validation_top1));
+    assert!(a.top1 > b.top1 + 10.0);
+}
+
+#[test]
+fn progress_runs_through_both_stages_and_one_rate_needs_no_sweep() {
+    let (train, test) = (clouds(60, 2, 0.2, 1), clouds(20, 2, 0.2, 2));
+    let mut seen = vec![];
+    linear_cached(&train, &test, &options(2), &mut |p| seen.push((p.stage, p.done, p.total))).unwrap();
+    assert_eq!(seen, [(Stage::Sweep, 1, 2), (Stage::Sweep, 2, 2), (Stage::Fit, 1, 2), (Stage::Fit, 2, 2)]);
+    let one = LinearOptions { learning_rates: vec![10.0], ..options(5) };
+    let result = linear_cached(&train, &test, &one, &mut quiet()).unwrap();
+    assert_eq!(
+        (result.top1, result.learning_rate, result.validation_top1, result.learning_rate_at_edge),
+        (100.0, 10.0, None, false)
+    );
+    let json = serde_json::to_value(&result).unwrap();
+    assert_eq!(
+        (&json["protocol"], json.get("sweep"), json.get("recipe")),
+        (&serde_json::json!("linear-cached/1"), None, None)
+    );
+}
+
+#[test]
+fn the_smaller_of_equal_rates_is_chosen_and_diverged_ones_never() {
+    let points = |top1: &[Option<f64>]| -> Vec<SweepPoint> {
+        top1.iter()
+            .enumerate()
+            .map(|(i, &validation_top1)| SweepPoint { learning_rate: (i + 1) as f64, validation_top1 })
+            .collect()
+    };
+    assert_eq!(choose(&points(&[Some(10.0), None, Some(30.0), Some(30.0)])), Some((3.0, Some(30.0))));
+    assert_eq!(choose(&points(&[None, Some(0.0)])), Some((2.0, Some(0.0))));
+    assert_eq!(choose(&points(&[None, None])), None);
+}
+
+#[test]
+fn what_cannot_be_probed_is_refused() {
+    let pair = features(&[&[1.0], &[2.0]], &[0, 1], &["a", "b"]);
+    let refused = |o: LinearOptions| linear_cached(&pair, &pair, &o, &mut quiet()).unwrap_err();
+    // One image a class: nothing to hold out.
+    assert!(matches!(refused(options(1)), EvalError::TooFew(_)));
+    for rates in [vec![], vec![0.0, 1.0], vec![2.0, 1.0], vec![f64::NAN]] {
+        assert!(matches!(refused(LinearOptions { learning_rates: rates, ..options(1) }), EvalError::Option { .. }));
+    }
+    assert!(matches!(refused(LinearOptions { batch: 0, ..options(1) }), EvalError::Option { .. }));
+    assert!(matches!(refused(LinearOptions { epochs: Some(0), ..options(1) }), EvalError::Option { .. }));
+    let dogs = features(&[&[1.0]], &[0], &["dog"]);
+    assert!(matches!(linear_cached(&pair, &dogs, &options(1), &mut quiet()), Err(EvalError::UnknownClass { .. })));
+    assert_eq!(
+        (default_epochs(1), default_epochs(15_000), default_epochs(60_000), default_epochs(1_281_167)),
+        (100, 100, 25, 20)
+    );
+}

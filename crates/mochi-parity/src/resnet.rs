@@ -1,0 +1,157 @@
+//! A network against torchvision's: pooled features in eval and train mode, gradients of `features.square().mean()`, and the running
+//! statistics after the train-mode pass.
+//!
+//! The file is held against the contiguous layout, the one that it was computed in. Train-mode gradients of a network of ReLUs jump where
+//! an activation crosses 0, and rounding alone pushes some across: PyTorch's own channels_last gradients lie 0.04 (ResNet-18, 224 px) to
+//! 0.3 (ResNet-50) from its contiguous ones, and as far from float64's. So the layout that training uses, channels innermost with the
+//! fused norm kernel, is printed against the file and held to the bound in eval mode; its training passes are held to the bound against
+//! the contiguous ones on the same network with the norms' shifts moved, so that no activation comes near 0 ([`settle`]).
+
+use crate::Verdict;
+use crate::compare::{Worst, relative_error};
+use crate::error::ParityError;
+use crate::file::Reference;
+use mochi_nets::{Arch, NormMode, ResNet, Stem};
+use mochi_tensor::{Compute, Kind, ParameterStore, Role, Tensor, no_grad};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// float32 against float32 on other kernels, through up to 101 layers.
+const BOUND: f64 = 1e-4;
+
+/// How far [`settle`] moves the norms' shifts. Scales lie in 0.5 to 1.5: this is 4 deviations and more.
+const SHIFT: f64 = 6.0;
+
+const FIELDS: [&str; 4] = ["features", "features_eval", "grad", "after"];
+
+/// Compares; the worst tensors' names go to stderr.
+///
+/// # Errors
+/// Where the file cannot be used.
+pub fn hold(path: &Path) -> Result<Verdict, ParityError> {
+    let file = Reference::open(path, "resnet_reference.py")?;
+    let name = file.entry("arch").ok_or_else(|| file.refuse("the metadata entry \"arch\" is missing".into()))?;
+    let arch: Arch = name.parse().map_err(|error| file.refuse(format!("{error}")))?;
+    let stem = match file.entry("stem") {
+        None | Some("standard") => Stem::Standard,
+        Some("small") => Stem::Small,
+        Some(other) => return Err(file.refuse(format!("\"{other}\" is no stem; there are standard and small"))),
+    };
+    let theirs = from_file(&file)?;
+    let input = file.tensor("input")?;
+    let pass = |channels_last, settled| pass(&file, input, arch, stem, Compute { channels_last, ..Compute::CPU }, settled);
+    let contiguous = errors("contiguous", &pass(false, false)?, &theirs)?;
+    let channels_last = errors("channels_last", &pass(true, false)?, &theirs)?;
+    let mut plain = pass(false, true)?;
+    let mut fused = pass(true, true)?;
+    beside_scales(&mut fused[2], &mut plain[2])?;
+    let settled = errors("channels_last against contiguous, settled", &fused, &plain)?;
+
+    let mut good = contiguous.iter().chain(&settled).all(|worst| worst.within(BOUND));
+    good &= channels_last[1].within(BOUND);
+    if !contiguous[2].within(BOUND) {
+        // How far these gradients move when every pixel moves by its last bit: beyond the bound, another torch or machine cannot agree.
+        let moved = input.f_mul_scalar(1.0 + f64::from(f32::EPSILON))?;
+        let moved = self::pass(&file, &moved, arch, stem, Compute { channels_last: false, ..Compute::CPU }, false)?;
+        errors("contiguous with the input moved by one rounding", &moved, &pass(false, false)?)?;
+    }
+    let mut numbers = object(&contiguous);
+    numbers.insert("arch".to_owned(), json!(arch.to_string()));
+    numbers.insert("channels_last".to_owned(), Value::Object(object(&channels_last)));
+    numbers.insert("channels_last_settled".to_owned(), Value::Object(object(&settled)));
+    Ok(Verdict { numbers: Value::Object(numbers), good })
+}
+
+/// Tensors by field and name.
+type Pass = [BTreeMap<String, Tensor>; 4];
+
+fn from_file(file: &Reference) -> Result<Pass, ParityError> {
+    let [mut features, mut features_eval, mut grad, mut after] = Pass::default();
+    features.insert("features".to_owned(), file.tensor("features")?.shallow_clone());
+    features_eval.insert("features_eval".to_owned(), file.tensor("features_eval")?.shallow_clone());
+    for (name, tensor) in file.tensors() {
+        if let Some(name) = name.strip_prefix("grad.") {
+            grad.insert(name.to_owned(), tensor.shallow_clone());
+        }
+        // Our networks count no batches.
+        if let Some(name) = name.strip_prefix("after.").filter(|name| !name.ends_with("num_batches_tracked")) {
+            after.insert(name.to_owned(), tensor.shallow_clone());
+        }
+    }
+    Ok([features, features_eval, grad, after])
+}
+
+fn pass(file: &Reference, input: &Tensor, arch: Arch, stem: Stem, compute: Compute, settled: bool) -> Result<Pass, ParityError> {
+    let mut store = ParameterStore::new();
+    let net = ResNet::new(arch, stem, compute, &mut store)?;
+    store.load(file.tensors(), "weights.")?;
+    if settled {
+        settle(&store)?;
+    }
+    let input = compute.input(input)?;
+    let [mut features, mut features_eval, mut grad, mut after] = Pass::default();
+    features_eval.insert("features_eval".to_owned(), no_grad(|| net.forward(&input, NormMode::Eval))?);
+    let ours = net.forward(&input, NormMode::Train { groups: 1 })?;
+    features.insert("features".to_owned(), ours.f_detach()?);
+    ours.f_square()?.f_mean(Kind::Float)?.f_backward()?;
+    for (name, tensor, role) in store.iter() {
+        match role {
+            Role::Parameter => grad.insert(name.to_owned(), tensor.f_grad()?),
+            Role::Buffer => after.insert(name.to_owned(), tensor.shallow_clone()),
+        };
+    }
+    Ok([features, features_eval, grad, after])
+}
+
+/// Moves every norm's shift so that each ReLU is far on one side: open where a block ends, and inside of blocks open and shut in turn from
+/// channel to channel. The network is smooth there, and what it computes depends on every kernel as before.
+fn settle(store: &ParameterStore) -> Result<(), ParityError> {
+    let bottleneck = store.iter().any(|(name, _, _)| name.ends_with(".bn3.bias"));
+    no_grad(|| {
+        for (name, tensor, _) in store.iter().filter(|(name, _, _)| name.ends_with(".bias")) {
+            let within = name.starts_with("layer") && (name.ends_with(".bn1.bias") || (bottleneck && name.ends_with(".bn2.bias")));
+            let turn = |channel: i64| if within && channel % 2 == 1 { -SHIFT } else { SHIFT };
+            let shifts: Vec<f64> = (0..tensor.size().iter().product()).map(turn).collect();
+            tensor.shallow_clone().f_copy_(&Tensor::f_from_slice(&shifts)?.f_view(tensor.size().as_slice())?)?;
+        }
+        Ok(())
+    })
+}
+
+/// Puts each shift's gradient beside its norm's scale's, as one tensor. Behind an open ReLU a convolution and another norm take a constant
+/// shift out again: its gradient is 0 up to rounding and has no digits of its own. Both are sums over the same pixels.
+fn beside_scales(fused: &mut BTreeMap<String, Tensor>, plain: &mut BTreeMap<String, Tensor>) -> Result<(), ParityError> {
+    for gradients in [fused, plain] {
+        let shifts: Vec<String> = gradients.keys().filter(|name| name.ends_with(".bias")).cloned().collect();
+        for shift in shifts {
+            let scale = shift.replace(".bias", ".weight");
+            if let (Some(a), Some(b)) = (gradients.get(&shift), gradients.get(&scale)) {
+                let both = Tensor::f_cat(&[a, b], 0)?;
+                gradients.insert(shift, both);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The largest error of each field, over the tensors that ours has.
+fn errors(what: &str, ours: &Pass, theirs: &Pass) -> Result<[Worst; 4], ParityError> {
+    let mut found: [Worst; 4] = Default::default();
+    for (((worst, field), ours), theirs) in found.iter_mut().zip(FIELDS).zip(ours).zip(theirs) {
+        for (name, tensor) in ours {
+            let other = theirs.get(name).ok_or_else(|| missing(field, name))?;
+            worst.take(name, relative_error(tensor, other)?);
+        }
+        eprintln!("{what}: {field} off by {:.1e}{}", worst.error, if worst.name.is_empty() { String::new() } else { format!(" in {}", worst.name) });
+    }
+    Ok(found)
+}
+
+fn missing(field: &str, name: &str) -> ParityError {
+    mochi_tensor::TensorError::Mismatch(format!("\"{field}\" lacks \"{name}\"")).into()
+}
+
+fn object(errors: &[Worst; 4]) -> Map<String, Value> {
+    FIELDS.iter().zip(errors).map(|(field, worst)| ((*field).to_owned(), json!(worst.error))).collect()
+}

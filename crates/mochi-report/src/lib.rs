@@ -1,0 +1,39 @@
+//! The page of a run: `report.html`, one self-contained file without script or network, light and dark, fit to print.
+//!
+//! Reads what the run left (`config.toml`, `metrics.jsonl`, `eval/*.json`) and draws it; computes nothing but where
+//! ink goes. What is absent is left out: a run that was only started has a page as well.
+
+#![forbid(unsafe_code)]
+
+mod axis;
+mod chart;
+mod curves;
+mod error;
+mod escape;
+mod page;
+mod results;
+mod series;
+
+use std::path::{Path, PathBuf};
+
+use mochi_config::Resolved;
+use mochi_run::{MetricsLog, RunFolder};
+
+pub use error::ReportError;
+
+/// Writes `report.html` into a run's folder, over an older one, and returns its path.
+///
+/// # Errors
+/// A path that is no run, a `config.toml` or `metrics.jsonl` that cannot be read, a disk that refuses. A result under
+/// `eval/` that cannot be read is named on the page instead.
+pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
+    let folder = RunFolder::read(run)?;
+    let settings = Resolved::read(&folder.config_path())?;
+    let records = MetricsLog::read(&folder.metrics_path())?;
+    let results = results::read(&run.join("eval"));
+    let name = std::path::absolute(run).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let page = page::render(&name.unwrap_or_else(|| run.display().to_string()), &settings, &records, &results);
+    let path = run.join("report.html");
+    mochi_run::folder::write_whole(&path, page.as_bytes())?;
+    Ok(path)
+}

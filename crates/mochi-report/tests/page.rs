@@ -1,0 +1,120 @@
+//! The page of a run, made from files as a run leaves them.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy.toml does not see as tests
+
+use std::path::Path;
+
+use mochi_config::{Facts, Settings};
+use mochi_run::{MetricsLog, RunFolder, StepRecord};
+
+/// A run of `steps` records with curves of a plausible shape.
+fn run(folder: &Path, steps: u64) -> RunFolder {
+    let run = RunFolder::create(folder).unwrap();
+    let facts = Facts { images: 60_000, cores: 2, memory_bytes: 8 << 30, cuda: false, bf16_fast: true };
+    let words = [
+        "data.source=images/<fashion> & \"more\"",
+        "negatives.hardest=512",
+        "negatives.pairs=300",
+        "negatives.query_mixes=64",
+    ];
+    let words = words.map(str::to_owned);
+    let (settings, _) = Settings::load(Some("demo"), None, &words).unwrap().resolve(&facts).unwrap();
+    run.write_config(&settings.to_toml()).unwrap();
+    let mut log = MetricsLog::create(&run.metrics_path()).unwrap();
+    for i in 1..=steps {
+        let t = i as f64 / steps as f64;
+        let wave = ((i * 7919) % 101) as f64 / 101.0 - 0.5;
+        let mixing = t > 0.1;
+        let synthetic = |value: f64| mixing.then_some(value);
+        log.append(&StepRecord {
+            step: i * 10,
+            epoch: Some((t * 9.99) as u64),
+            images: Some(i * 2560),
+            loss: Some(8.6 - 3.2 * t.sqrt() + 0.3 * wave + if mixing { 0.4 } else { 0.0 }),
+            loss_ceiling: Some(if mixing { 9.05 } else { 9.01 }),
+            learning_rate: Some(0.03 * (1.0 + (std::f64::consts::PI * t).cos())),
+            images_per_s: Some(1450.0 + 200.0 * wave),
+            data_wait_share: Some(0.03 + 0.02 * wave),
+            queue_fill: Some((t * 20.0).min(1.0)),
+            accuracy_real: Some(0.7 * t.sqrt() + 0.05 * wave),
+            accuracy_with_synthetic: synthetic(0.4 * t.sqrt() + 0.05 * wave),
+            positive_similarity: Some(0.95 - 0.2 * t),
+            hardest_similarity: Some(0.8 - 0.15 * t),
+            pair_similarity: synthetic(0.85 - 0.15 * t),
+            query_mix_similarity: synthetic(0.9 - 0.13 * t),
+            synthetic_harder_share: synthetic(0.1 + 0.05 * t),
+            effective_negatives: Some(8192.0 * (1.0 - t).powi(2) + 40.0),
+            elapsed_s: Some(i as f64 * 2.0),
+        })
+        .unwrap();
+    }
+    run
+}
+
+#[test]
+fn the_page_stands_alone_and_shows_everything() {
+    let base = tempfile::tempdir().unwrap();
+    let run = run(&base.path().join("demo-run"), 240);
+    for (name, subject, top1) in
+        [("knn-raw", "raw pixels", 84.0), ("knn-untrained", "untrained", 79.12), ("knn", "trained", 87.11)]
+    {
+        let result = serde_json::json!({"protocol": "knn-v1", "k": 200, "temperature": 0.1, "features": 64, "subject": subject, "top1": top1,
+            "test_images": 10_000});
+        run.write_result(name, &result).unwrap();
+    }
+    run.write_result(
+        "linear",
+        &serde_json::json!({"protocol": "linear-cached-v1", "top1": 88.04, "top5": 99.71,
+        "learning_rate": 3.0, "features": 64, "test_images": 10_000}),
+    )
+    .unwrap();
+    std::fs::write(run.result_path("torn"), "{\"top1\": 0.").unwrap();
+    let path = mochi_report::write_page(run.path()).unwrap();
+    let page = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(path, run.path().join("report.html"));
+    assert!(page.contains("<h1>demo-run</h1>"));
+    assert_eq!(page.matches("<svg").count(), 8);
+    assert!(page.contains("images/&lt;fashion&gt; &amp; &quot;more&quot;") && !page.contains("<fashion>"));
+    for shown in [
+        "<b>84.00</b>",
+        "<b>79.12</b>",
+        "<b>87.11</b>",
+        "<b>88.04</b>",
+        "top-5 99.71, lr 3, 10\u{2009}000 images",
+        "k 200, t 0.1, ",
+        "(512, 300, 64)",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    assert!(page.find("raw pixels").unwrap() < page.find(">untrained<").unwrap());
+    assert!(page.contains("Not shown: eval/torn.json: EOF"));
+    for outside in ["http://", "https://", "<script", "<link", "url("] {
+        assert!(!page.contains(outside), "the page must stand alone: {outside}");
+    }
+    if let Some(keep) = std::env::var_os("MOCHI_KEEP_PAGE") {
+        std::fs::copy(path, keep).unwrap();
+    }
+}
+
+#[test]
+fn a_run_that_was_only_started_has_a_page() {
+    let base = tempfile::tempdir().unwrap();
+    let run = run(base.path(), 0);
+    let page = std::fs::read_to_string(mochi_report::write_page(run.path()).unwrap()).unwrap();
+    assert!(page.contains("Nothing has been measured yet.") && !page.contains("<svg"));
+}
+
+#[test]
+fn a_long_run_has_a_small_page() {
+    let base = tempfile::tempdir().unwrap();
+    let run = run(base.path(), 20_000);
+    let size = std::fs::metadata(mochi_report::write_page(run.path()).unwrap()).unwrap().len();
+    assert!(size < 400_000, "{size} bytes");
+}
+
+#[test]
+fn what_is_no_run_is_told() {
+    let base = tempfile::tempdir().unwrap();
+    let error = mochi_report::write_page(base.path()).unwrap_err();
+    assert_eq!(error.to_string(), format!("{} is no run: it has no config.toml", base.path().display()));
+    assert_eq!(error.hint().unwrap(), "give the folder that `mochi pretrain --out` made");
+}

@@ -1,0 +1,118 @@
+//! `metrics.jsonl`: one JSON object a line, flushed a line at a time, so that a killed run loses at most the line that
+//! it was writing. A resumed run cuts what lies after its checkpoint: those steps are done again.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::RunError;
+use crate::record::StepRecord;
+
+/// The open log of a run.
+#[derive(Debug)]
+pub struct MetricsLog {
+    path: PathBuf,
+    file: File,
+}
+
+impl MetricsLog {
+    /// Starts a new log; an old one at the path is emptied.
+    pub fn create(path: &Path) -> Result<MetricsLog, RunError> {
+        let file = File::create(path).map_err(RunError::io("create", path))?;
+        Ok(MetricsLog { path: path.to_owned(), file })
+    }
+
+    /// Opens the log of a run that goes on after `step`: records of later steps and a torn last line are cut off.
+    /// A log that is not there starts empty.
+    pub fn resume(path: &Path, step: u64) -> Result<MetricsLog, RunError> {
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let mut file = options.map_err(RunError::io("open", path))?;
+        let text = std::fs::read(path).map_err(RunError::io("read", path))?;
+        let mut keep = 0;
+        for (line, record) in lines(path, &text) {
+            if record?.step > step {
+                break;
+            }
+            keep = line;
+        }
+        file.set_len(keep).map_err(RunError::io("cut", path))?;
+        file.seek(SeekFrom::End(0)).map_err(RunError::io("open", path))?;
+        Ok(MetricsLog { path: path.to_owned(), file })
+    }
+
+    /// Writes one record. Numbers that are not finite are written as `null`, which JSON has in their place.
+    pub fn append(&mut self, record: &StepRecord) -> Result<(), RunError> {
+        append_line(&mut self.file, &self.path, record)
+    }
+
+    /// Every whole record of a log, a torn last line left out. A log that is not there is empty.
+    pub fn read(path: &Path) -> Result<Vec<StepRecord>, RunError> {
+        match std::fs::read(path) {
+            Ok(text) => lines(path, &text).map(|(_, record)| record).collect(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(RunError::io("read", path)(error)),
+        }
+    }
+}
+
+/// One line of JSON in a single write: readers see whole lines or a torn last one, nothing else.
+pub(crate) fn append_line<T: serde::Serialize>(file: &mut File, path: &Path, record: &T) -> Result<(), RunError> {
+    let unwritable = |source| RunError::Unwritable { path: path.to_owned(), source };
+    let mut line = serde_json::to_vec(record).map_err(unwritable)?;
+    line.push(b'\n');
+    file.write_all(&line).map_err(RunError::io("write", path))
+}
+
+/// Each whole line's end in bytes and its record. What lies after the last line break is torn and left out.
+fn lines(path: &Path, text: &[u8]) -> impl Iterator<Item = (u64, Result<StepRecord, RunError>)> {
+    let mut end = 0u64;
+    let whole = text.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    whole.enumerate().map(move |(i, line)| {
+        end += line.len() as u64;
+        let bad = |source| RunError::BadRecord { path: path.to_owned(), line: i + 1, source };
+        (end, serde_json::from_slice(line).map_err(bad))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resume_cuts_later_steps_and_a_torn_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut log = MetricsLog::create(&path).unwrap();
+        for step in [10, 20, 30] {
+            log.append(&StepRecord { step, loss: Some(f64::from(step as u32) / 4.0), ..Default::default() }).unwrap();
+        }
+        drop(log);
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"step\":40,\"lo").unwrap();
+        assert_eq!(MetricsLog::read(&path).unwrap().len(), 3, "the torn line is no record");
+
+        let mut log = MetricsLog::resume(&path, 20).unwrap();
+        log.append(&StepRecord { step: 25, loss: Some(f64::NAN), ..Default::default() }).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "{\"step\":10,\"loss\":2.5}\n{\"step\":20,\"loss\":5.0}\n{\"step\":25,\"loss\":null}\n");
+        let steps: Vec<u64> = MetricsLog::read(&path).unwrap().iter().map(|record| record.step).collect();
+        assert_eq!(steps, [10, 20, 25]);
+    }
+
+    #[test]
+    fn a_spoilt_line_in_the_middle_is_told_with_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        std::fs::write(&path, "{\"step\":1}\nnonsense\n{\"step\":2}\n").unwrap();
+        let error = MetricsLog::read(&path).unwrap_err();
+        assert!(error.to_string().contains("metrics.jsonl, line 2: expected"), "{error}");
+        assert_eq!(error.hint().as_deref(), Some("remove line 2 from the file"));
+    }
+
+    #[test]
+    fn fields_of_a_later_version_are_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        std::fs::write(&path, "{\"step\":1,\"a_new_measure\":3}\n").unwrap();
+        assert_eq!(MetricsLog::read(&path).unwrap(), [StepRecord { step: 1, ..Default::default() }]);
+    }
+}

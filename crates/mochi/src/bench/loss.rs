@@ -1,0 +1,192 @@
+//! `mochi bench loss`: what hard negatives cost on top of the plain loss, in closed form and materialised.
+//!
+//! Forward and backward of the loss alone, float32, on the CPU: the three ways in turn within each round, medians over rounds. Memory is the
+//! growth of the process's peak over the plain loss's, each way in a process of its own.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use mochi_contrast::{ContrastError, DrawKey, Queue, Synthesis, info_nce, materialised};
+use mochi_tensor::{Device, Kind, Tensor, with_seed};
+use serde::Serialize;
+
+use super::{median, memory};
+use crate::failure::{Failure, Outcome, print_json, print_line};
+
+/// Words of the verb.
+#[derive(Args)]
+pub struct Arguments {
+    /// Queries
+    #[arg(long, default_value_t = 256)]
+    batch: usize,
+    /// Dimension of the embeddings
+    #[arg(long, default_value_t = 128)]
+    dim: usize,
+    /// Rows of the queue
+    #[arg(long, default_value_t = 65_536)]
+    queue: usize,
+    /// N, s and s'
+    #[arg(long, num_args = 3, value_names = ["N", "S", "S'"], default_values_t = [1024, 1024, 512])]
+    mochi: Vec<usize>,
+    /// Rounds; medians count
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Threads; one for each core where it is not given
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Only this way's memory (the verb calls itself with it)
+    #[arg(long, hide = true)]
+    memory_of: Option<Way>,
+}
+
+/// How the loss is computed.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Way {
+    Plain,
+    Mochi,
+    Materialised,
+}
+
+#[derive(Serialize)]
+struct Report {
+    plain_s: f64,
+    mochi_s: f64,
+    materialised_s: f64,
+    /// (mochi - plain) / (materialised - plain)
+    extra_time_share: f64,
+    mochi_extra_bytes: u64,
+    materialised_extra_bytes: u64,
+    batch: usize,
+    dim: usize,
+    queue: usize,
+    hardest: usize,
+    pairs: usize,
+    query_mixes: usize,
+    threads: usize,
+    rounds: usize,
+}
+
+/// Embeddings of one step.
+struct Case {
+    query: Tensor,
+    key: Tensor,
+    queue: Queue,
+    synthesis: Synthesis,
+}
+
+const TEMPERATURE: f64 = 0.2;
+
+impl Case {
+    fn new(a: &Arguments) -> Outcome<Self> {
+        let [hardest, pairs, query_mixes] = a.mochi[..] else {
+            return Err(Failure::new("--mochi takes three numbers", "for example --mochi 1024 1024 512"));
+        };
+        let synthesis = Synthesis::paper(hardest, pairs, query_mixes);
+        synthesis.check()?;
+        let size = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        with_seed(0, || {
+            let unit = |n: usize| -> Result<Tensor, ContrastError> {
+                let rows = Tensor::f_randn([size(n), size(a.dim)], (Kind::Float, Device::Cpu))?;
+                Ok(rows.f_div(&rows.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?)?)
+            };
+            Ok(Self { query: unit(a.batch)?, key: unit(a.batch)?, queue: Queue::new(a.queue, a.dim, Device::Cpu)?, synthesis })
+        })
+    }
+
+    /// Loss and gradient in the query; returns the seconds that it took.
+    fn run(&self, way: Way, step: u64) -> Result<f64, ContrastError> {
+        let draws = DrawKey { seed: 0, step, side: 0, first_query: 0 };
+        let start = Instant::now();
+        match way {
+            Way::Plain => {
+                info_nce(&self.query, &self.key, &self.queue, TEMPERATURE, None, draws)?;
+            }
+            Way::Mochi => {
+                info_nce(&self.query, &self.key, &self.queue, TEMPERATURE, Some(&self.synthesis), draws)?;
+            }
+            Way::Materialised => {
+                let leaf = self.query.copy().set_requires_grad(true);
+                let (loss, _) = materialised::info_nce(&leaf, &self.key, self.queue.rows(), TEMPERATURE, Some(&self.synthesis), draws)?;
+                loss.f_backward()?;
+            }
+        }
+        Ok(start.elapsed().as_secs_f64())
+    }
+}
+
+/// Runs the verb.
+pub fn run(arguments: Arguments) -> Outcome {
+    let engine = mochi_tensor::start(arguments.threads)?;
+    let case = Case::new(&arguments)?;
+    if let Some(way) = arguments.memory_of {
+        case.run(Way::Plain, 0)?;
+        let before = memory::peak_bytes().unwrap_or(0);
+        case.run(way, 1)?;
+        print_line(&(memory::peak_bytes().unwrap_or(0) - before).to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ways = [Way::Plain, Way::Mochi, Way::Materialised];
+    let mut times = [const { Vec::new() }; 3];
+    for round in 0..=arguments.rounds as u64 {
+        for (way, times) in ways.iter().zip(&mut times) {
+            let seconds = case.run(*way, round)?;
+            // The first round warms caches and allocator.
+            if round > 0 {
+                times.push(seconds);
+            }
+        }
+    }
+    let [plain_s, mochi_s, materialised_s] = times.map(|t| median(&t));
+    let report = Report {
+        plain_s,
+        mochi_s,
+        materialised_s,
+        extra_time_share: (mochi_s - plain_s) / (materialised_s - plain_s),
+        mochi_extra_bytes: extra_bytes(&arguments, "mochi")?,
+        materialised_extra_bytes: extra_bytes(&arguments, "materialised")?,
+        batch: arguments.batch,
+        dim: arguments.dim,
+        queue: arguments.queue,
+        hardest: case.synthesis.hardest,
+        pairs: case.synthesis.pairs,
+        query_mixes: case.synthesis.query_mixes,
+        threads: engine.threads,
+        rounds: arguments.rounds,
+    };
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        let ms = |s: f64| s * 1e3;
+        print_line(&format!("plain         {:8.1} ms", ms(plain_s)));
+        print_line(&format!("MoCHi         {:8.1} ms  (+{:.1} ms, +{:.1} MB)", ms(mochi_s), ms(mochi_s - plain_s), report.mochi_extra_bytes as f64 / 1e6));
+        print_line(&format!(
+            "materialised  {:8.1} ms  (+{:.1} ms, +{:.1} MB)",
+            ms(materialised_s),
+            ms(materialised_s - plain_s),
+            report.materialised_extra_bytes as f64 / 1e6
+        ));
+        print_line(&format!("MoCHi adds {:.3} of what materialising adds", report.extra_time_share));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Peak growth over the plain loss, measured in a fresh process.
+fn extra_bytes(a: &Arguments, way: &str) -> Outcome<u64> {
+    let broken = |why: String| Failure::new(format!("cannot measure memory: {why}"), "run `mochi bench loss` again");
+    let program = std::env::current_exe().map_err(|e| broken(e.to_string()))?;
+    let mut command = Command::new(program);
+    command.args(["bench", "loss", "--memory-of", way]);
+    for (name, value) in [("--batch", a.batch), ("--dim", a.dim), ("--queue", a.queue)] {
+        command.arg(name).arg(value.to_string());
+    }
+    command.arg("--mochi").args(a.mochi.iter().map(ToString::to_string));
+    if let Some(threads) = a.threads {
+        command.arg("--threads").arg(threads.to_string());
+    }
+    let output = command.output().map_err(|e| broken(e.to_string()))?;
+    String::from_utf8_lossy(&output.stdout).trim().parse().map_err(|_| broken(String::from_utf8_lossy(&output.stderr).into_owned()))
+}

@@ -1,0 +1,150 @@
+//! `mochi bench step`: whole training steps on synthetic images, plain MoCo and MoCHi in turn, so that drift of the machine meets both.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use mochi_config::{Resolved, Settings};
+use mochi_tensor::{Device, Kind, Tensor, with_seed};
+use mochi_train::{Learner, TrainError, compute, facts};
+use serde::Serialize;
+
+use super::{median, memory};
+use crate::failure::{Failure, Outcome, print_json, print_line};
+
+/// Words of the verb.
+#[derive(Args)]
+pub struct Arguments {
+    /// Backbone
+    #[arg(long, default_value = "resnet50")]
+    arch: String,
+    /// Images in a batch
+    #[arg(long, default_value_t = 16)]
+    batch: usize,
+    /// Side of a view
+    #[arg(long, default_value_t = 224)]
+    size: u32,
+    /// Rows of the queue
+    #[arg(long, default_value_t = 65_536)]
+    queue: usize,
+    /// MoCHi's N, s and s'
+    #[arg(long, num_args = 3, value_names = ["N", "S", "S'"], default_values_t = [1024, 1024, 512])]
+    mochi: Vec<usize>,
+    /// Steps of each kind that are timed
+    #[arg(long, default_value_t = 5)]
+    steps: usize,
+    /// Steps of each kind before those
+    #[arg(long, default_value_t = 2)]
+    warmup: usize,
+    /// float32, bf16, or the machine's best
+    #[arg(long, default_value = "auto")]
+    precision: String,
+    /// Groups of the batch statistics
+    #[arg(long, default_value_t = 1)]
+    bn_groups: usize,
+    /// Only plain MoCo steps
+    #[arg(long)]
+    plain_only: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    /// Of the plain MoCo step.
+    images_per_s: f64,
+    moco_s: f64,
+    moco_min_s: f64,
+    moco_max_s: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mochi_s: Option<f64>,
+    /// Median over rounds of one round's MoCHi step over its MoCo step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mochi_over_moco: Option<f64>,
+    batch: usize,
+    arch: String,
+    size: u32,
+    queue: usize,
+    mochi: [usize; 3],
+    precision: &'static str,
+    device: String,
+    threads: usize,
+    steps: usize,
+    peak_bytes: Option<u64>,
+}
+
+/// Runs the verb.
+pub fn run(a: Arguments) -> Outcome {
+    let [hardest, pairs, query_mixes] = a.mochi[..] else {
+        return Err(Failure::new("--mochi takes three numbers", "for example --mochi 1024 1024 512"));
+    };
+    let engine = mochi_tensor::start(None)?;
+    let words = [
+        format!("model.arch={}", a.arch),
+        format!("data.size={}", a.size),
+        format!("moco.batch={}", a.batch),
+        format!("moco.queue={}", a.queue),
+        format!("moco.bn_groups={}", a.bn_groups),
+        format!("compute.precision={}", a.precision),
+        format!("negatives.hardest={hardest}"),
+        format!("negatives.pairs={pairs}"),
+        format!("negatives.query_mixes={query_mixes}"),
+        "negatives.warmup_epochs=0".to_owned(),
+    ];
+    // As many images as ImageNet: the rules must not shrink anything.
+    let (settings, _) = Settings::load(Some("moco-v2"), None, &words)?.resolve(&facts(&engine, 1_281_167))?;
+    let mut learner = Learner::new(&settings, compute(&settings, &engine)?)?;
+    let views = views(&settings)?;
+    let (mut moco, mut mochi) = (Vec::new(), Vec::new());
+    let mut step = 0;
+    for round in 0..a.warmup + a.steps {
+        for synthesise in [false, true] {
+            if synthesise && a.plain_only {
+                continue;
+            }
+            let start = Instant::now();
+            learner.step([&views[0], &views[1]], step, 0.03, synthesise)?;
+            step += 1;
+            if round >= a.warmup {
+                (if synthesise { &mut mochi } else { &mut moco }).push(start.elapsed().as_secs_f64());
+            }
+        }
+    }
+    let ratios: Vec<f64> = mochi.iter().zip(&moco).map(|(x, y)| x / y).collect();
+    let report = Report {
+        images_per_s: a.batch as f64 / median(&moco),
+        moco_s: median(&moco),
+        moco_min_s: moco.iter().copied().fold(f64::INFINITY, f64::min),
+        moco_max_s: moco.iter().copied().fold(0.0, f64::max),
+        mochi_s: (!mochi.is_empty()).then(|| median(&mochi)),
+        mochi_over_moco: (!ratios.is_empty()).then(|| median(&ratios)),
+        batch: a.batch,
+        arch: a.arch,
+        size: a.size,
+        queue: a.queue,
+        mochi: [hardest, pairs, query_mixes],
+        precision: settings.compute.precision.as_str(),
+        device: settings.compute.device.to_string(),
+        threads: settings.compute.threads,
+        steps: a.steps,
+        peak_bytes: memory::peak_bytes(),
+    };
+    if a.json {
+        print_json(&report)?;
+    } else {
+        print_line(&format!("{} at {} px, batch {}, {}, {} threads", report.arch, report.size, report.batch, report.precision, report.threads));
+        print_line(&format!("MoCo   {:.3} s a step, {:.2} images/s", report.moco_s, report.images_per_s));
+        if let (Some(s), Some(ratio)) = (report.mochi_s, report.mochi_over_moco) {
+            print_line(&format!("MoCHi  {s:.3} s a step, {ratio:.3} of the plain one"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Two batches of noise (B, 3, S, S).
+fn views(settings: &Resolved) -> Outcome<[Tensor; 2]> {
+    let (batch, side) = (i64::try_from(settings.moco.batch).unwrap_or(i64::MAX), i64::from(settings.data.size));
+    let noise = || Tensor::f_randn([batch, 3, side, side], (Kind::Float, Device::Cpu));
+    with_seed(1, || Ok([noise().map_err(TrainError::from)?, noise().map_err(TrainError::from)?]))
+}

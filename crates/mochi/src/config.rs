@@ -1,0 +1,40 @@
+//! `mochi config RUN`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use mochi_config::Resolved;
+use mochi_run::RunFolder;
+
+use crate::failure::{Outcome, print_json, print_line};
+
+/// Words of the verb.
+#[derive(Args)]
+pub struct Arguments {
+    /// Folder of the run
+    run: PathBuf,
+    /// Print one JSON object of keys, values and where they came from
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub fn run(arguments: Arguments) -> Outcome {
+    let settings = Resolved::read(&RunFolder::read(&arguments.run)?.config_path())?;
+    let rows = settings.describe();
+    if arguments.json {
+        let value = |value: String, origin: String| BTreeMap::from([("value", value), ("origin", origin)]);
+        let map: BTreeMap<_, _> = rows.into_iter().map(|row| (row.key, value(row.value, row.origin.to_string()))).collect();
+        print_json(&map)?;
+    } else {
+        let keys = rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
+        // A long path must not push every remark off the screen.
+        let values = rows.iter().map(|row| row.value.len()).filter(|&n| n <= 24).max().unwrap_or(0);
+        for row in rows {
+            print_line(&format!("{:keys$} = {:values$}  # {}", row.key, row.value, row.origin));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

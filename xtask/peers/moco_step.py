@@ -1,0 +1,112 @@
+"""One MoCo-v2 training step in PyTorch, timed: the peer of `mochi bench step`.
+
+    python moco_step.py --arch resnet50 --batch 16 --size 224 --mode as-shipped
+    python moco_step.py --arch resnet50 --batch 16 --size 224 --mode tuned
+
+as-shipped  float32, NCHW, the momentum update one parameter at a time, as public MoCo training scripts have it.
+tuned       bf16 autocast, channels_last, the momentum update in two foreach calls.
+
+Inputs are random and made once, so no data loading is timed. Prints one JSON line. Needs torch and torchvision.
+"""
+import argparse
+import copy
+import json
+import resource
+import statistics
+import time
+
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional as F
+
+DIM, TEMPERATURE, MOMENTUM = 128, 0.2, 0.999
+
+
+class Peer:
+    """Query and key encoders, the queue, and the step that trains them (facebookresearch/moco, MoCo-v2)."""
+
+    def __init__(self, arch, queue, tuned, device):
+        self.tuned, self.device = tuned, device
+        self.layout = torch.channels_last if tuned else torch.contiguous_format
+        net = getattr(torchvision.models, arch)(num_classes=DIM)
+        net.fc = nn.Sequential(nn.Linear(net.fc.in_features, net.fc.in_features), nn.ReLU(), net.fc)
+        self.query = net.to(device).to(memory_format=self.layout)
+        self.key = copy.deepcopy(self.query).requires_grad_(False)
+        self.queue = F.normalize(torch.randn(queue, DIM, device=device), dim=1)
+        self.next = 0
+        self.optimizer = torch.optim.SGD(self.query.parameters(), lr=0.03, momentum=0.9, weight_decay=1e-4)
+
+    @torch.no_grad()
+    def follow(self):
+        """The key encoder's parameters move towards the query encoder's."""
+        keys, queries = list(self.key.parameters()), list(self.query.parameters())
+        if self.tuned:
+            torch._foreach_lerp_(keys, queries, 1 - MOMENTUM)
+        else:
+            for k, q in zip(keys, queries):
+                k.data = k.data * MOMENTUM + q.data * (1 - MOMENTUM)
+
+    def step(self, view_q, view_k):
+        batch = view_q.shape[0]
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.tuned):
+            q = self.query(view_q)
+            self.follow()
+            with torch.no_grad():
+                k = self.key(view_k)
+        q, k = F.normalize(q.float(), dim=1), F.normalize(k.float(), dim=1)
+        logits = torch.cat([(q * k).sum(dim=1, keepdim=True), q @ self.queue.T], dim=1) / TEMPERATURE
+        loss = F.cross_entropy(logits, torch.zeros(batch, dtype=torch.long, device=self.device))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        # Enqueued after the logits: a query's own key must not be among its negatives.
+        rows = (self.next + torch.arange(batch, device=self.device)) % self.queue.shape[0]
+        self.queue[rows] = k
+        self.next = (self.next + batch) % self.queue.shape[0]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arch", default="resnet50")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--queue", type=int, default=65536)
+    parser.add_argument("--mode", choices=["as-shipped", "tuned"], default="as-shipped")
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--warmup", type=int, default=2)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    a = parser.parse_args()
+    torch.manual_seed(0)
+    device = torch.device(a.device)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+    peer = Peer(a.arch, a.queue, a.mode == "tuned", device)
+    views = [torch.randn(a.batch, 3, a.size, a.size, device=device).contiguous(memory_format=peer.layout) for _ in range(2)]
+
+    def wait():
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    times = []
+    for number in range(a.warmup + a.steps):
+        wait()
+        start = time.perf_counter()
+        peer.step(*views)
+        wait()
+        if number >= a.warmup:
+            times.append(time.perf_counter() - start)
+    median = statistics.median(times)
+    if device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated()
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({
+        "mode": a.mode, "arch": a.arch, "batch": a.batch, "size": a.size, "device": str(device),
+        "threads": torch.get_num_threads(), "torch": torch.__version__, "median_s": median,
+        "min_s": min(times), "max_s": max(times), "images_per_s": a.batch / median, "peak_bytes": peak,
+    }))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+//! Calling cargo from within a chore: always in the repository's root, so that `.cargo/config.toml` holds whatever folder we were called in.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::command;
+use crate::failure::{Failure, Outcome};
+use crate::place::Place;
+
+/// The cargo that started us, in the repository's root.
+pub(crate) fn cargo(place: &Place) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut cargo = Command::new(program);
+    cargo.current_dir(place.root());
+    cargo
+}
+
+/// Builds a program of the workspace for real use and says where it is.
+pub(crate) fn build_release(place: &Place, package: &str) -> Outcome<PathBuf> {
+    let mut build = cargo(place);
+    build.args([
+        "build",
+        "--release",
+        "--package",
+        package,
+        "--bin",
+        package,
+        "--message-format=json-render-diagnostics",
+    ]);
+    let output = build.stderr(Stdio::inherit()).output().map_err(|error| command::not_started(&build, &error))?;
+    if !output.status.success() {
+        return Err(Failure::new(format!("{package} could not be built")).hint("the compiler's own words stand above"));
+    }
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == package)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .ok_or_else(|| Failure::new(format!("cargo built {package} and did not say where it is")))
+}

@@ -1,0 +1,156 @@
+//! `cargo xtask demo`: the whole road on real images. Fashion-MNIST in, a small encoder pre-trained without its labels, and the
+//! judgement beside two yardsticks: raw pixels, and the same network before training.
+
+mod clock;
+mod fashion_mnist;
+mod judged;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use crate::cargo::build_release;
+use crate::command;
+use crate::failure::{Failure, Outcome};
+use crate::place::Place;
+use crate::setup;
+use judged::{Judged, Subject};
+
+/// What the verb was asked.
+#[derive(Default)]
+struct Options {
+    out: Option<PathBuf>,
+    /// `KEY=VALUE` for the training run.
+    settings: Vec<String>,
+}
+
+/// The verb: `demo [--out RUN] [KEY=VALUE ...]`.
+pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            lexopt::Arg::Long("out") => options.out = Some(arguments.value()?.into()),
+            lexopt::Arg::Value(value) if value.to_string_lossy().contains('=') => {
+                options.settings.push(value.to_string_lossy().into_owned());
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let started = Instant::now();
+    setup::ensure(place, false)?;
+    let data = fashion_mnist::bring(place)?;
+    say("building mochi (the first time takes some minutes)");
+    let mochi = build_release(place, "mochi")?;
+
+    let out = match options.out {
+        Some(out) => std::path::absolute(&out).map_err(|error| Failure::io("find", &out, &error))?,
+        None => place.root().join("runs").join(format!("demo-{}", clock::stamp(std::time::SystemTime::now()))),
+    };
+    let untrained = beside(&out, "-untrained");
+
+    let program = Mochi { program: mochi, data };
+    say("writing the untrained encoder, one of the two yardsticks");
+    let before: Vec<String> = options.settings.iter().filter(|set| !set.starts_with("epochs=")).cloned().collect();
+    program.pretrain(&untrained, &[before.as_slice(), &["epochs=0".to_owned()]].concat())?;
+    say(&format!("pre-training into {}", place.short(&out)));
+    program.pretrain(&out, &options.settings)?;
+
+    let eval = out.join("eval");
+    setup::create(&eval)?;
+    let mut results = Vec::new();
+    for (subject, run) in
+        [(Subject::Pixels, None), (Subject::Untrained, Some(&untrained)), (Subject::Trained, Some(&out))]
+    {
+        for protocol in ["knn", "linear"] {
+            say(&format!("judging {}: {protocol}", subject.name()));
+            results.push(program.judge(protocol, subject, run.map(PathBuf::as_path), &eval)?);
+        }
+    }
+    let page = program.report(&out)?;
+
+    println!("\nFashion-MNIST, 10,000 test images, top-1:\n\n{}", judged::table(&results));
+    println!("{}", judged::verdict(&results));
+    println!(
+        "Took {} in all. The run: {}. Its page: {}",
+        command::duration(started.elapsed()),
+        place.short(&out),
+        place.short(&page)
+    );
+    println!("\nThe same on a folder of your own pictures (nested anyhow, no labels needed):");
+    let short = place.short(&program.program);
+    println!("    {short} pretrain PICTURES --out runs/mine");
+    println!("and where there is a folder for each class, to judge it:");
+    println!("    {short} eval knn runs/mine --train PICTURES/train --test PICTURES/test");
+    println!("    {short} eval linear runs/mine --train PICTURES/train --test PICTURES/test");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(line: &str) {
+    eprintln!("demo: {line}");
+}
+
+/// `runs/x` and "-untrained" -> `runs/x-untrained`
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// The real program, as a person would call it.
+struct Mochi {
+    program: PathBuf,
+    data: PathBuf,
+}
+
+impl Mochi {
+    fn pretrain(&self, out: &Path, settings: &[String]) -> Outcome<()> {
+        let mut mochi = Command::new(&self.program);
+        mochi.arg("pretrain").arg(&self.data).args(["--preset", "demo", "--out"]).arg(out).args(settings);
+        self.finished(&mut mochi, "pretrain")
+    }
+
+    /// One judgement, its JSON read from stdout and kept in `eval` where the page looks for it.
+    fn judge(&self, protocol: &'static str, subject: Subject, run: Option<&Path>, eval: &Path) -> Outcome<Judged> {
+        let mut mochi = Command::new(&self.program);
+        mochi.args(["eval", protocol]);
+        let file = eval.join(subject.file_name(protocol));
+        match run {
+            Some(run) => mochi.arg(run),
+            None => mochi.arg("pixels").arg("--out").arg(&file),
+        };
+        mochi.arg("--train").arg(&self.data).arg("--test").arg(&self.data).arg("--json");
+        mochi.stderr(std::process::Stdio::inherit());
+        let output = mochi.output().map_err(|error| command::not_started(&mochi, &error))?;
+        if !output.status.success() {
+            return Err(failed(&format!("eval {protocol}"), output.status));
+        }
+        std::fs::write(&file, &output.stdout).map_err(|error| Failure::io("write", &file, &error))?;
+        Judged::read(protocol, subject, &output.stdout)
+    }
+
+    fn report(&self, run: &Path) -> Outcome<PathBuf> {
+        let mut mochi = Command::new(&self.program);
+        mochi.arg("report").arg(run).stdout(std::process::Stdio::null());
+        self.finished(&mut mochi, "report")?;
+        Ok(run.join("report.html"))
+    }
+
+    fn finished(&self, mochi: &mut Command, verb: &str) -> Outcome<()> {
+        let status = command::status(mochi)?;
+        if status.success() { Ok(()) } else { Err(failed(verb, status)) }
+    }
+}
+
+fn failed(verb: &str, status: std::process::ExitStatus) -> Failure {
+    Failure::new(format!("`mochi {verb}` ended with {status}")).hint("its own words stand above")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_untrained_run_lies_beside_the_trained_one() {
+        assert_eq!(beside(Path::new("/a/runs/demo"), "-untrained"), Path::new("/a/runs/demo-untrained"));
+    }
+}

@@ -1,0 +1,160 @@
+//! Fashion-MNIST: the system's own copy, else Debian's package unpacked without root, else the publisher's files. Held to the
+//! checksums of what is inside the `.gz` files, because Debian packs the same bytes without the publisher's file names.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flate2::read::GzDecoder;
+use sha2::{Digest, Sha256};
+
+use super::say;
+use crate::command;
+use crate::failure::{Failure, Outcome};
+use crate::place::Place;
+use crate::setup;
+
+/// The four files and the SHA-256 of what they unpack to.
+const FILES: [(&str, &str); 4] = [
+    ("train-images-idx3-ubyte.gz", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
+    ("train-labels-idx1-ubyte.gz", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
+    ("t10k-images-idx3-ubyte.gz", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
+    ("t10k-labels-idx1-ubyte.gz", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
+];
+/// Where the files are published: the authors' repository, and the bucket that its README names.
+const PUBLISHED: [&str; 2] = [
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+];
+/// Debian's package and where it puts the files, below the root.
+const PACKAGE: (&str, &str) = ("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist");
+
+/// The folder with the four files, brought where they are not there yet.
+pub(super) fn bring(place: &Place) -> Outcome<PathBuf> {
+    let system = Path::new("/").join(PACKAGE.1);
+    if first_fault(&system).is_none() {
+        return Ok(system);
+    }
+    let folder = place.private().join("data/fashion-mnist");
+    if folder.is_dir() && first_fault(&folder).is_none() {
+        return Ok(folder);
+    }
+
+    let _lock = setup::lock(place)?;
+    let scratch = place.partial();
+    let made = scratch.join("fashion-mnist");
+    say("fetching Fashion-MNIST (31 MB)");
+    if let Err(why_not_debian) = from_debian(&scratch, &made) {
+        from_publisher(&made).map_err(|why_not_published| {
+            Failure::new(format!("Fashion-MNIST could not be fetched: {why_not_debian}; {why_not_published}"))
+                .hint(format!("check the network, or put its four .gz files into {} by hand", place.short(&folder)))
+        })?;
+    }
+    setup::put(&made, &folder, &scratch)?;
+    Ok(folder)
+}
+
+fn from_debian(scratch: &Path, made: &Path) -> Result<(), String> {
+    let tree = scratch.join("fashion-mnist.package");
+    setup::unpack_debian_package(PACKAGE.0, scratch, &tree)?;
+    let inner = tree.join(PACKAGE.1);
+    if let Some(fault) = first_fault(&inner) {
+        return Err(format!("Debian's package is not what it should be ({fault})"));
+    }
+    std::fs::rename(&inner, made).map_err(|error| format!("could not move {}: {error}", inner.display()))
+}
+
+fn from_publisher(made: &Path) -> Result<(), String> {
+    setup::create(made).map_err(|failure| failure.to_string())?;
+    let mut last = "no address to fetch it from".to_owned();
+    for base in PUBLISHED {
+        let all = FILES.iter().try_for_each(|(name, _)| download(&format!("{base}/{name}"), &made.join(name)));
+        match all.map(|()| first_fault(made)) {
+            Ok(None) => return Ok(()),
+            Ok(Some(fault)) => last = format!("what {base} sent is not what was published ({fault})"),
+            Err(why) => last = why,
+        }
+    }
+    Err(last)
+}
+
+/// Fetches one file with whatever this machine has for that.
+fn download(address: &str, to: &Path) -> Result<(), String> {
+    const PYTHON: &str = "import shutil, sys, urllib.request as u\n\
+        with u.urlopen(sys.argv[1], timeout=60) as r, open(sys.argv[2], 'wb') as f: shutil.copyfileobj(r, f)";
+    let name = ["curl", "wget"].into_iter().find(|name| command::find(name).is_some()).unwrap_or("python3");
+    let mut tool = Command::new(name);
+    match name {
+        "curl" => {
+            tool.args([
+                "--fail",
+                "--silent",
+                "--show-error",
+                "--location",
+                "--retry",
+                "3",
+                "--connect-timeout",
+                "20",
+                "--output",
+            ]);
+            tool.arg(to).arg(address)
+        }
+        "wget" => tool.args(["--no-verbose", "--tries=3", "--timeout=20", "-O"]).arg(to).arg(address),
+        _ => tool.args(["-c", PYTHON, address]).arg(to),
+    };
+    let finished =
+        command::quiet(&mut tool, &format!("demo: fetching {address}"), None).map_err(|failure| failure.to_string())?;
+    if finished.status.success() {
+        Ok(())
+    } else {
+        Err(format!("{name} could not fetch {address}: {}", finished.tail(1)))
+    }
+}
+
+/// The first of the four files that is missing or not what was published.
+fn first_fault(folder: &Path) -> Option<String> {
+    FILES.iter().find_map(|(name, expected)| match sha256_inside(&folder.join(name)) {
+        Ok(found) if found == *expected => None,
+        Ok(_) => Some(format!("{name} has another checksum")),
+        Err(error) => Some(format!("{name}: {error}")),
+    })
+}
+
+/// SHA-256, in hexadecimal, of what a `.gz` file unpacks to.
+fn sha256_inside(path: &Path) -> std::io::Result<String> {
+    let mut stream = GzDecoder::new(std::io::BufReader::new(std::fs::File::open(path)?));
+    let (mut hash, mut block) = (Sha256::new(), [0_u8; 65_536]);
+    loop {
+        match stream.read(&mut block)? {
+            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            count => hash.update(&block[..count]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_checksum_is_taken_of_what_is_inside() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("abc.gz");
+        let file = std::fs::File::create(&path).expect("made");
+        let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        packed.write_all(b"abc").expect("written");
+        packed.finish().expect("finished");
+        // FIPS 180-2, appendix B.1.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256_inside(&path).expect("read"), expected);
+    }
+
+    #[test]
+    fn a_cut_or_foreign_file_is_a_fault() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        assert!(first_fault(folder.path()).expect("nothing there").starts_with("train-images-idx3-ubyte.gz: "));
+        std::fs::write(folder.path().join("train-images-idx3-ubyte.gz"), b"not gzip").expect("written");
+        assert!(first_fault(folder.path()).is_some());
+    }
+}

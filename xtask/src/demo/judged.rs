@@ -1,0 +1,129 @@
+//! The demo's table: what was judged, how, and what came out, whatever it is.
+
+use serde_json::Value;
+
+use crate::failure::{Failure, Outcome};
+use crate::table;
+
+/// What is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    Pixels,
+    Untrained,
+    Trained,
+}
+
+impl Subject {
+    /// What a person calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Subject::Pixels => "raw pixels",
+            Subject::Untrained => "untrained",
+            Subject::Trained => "trained",
+        }
+    }
+
+    /// The file in the run's `eval` folder; the trained encoder's is the one that `mochi eval` itself writes.
+    pub(super) fn file_name(self, protocol: &str) -> String {
+        match self {
+            Subject::Pixels => format!("pixels-{protocol}.json"),
+            Subject::Untrained => format!("untrained-{protocol}.json"),
+            Subject::Trained => format!("{protocol}.json"),
+        }
+    }
+}
+
+/// One result.
+#[derive(Debug)]
+pub(super) struct Judged {
+    protocol: &'static str,
+    subject: Subject,
+    /// Percent of test images whose class was found, as all of Mochi's results give it.
+    top1: f64,
+}
+
+impl Judged {
+    /// Reads the JSON object that `mochi eval ... --json` prints.
+    pub(super) fn read(protocol: &'static str, subject: Subject, json: &[u8]) -> Outcome<Judged> {
+        let value: Option<Value> = serde_json::from_slice(json).ok();
+        match value.as_ref().and_then(|value| value["top1"].as_f64()) {
+            Some(top1) if (0.0..=100.0).contains(&top1) => Ok(Judged { protocol, subject, top1 }),
+            Some(top1) => {
+                Err(Failure::new(format!("`mochi eval {protocol}` printed a top1 of {top1}, which is no percentage")))
+            }
+            None => Err(Failure::new(format!("`mochi eval {protocol} --json` printed no JSON object with a top1"))),
+        }
+    }
+}
+
+fn top1(results: &[Judged], protocol: &str, subject: Subject) -> Option<f64> {
+    results.iter().find(|judged| judged.protocol == protocol && judged.subject == subject).map(|judged| judged.top1)
+}
+
+/// Side by side: a row for each protocol, a column for each subject.
+pub(super) fn table(results: &[Judged]) -> String {
+    let subjects = [Subject::Pixels, Subject::Untrained, Subject::Trained];
+    let heading = std::iter::once(String::new()).chain(subjects.map(|subject| subject.name().to_owned())).collect();
+    let row = |label: &str, protocol: &str| {
+        let cell = |subject| top1(results, protocol, subject).map_or("-".to_owned(), |top1| format!("{top1:.2} %"));
+        std::iter::once(label.to_owned()).chain(subjects.map(cell)).collect()
+    };
+    table::aligned(&[heading, row("k-NN", "knn"), row("linear probe", "linear")])
+}
+
+/// One sentence for each protocol: how far the trained encoder is ahead, or that it is not.
+pub(super) fn verdict(results: &[Judged]) -> String {
+    let mut lines = String::new();
+    for (label, protocol) in [("k-NN", "knn"), ("the linear probe", "linear")] {
+        let of = |subject| top1(results, protocol, subject);
+        let (Some(pixels), Some(untrained), Some(trained)) =
+            (of(Subject::Pixels), of(Subject::Untrained), of(Subject::Trained))
+        else {
+            continue;
+        };
+        lines.push_str(&format!(
+            "By {label}, the trained encoder is {} the untrained one and {} raw pixels.\n",
+            ahead(trained - untrained),
+            ahead(trained - pixels)
+        ));
+    }
+    lines
+}
+
+/// A difference of two percentages, in words.
+fn ahead(points: f64) -> String {
+    if points >= 0.0 { format!("{points:.2} points ahead of") } else { format!("{:.2} points behind", -points) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_out_is_said_either_way() {
+        let read = |protocol, subject, json: &str| Judged::read(protocol, subject, json.as_bytes()).expect("a result");
+        let results = [
+            read("knn", Subject::Pixels, r#"{"top1": 85.0}"#),
+            read("knn", Subject::Untrained, r#"{"top1": 80.0}"#),
+            read("knn", Subject::Trained, r#"{"top1": 83.75}"#),
+        ];
+        assert_eq!(
+            table(&results),
+            "               raw pixels   untrained   trained\n\
+             k-NN              85.00 %     80.00 %   83.75 %\n\
+             linear probe            -           -         -\n"
+        );
+        assert_eq!(
+            verdict(&results),
+            "By k-NN, the trained encoder is 3.75 points ahead of the untrained one and 1.25 points behind raw pixels.\n"
+        );
+    }
+
+    #[test]
+    fn what_is_no_percentage_is_refused() {
+        let refused =
+            |json: &str| Judged::read("knn", Subject::Pixels, json.as_bytes()).expect_err("refused").to_string();
+        assert!(refused(r#"{"top1": 850.2}"#).contains("no percentage"));
+        assert!(refused("nothing").contains("no JSON object"));
+    }
+}

