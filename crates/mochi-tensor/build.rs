@@ -11,7 +11,9 @@ fn main() {
     println!("cargo:rerun-if-changed=shim");
     let root = match std::env::var_os("LIBTORCH") {
         Some(value) => PathBuf::from(value),
-        None => fail("LIBTORCH is not set", "run `cargo xtask setup` in the repository, or point LIBTORCH at a libtorch"),
+        None => {
+            fail("LIBTORCH is not set", "run `cargo xtask setup` in the repository, or point LIBTORCH at a libtorch")
+        }
     };
     match version(&root) {
         Some(found) if found == PINNED => {}

@@ -19,7 +19,12 @@ struct Fixture {
 }
 
 /// Every script that made a committed fixture. A test holds this list to the files that are there.
-const FIXTURES: &[Fixture] = &[Fixture { script: "crates/mochi-data/tests/fixtures/make_views.py", arguments: &[] }];
+const FIXTURES: &[Fixture] = &[
+    Fixture { script: "crates/mochi-contrast/tests/fixtures/make_loss_cases.py", arguments: &[] },
+    Fixture { script: "crates/mochi-data/tests/fixtures/make_views.py", arguments: &[] },
+    Fixture { script: "crates/mochi-eval/tests/fixtures/make_eval.py", arguments: &[] },
+    Fixture { script: "crates/mochi-nets/tests/fixtures/make_resnet_cases.py", arguments: &[] },
+];
 
 /// The verb: `fixtures [--python PATH] [NAME]`, NAME a part of a script's path.
 pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {

@@ -149,11 +149,11 @@ impl ConfigError {
         &self.problems
     }
 
-    /// The next step: of one fault its own; with several, each stands with its fault in the message already.
+    /// The next step: of one fault its own; with several, each stands with its fault in the message already, and the hint is where to look.
     pub fn hint(&self) -> Option<String> {
         match self.problems.as_slice() {
             [problem] => problem.hint(),
-            _ => None,
+            _ => Some("docs/reference/configuration.md lists every key with what it takes".to_owned()),
         }
     }
 }

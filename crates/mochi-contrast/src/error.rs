@@ -53,9 +53,9 @@ impl ContrastError {
     /// The next step, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFinite { .. } | Self::LossNotFinite { .. } => {
-                Some("lower optimizer.learning_rate, add optimizer.warmup_epochs, or set compute.precision=float32".into())
-            }
+            Self::NotFinite { .. } | Self::LossNotFinite { .. } => Some(
+                "lower optimizer.learning_rate, add optimizer.warmup_epochs, or set compute.precision=float32".into(),
+            ),
             Self::Tensor(error) => error.hint(),
             Self::NotUnit { .. } | Self::Shape(_) | Self::Option { .. } => None,
         }

@@ -15,7 +15,10 @@
 use crate::measures::RowMeasures;
 use crate::points::Source;
 use crate::queue::{check_unit, to_i64};
-use crate::{ContrastError, DrawKey, Measures, Points, Queue, Synthesis, hardest, kernels, pair_mixing, query_mixing, tensor_path};
+use crate::{
+    ContrastError, DrawKey, Measures, Points, Queue, Synthesis, hardest, kernels, pair_mixing, query_mixing,
+    tensor_path,
+};
 use mochi_tensor::{Device, Kind, Tensor, for_each_row, from_f32, no_grad, read_f32, with_f32_mut};
 
 /// A loss, its gradient, and what it saw.
@@ -78,7 +81,8 @@ fn run(
     let (query, key) = (query.f_detach()?, key.f_detach()?);
     let shape = query.size();
     if shape.len() != 2 || shape[0] < 1 || key.size() != shape || shape[1] != queue.rows().size()[1] {
-        let text = format!("query {shape:?}, key {:?} and queue {:?} do not fit each other", key.size(), queue.rows().size());
+        let text =
+            format!("query {shape:?}, key {:?} and queue {:?} do not fit each other", key.size(), queue.rows().size());
         return Err(ContrastError::Shape(text));
     }
     if !(temperature > 0.0 && temperature.is_finite()) {
@@ -151,13 +155,21 @@ fn fused(
     let rows_dot = |a: &Tensor, b: &Tensor| a.f_mul(b)?.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
     let (positives, squares) = (rows_dot(query, key)?, rows_dot(query, query)?);
     let mut cosines = query.f_matmul(&queue.f_transpose(0, 1)?)?; // (B, K)
-    let batch = Batch { queue: read_f32(queue)?, dim, positives: read_f32(&positives)?, squares: read_f32(&squares)?, temperature, synthesis, source };
+    let batch = Batch {
+        queue: read_f32(queue)?,
+        dim,
+        positives: read_f32(&positives)?,
+        squares: read_f32(&squares)?,
+        temperature,
+        synthesis,
+        source,
+    };
     let mut rows = vec![Row::default(); count];
     let width = rows_of(queue);
     let arch = pulp::Arch::new();
     with_f32_mut(&mut cosines, |values| {
         for_each_row(values, width, &mut rows, Scratch::default, |index, cosines, out, scratch| {
-            *out = arch.dispatch(|| batch.row(index, cosines, scratch, count));
+            *out = arch.dispatch(RowTask { batch: &batch, index, cosines, scratch, count });
         })
     })??;
     let column = |value: fn(&Row) -> f64| {
@@ -171,8 +183,32 @@ fn fused(
     Ok(Loss {
         value: rows.iter().map(|row| row.loss).sum::<f64>() / count as f64,
         gradient,
-        measures: Measures::of(rows.iter().map(|r| r.measures), synthesis.is_some(), exists(|s| s.pairs), exists(|s| s.query_mixes)),
+        measures: Measures::of(
+            rows.iter().map(|r| r.measures),
+            synthesis.is_some(),
+            exists(|s| s.pairs),
+            exists(|s| s.query_mixes),
+        ),
     })
+}
+
+/// One row's work. A type of its own rather than a closure: only a call that is inlined into pulp's dispatch is compiled for the
+/// instruction set that was found, and a closure of this size is not.
+struct RowTask<'a, 'b> {
+    batch: &'a Batch<'b>,
+    index: usize,
+    cosines: &'a mut [f32],
+    scratch: &'a mut Scratch,
+    count: usize,
+}
+
+impl pulp::NullaryFnOnce for RowTask<'_, '_> {
+    type Output = Row;
+
+    #[inline(always)]
+    fn call(self) -> Row {
+        self.batch.row(self.index, self.cosines, self.scratch, self.count)
+    }
 }
 
 impl Batch<'_> {
@@ -186,7 +222,8 @@ impl Batch<'_> {
         if let Some(synthesis) = self.synthesis {
             self.synthesise(synthesis, index, cosines, scratch, &mut measures);
         }
-        let largest_point = scratch.points.iter().fold(f32::NEG_INFINITY, |m, p| if p.cosine > m { p.cosine } else { m });
+        let largest_point =
+            scratch.points.iter().fold(f32::NEG_INFINITY, |m, p| if p.cosine > m { p.cosine } else { m });
         let harder = scratch.points.iter().filter(|p| p.cosine > largest_real).count();
         measures.harder = harder as f64 / scratch.points.len().max(1) as f64;
         measures.beats_real = positive > largest_real;
@@ -213,7 +250,14 @@ impl Batch<'_> {
     }
 
     #[inline(always)]
-    fn synthesise(&self, synthesis: &Synthesis, index: usize, cosines: &[f32], scratch: &mut Scratch, measures: &mut RowMeasures) {
+    fn synthesise(
+        &self,
+        synthesis: &Synthesis,
+        index: usize,
+        cosines: &[f32],
+        scratch: &mut Scratch,
+        measures: &mut RowMeasures,
+    ) {
         hardest::select(cosines, synthesis.hardest, &mut scratch.candidates, &mut scratch.hardest);
         let set = &scratch.hardest;
         if set.is_empty() {
@@ -233,7 +277,12 @@ impl Batch<'_> {
         for point in 0..synthesis.query_mixes {
             let (j, b) = synthesis.query_mix(self.source, index, point, set.len());
             let j = set[j];
-            let mix = query_mixing::mix(b, f64::from(self.squares[index]), f64::from(cosines[j as usize]), synthesis.query_gradient);
+            let mix = query_mixing::mix(
+                b,
+                f64::from(self.squares[index]),
+                f64::from(cosines[j as usize]),
+                synthesis.query_gradient,
+            );
             measures.query_mix += mix.cosine;
             let weights = [mix.parent as f32, 0.0];
             scratch.points.push(Point { cosine: mix.cosine as f32, columns: [j, j], weights, query: mix.query as f32 });

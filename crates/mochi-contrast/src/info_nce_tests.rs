@@ -170,12 +170,27 @@ fn bad_input_is_a_typed_error() {
     let nan = &query * f64::NAN;
     assert!(matches!(run(&nan, &key, 0.2, &synthesis), Err(ContrastError::NotFinite { what: "query", step: 5 })));
     assert!(matches!(run(&query, &(&key / 0.0), 0.2, &synthesis), Err(ContrastError::NotFinite { what: "key", .. })));
-    assert!(matches!(run(&(&query * 2.0), &key, 0.2, &synthesis), Err(ContrastError::NotUnit { what: "query", row: 0, .. })));
+    assert!(matches!(
+        run(&(&query * 2.0), &key, 0.2, &synthesis),
+        Err(ContrastError::NotUnit { what: "query", row: 0, .. })
+    ));
     assert!(matches!(run(&query, &key.narrow(0, 0, 1), 0.2, &synthesis), Err(ContrastError::Shape(_))));
     for t in [0.0, -1.0, f64::NAN] {
-        assert!(matches!(run(&query, &key, t, &synthesis), Err(ContrastError::Option { option: "moco.temperature", .. })));
+        assert!(matches!(
+            run(&query, &key, t, &synthesis),
+            Err(ContrastError::Option { option: "moco.temperature", .. })
+        ));
     }
-    assert!(matches!(run(&query, &key, 0.2, &Synthesis { hardest: 0, ..synthesis }), Err(ContrastError::Option { .. })));
-    let outside = Points { pair_i: vec![10; 10], pair_j: vec![0; 10], alpha: vec![0.5; 10], mix_j: vec![0; 10], beta: vec![0.1; 10] };
+    assert!(matches!(
+        run(&query, &key, 0.2, &Synthesis { hardest: 0, ..synthesis }),
+        Err(ContrastError::Option { .. })
+    ));
+    let outside = Points {
+        pair_i: vec![10; 10],
+        pair_j: vec![0; 10],
+        alpha: vec![0.5; 10],
+        mix_j: vec![0; 10],
+        beta: vec![0.1; 10],
+    };
     assert!(matches!(info_nce_given(&query, &key, &queue, 0.2, &synthesis, &outside), Err(ContrastError::Shape(_))));
 }

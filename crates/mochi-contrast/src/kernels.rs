@@ -1,4 +1,6 @@
 //! The loops over a row of cosines, written so that the compiler vectorises them for the instruction set that `pulp` finds at run time.
+//!
+//! Products and sums are left apart rather than fused (`mul_add`): where a caller is compiled without FMA, a fused one is a function call.
 
 /// Width of the accumulators: one AVX-512 register, two AVX ones.
 const LANES: usize = 16;
@@ -25,7 +27,7 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let tail: f32 = xs.remainder().iter().zip(ys.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in xs.zip(ys) {
         for i in 0..LANES {
-            lanes[i] = x[i].mul_add(y[i], lanes[i]);
+            lanes[i] += x[i] * y[i];
         }
     }
     lanes.iter().sum::<f32>() + tail
@@ -46,7 +48,7 @@ pub(crate) fn exponentials(row: &mut [f32], shift: f32, inverse_t: f32) -> (f64,
                 let e = exp(x);
                 block[i] = e;
                 sums[i] += e;
-                products[i] = if e > 0.0 { x.mul_add(e, products[i]) } else { products[i] };
+                products[i] += if e > 0.0 { x * e } else { 0.0 };
             }
         }
         for value in blocks.into_remainder() {
@@ -54,7 +56,7 @@ pub(crate) fn exponentials(row: &mut [f32], shift: f32, inverse_t: f32) -> (f64,
             let e = exp(x);
             *value = e;
             sums[0] += e;
-            products[0] = if e > 0.0 { x.mul_add(e, products[0]) } else { products[0] };
+            products[0] += if e > 0.0 { x * e } else { 0.0 };
         }
         total += sums.iter().map(|&s| f64::from(s)).sum::<f64>();
         weighted += products.iter().map(|&s| f64::from(s)).sum::<f64>();
@@ -71,16 +73,17 @@ pub(crate) fn exp(x: f32) -> f32 {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let clamped = if x > -87.0 { x } else { -87.0 };
-    let shifted = clamped.mul_add(std::f32::consts::LOG2_E, MAGIC);
+    let shifted = clamped * std::f32::consts::LOG2_E + MAGIC;
     let k = shifted - MAGIC;
-    let f = k.mul_add(-LN2_LOW, k.mul_add(-LN2_HIGH, clamped));
+    // k * LN2_HIGH is exact: the constant has 12 trailing zero bits.
+    let f = (clamped - k * LN2_HIGH) - k * LN2_LOW;
     let mut p = 1.987_569_1e-4f32;
-    p = p.mul_add(f, 1.398_2e-3);
-    p = p.mul_add(f, 8.333_452e-3);
-    p = p.mul_add(f, 4.166_579_6e-2);
-    p = p.mul_add(f, 1.666_666_5e-1);
-    p = p.mul_add(f, 0.5);
-    let e = (p * f).mul_add(f, f) + 1.0;
+    p = p * f + 1.398_2e-3;
+    p = p * f + 8.333_452e-3;
+    p = p * f + 4.166_579_6e-2;
+    p = p * f + 1.666_666_5e-1;
+    p = p * f + 0.5;
+    let e = p * (f * f) + f + 1.0;
     let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000));
     if x > -87.0 { e * power } else { 0.0 }
 }

@@ -41,7 +41,8 @@ pub fn info_nce_given(
     let kind = query.kind();
     let batch = query.size()[0];
     let cosines = query.f_matmul(&queue.f_transpose(0, 1)?)?;
-    let mut columns = vec![query.f_mul(key)?.f_sum_dim_intlist([1i64].as_slice(), true, kind)?, cosines.shallow_clone()];
+    let mut columns =
+        vec![query.f_mul(key)?.f_sum_dim_intlist([1i64].as_slice(), true, kind)?, cosines.shallow_clone()];
     if let Some((synthesis, points)) = synthesis {
         let n = to_i64(synthesis.hardest).min(queue.size()[0]);
         let set = cosines.f_detach()?.f_topk(n, 1, true, true)?.1.f_sort(1, false)?.0;

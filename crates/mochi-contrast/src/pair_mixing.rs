@@ -46,7 +46,9 @@ mod tests {
     }
 
     fn direction() -> impl Strategy<Value = Vec<f64>> {
-        prop::collection::vec(-1.0..1.0f64, 5).prop_filter("has a direction", |v| dot(v, v) > 1e-3).prop_map(|v| unit(&v))
+        prop::collection::vec(-1.0..1.0f64, 5)
+            .prop_filter("has a direction", |v| dot(v, v) > 1e-3)
+            .prop_map(|v| unit(&v))
     }
 
     proptest! {

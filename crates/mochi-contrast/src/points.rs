@@ -206,7 +206,12 @@ impl Points {
 #[inline]
 fn draw(key: DrawKey, stream: u64, row: usize, point: usize) -> [u32; 4] {
     let family = Philox::new(key.seed, stream + u64::from(key.side) * 8);
-    family.words([(key.step & 0xffff_ffff) as u32, (key.step >> 32) as u32, key.first_query + to_u32(row), to_u32(point)])
+    family.words([
+        (key.step & 0xffff_ffff) as u32,
+        (key.step >> 32) as u32,
+        key.first_query + to_u32(row),
+        to_u32(point),
+    ])
 }
 
 impl Coefficient {
@@ -217,10 +222,12 @@ impl Coefficient {
             Self::Fixed(value) => value,
             Self::Beta { p } => {
                 let mut attempt = 0;
-                let mut gamma = || gamma(p, || {
-                    attempt += 1;
-                    draw(key, stream + MORE * attempt, row, point)
-                });
+                let mut gamma = || {
+                    gamma(p, || {
+                        attempt += 1;
+                        draw(key, stream + MORE * attempt, row, point)
+                    })
+                };
                 let (x, y) = (gamma(), gamma());
                 if x + y > 0.0 { x / (x + y) } else { 0.5 }
             }

@@ -79,7 +79,10 @@ impl Queue {
     pub fn enqueue(&mut self, keys: &Tensor) -> Result<(), ContrastError> {
         let (size, shape) = (self.len(), keys.size());
         if shape.len() != 2 || shape[1] != self.rows.size()[1] {
-            return Err(ContrastError::Shape(format!("keys of shape {shape:?} do not fit a queue of shape {:?}", self.rows.size())));
+            return Err(ContrastError::Shape(format!(
+                "keys of shape {shape:?} do not fit a queue of shape {:?}",
+                self.rows.size()
+            )));
         }
         let batch = usize::try_from(shape[0]).unwrap_or(0);
         let skipped = batch.saturating_sub(size);
@@ -108,7 +111,12 @@ const NORM_TOLERANCE: f64 = 1e-2;
 
 /// Every row finite and of norm 1.
 pub(crate) fn check_unit(what: &'static str, rows: &Tensor, step: u64) -> Result<(), ContrastError> {
-    let norms = no_grad(|| rows.f_detach()?.f_norm_scalaropt_dim(2, [1i64].as_slice(), false)?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double))?;
+    let norms = no_grad(|| {
+        rows.f_detach()?
+            .f_norm_scalaropt_dim(2, [1i64].as_slice(), false)?
+            .f_to_device(Device::Cpu)?
+            .f_to_kind(Kind::Double)
+    })?;
     let norms = Vec::<f64>::try_from(&norms)?;
     for (row, &norm) in norms.iter().enumerate() {
         if !norm.is_finite() {

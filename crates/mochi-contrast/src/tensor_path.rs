@@ -133,15 +133,22 @@ fn synthesise(
     let share = |values: &[f64], count: usize| -> Result<Tensor, ContrastError> {
         Ok(Tensor::f_from_slice(values)?.f_view([batch, to_i64(count)])?.f_to_device(device)?.f_to_kind(kind)?)
     };
-    let norm = |square: Tensor| -> Result<Tensor, ContrastError> { Ok(square.f_clamp_min(0.0)?.f_sqrt()?.f_clamp_min(1e-12)?) };
+    let norm = |square: Tensor| -> Result<Tensor, ContrastError> {
+        Ok(square.f_clamp_min(0.0)?.f_sqrt()?.f_clamp_min(1e-12)?)
+    };
 
-    let (i, j, a) = (index(&points.pair_i, synthesis.pairs)?, index(&points.pair_j, synthesis.pairs)?, share(&points.alpha, synthesis.pairs)?);
+    let (i, j, a) = (
+        index(&points.pair_i, synthesis.pairs)?,
+        index(&points.pair_j, synthesis.pairs)?,
+        share(&points.alpha, synthesis.pairs)?,
+    );
     let b = a.f_neg()?.f_add_scalar(1.0)?;
     let parents = parents_dot(queue, &i, &j)?;
     let cross = a.f_mul(&b)?.f_mul(&parents)?.f_mul_scalar(2.0)?;
     let r = norm(a.f_square()?.f_add(&b.f_square()?)?.f_add(&cross)?)?;
     let (first, second) = (a.f_div(&r)?, b.f_div(&r)?);
-    let pair = first.f_mul(&cosines.f_gather(1, &i, false)?)?.f_add(&second.f_mul(&cosines.f_gather(1, &j, false)?)?)?;
+    let pair =
+        first.f_mul(&cosines.f_gather(1, &i, false)?)?.f_add(&second.f_mul(&cosines.f_gather(1, &j, false)?)?)?;
     let pairs = Synthetic { cosines: pair, parents: vec![(i, first), (j, second)], query: None };
 
     let (j, b) = (index(&points.mix_j, synthesis.query_mixes)?, share(&points.beta, synthesis.query_mixes)?);
@@ -187,13 +194,19 @@ impl ClosedForm {
         let top = |t: &Tensor| t.f_amax([1i64].as_slice(), true);
         let largest_real = top(&real)?;
         let points = part(1 + size, pairs + mixes)?;
-        let largest = if pairs + mixes > 0 { top(&points)?.f_maximum(&largest_real)? } else { largest_real.shallow_clone() };
-        let share = |t: Tensor| -> Result<f64, ContrastError> { Ok(t.f_to_kind(Kind::Double)?.f_mean(Kind::Double)?.f_double_value(&[])?) };
-        let mean = |t: &Tensor| -> Result<f64, ContrastError> { Ok(t.f_mean(Kind::Double)?.f_double_value(&[])? * temperature) };
+        let largest =
+            if pairs + mixes > 0 { top(&points)?.f_maximum(&largest_real)? } else { largest_real.shallow_clone() };
+        let share = |t: Tensor| -> Result<f64, ContrastError> {
+            Ok(t.f_to_kind(Kind::Double)?.f_mean(Kind::Double)?.f_double_value(&[])?)
+        };
+        let mean = |t: &Tensor| -> Result<f64, ContrastError> {
+            Ok(t.f_mean(Kind::Double)?.f_double_value(&[])? * temperature)
+        };
         // Perplexity of softmax over the queue: exp(log Z - sum p x).
         let z = real.f_logsumexp([1i64].as_slice(), true)?;
         let p = real.f_sub(&z)?.f_exp()?;
-        let entropy = z.f_view([-1])?.f_sub(&p.f_mul(&real)?.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double)?)?;
+        let entropy =
+            z.f_view([-1])?.f_sub(&p.f_mul(&real)?.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double)?)?;
         let hardest = match (&self.hardest, synthesis) {
             (Some(set), Some(_)) => Some(mean(&real.f_gather(1, set, false)?)?),
             _ => None,

@@ -1,4 +1,5 @@
 //! The loss against float64 PyTorch that makes every synthetic point and differentiates by autograd (`fixtures/make_loss_cases.py`).
+#![allow(clippy::unwrap_used, reason = "test helpers; clippy.toml frees only the tests themselves")]
 
 use mochi_contrast::{Points, Queue, Synthesis, evaluate_given, info_nce_given};
 use mochi_tensor::{Kind, Tensor, WeightsFile, read_tensors};

@@ -177,7 +177,10 @@ impl Recipe {
             if low.is_finite() && high.is_finite() && low <= high && low >= least && high <= most {
                 Ok(())
             } else {
-                Err(DataError::Setting { what, detail: format!("[{low}, {high}] is not a range within {least}..{most}") })
+                Err(DataError::Setting {
+                    what,
+                    detail: format!("[{low}, {high}] is not a range within {least}..{most}"),
+                })
             }
         };
         let share = |what, p: f64| range(what, [p, p], 0.0, 1.0);

@@ -1,4 +1,5 @@
 //! Pixels against torchvision on Pillow: fixtures by `fixtures/make_views.py`.
+#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 
@@ -24,28 +25,27 @@ fn decode(name: &str) -> Pixels {
     decode_with(name, &DecodeOptions::default())
 }
 
-/// Share of pixels that are more than `within` levels off in some channel, and the largest difference.
-fn differences(got: &[u8], want: &[u8], within: u8) -> (f64, u8) {
+/// Share of pixels that differ in some channel, and the largest difference.
+fn differences(got: &[u8], want: &[u8]) -> (f64, u8) {
     assert_eq!(got.len(), want.len());
     let worst: Vec<u8> = got
         .chunks_exact(3)
         .zip(want.chunks_exact(3))
         .map(|(g, w)| g.iter().zip(w).map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0))
         .collect();
-    let off = worst.iter().filter(|&&d| d > within).count();
+    let off = worst.iter().filter(|&&d| d > 0).count();
     (off as f64 / worst.len() as f64, worst.into_iter().max().unwrap_or(0))
 }
 
-/// The bound: within 1 level in 99.9 % of pixels, 2 at most.
-fn assert_within_bound(name: &str, got: &[u8], want: &[u8]) {
-    let (share, most) = differences(got, want, 1);
-    assert!(share <= 0.001 && most <= 2, "{name}: {:.2} % of pixels are more than 1 level off, {most} at most", share * 100.0);
+/// The bound that the project asks for is 1 level in 99.9 % of pixels; what holds is equality, so that is what is tested.
+fn assert_equal(name: &str, got: &[u8], want: &[u8]) {
+    let (share, most) = differences(got, want);
+    assert!(most == 0, "{name}: {:.2} % of pixels differ, by {most} levels at most", share * 100.0);
 }
 
-fn op_of(op: &Value, size: u32) -> Op {
+fn op_of(op: &Value) -> Op {
     let value = &op[1];
     let number = value.as_f64().unwrap_or(0.0);
-    let _ = size;
     match op[0].as_str().unwrap() {
         "brightness" => Op::Brightness(number as f32),
         "contrast" => Op::Contrast(number as f32),
@@ -71,33 +71,29 @@ fn operations_and_chains_match_torchvision_on_pillow() {
     let size = listed["size"].as_u64().unwrap() as u32;
     let source = decode("views/source.png");
     let mut maker = ViewMaker::new();
-    let mut exact = 0;
     let cases = listed["cases"].as_array().unwrap();
     for case in cases {
         let name = case["name"].as_str().unwrap();
         let [left, top, width, height] = std::array::from_fn(|i| case["crop"][i].as_u64().unwrap() as u32);
-        let ops = case["ops"].as_array().unwrap().iter().map(|op| op_of(op, size)).collect();
+        let ops = case["ops"].as_array().unwrap().iter().map(op_of).collect();
         let plan = ViewPlan { crop: Crop { left, top, width, height }, resized: (size, size), window: (0, 0), ops };
         let got = maker.render_rgb(&source, &plan, size).unwrap();
         let want = decode(&format!("views/{name}.png"));
-        let (share, most) = differences(&got, &want.rgb, 0);
-        println!("{name:>16}: {:6.2} % of pixels differ, {most} levels at most", share * 100.0);
-        exact += usize::from(most == 0);
-        assert_within_bound(name, &got, &want.rgb);
+        assert_equal(name, &got, &want.rgb);
     }
-    println!("{exact} of {} cases are exact", cases.len());
     assert!(cases.len() > 40);
 }
 
 #[test]
 fn evaluation_is_torchvisions_resize_and_centre_crop() {
-    let recipe = Recipe { geometry: Geometry::ResizeCentre { enlarge: 32.0 / 28.0 }, ..Recipe::preset("eval").unwrap() };
+    let recipe =
+        Recipe { geometry: Geometry::ResizeCentre { enlarge: 32.0 / 28.0 }, ..Recipe::preset("eval").unwrap() };
     for name in ["eval-wide", "eval-tall", "eval-small"] {
         let source = decode(&format!("views/{name}-source.png"));
         let mut plan = ViewPlan::default();
         plan.draw(&recipe, source.width, source.height, 28, &mut Stream::new(0, Purpose::View, 0, 0, 0));
         let got = ViewMaker::new().render_rgb(&source, &plan, 28).unwrap();
-        assert_within_bound(name, &got, &decode(&format!("views/{name}.png")).rgb);
+        assert_equal(name, &got, &decode(&format!("views/{name}.png")).rgb);
     }
 }
 
@@ -132,18 +128,16 @@ fn decoding_is_pillows_convert_to_rgb() {
         let got = decode(&format!("images/{name}"));
         let want = decode(&format!("images/{name}.expected.png"));
         assert_eq!((got.width, got.height), (want.width, want.height), "{name}");
-        let (share, most) = differences(&got.rgb, &want.rgb, 0);
-        println!("{name:>16}: {:6.2} % of pixels differ, {most} levels at most", share * 100.0);
-        // JPEG is the same code, PNG has one meaning; lossy WebP is another decoder than libwebp.
-        let allowed = if name.ends_with(".webp") { 1 } else { 0 };
-        assert!(most <= allowed, "{name}: {:.2} % differ, {most} at most", share * 100.0);
+        let (share, most) = differences(&got.rgb, &want.rgb);
+        assert!(most == 0, "{name}: {:.2} % of pixels differ, by {most} levels at most", share * 100.0);
     }
     assert!(seen >= 20, "{seen}");
 }
 
 #[test]
 fn exif_orientation_is_an_option() {
-    let upright = decode_with("images/turned.jpg", &DecodeOptions { exif_orientation: true, ..DecodeOptions::default() });
+    let upright =
+        decode_with("images/turned.jpg", &DecodeOptions { exif_orientation: true, ..DecodeOptions::default() });
     assert_eq!(upright, decode("images/turned.jpg.upright.png"));
     assert_eq!((decode("images/turned.jpg").width, upright.width), (33, 21));
 }

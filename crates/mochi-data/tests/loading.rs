@@ -1,4 +1,5 @@
 //! Batches: the same for any number of threads, resumable, whole in spite of bad images, and quick to let go.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

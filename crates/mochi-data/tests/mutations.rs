@@ -1,4 +1,5 @@
 //! Thousands of damaged files: every one becomes pixels or a reason; none a panic, a hang or a heap of memory.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -9,8 +10,18 @@ use mochi_data::decode::{DecodeOptions, Decoder, MAX_PIXELS, Pixels};
 use mochi_data::random::{Purpose, Stream};
 
 const SEEDS: [&str; 12] = [
-    "444.jpg", "420.jpg", "progressive.jpg", "restart.jpg", "cmyk.jpg", "turned.jpg", "rgb.png", "p4.png", "la.png", "lossy.webp",
-    "lossless.webp", "alpha.webp",
+    "444.jpg",
+    "420.jpg",
+    "progressive.jpg",
+    "restart.jpg",
+    "cmyk.jpg",
+    "turned.jpg",
+    "rgb.png",
+    "p4.png",
+    "la.png",
+    "lossy.webp",
+    "lossless.webp",
+    "alpha.webp",
 ];
 const PER_SEED: u32 = 500;
 

@@ -1,4 +1,5 @@
 //! Every kind of data set, from files written here.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -84,8 +85,11 @@ fn links_are_followed_loops_are_not_and_names_need_not_be_utf8() {
 fn a_list_names_files_relative_to_itself_and_classes_after_a_tab() {
     let dir = folder(3);
     let list = dir.path().join("list.txt");
-    std::fs::write(&list, "\u{feff}# three\r\nclass1/0001.img.jpg\tdog\r\n\r\nclass0/0000.img.jpg\tcat\nclass1/0001.img.jpg\tdog")
-        .unwrap();
+    std::fs::write(
+        &list,
+        "\u{feff}# three\r\nclass1/0001.img.jpg\tdog\r\n\r\nclass0/0000.img.jpg\tcat\nclass1/0001.img.jpg\tdog",
+    )
+    .unwrap();
     let dataset = open(&list);
     assert_eq!((dataset.len(), dataset.kind()), (3, "list file"));
     assert_eq!((dataset.labels().unwrap(), dataset.class_names()), (&[1, 0, 1][..], &["cat".into(), "dog".into()][..]));
@@ -143,7 +147,10 @@ fn cifar_batches_open_as_a_folder_or_alone() {
     let inner = dir.path().join("cifar-10-batches-bin");
     std::fs::create_dir(&inner).unwrap();
     let batch = |labels: &[u8]| -> Vec<u8> {
-        labels.iter().flat_map(|&l| [vec![l], vec![10 + l; 1024], vec![20 + l; 1024], vec![30 + l; 1024]].concat()).collect()
+        labels
+            .iter()
+            .flat_map(|&l| [vec![l], vec![10 + l; 1024], vec![20 + l; 1024], vec![30 + l; 1024]].concat())
+            .collect()
     };
     std::fs::write(inner.join("data_batch_1.bin"), batch(&[1, 2])).unwrap();
     std::fs::write(inner.join("data_batch_2.bin"), batch(&[9])).unwrap();
@@ -151,7 +158,10 @@ fn cifar_batches_open_as_a_folder_or_alone() {
         let dataset = open(path);
         assert_eq!((dataset.len(), dataset.kind()), (3, "CIFAR-10"));
         assert_eq!((dataset.labels().unwrap(), dataset.class_names().len()), (&[1, 2, 9][..], 10));
-        assert_eq!((dataset.name_of(1), dataset.name_of(2)), ("data_batch_1.bin#1".into(), "data_batch_2.bin#0".into()));
+        assert_eq!(
+            (dataset.name_of(1), dataset.name_of(2)),
+            ("data_batch_1.bin#1".into(), "data_batch_2.bin#0".into())
+        );
         assert_eq!(pixels(&dataset, 2).rgb[..3], [19, 29, 39]);
         assert_eq!(dataset.name_of(3), "");
     }
@@ -163,7 +173,11 @@ fn cifar_batches_open_as_a_folder_or_alone() {
     let hundred = tempfile::tempdir().unwrap();
     let record = [vec![4, 77], vec![5; 3072]].concat();
     std::fs::write(hundred.path().join("test.bin"), record).unwrap();
-    std::fs::write(hundred.path().join("fine_label_names.txt"), (0..100).map(|i| format!("c{i}\n")).collect::<String>()).unwrap();
+    std::fs::write(
+        hundred.path().join("fine_label_names.txt"),
+        (0..100).map(|i| format!("c{i}\n")).collect::<String>(),
+    )
+    .unwrap();
     let dataset = open_split(hundred.path(), Split::Test).unwrap();
     assert_eq!((dataset.kind(), dataset.labels().unwrap()), ("CIFAR-100", &[77][..]));
     assert_eq!(dataset.class_names()[77], "c77");

@@ -17,6 +17,7 @@ mod backbone;
 mod classes;
 mod error;
 mod features;
+mod fit;
 mod knn;
 mod linear;
 mod probe;
@@ -25,8 +26,7 @@ mod split;
 mod standardise;
 mod top_k;
 
-pub use augmented::LINEAR_AUGMENTED_PROTOCOL;
-pub use augmented::{AugmentedRecipe, linear_augmented};
+pub use augmented::{AugmentedRecipe, LINEAR_AUGMENTED_PROTOCOL, linear_augmented};
 pub use backbone::Backbone;
 pub use classes::match_classes;
 pub use error::EvalError;

@@ -1,6 +1,6 @@
 //! The linear probe on cached features: protocol `linear-cached/1`.
 //!
-//! 1. Features of one evaluation view an image, standardised with the training split's mean and variance ([`crate::standardise`]).
+//! 1. Features of one evaluation view an image, standardised with the training split's mean and variance (`standardise.rs`).
 //! 2. A tenth of each training class is held out (by the seed). A classifier for every rate of the sweep is trained on the rest, all
 //!    at once; the rate with the best held-out top-1 is chosen, the smaller of equals. The test split has no part in it.
 //! 3. With that rate a new classifier is trained on the whole training split and judged once on the test split.
@@ -12,8 +12,8 @@
 //! Memory: the features of both splits twice.
 
 use crate::features::{as_i64, check_pair};
-use crate::probe::Probe;
-use crate::split::{hold_out_tenth, shuffled};
+use crate::fit::{Plan, Rows};
+use crate::split::hold_out_tenth;
 use crate::standardise::{Standardiser, label_tensor};
 use crate::{EvalError, Features, Progress, Stage};
 use mochi_tensor::{Device, Kind, Tensor};
@@ -118,8 +118,6 @@ pub fn linear_cached(
         device: options.device,
     };
     let plan = Plan { epochs, batch: options.batch, seed: options.seed };
-    let new_probe = |rates: &[f64]| Probe::new(train.width(), classes, rates, options.seed, options.device);
-
     let mut sweep = Vec::new();
     let mut best: Option<(f64, Option<f64>)> = options.learning_rates.first().map(|&rate| (rate, None));
     if options.learning_rates.len() > 1 {
@@ -129,16 +127,16 @@ pub fn linear_cached(
                 "no class has two images, so none can be held out to choose the learning rate".into(),
             ));
         }
-        let mut probe = new_probe(&options.learning_rates)?;
-        set.fit(&mut probe, &fitted, plan, Stage::Sweep, progress)?;
-        let top1 = probe.accuracy(&set.values, &set.labels, &set.order(&held_out)?)?.top1;
-        let points = options.learning_rates.iter().zip(top1).zip(probe.finite()?);
-        sweep = points
-            .map(|((&learning_rate, top1), finite)| SweepPoint {
-                learning_rate,
-                validation_top1: finite.then_some(top1),
-            })
-            .collect();
+        let mut probes = set.probes(&options.learning_rates, classes, options.seed)?;
+        set.fit(&mut probes, &fitted, plan, Stage::Sweep, progress)?;
+        let held_out = set.order(&held_out)?;
+        let mut scores = Vec::new();
+        for probe in &probes {
+            let top1 = probe.accuracy(&set.values, &set.labels, &held_out)?.top1;
+            scores.extend(top1.iter().zip(probe.finite()?).map(|(&top1, finite)| finite.then_some(top1)));
+        }
+        let points = options.learning_rates.iter().zip(scores);
+        sweep = points.map(|(&learning_rate, validation_top1)| SweepPoint { learning_rate, validation_top1 }).collect();
         best = choose(&sweep);
     }
     let Some((learning_rate, validation_top1)) = best else {
@@ -146,10 +144,11 @@ pub fn linear_cached(
     };
 
     let all: Vec<u32> = (0u32..).take(train.len()).collect();
-    let mut probe = new_probe(&[learning_rate])?;
-    set.fit(&mut probe, &all, plan, Stage::Fit, progress)?;
+    let mut probes = set.probes(&[learning_rate], classes, options.seed)?;
+    set.fit(&mut probes, &all, plan, Stage::Fit, progress)?;
     let test_rows = standardiser.apply(&test.values, options.device)?;
     let every = Tensor::f_arange(as_i64(test.len()), (Kind::Int64, options.device))?;
+    let probe = probes.first().ok_or_else(|| EvalError::TooFew("no classifier was trained".into()))?;
     let accuracy = probe.accuracy(&test_rows, &label_tensor(&truth, options.device)?, &every)?;
     let at_edge = sweep.first().is_some_and(|p| p.learning_rate == learning_rate)
         || sweep.last().is_some_and(|p| p.learning_rate == learning_rate);
@@ -208,51 +207,6 @@ fn choose(sweep: &[SweepPoint]) -> Option<(f64, Option<f64>)> {
         }
     }
     best.map(|(rate, top1)| (rate, Some(top1)))
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Plan {
-    epochs: usize,
-    batch: usize,
-    seed: u64,
-}
-
-/// The standardised training split on its device: (N, F+1) and (N,).
-struct Rows {
-    values: Tensor,
-    labels: Tensor,
-    device: Device,
-}
-
-impl Rows {
-    fn order(&self, rows: &[u32]) -> Result<Tensor, EvalError> {
-        label_tensor(rows, self.device)
-    }
-
-    /// Trains `probe` on `rows`, cosine schedule over all steps.
-    fn fit(
-        &self,
-        probe: &mut Probe,
-        rows: &[u32],
-        plan: Plan,
-        stage: Stage,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(), EvalError> {
-        let steps_an_epoch = rows.len().div_ceil(plan.batch);
-        let steps = (steps_an_epoch * plan.epochs) as f64;
-        let mut step = 0usize;
-        for epoch in 0..plan.epochs {
-            let order = self.order(&shuffled(rows, plan.seed, u32::try_from(epoch).unwrap_or(u32::MAX)))?;
-            for first in (0..rows.len()).step_by(plan.batch) {
-                let part = order.f_narrow(0, as_i64(first), as_i64(plan.batch.min(rows.len() - first)))?;
-                let factor = 0.5 * (1.0 + (std::f64::consts::PI * step as f64 / steps).cos());
-                probe.step(&self.values.f_index_select(0, &part)?, &self.labels.f_index_select(0, &part)?, factor)?;
-                step += 1;
-            }
-            progress(Progress { stage, done: epoch + 1, total: plan.epochs });
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -125,3 +125,21 @@ fn what_cannot_be_probed_is_refused() {
         (100, 100, 25, 20)
     );
 }
+
+#[test]
+fn a_rate_is_judged_alike_whatever_stands_beside_it() {
+    // Twelve classes: groups of four rates, then of two; the groups' threads and products differ, the classifiers do not.
+    let (train, test) = (clouds(360, 12, 0.8, 1), clouds(120, 12, 0.8, 2));
+    let judge = |rates: &[f64]| {
+        let options = LinearOptions { learning_rates: rates.to_vec(), ..options(8) };
+        linear_cached(&train, &test, &options, &mut quiet()).unwrap()
+    };
+    let (many, few) = (judge(&[1e-6, 0.3, 1.0, 3.0, 10.0, 30.0]), judge(&[1e-6, 30.0]));
+    assert_eq!(many.sweep.iter().map(|p| p.learning_rate).collect::<Vec<_>>(), [1e-6, 0.3, 1.0, 3.0, 10.0, 30.0]);
+    let top1 = |point: Option<&SweepPoint>| point.and_then(|p| p.validation_top1).unwrap();
+    // At most one of the 36 held-out images may sit on the edge that rounding decides.
+    assert!((top1(many.sweep.first()) - top1(few.sweep.first())).abs() < 100.0 / 35.0);
+    assert!((top1(many.sweep.last()) - top1(few.sweep.last())).abs() < 100.0 / 35.0);
+    // A rate that teaches nothing stays near chance (8 %): each score stands at its own rate.
+    assert!(top1(many.sweep.first()) + 20.0 < top1(many.sweep.last()), "{:?}", many.sweep);
+}

@@ -117,6 +117,11 @@ impl Probe {
         Ok(Accuracy { top1, top5 })
     }
 
+    /// L C, the columns of its weights.
+    pub(crate) fn columns(&self) -> usize {
+        usize::try_from(self.classifiers * self.classes).unwrap_or(usize::MAX)
+    }
+
     fn width(&self) -> usize {
         usize::try_from(self.classifiers).unwrap_or(0)
     }

@@ -38,7 +38,14 @@ pub(crate) struct Block {
 
 impl Block {
     /// torchvision's block number `name` ("layer2.0"): `input` channels in, `planes` (x4 for bottlenecks) out.
-    pub fn standard(b: &mut Builder, name: &str, input: i64, planes: i64, stride: i64, bottleneck: bool) -> Result<Self, TensorError> {
+    pub fn standard(
+        b: &mut Builder,
+        name: &str,
+        input: i64,
+        planes: i64,
+        stride: i64,
+        bottleneck: bool,
+    ) -> Result<Self, TensorError> {
         let plan: Vec<(i64, i64, i64)> = if bottleneck {
             vec![(planes, 1, 1), (planes, 3, stride), (4 * planes, 1, 1)]
         } else {
@@ -57,11 +64,20 @@ impl Block {
     /// The CIFAR family's block.
     pub fn cifar(b: &mut Builder, name: &str, input: i64, planes: i64, stride: i64) -> Result<Self, TensorError> {
         let (chain, out) = Self::chain(b, name, input, &[(planes, 3, stride), (planes, 3, 1)])?;
-        let shortcut = if stride != 1 || input != out { Shortcut::Pad { channels: (out - input) / 2 } } else { Shortcut::Identity };
+        let shortcut = if stride != 1 || input != out {
+            Shortcut::Pad { channels: (out - input) / 2 }
+        } else {
+            Shortcut::Identity
+        };
         Ok(Self { chain, shortcut })
     }
 
-    fn chain(b: &mut Builder, name: &str, input: i64, plan: &[(i64, i64, i64)]) -> Result<(Vec<(Conv, BatchNorm)>, i64), TensorError> {
+    fn chain(
+        b: &mut Builder,
+        name: &str,
+        input: i64,
+        plan: &[(i64, i64, i64)],
+    ) -> Result<(Vec<(Conv, BatchNorm)>, i64), TensorError> {
         let (mut chain, mut channels) = (Vec::new(), input);
         for (i, &(out, kernel, stride)) in plan.iter().enumerate() {
             let conv = b.conv(&format!("{name}.conv{}", i + 1), out, channels, kernel, stride)?;

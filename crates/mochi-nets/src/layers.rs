@@ -19,7 +19,11 @@ impl Builder<'_> {
 
     /// `name.weight` (out, in, k, k), no bias.
     pub fn conv(&mut self, name: &str, out: i64, input: i64, kernel: i64, stride: i64) -> Result<Conv, TensorError> {
-        let value = if self.fan_in { init::kaiming_fan_in(out, input, kernel) } else { init::kaiming_fan_out(out, input, kernel) };
+        let value = if self.fan_in {
+            init::kaiming_fan_in(out, input, kernel)
+        } else {
+            init::kaiming_fan_out(out, input, kernel)
+        };
         let weight = self.parameter(format!("{name}.weight"), value);
         Ok(Conv { weight, stride, padding: kernel / 2 })
     }
@@ -30,7 +34,11 @@ impl Builder<'_> {
         BatchNorm {
             weight: self.store.add(format!("{name}.weight"), Tensor::ones([channels], plain), Role::Parameter),
             bias: self.store.add(format!("{name}.bias"), Tensor::zeros([channels], plain), Role::Parameter),
-            running_mean: self.store.add(format!("{name}.running_mean"), Tensor::zeros([channels], plain), Role::Buffer),
+            running_mean: self.store.add(
+                format!("{name}.running_mean"),
+                Tensor::zeros([channels], plain),
+                Role::Buffer,
+            ),
             running_var: self.store.add(format!("{name}.running_var"), Tensor::ones([channels], plain), Role::Buffer),
         }
     }
@@ -38,7 +46,10 @@ impl Builder<'_> {
     /// `name.weight` (out, in) and `name.bias` (out,).
     pub fn linear(&mut self, name: &str, out: i64, input: i64) -> Linear {
         let (weight, bias) = init::linear(out, input);
-        Linear { weight: self.parameter(format!("{name}.weight"), weight), bias: self.parameter(format!("{name}.bias"), bias) }
+        Linear {
+            weight: self.parameter(format!("{name}.weight"), weight),
+            bias: self.parameter(format!("{name}.bias"), bias),
+        }
     }
 }
 

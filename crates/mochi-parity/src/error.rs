@@ -34,7 +34,8 @@ impl ParityError {
         match self {
             Self::Usage(_) => Some("mochi-parity resnet FILE, or mochi-parity loss FILE; --help tells more".into()),
             Self::File { script, .. } => Some(format!("write the file again: python {script} --out FILE")),
-            Self::Tensor(TensorError::Version { .. }) | Self::Contrast(ContrastError::Tensor(TensorError::Version { .. })) => {
+            Self::Tensor(TensorError::Version { .. })
+            | Self::Contrast(ContrastError::Tensor(TensorError::Version { .. })) => {
                 Some("unset LIBTORCH, run `cargo xtask setup` and build again".into())
             }
             Self::Tensor(_) | Self::Contrast(_) => {

@@ -55,13 +55,15 @@ pub fn hold(path: &Path) -> Result<Verdict, ParityError> {
     let narrow = |t: &Tensor| t.f_to_kind(Kind::Float);
     let (given, differs_32) = case.points(Kind::Float)?;
     let queue = Queue::restore(narrow(&case.queue)?, 0, 0)?;
-    let kernel = info_nce_given(&narrow(&case.query)?, &narrow(&case.key)?, &queue, case.temperature, &given.0, &given.1)?;
+    let kernel =
+        info_nce_given(&narrow(&case.query)?, &narrow(&case.key)?, &queue, case.temperature, &given.0, &given.1)?;
     let loss_32 = relative_error(&Tensor::from_slice(&[kernel.value]), wanted_loss)?;
     let gradient_32 = relative_error(&kernel.gradient, wanted_gradient)?;
 
-    let good = [(loss, BOUND), (logits, BOUND), (gradient, BOUND), (loss_32, BOUND_FLOAT32), (gradient_32, BOUND_FLOAT32)]
-        .iter()
-        .all(|(error, bound)| error <= bound);
+    let good =
+        [(loss, BOUND), (logits, BOUND), (gradient, BOUND), (loss_32, BOUND_FLOAT32), (gradient_32, BOUND_FLOAT32)]
+            .iter()
+            .all(|(error, bound)| error <= bound);
     let numbers = json!({
         "loss": loss,
         "logits": logits,
@@ -99,9 +101,11 @@ impl Case {
         }
         let temperature = file.entry("temperature").and_then(|t| t.parse::<f64>().ok());
         let temperature = temperature.filter(|t| *t > 0.0 && t.is_finite());
-        let temperature = temperature.ok_or_else(|| file.refuse("the metadata entry \"temperature\" is no number above 0".into()))?;
+        let temperature =
+            temperature.ok_or_else(|| file.refuse("the metadata entry \"temperature\" is no number above 0".into()))?;
 
-        let width = |name: &str| -> Result<i64, ParityError> { Ok(file.tensor(name)?.size().get(1).copied().unwrap_or(0)) };
+        let width =
+            |name: &str| -> Result<i64, ParityError> { Ok(file.tensor(name)?.size().get(1).copied().unwrap_or(0)) };
         let (n, pairs, mixes) = (width("hardest")?, width("alpha")?, width("beta")?);
         let tops = file.whole("hardest", &[batch, n])?;
         if tops.iter().any(|c| !(0..real).contains(c)) {
@@ -112,7 +116,8 @@ impl Case {
             let positions = file.whole(name, &[batch, count])?;
             let column = |(at, position): (usize, i64)| {
                 let row = at / usize_of(count).max(1);
-                let column = (0..n).contains(&position).then(|| tops.get(row * usize_of(n) + usize_of(position))).flatten();
+                let column =
+                    (0..n).contains(&position).then(|| tops.get(row * usize_of(n) + usize_of(position))).flatten();
                 column.and_then(|&c| u32::try_from(c).ok())
             };
             let found: Option<Vec<u32>> = positions.into_iter().enumerate().map(column).collect();
@@ -129,7 +134,8 @@ impl Case {
             beta: share("beta", mixes)?,
         };
         let ascending = |row: usize| {
-            let mut set: Vec<u32> = tops[row * usize_of(n)..][..usize_of(n)].iter().filter_map(|&c| u32::try_from(c).ok()).collect();
+            let mut set: Vec<u32> =
+                tops[row * usize_of(n)..][..usize_of(n)].iter().filter_map(|&c| u32::try_from(c).ok()).collect();
             set.sort_unstable();
             set
         };

@@ -23,10 +23,10 @@ Usage: mochi-parity resnet FILE
 
 resnet  FILE as resnet_reference.py writes it (safetensors; metadata `arch`, and `stem` = standard or small).
         {\"features\", \"features_eval\", \"grad\", \"after\"}: float32, contiguous layout as in the file, bound 1e-4.
-        \"channels_last\": the layout that training uses, with the fused norms, against the file; only features_eval is held to
-        the bound, because rounding moves activations across a ReLU's corner and gradients jump there, PyTorch's own as well.
-        \"channels_last_settled\": that layout against the contiguous one with all activations moved away from the corner,
-        bound 1e-4.
+        \"channels_last\": the layout that training uses, with the fused norms, against the file; all but grad is held to the
+        bound, because rounding moves activations across a ReLU's corner and gradients jump there, PyTorch's own as well.
+        \"channels_last_settled\": that layout against the contiguous one with all activations moved away from the corner;
+        printed only.
 loss    FILE as mochi_reference.py writes it (safetensors; metadata `temperature`).
         {\"loss\", \"logits\", \"grad_q\"}: the closed form in float64, bound 1e-6; {\"loss_float32\", \"grad_q_float32\"}:
         the CPU kernel in float32, bound 1e-4; {\"hardest\", \"hardest_float32\"}: queue rows that are among the N

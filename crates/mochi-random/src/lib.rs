@@ -25,17 +25,24 @@ impl Philox {
     /// The four random words of a counter.
     #[inline]
     pub fn words(&self, counter: [u32; 4]) -> [u32; 4] {
-        let [mut a, mut b, mut c, mut d] = counter;
-        let [mut k0, mut k1] = self.key;
-        for _ in 0..10 {
-            let first = u64::from(a) * 0xd251_1f53;
-            let second = u64::from(c) * 0xcd9e_8d57;
-            (a, b, c, d) = (low(second >> 32) ^ b ^ k0, low(second), low(first >> 32) ^ d ^ k1, low(first));
-            k0 = k0.wrapping_add(0x9e37_79b9);
-            k1 = k1.wrapping_add(0xbb67_ae85);
-        }
-        [a, b, c, d]
+        philox4x32_10(counter, self.key)
     }
+}
+
+/// One application of Philox4x32 with ten rounds: 128 bits of counter and 64 bits of key to 128 random bits.
+#[inline]
+pub fn philox4x32_10(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let [mut a, mut b, mut c, mut d] = counter;
+    let [mut k0, mut k1] = key;
+    for _ in 0..10 {
+        let first = u64::from(a) * 0xd251_1f53;
+        let second = u64::from(c) * 0xcd9e_8d57;
+        (a, b, c, d) = (low(second >> 32) ^ b ^ k0, low(second), low(first >> 32) ^ d ^ k1, low(first));
+        // Weyl steps of the key: the golden ratio and sqrt(3) - 1.
+        k0 = k0.wrapping_add(0x9e37_79b9);
+        k1 = k1.wrapping_add(0xbb67_ae85);
+    }
+    [a, b, c, d]
 }
 
 /// The low 32 bits.
@@ -72,7 +79,7 @@ mod tests {
             ),
         ];
         for (counter, key, answer) in cases {
-            assert_eq!(Philox { key }.words(counter), answer);
+            assert_eq!(philox4x32_10(counter, key), answer);
         }
     }
 

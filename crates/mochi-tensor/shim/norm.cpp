@@ -219,10 +219,12 @@ void backward_kernel(const Tensor& dy, const Tensor& y, const Tensor& x, Tensor&
     std::vector<double> sg(cut.chunks * C, 0.0), sgx(cut.chunks * C, 0.0);
     at::parallel_for(0, cut.chunks, 1, [&](int64_t lo, int64_t hi) {
       std::vector<float> s(C), d(C);
+      // Few rows to a float sum: behind average pooling dy is the same at every pixel, and rounding then errs to one side.
+      const int64_t step = std::min<int64_t>(cut.block, 16);
       for (int64_t k = lo; k < hi; ++k) {
         const int64_t last = cut.begin(k + 1);
-        for (int64_t r = cut.begin(k); r < last; r += cut.block) {
-          sums(pg + r * C, py ? py + r * C : nullptr, px + r * C, std::min(cut.block, last - r), C, m, &sg[k * C], &sgx[k * C], s.data(), d.data());
+        for (int64_t r = cut.begin(k); r < last; r += step) {
+          sums(pg + r * C, py ? py + r * C : nullptr, px + r * C, std::min(step, last - r), C, m, &sg[k * C], &sgx[k * C], s.data(), d.data());
         }
       }
     });
@@ -308,7 +310,9 @@ int mochi_norm_act(Tensor* x, Tensor* weight, Tensor* bias, Tensor* running_mean
     TORCH_CHECK(x->device().is_cpu() && (x->dim() == 4 || x->dim() == 2), "norm_act takes a CPU tensor of 2 or 4 dimensions");
     TORCH_CHECK(x->scalar_type() == at::kFloat || x->scalar_type() == at::kBFloat16, "norm_act takes float32 or bfloat16");
     TORCH_CHECK(groups >= 1 && groups <= x->size(0), "norm_act: ", groups, " groups of a batch of ", x->size(0));
-    TORCH_CHECK(x->numel() / x->size(1) > groups, "norm_act: more than one value per channel and group is needed");
+    const Shape sh(*x, groups);
+    for (int64_t g = 0; g < groups; ++g)
+      TORCH_CHECK(sh.start[g + 1] - sh.start[g] > 1, "norm_act: more than one value per channel and group is needed");
     TORCH_CHECK(!residual || (residual->sizes() == x->sizes() && residual->scalar_type() == x->scalar_type()), "norm_act: the residual differs from x in shape or type");
     *out = new Tensor(NormAct::apply(*x, *weight, *bias, *running_mean, *running_var, momentum, eps, groups, relu != 0, residual ? std::optional<Tensor>(*residual) : std::nullopt));
   });
@@ -330,6 +334,7 @@ int mochi_scale_shift_act(Tensor* x_in, Tensor* scale, Tensor* shift, int relu, 
       });
     };
     TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16, "scale_shift_act takes float32 or bfloat16");
+    TORCH_CHECK(!residual.defined() || (residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type()), "scale_shift_act: the residual differs from x in shape or type");
     if (x.scalar_type() == at::kBFloat16) run(bf16{}); else run(float{});
     *out = new Tensor(y);
   });

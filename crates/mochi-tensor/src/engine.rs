@@ -89,7 +89,8 @@ fn load_cuda(folder: &Path) -> Result<(), String> {
     }
     let path = CString::new(library.to_string_lossy().as_bytes()).map_err(|e| e.to_string())?;
     // SAFETY: the path is NUL-terminated; the library is libtorch's own, whose initialisers are meant to run at any time.
-    ffi::check(unsafe { ffi::mochi_load_library(path.as_ptr()) }).map_err(|e| format!("its libraries could not be loaded ({e})"))
+    ffi::check(unsafe { ffi::mochi_load_library(path.as_ptr()) })
+        .map_err(|e| format!("its libraries could not be loaded ({e})"))
 }
 
 impl Engine {
@@ -104,13 +105,18 @@ impl Engine {
             "auto" | "cuda" => 0,
             other => match other.strip_prefix("cuda:").and_then(|n| n.parse().ok()) {
                 Some(index) => index,
-                None => return Err(TensorError::NoCuda(format!("\"{other}\" is not a device; there are auto, cpu, cuda and cuda:N"))),
+                None => {
+                    return Err(TensorError::NoCuda(format!(
+                        "\"{other}\" is not a device; there are auto, cpu, cuda and cuda:N"
+                    )));
+                }
             },
         };
         if index < self.cuda_devices {
             return Ok(Device::Cuda(index));
         }
-        let reason = self.no_cuda.clone().unwrap_or_else(|| format!("there is no device {index} among {}", self.cuda_devices));
+        let reason =
+            self.no_cuda.clone().unwrap_or_else(|| format!("there is no device {index} among {}", self.cuda_devices));
         Err(TensorError::NoCuda(reason))
     }
 }

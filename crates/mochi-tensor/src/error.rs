@@ -49,9 +49,13 @@ impl TensorError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Version { .. } => Some("unset LIBTORCH, run `cargo xtask setup` and build again".into()),
-            Self::NoCuda(_) => Some("run `cargo xtask setup --cuda`, or set compute.device=cpu; `mochi doctor` tells more".into()),
+            Self::NoCuda(_) => {
+                Some("run `cargo xtask setup --cuda`, or set compute.device=cpu; `mochi doctor` tells more".into())
+            }
             Self::Format { .. } => Some("resume from an earlier checkpoint, or copy the file again".into()),
-            Self::Mismatch(_) => Some("check that model.arch, model.stem and model.dim are those that the weights were trained with".into()),
+            Self::Mismatch(_) => Some(
+                "check that model.arch, model.stem and model.dim are those that the weights were trained with".into(),
+            ),
             Self::Torch(_) | Self::File { .. } => None,
         }
     }

@@ -13,7 +13,12 @@ unsafe extern "C" {
     pub(crate) fn mochi_load_library(path: *const c_char) -> c_int;
     pub(crate) fn mochi_to_channels_last(x: *mut RawTensor, out: *mut *mut RawTensor) -> c_int;
     pub(crate) fn mochi_is_channels_last(x: *mut RawTensor, out: *mut c_int) -> c_int;
-    pub(crate) fn mochi_momentum_update(keys: *mut *mut RawTensor, queries: *mut *mut RawTensor, n: usize, momentum: f64) -> c_int;
+    pub(crate) fn mochi_momentum_update(
+        keys: *mut *mut RawTensor,
+        queries: *mut *mut RawTensor,
+        n: usize,
+        momentum: f64,
+    ) -> c_int;
     pub(crate) fn mochi_fused_sgd(
         params: *mut *mut RawTensor,
         grads: *mut *mut RawTensor,
@@ -26,7 +31,12 @@ unsafe extern "C" {
     pub(crate) fn mochi_clear_gradients(params: *mut *mut RawTensor, n: usize) -> c_int;
     pub(crate) fn mochi_foreach_norm(tensors: *mut *mut RawTensor, n: usize, out: *mut f64) -> c_int;
     pub(crate) fn mochi_foreach_scale(tensors: *mut *mut RawTensor, scales: *const f64, n: usize) -> c_int;
-    pub(crate) fn mochi_foreach_add(tensors: *mut *mut RawTensor, others: *mut *mut RawTensor, n: usize, alpha: f64) -> c_int;
+    pub(crate) fn mochi_foreach_add(
+        tensors: *mut *mut RawTensor,
+        others: *mut *mut RawTensor,
+        n: usize,
+        alpha: f64,
+    ) -> c_int;
     pub(crate) fn mochi_parallel_for(
         n: i64,
         grain: i64,

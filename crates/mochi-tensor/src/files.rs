@@ -21,7 +21,11 @@ const KINDS: [(Kind, Dtype); 8] = [
 ///
 /// # Errors
 /// [`TensorError::File`] with what the system said, e.g. where the disk is full.
-pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>, metadata: &BTreeMap<String, String>) -> Result<(), TensorError> {
+pub fn write_tensors(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: &BTreeMap<String, String>,
+) -> Result<(), TensorError> {
     let format = |reason: String| TensorError::Format { path: path.to_owned(), reason };
     let plain: Vec<(&String, Tensor, Dtype)> = tensors
         .iter()
@@ -60,7 +64,8 @@ pub type WeightsFile = (BTreeMap<String, Tensor>, BTreeMap<String, String>);
 /// # Errors
 /// [`TensorError::File`] where it cannot be read, [`TensorError::Format`] where it is damaged.
 pub fn read_tensors(path: &Path) -> Result<WeightsFile, TensorError> {
-    let bytes = std::fs::read(path).map_err(|source| TensorError::File { action: "read", path: path.to_owned(), source })?;
+    let bytes =
+        std::fs::read(path).map_err(|source| TensorError::File { action: "read", path: path.to_owned(), source })?;
     let format = |reason: String| TensorError::Format { path: path.to_owned(), reason };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| format(e.to_string()))?;
     let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();

@@ -4,7 +4,8 @@ use crate::{Device, Kind, Tensor, TensorError};
 
 fn check_plain(tensor: &Tensor) -> Result<usize, TensorError> {
     if tensor.device() != Device::Cpu || tensor.kind() != Kind::Float || !tensor.is_contiguous() {
-        let what = format!("a contiguous float32 CPU tensor was expected, not {:?} on {:?}", tensor.kind(), tensor.device());
+        let what =
+            format!("a contiguous float32 CPU tensor was expected, not {:?} on {:?}", tensor.kind(), tensor.device());
         return Err(TensorError::Torch(what));
     }
     Ok(tensor.numel())

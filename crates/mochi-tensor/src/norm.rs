@@ -3,8 +3,8 @@
 //! Equals `torch.nn.functional.batch_norm` (training: biased variance to normalise, unbiased for the running statistics), then
 //! `add`, then `relu`. On the CPU with channels innermost one fused kernel does it (`shim/norm.cpp`); elsewhere libtorch's own
 //! operations do, in the same order. `groups` splits the batch, in its order, into slices with their own statistics: MoCo's
-//! `SplitBatchNorm` (moco/demo CIFAR), which stands in for shuffle-BN on a single device. Running statistics are then the mean
-//! over the groups.
+//! `SplitBatchNorm` (moco/demo CIFAR), which stands in for shuffle-BN on a single device. (MoCo's interleaves the samples; slices of
+//! a batch in random order are the same thing.) Running statistics are then the mean over the groups.
 
 use crate::compute::is_channels_last;
 use crate::ffi;
@@ -43,8 +43,16 @@ const EPS: f64 = 1e-5;
 ///
 /// # Errors
 /// Where libtorch refuses the shapes, or a group would hold a single value per channel.
-pub fn norm_act(x: &Tensor, norm: &BatchNorm, mode: NormMode, relu: bool, residual: Option<&Tensor>) -> Result<Tensor, TensorError> {
-    let fused = x.device() == Device::Cpu && matches!(x.kind(), Kind::Float | Kind::BFloat16) && (x.dim() == 2 || is_channels_last(x));
+pub fn norm_act(
+    x: &Tensor,
+    norm: &BatchNorm,
+    mode: NormMode,
+    relu: bool,
+    residual: Option<&Tensor>,
+) -> Result<Tensor, TensorError> {
+    let fused = x.device() == Device::Cpu
+        && matches!(x.kind(), Kind::Float | Kind::BFloat16)
+        && (x.dim() == 2 || is_channels_last(x));
     match mode {
         NormMode::Train { groups } if fused => {
             let rest = residual.map_or(std::ptr::null_mut(), ffi::raw);
@@ -80,13 +88,19 @@ pub fn norm_act(x: &Tensor, norm: &BatchNorm, mode: NormMode, relu: bool, residu
 }
 
 fn needs_gradient(x: &Tensor, norm: &BatchNorm, residual: Option<&Tensor>) -> bool {
-    let wanted = x.requires_grad() || norm.weight.requires_grad() || residual.is_some_and(Tensor::requires_grad);
-    // Inside `no_grad` an operation's result never asks for a gradient, whatever its inputs say.
-    wanted && (&norm.weight * 1.0).requires_grad()
+    // Inside `no_grad` an operation's result never asks for a gradient, whatever its inputs say: a view is the cheapest way to see it.
+    let learns = |t: &Tensor| t.requires_grad() && t.narrow(0, 0, t.size()[0].min(1)).requires_grad();
+    learns(x) || learns(&norm.weight) || learns(&norm.bias) || residual.is_some_and(learns)
 }
 
 /// The same out of libtorch's own operations: CUDA, contiguous layout, float64, and the fused kernel's test.
-fn composed(x: &Tensor, norm: &BatchNorm, mode: NormMode, relu: bool, residual: Option<&Tensor>) -> Result<Tensor, TensorError> {
+fn composed(
+    x: &Tensor,
+    norm: &BatchNorm,
+    mode: NormMode,
+    relu: bool,
+    residual: Option<&Tensor>,
+) -> Result<Tensor, TensorError> {
     let one = |x: &Tensor, mean: &Tensor, var: &Tensor, train: bool| {
         x.f_batch_norm(Some(&norm.weight), Some(&norm.bias), Some(mean), Some(var), train, MOMENTUM, EPS, true)
     };
@@ -107,8 +121,16 @@ fn composed(x: &Tensor, norm: &BatchNorm, mode: NormMode, relu: bool, residual: 
                 vars.push(var);
             }
             crate::no_grad(|| -> Result<(), TensorError> {
-                norm.running_mean.shallow_clone().f_copy_(&Tensor::f_stack(&means, 0)?.f_mean_dim(0, false, None::<Kind>)?)?;
-                norm.running_var.shallow_clone().f_copy_(&Tensor::f_stack(&vars, 0)?.f_mean_dim(0, false, None::<Kind>)?)?;
+                norm.running_mean.shallow_clone().f_copy_(&Tensor::f_stack(&means, 0)?.f_mean_dim(
+                    0,
+                    false,
+                    None::<Kind>,
+                )?)?;
+                norm.running_var.shallow_clone().f_copy_(&Tensor::f_stack(&vars, 0)?.f_mean_dim(
+                    0,
+                    false,
+                    None::<Kind>,
+                )?)?;
                 Ok(())
             })?;
             Tensor::f_cat(&parts, 0)?

@@ -16,7 +16,9 @@ fn case(shape: [i64; 4], kind: Kind, residual: bool, seed: f64) -> Case {
     let noise = |k: f64| ((&ramp * (12.9898 * k) + seed).sin() * 43758.5453).frac().view(shape);
     let leaf = |t: Tensor| channels_last(&t.to_kind(kind)).unwrap().detach().set_requires_grad(true);
     let c = shape[1];
-    let vector = |k: f64, low: f64| ((Tensor::arange(c, (Kind::Float, Device::Cpu)) * k).sin() * 0.5 + low).set_requires_grad(false);
+    let vector = |k: f64, low: f64| {
+        ((Tensor::arange(c, (Kind::Float, Device::Cpu)) * k).sin() * 0.5 + low).set_requires_grad(false)
+    };
     Case {
         x: leaf(noise(1.0) * 2.0 + 5.0),
         residual: residual.then(|| leaf(noise(1.7))),
@@ -41,7 +43,11 @@ impl Case {
         };
         let x = channels_last(&self.x.detach()).unwrap().copy().set_requires_grad(true);
         let residual = self.residual.as_ref().map(|r| r.detach().copy().set_requires_grad(true));
-        let y = if fused { norm_act(&x, &norm, mode, relu, residual.as_ref()) } else { composed(&x, &norm, mode, relu, residual.as_ref()) };
+        let y = if fused {
+            norm_act(&x, &norm, mode, relu, residual.as_ref())
+        } else {
+            composed(&x, &norm, mode, relu, residual.as_ref())
+        };
         let y = y.unwrap();
         let weights = (Tensor::arange(y.numel() as i64, (Kind::Float, Device::Cpu)) * 0.37).cos().view_as(&y);
         (y.to_kind(Kind::Float) * weights).sum(Kind::Float).backward();
@@ -58,14 +64,19 @@ fn relative_error(a: &Tensor, b: &Tensor) -> f64 {
 
 #[test]
 fn fused_equals_composed_in_float32() {
-    for (shape, groups) in [([4, 3, 5, 7], 1), ([8, 64, 14, 14], 1), ([8, 17, 3, 3], 4), ([5, 130, 9, 1], 2), ([2, 2048, 7, 7], 1)] {
+    for (shape, groups) in
+        [([4, 3, 5, 7], 1), ([8, 64, 14, 14], 1), ([8, 17, 3, 3], 4), ([5, 130, 9, 1], 2), ([2, 2048, 7, 7], 1)]
+    {
         for relu in [false, true] {
             for residual in [false, true] {
                 let case = case(shape, Kind::Float, residual, 0.3);
                 let mode = NormMode::Train { groups };
                 for (i, (a, b)) in case.run(true, mode, relu).iter().zip(&case.run(false, mode, relu)).enumerate() {
                     let error = relative_error(a, b);
-                    assert!(error < 2e-5, "{shape:?} groups {groups} relu {relu} residual {residual}: output {i} off by {error:e}");
+                    assert!(
+                        error < 2e-5,
+                        "{shape:?} groups {groups} relu {relu} residual {residual}: output {i} off by {error:e}"
+                    );
                 }
             }
         }
@@ -76,12 +87,16 @@ fn fused_equals_composed_in_float32() {
 fn fused_bf16_stays_as_near_to_float32_as_libtorchs_own() {
     let mode = NormMode::Train { groups: 1 };
     let case = case([8, 64, 14, 14], Kind::BFloat16, true, 0.9);
-    let exact = Case { x: case.x.to_kind(Kind::Float), residual: case.residual.as_ref().map(|r| r.to_kind(Kind::Float)), norm: BatchNorm {
-        weight: case.norm.weight.shallow_clone(),
-        bias: case.norm.bias.shallow_clone(),
-        running_mean: case.norm.running_mean.shallow_clone(),
-        running_var: case.norm.running_var.shallow_clone(),
-    } };
+    let exact = Case {
+        x: case.x.to_kind(Kind::Float),
+        residual: case.residual.as_ref().map(|r| r.to_kind(Kind::Float)),
+        norm: BatchNorm {
+            weight: case.norm.weight.shallow_clone(),
+            bias: case.norm.bias.shallow_clone(),
+            running_mean: case.norm.running_mean.shallow_clone(),
+            running_var: case.norm.running_var.shallow_clone(),
+        },
+    };
     let (fused, truth) = (case.run(true, mode, true), exact.run(false, mode, true));
     for (i, (a, b)) in fused.iter().zip(&truth).enumerate() {
         let error = relative_error(a, b);
@@ -129,6 +144,20 @@ fn refusals_are_errors() {
     for groups in [0, 2, 3] {
         assert!(norm_act(&case.x, &case.norm, NormMode::Train { groups }, false, None).is_err(), "{groups} groups");
     }
+    // Three values in two groups: one of them would hold a single value.
+    let case = self::case([3, 3, 1, 1], Kind::Float, false, 0.0);
+    assert!(norm_act(&case.x, &case.norm, NormMode::Train { groups: 2 }, false, None).is_err());
+    let wide = Tensor::zeros([3, 4, 1, 1], (Kind::Float, Device::Cpu));
+    assert!(no_grad(|| norm_act(&case.x, &case.norm, NormMode::Eval, false, Some(&wide))).is_err());
+}
+
+#[test]
+fn frozen_norms_let_a_gradient_through() {
+    let mut case = case([2, 5, 3, 3], Kind::Float, false, 0.2);
+    case.norm.weight = case.norm.weight.detach();
+    case.norm.bias = case.norm.bias.detach();
+    assert!(norm_act(&case.x, &case.norm, NormMode::Eval, true, None).unwrap().requires_grad());
+    assert!(!no_grad(|| norm_act(&case.x, &case.norm, NormMode::Eval, true, None)).unwrap().requires_grad());
 }
 
 use crate::no_grad;

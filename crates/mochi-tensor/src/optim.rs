@@ -70,10 +70,19 @@ impl Optimizer {
                 0.0
             }
         };
-        let (mut p, mut g, mut m) = (ffi::pointers(&self.parameters), ffi::pointers(&gradients), ffi::pointers(&self.buffers));
+        let (mut p, mut g, mut m) =
+            (ffi::pointers(&self.parameters), ffi::pointers(&gradients), ffi::pointers(&self.buffers));
         // SAFETY: three lists of equal length of live tensors, each gradient and buffer of its parameter's shape.
         ffi::check(unsafe {
-            ffi::mochi_fused_sgd(p.as_mut_ptr(), g.as_mut_ptr(), m.as_mut_ptr(), p.len(), learning_rate, self.momentum, weight_decay)
+            ffi::mochi_fused_sgd(
+                p.as_mut_ptr(),
+                g.as_mut_ptr(),
+                m.as_mut_ptr(),
+                p.len(),
+                learning_rate,
+                self.momentum,
+                weight_decay,
+            )
         })
     }
 
@@ -113,7 +122,8 @@ impl Optimizer {
             match state.get(name) {
                 Some(value) if value.size() == buffer.size() => {}
                 Some(value) => {
-                    let text = format!("the optimizer's \"{name}\" has shape {:?}, not {:?}", value.size(), buffer.size());
+                    let text =
+                        format!("the optimizer's \"{name}\" has shape {:?}, not {:?}", value.size(), buffer.size());
                     return Err(TensorError::Mismatch(text));
                 }
                 None => return Err(TensorError::Mismatch(format!("the optimizer's \"{name}\" is missing"))),

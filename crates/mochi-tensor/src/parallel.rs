@@ -85,10 +85,16 @@ mod tests {
     fn every_row_is_visited_once_and_panics_arrive_here() {
         let mut values: Vec<f32> = (0..60).map(|i| i as f32).collect();
         let mut sums = vec![0.0f32; 20];
-        for_each_row(&mut values, 3, &mut sums, || (), |row, values, sum, ()| {
-            values[0] += row as f32;
-            *sum += values.iter().sum::<f32>();
-        })
+        for_each_row(
+            &mut values,
+            3,
+            &mut sums,
+            || (),
+            |row, values, sum, ()| {
+                values[0] += row as f32;
+                *sum += values.iter().sum::<f32>();
+            },
+        )
         .unwrap();
         for (row, sum) in sums.iter().enumerate() {
             assert_eq!(*sum, (9 * row + 3 + row) as f32);

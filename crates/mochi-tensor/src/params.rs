@@ -69,7 +69,8 @@ impl ParameterStore {
     /// # Errors
     /// [`TensorError::Mismatch`] where the two differ.
     pub fn copy_from(&self, other: &ParameterStore) -> Result<(), TensorError> {
-        let source: BTreeMap<String, Tensor> = other.iter().map(|(n, t, _)| (n.to_owned(), t.shallow_clone())).collect();
+        let source: BTreeMap<String, Tensor> =
+            other.iter().map(|(n, t, _)| (n.to_owned(), t.shallow_clone())).collect();
         self.load(&source, "")
     }
 

@@ -83,10 +83,18 @@ pub(crate) fn save(checkpoints: &Checkpoints, learner: &Learner, state: &State) 
 /// A file that is missing, damaged, or of another layout.
 pub fn load_state(folder: &Path) -> Result<State, TrainError> {
     let path = folder.join("state.json");
-    let text = std::fs::read_to_string(&path).map_err(|source| TensorError::File { action: "read", path: path.clone(), source })?;
+    let text = std::fs::read_to_string(&path).map_err(|source| TensorError::File {
+        action: "read",
+        path: path.clone(),
+        source,
+    })?;
     let bad = |reason: String| TrainError::Checkpoint { path: path.clone(), reason };
     let state: State = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
-    if state.format == FORMAT { Ok(state) } else { Err(bad(format!("its format is {}, this version reads {FORMAT}", state.format))) }
+    if state.format == FORMAT {
+        Ok(state)
+    } else {
+        Err(bad(format!("its format is {}, this version reads {FORMAT}", state.format)))
+    }
 }
 
 /// Brings a learner to what [`save`] wrote.
@@ -100,7 +108,11 @@ pub(crate) fn restore(folder: &Path, learner: &mut Learner, state: &State) -> Re
     let (mut queue, _) = read_tensors(&folder.join("queue.safetensors"))?;
     let rows = queue.remove("rows").ok_or_else(|| bad("queue.safetensors holds no \"rows\"".into()))?;
     if rows.size() != learner.queue.rows().size() {
-        return Err(bad(format!("the queue has shape {:?}, the settings say {:?}", rows.size(), learner.queue.rows().size())));
+        return Err(bad(format!(
+            "the queue has shape {:?}, the settings say {:?}",
+            rows.size(),
+            learner.queue.rows().size()
+        )));
     }
     let rows = rows.f_to_device(learner.queue.rows().device())?;
     learner.queue = Queue::restore(rows, state.queue_position, state.queue_filled)?;

@@ -13,7 +13,13 @@ use crate::checkpoint::{self, State};
 use crate::{Learner, TrainError};
 
 /// Writes the folder and returns its path.
-pub(crate) fn save(run: &Path, learner: &Learner, state: &State, views: [&Tensor; 2], images: &[u32]) -> Result<PathBuf, TrainError> {
+pub(crate) fn save(
+    run: &Path,
+    learner: &Learner,
+    state: &State,
+    views: [&Tensor; 2],
+    images: &[u32],
+) -> Result<PathBuf, TrainError> {
     let folder = run.join("failed").join(format!("step-{}", state.step));
     let io = |source| mochi_tensor::TensorError::File { action: "write", path: folder.clone(), source };
     std::fs::create_dir_all(&folder).map_err(io)?;

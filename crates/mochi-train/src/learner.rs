@@ -99,7 +99,13 @@ impl Learner {
     ///
     /// # Errors
     /// [`TrainError::Contrast`] where embeddings or loss are not finite: then no parameter of f_q has moved.
-    pub fn step(&mut self, views: [&Tensor; 2], step: u64, learning_rate: f64, synthesise: bool) -> Result<StepReport, TrainError> {
+    pub fn step(
+        &mut self,
+        views: [&Tensor; 2],
+        step: u64,
+        learning_rate: f64,
+        synthesise: bool,
+    ) -> Result<StepReport, TrainError> {
         let mode = NormMode::Train { groups: self.groups };
         let inputs = [self.query.compute().input(views[0])?, self.query.compute().input(views[1])?];
         let first_query = self.query.embed(&inputs[0], mode)?;
@@ -162,7 +168,9 @@ impl Learner {
                 *slot = i64::try_from(place).unwrap_or(0);
             }
         }
-        let index = |values: &[i64]| -> Result<Tensor, TensorError> { Ok(Tensor::f_from_slice(values)?.f_to_device(images.device())?) };
+        let index = |values: &[i64]| -> Result<Tensor, TensorError> {
+            Ok(Tensor::f_from_slice(values)?.f_to_device(images.device())?)
+        };
         let keys = self.key.embed(&images.f_index_select(0, &index(&order)?)?, mode)?;
         Ok(keys.f_index_select(0, &index(&back)?)?)
     }

@@ -88,7 +88,10 @@ impl Pretraining {
         let state = load_state(&newest.path)?;
         let dataset = Dataset::open(Path::new(&settings.data.source), &OpenOptions { split: Split::Train })?;
         if format!("{:016x}", dataset.fingerprint()) != state.fingerprint {
-            let reason = format!("{} is not the data set of {} images that it was trained on", settings.data.source, state.images);
+            let reason = format!(
+                "{} is not the data set of {} images that it was trained on",
+                settings.data.source, state.images
+            );
             return Err(TrainError::Checkpoint { path: newest.path, reason });
         }
         set_threads(settings.compute.threads);
@@ -170,8 +173,13 @@ impl Pretraining {
     fn statistics_note(&self) -> String {
         let moco = &self.settings.moco;
         match moco.bn_groups {
-            0 | 1 => "batch statistics: over the whole batch, keys not shuffled (on one device shuffling alone does nothing)".to_owned(),
-            groups => format!("batch statistics: {groups} groups of {}, keys shuffled across them", moco.batch / groups),
+            0 | 1 => {
+                "batch statistics: over the whole batch, keys not shuffled (on one device shuffling alone does nothing)"
+                    .to_owned()
+            }
+            groups => {
+                format!("batch statistics: {groups} groups of {}, keys shuffled across them", moco.batch / groups)
+            }
         }
     }
 
@@ -198,15 +206,25 @@ impl Pretraining {
     }
 
     /// One batch through the learner; what it saw as a record of this step alone.
-    fn take_step(&mut self, batch: &Batch, epoch: u32, per_epoch: u64, elapsed_s: f64, meter: &mut Meter) -> Result<StepRecord, TrainError> {
+    fn take_step(
+        &mut self,
+        batch: &Batch,
+        epoch: u32,
+        per_epoch: u64,
+        elapsed_s: f64,
+        meter: &mut Meter,
+    ) -> Result<StepRecord, TrainError> {
         let settings = &self.settings;
         let rate = learning_rate(&settings.optimizer, self.step, per_epoch, settings.epochs);
         let synthesise = epoch >= settings.negatives.warmup_epochs;
         let views = self.views(batch)?;
         let report = match self.learner.step([&views[0], &views[1]], self.step, rate, synthesise) {
-            Err(TrainError::Contrast(reason @ (ContrastError::NotFinite { .. } | ContrastError::LossNotFinite { .. }))) => {
+            Err(TrainError::Contrast(
+                reason @ (ContrastError::NotFinite { .. } | ContrastError::LossNotFinite { .. }),
+            )) => {
                 let state = self.state(elapsed_s);
-                let folder = failure::save(self.run.path(), &self.learner, &state, [&views[0], &views[1]], &batch.images)?;
+                let folder =
+                    failure::save(self.run.path(), &self.learner, &state, [&views[0], &views[1]], &batch.images)?;
                 return Err(TrainError::Diverged { reason: reason.to_string(), folder });
             }
             other => other?,
@@ -269,7 +287,11 @@ struct Records {
 
 impl Records {
     fn open(run: &RunFolder, resumed: bool, step: u64) -> Result<Self, TrainError> {
-        let metrics = if resumed { MetricsLog::resume(&run.metrics_path(), step)? } else { MetricsLog::create(&run.metrics_path())? };
+        let metrics = if resumed {
+            MetricsLog::resume(&run.metrics_path(), step)?
+        } else {
+            MetricsLog::create(&run.metrics_path())?
+        };
         let events = if resumed { EventWriter::resume(run.path(), step)? } else { EventWriter::create(run.path())? };
         // A resumed run meets its bad images again: they are listed once.
         let listed = std::fs::read_to_string(run.bad_images_path()).unwrap_or_default();

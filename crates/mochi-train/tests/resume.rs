@@ -33,12 +33,24 @@ fn pictures(folder: &Path, count: usize) {
 
 fn settings(data: &Path, engine: &Engine, dataset: &Dataset, more: &[&str]) -> Resolved {
     let words = [
-        "epochs=2", "data.size=28", "data.augment=grey", "model.arch=resnet20", "moco.batch=16", "moco.queue=50", "moco.bn_groups=4",
-        "negatives.hardest=20", "negatives.pairs=30", "negatives.query_mixes=10", "negatives.warmup_epochs=1", "checkpoint.every_steps=100",
-        "log.every_steps=1", "compute.precision=float32",
+        "epochs=2",
+        "data.size=28",
+        "data.augment=grey",
+        "model.arch=resnet20",
+        "moco.batch=16",
+        "moco.queue=50",
+        "moco.bn_groups=4",
+        "negatives.hardest=20",
+        "negatives.pairs=30",
+        "negatives.query_mixes=10",
+        "negatives.warmup_epochs=1",
+        "checkpoint.every_steps=100",
+        "log.every_steps=1",
+        "compute.precision=float32",
     ];
     let words: Vec<String> = words.iter().chain(more).map(|w| (*w).to_owned()).collect();
-    let (mut resolved, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts(engine, dataset.len())).unwrap();
+    let (mut resolved, _) =
+        Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts(engine, dataset.len())).unwrap();
     resolved.data.source = data.display().to_string();
     resolved
 }
@@ -53,7 +65,9 @@ fn start(data: &Path, out: &Path, engine: &Engine, more: &[&str]) -> Pretraining
 fn train(run: Pretraining, stop_after: u64) -> Outcome {
     let stop = StopFlag::default();
     run.train(&stop, &mut |event| {
-        if let Event::Step { step, .. } = event && step == stop_after {
+        if let Event::Step { step, .. } = event
+            && step == stop_after
+        {
             stop.request();
         }
     })

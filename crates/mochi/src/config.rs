@@ -26,7 +26,8 @@ pub fn run(arguments: Arguments) -> Outcome {
     let rows = settings.describe();
     if arguments.json {
         let value = |value: String, origin: String| BTreeMap::from([("value", value), ("origin", origin)]);
-        let map: BTreeMap<_, _> = rows.into_iter().map(|row| (row.key, value(row.value, row.origin.to_string()))).collect();
+        let map: BTreeMap<_, _> =
+            rows.into_iter().map(|row| (row.key, value(row.value, row.origin.to_string()))).collect();
         print_json(&map)?;
     } else {
         let keys = rows.iter().map(|row| row.key.len()).max().unwrap_or(0);

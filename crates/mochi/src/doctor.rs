@@ -47,9 +47,14 @@ pub fn run(arguments: Arguments) -> Outcome {
 fn look() -> Vec<Finding> {
     let fine = |name, value: String| Finding { name, value, ok: true, hint: None };
     let remark = |name, value: String, hint: &str| Finding { name, value, ok: true, hint: Some(hint.to_owned()) };
-    let mut findings = vec![fine("mochi", format!("{} ({} {})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS))];
+    let mut findings = vec![fine(
+        "mochi",
+        format!("{} ({} {})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS),
+    )];
     match mochi_tensor::start(None) {
-        Err(error) => findings.push(Finding { name: "libtorch", value: error.to_string(), ok: false, hint: error.hint() }),
+        Err(error) => {
+            findings.push(Finding { name: "libtorch", value: error.to_string(), ok: false, hint: error.hint() })
+        }
         Ok(engine) => {
             findings.push(fine("libtorch", format!("{} in {}", engine.version, engine.folder.display())));
             let facts = facts(&engine, 0);
@@ -68,7 +73,11 @@ fn look() -> Vec<Finding> {
     findings.push(if mochi_data::decode::simd_in_jpeg() {
         fine("JPEG", "libjpeg-turbo with SIMD".to_owned())
     } else {
-        remark("JPEG", "libjpeg-turbo without SIMD, decoding is slower".to_owned(), "install nasm (apt-get install nasm), run `cargo xtask setup`, build again")
+        remark(
+            "JPEG",
+            "libjpeg-turbo without SIMD, decoding is slower".to_owned(),
+            "install nasm (apt-get install nasm), run `cargo xtask setup`, build again",
+        )
     });
     findings.push(disk(&std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))));
     findings
@@ -84,7 +93,12 @@ fn disk(folder: &Path) -> Finding {
             ok: false,
             hint: Some("free some space, or write runs elsewhere with --out".to_owned()),
         },
-        Some(free) => Finding { name: "disk", value: format!("{} free in {}", bytes(free), folder.display()), ok: true, hint: None },
+        Some(free) => Finding {
+            name: "disk",
+            value: format!("{} free in {}", bytes(free), folder.display()),
+            ok: true,
+            hint: None,
+        },
         None => Finding { name: "disk", value: "free space cannot be told here".to_owned(), ok: true, hint: None },
     }
 }

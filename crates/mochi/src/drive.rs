@@ -32,7 +32,9 @@ pub fn drive(run: Pretraining, stop: &StopFlag, progress: &Progress, json: bool)
     let mut told_stop = false;
     let trained = run.train(stop, &mut |event| match event {
         Event::Note(text) => progress.note(&text),
-        Event::BadImage(image) => progress.warning(&format!("{} is left out: {} ({})", image.name, image.reason, image.detail)),
+        Event::BadImage(image) => {
+            progress.warning(&format!("{} is left out: {} ({})", image.name, image.reason, image.detail))
+        }
         Event::Saved(_) => {}
         Event::Step { step, steps, epoch, now, .. } => {
             let per_step = begun.elapsed().as_secs_f64() / (step - begun_at).max(1) as f64;
@@ -48,7 +50,10 @@ pub fn drive(run: Pretraining, stop: &StopFlag, progress: &Progress, json: bool)
                 loss_ceiling: now.loss_ceiling.unwrap_or(f64::NAN),
                 queue_fill: now.queue_fill.unwrap_or(0.0),
                 accuracy_real: now.accuracy_real.unwrap_or(0.0),
-                accuracy_with_synthetic: now.pair_similarity.or(now.query_mix_similarity).and(now.accuracy_with_synthetic),
+                accuracy_with_synthetic: now
+                    .pair_similarity
+                    .or(now.query_mix_similarity)
+                    .and(now.accuracy_with_synthetic),
                 data_wait_share: now.data_wait_share.unwrap_or(0.0),
                 learning_rate: now.learning_rate.unwrap_or(0.0),
             });
@@ -64,7 +69,14 @@ pub fn drive(run: Pretraining, stop: &StopFlag, progress: &Progress, json: bool)
     let run = folder.display().to_string();
     if json {
         let checkpoint = outcome.checkpoint.display().to_string();
-        print_json(&Summary { run: &run, finished: outcome.finished, step: outcome.step, steps, checkpoint, elapsed_s: outcome.elapsed_s })?;
+        print_json(&Summary {
+            run: &run,
+            finished: outcome.finished,
+            step: outcome.step,
+            steps,
+            checkpoint,
+            elapsed_s: outcome.elapsed_s,
+        })?;
     } else {
         print_line(&run);
     }

@@ -54,7 +54,8 @@ from_error!(
 
 /// One JSON object on stdout.
 pub fn print_json<T: serde::Serialize>(value: &T) -> Outcome<()> {
-    let text = serde_json::to_string(value).map_err(|e| Failure::new(format!("cannot write JSON: {e}"), "this is a defect, please report it"))?;
+    let text = serde_json::to_string(value)
+        .map_err(|e| Failure::new(format!("cannot write JSON: {e}"), "this is a defect, please report it"))?;
     print_line(&text);
     Ok(())
 }

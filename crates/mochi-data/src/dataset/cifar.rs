@@ -116,7 +116,8 @@ fn read(kind: Kind, paths: &[PathBuf]) -> Result<Opened, DataError> {
     }
     let names = paths.first().map(|p| p.with_file_name(kind.names_file()));
     let written = names.and_then(|p| std::fs::read_to_string(p).ok()).unwrap_or_default();
-    let mut class_names: Vec<String> = written.lines().map(str::trim).filter(|l| !l.is_empty()).map(Into::into).collect();
+    let mut class_names: Vec<String> =
+        written.lines().map(str::trim).filter(|l| !l.is_empty()).map(Into::into).collect();
     if class_names.len() != usize::from(kind.classes()) {
         class_names = (0..kind.classes()).map(|c| c.to_string()).collect();
     }

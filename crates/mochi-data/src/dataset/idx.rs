@@ -104,7 +104,10 @@ fn read_idx(path: &Path) -> Result<(Vec<usize>, usize, Vec<u8>), DataError> {
         sizes.chunks_exact(4).map(|b| b.iter().fold(0usize, |v, &b| v << 8 | usize::from(b))).collect();
     let need = dimensions.iter().try_fold(1usize, |p, &d| p.checked_mul(d)).and_then(|n| n.checked_add(header));
     if need != Some(bytes.len()) {
-        return Err(wrong(format!("dimensions {dimensions:?} do not fit its {} bytes: cut short or damaged", bytes.len())));
+        return Err(wrong(format!(
+            "dimensions {dimensions:?} do not fit its {} bytes: cut short or damaged",
+            bytes.len()
+        )));
     }
     Ok((dimensions, header, bytes))
 }

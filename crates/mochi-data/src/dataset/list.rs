@@ -30,7 +30,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
         return Err(DataError::NoImages { path: path.into(), others: 0 });
     }
     if !classes.is_empty() && classes.len() != relative.len() {
-        let detail = format!("{} of {} lines name a class after a tab; all must, or none", classes.len(), relative.len());
+        let detail =
+            format!("{} of {} lines name a class after a tab; all must, or none", classes.len(), relative.len());
         return Err(DataError::Format { path: path.into(), detail });
     }
     let mut numbers: BTreeMap<&[u8], u32> = classes.iter().map(|&c| (c, 0)).collect();

@@ -148,7 +148,9 @@ impl Dataset {
             Store::Files { relative, .. } => relative.get(index).map(|p| p.display().to_string()).unwrap_or_default(),
             Store::Raw(raw) if index < raw.count => {
                 let after = raw.files.partition_point(|&(_, first)| first <= index);
-                raw.files.get(after.wrapping_sub(1)).map_or_else(String::new, |(n, first)| format!("{n}#{}", index - first))
+                raw.files
+                    .get(after.wrapping_sub(1))
+                    .map_or_else(String::new, |(n, first)| format!("{n}#{}", index - first))
             }
             Store::Raw(_) => String::new(),
         }

@@ -210,5 +210,6 @@ fn sort_file(root: &Path, relative: PathBuf, found: &mut Found) {
 
 fn is_image(path: &Path) -> bool {
     let mut head = Vec::with_capacity(12);
-    fs::File::open(path).is_ok_and(|file| file.take(12).read_to_end(&mut head).is_ok()) && decode::sniff(&head).is_some()
+    fs::File::open(path).is_ok_and(|file| file.take(12).read_to_end(&mut head).is_ok())
+        && decode::sniff(&head).is_some()
 }

@@ -88,7 +88,8 @@ fn scaling_for(short: usize, keep: u32) -> ScalingFactor {
 /// The wording is that of libjpeg's `jerror.h`.
 fn forgive(error: Error) -> Result<(), DecodeError> {
     let message = error.to_string();
-    let harmless = ["unknown JFIF revision", "Unknown Adobe color transform", "Invalid SOS parameters for sequential", "ICC"];
+    let harmless =
+        ["unknown JFIF revision", "Unknown Adobe color transform", "Invalid SOS parameters for sequential", "ICC"];
     if harmless.iter().any(|words| message.contains(words)) {
         return Ok(());
     }
@@ -103,7 +104,10 @@ fn forgive(error: Error) -> Result<(), DecodeError> {
 
 fn broken(error: Error) -> DecodeError {
     let detail = error.to_string();
-    let reason = if ["Premature end", "premature end", "Input file is empty", "ended unexpectedly"].iter().any(|w| detail.contains(w)) {
+    let reason = if ["Premature end", "premature end", "Input file is empty", "ended unexpectedly"]
+        .iter()
+        .any(|w| detail.contains(w))
+    {
         BadReason::Truncated
     } else if ["Unsupported", "not supported", "precision"].iter().any(|w| detail.contains(w)) {
         BadReason::Unsupported

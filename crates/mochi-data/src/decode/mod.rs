@@ -153,8 +153,7 @@ fn unknown(bytes: &[u8]) -> DecodeError {
 /// Reads a whole file into `bytes`, keeping the allocation. Pipes and devices, which could block for ever, are refused.
 pub(crate) fn read_file(path: &Path, bytes: &mut Vec<u8>) -> Result<(), DecodeError> {
     let refused = |e: std::io::Error| {
-        let reason =
-            if e.kind() == std::io::ErrorKind::NotFound { BadReason::Vanished } else { BadReason::Unreadable };
+        let reason = if e.kind() == std::io::ErrorKind::NotFound { BadReason::Vanished } else { BadReason::Unreadable };
         DecodeError::new(reason, e.to_string())
     };
     bytes.clear();

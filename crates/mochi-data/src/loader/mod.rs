@@ -204,7 +204,8 @@ impl Loader {
         for i in 0..prefetch.min(2) {
             let shared = loader.shared.clone();
             lock(&shared.state).running += 1;
-            let spawned = std::thread::Builder::new().name(format!("mochi-batch-{i}")).spawn(move || coordinate(&shared));
+            let spawned =
+                std::thread::Builder::new().name(format!("mochi-batch-{i}")).spawn(move || coordinate(&shared));
             match spawned {
                 Ok(handle) => loader.coordinators.push(handle),
                 Err(error) => {
@@ -383,7 +384,10 @@ fn check(dataset: &Dataset, options: &LoaderOptions) -> Result<(), DataError> {
     }
     let floats = (options.size as usize).pow(2) * 3;
     if floats.checked_mul(options.batch).and_then(|n| n.checked_mul(4)).is_none_or(|n| n > isize::MAX as usize) {
-        return setting("batch size", format!("{} images of {} px do not fit into memory", options.batch, options.size));
+        return setting(
+            "batch size",
+            format!("{} images of {} px do not fit into memory", options.batch, options.size),
+        );
     }
     Ok(())
 }

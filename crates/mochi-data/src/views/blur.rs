@@ -7,16 +7,15 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::colour::to_byte;
-
 const PASSES: usize = 3;
 
 /// One box blur's shape.
 #[derive(Clone, Copy, Debug)]
 struct Kernel {
     radius: usize,
-    inner: f32,
-    ends: f32,
+    /// Weights with 24 fractional bits, as Pillow has them: an even weight makes ties common, so sums are integers here as well.
+    inner: u32,
+    ends: u32,
 }
 
 fn kernel(sigma: f32) -> Option<Kernel> {
@@ -31,11 +30,10 @@ fn kernel(sigma: f32) -> Option<Kernel> {
         return None;
     }
     let radius = r as usize;
-    // The weights as Pillow's 24-bit integers, so that they are cut where it cuts them.
-    let inner = (f64::from(1u32 << 24) / f64::from(r * 2.0 + 1.0)) as u32;
+    // In float, like Pillow: the quotient is rounded to 24 bits before it is cut.
+    let inner = ((1u32 << 24) as f32 / (r * 2.0 + 1.0)) as u32;
     let ends = ((1u32 << 24) - (radius as u32 * 2 + 1) * inner) / 2;
-    let unit = 1.0 / (1u32 << 24) as f32;
-    Some(Kernel { radius, inner: inner as f32 * unit, ends: ends as f32 * unit })
+    Some(Kernel { radius, inner, ends })
 }
 
 /// Buffers of the blur, kept between images.
@@ -80,9 +78,11 @@ pub(super) fn gaussian(plane: &mut [u8], width: usize, sigma: f32, scratch: &mut
     plane.copy_from_slice(other);
 }
 
+/// Sums of up to five bytes come as u16: twice the lanes until the multiplication.
 #[inline(always)]
-fn weigh(inner: u16, ends: u16, kernel: &Kernel) -> u8 {
-    to_byte((f32::from(inner) * kernel.inner + f32::from(ends) * kernel.ends + 0.5).floor())
+fn weigh(inner: impl Into<u32>, ends: impl Into<u32>, kernel: &Kernel) -> u8 {
+    // At most 255 whole: the product stays within 32 bits.
+    ((inner.into() * kernel.inner + ends.into() * kernel.ends + (1 << 23)) >> 24) as u8
 }
 
 #[inline(always)]
@@ -129,15 +129,10 @@ fn line(from: &[u8], to: &mut [u8], kernel: &Kernel) {
                 let window = &from[i..i + 2 * radius + 3];
                 let inner: u32 = window[1..2 * radius + 2].iter().map(|&v| u32::from(v)).sum();
                 let ends = u32::from(window[0]) + u32::from(window[2 * radius + 2]);
-                to[i] = weigh_wide(inner, ends, kernel);
+                to[i] = weigh(inner, ends, kernel);
             }
         }
     }
-}
-
-#[inline(always)]
-fn weigh_wide(inner: u32, ends: u32, kernel: &Kernel) -> u8 {
-    to_byte((inner as f32 * kernel.inner + ends as f32 * kernel.ends + 0.5).floor().min(255.0))
 }
 
 /// One box blur along the columns.
@@ -169,7 +164,7 @@ fn columns(from: &[u8], to: &mut [u8], width: usize, height: usize, kernel: &Ker
                 let (first, last) = (row(y - radius - 1), row(y + radius + 1));
                 for x in 0..width {
                     let inner: u32 = (-radius..=radius).map(|k| u32::from(row(y + k)[x])).sum();
-                    out[x] = weigh_wide(inner, u32::from(first[x]) + u32::from(last[x]), kernel);
+                    out[x] = weigh(inner, u32::from(first[x]) + u32::from(last[x]), kernel);
                 }
             }
         }

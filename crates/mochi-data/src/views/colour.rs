@@ -92,9 +92,27 @@ fn turn_hue(r: f32, g: f32, b: f32, shift: f32) -> (f32, f32, f32) {
     // The sextant decides which two of the three distances from the maximum count.
     let is_r = r == high;
     let is_g = g == high;
-    let first = if is_r { b } else if is_g { r } else { g };
-    let second = if is_r { g } else if is_g { b } else { r };
-    let base: f64 = if is_r { 0.0 } else if is_g { 2.0 } else { 4.0 };
+    let first = if is_r {
+        b
+    } else if is_g {
+        r
+    } else {
+        g
+    };
+    let second = if is_r {
+        g
+    } else if is_g {
+        b
+    } else {
+        r
+    };
+    let base: f64 = if is_r {
+        0.0
+    } else if is_g {
+        2.0
+    } else {
+        4.0
+    };
     let (x, y) = ((high - first) / divisor, (high - second) / divisor);
     let h = ((base + f64::from(x)) - f64::from(y)) as f32;
     let turned = f64::from(h) * (1.0 / 6.0) + 1.0;
@@ -118,9 +136,33 @@ fn turn_hue(r: f32, g: f32, b: f32, shift: f32) -> (f32, f32, f32) {
     // Hue 255 is sextant 6, which is 0 again.
     let s0 = sextant == 0.0 || sextant == 6.0;
     let (s1, s2, s3, s4) = (sextant == 1.0, sextant == 2.0, sextant == 3.0, sextant == 4.0);
-    let red = if s1 { q } else if s2 || s3 { p } else if s4 { t } else { v };
-    let green = if s0 { t } else if s1 || s2 { v } else if s3 { q } else { p };
-    let blue = if s0 || s1 { p } else if s2 { t } else if s3 || s4 { v } else { q };
+    let red = if s1 {
+        q
+    } else if s2 || s3 {
+        p
+    } else if s4 {
+        t
+    } else {
+        v
+    };
+    let green = if s0 {
+        t
+    } else if s1 || s2 {
+        v
+    } else if s3 {
+        q
+    } else {
+        p
+    };
+    let blue = if s0 || s1 {
+        p
+    } else if s2 {
+        t
+    } else if s3 || s4 {
+        v
+    } else {
+        q
+    };
     // p, q and t are v where the saturation is 0, so a grey pixel needs no case of its own.
     (red, green, blue)
 }

@@ -148,14 +148,18 @@ impl ViewMaker {
         let mut mean: Option<f32> = None;
         let mut at = 0;
         loop {
-            let pointwise_until = |from: usize| {
-                (from..ops.len()).find(|&i| !is_pointwise(ops[i])).unwrap_or(ops.len())
-            };
+            let pointwise_until = |from: usize| (from..ops.len()).find(|&i| !is_pointwise(ops[i])).unwrap_or(ops.len());
             let starts_with_contrast = mean.is_some() && matches!(ops.get(at), Some(Op::Contrast(_)));
             let end = pointwise_until(if starts_with_contrast { at + 1 } else { at });
             let flips = ops[at..end].iter().filter(|op| matches!(op, Op::Flip)).count();
             mirrored ^= flips % 2 == 1;
-            let pass = Pass { ops: &ops[at..end], mean: mean.take().unwrap_or(0.0), side, from_planes: in_planes, mirrored: false };
+            let pass = Pass {
+                ops: &ops[at..end],
+                mean: mean.take().unwrap_or(0.0),
+                side,
+                from_planes: in_planes,
+                mirrored: false,
+            };
             let stop = ops.get(end).copied();
             let sum = match stop {
                 None => {
@@ -170,7 +174,14 @@ impl ViewMaker {
                 Some(_) if end == at && in_planes => 0.0,
                 Some(_) => {
                     in_planes = true;
-                    arch.dispatch(Run { pass, target: Target::Planes(matches!(stop, Some(Op::Contrast(_)))), resized, planes, chunk, out })
+                    arch.dispatch(Run {
+                        pass,
+                        target: Target::Planes(matches!(stop, Some(Op::Contrast(_)))),
+                        resized,
+                        planes,
+                        chunk,
+                        out,
+                    })
                 }
             };
             match stop {

@@ -1,12 +1,13 @@
 //! Pillow's antialiased bilinear resize (`Resample.c`) of a crop, computing only what the view shows.
 //!
-//! Along the rows first, rounded to 8 bits, then along the columns, rounded again. Output `x` is centred at
+//! Along the rows first, rounded to 8 bits, then along the columns, rounded again; the other way round where the height shrinks
+//! much more than the width, as Pillow does since 13.0 (its pull request 9549; before, rows always came first, which differs by
+//! one level in about half the pixels of such crops). Output `x` is centred at
 //! `(x + 0.5) in / out` and takes the input within `max(in / out, 1)` of it, weighed by a triangle; weights are normalised and
 //! rounded to 22 bits as Pillow rounds them, and summed in 32-bit integers: ties are common in flat and synthetic pictures, and
 //! sums in floats would round some of them the other way.
 //!
-//! Pixels are laid out by fours (R, G, B, something) so that one tap of one pixel is half a vector of eight; weights are stored
-//! twice four times, for two taps at once.
+//! Pixels are laid out by fours (R, G, B, something), and two rows are narrowed at once: one tap of both is a vector of eight.
 
 use pulp::{Simd, WithSimd};
 
@@ -23,7 +24,7 @@ const HALF: i32 = 1 << (BITS - 1);
 pub(super) struct Taps {
     /// First input position of each output.
     first: Vec<usize>,
-    /// `taps` weights for each output, zeros at the end; an even number of them.
+    /// `taps` weights for each output, zeros at the end.
     weights: Vec<i32>,
     taps: usize,
 }
@@ -33,7 +34,8 @@ impl Taps {
     fn compute(&mut self, inputs: u32, outputs: u32, skip: u32, shown: u32) {
         let scale = f64::from(inputs) / f64::from(outputs);
         let support = scale.max(1.0);
-        self.taps = (support.ceil() as usize * 2 + 1).next_multiple_of(2);
+        // Two cuts that lie 2 support apart have at most so many whole numbers between them.
+        self.taps = (2.0 * support).ceil() as usize;
         self.first.clear();
         self.weights.clear();
         self.weights.resize(shown as usize * self.taps, 0);
@@ -57,10 +59,12 @@ impl Taps {
 pub(super) struct ResizeScratch {
     across: Taps,
     down: Taps,
-    /// For each output column and pair of taps: the first weight four times, the second four times.
-    doubled: Vec<i32>,
-    /// One input row widened to 32 bits, by fours.
-    row: Vec<i32>,
+    /// Two input rows widened to 32 bits: for each column four of the one, four of the other.
+    rows: Vec<i32>,
+    /// The same two rows narrowed.
+    both: Vec<u8>,
+    /// Two rows of the crop with its height already that of the view.
+    flat: Vec<u8>,
     /// The crop with its width already that of the view: (crop height, size, 4).
     narrowed: Vec<u8>,
     /// Sums of one output row.
@@ -88,34 +92,46 @@ impl WithSimd for Resize<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
         let Self { pixels, crop, resized, window, size, scratch, out } = self;
-        let ResizeScratch { across, down, doubled, row, narrowed, sums } = scratch;
+        let ResizeScratch { across, down, rows, both, flat, narrowed, sums } = scratch;
         across.compute(crop.width, resized.0, window.0, size);
         down.compute(crop.height, resized.1, window.1, size);
-        doubled.clear();
-        for pair in across.weights.chunks_exact(2) {
-            doubled.extend_from_slice(&[pair[0]; 4]);
-            doubled.extend_from_slice(&[pair[1]; 4]);
-        }
-
         let line = size as usize * 4;
         let (width, stride) = (crop.width as usize, pixels.width as usize * 3);
         // Taps that weigh nothing may lie beyond the end of the row.
-        row.clear();
-        row.resize((width + across.taps) * 4, 0);
+        rows.clear();
+        rows.resize((width + across.taps) * 8, 0);
+        both.resize(line * 2, 0);
+        narrowed.resize(crop.height as usize * line, 0);
         // Only rows that some output takes.
         let begin = down.first.first().copied().unwrap_or(0);
         let end = (down.first.last().copied().unwrap_or(0) + down.taps).min(crop.height as usize);
-        narrowed.resize(crop.height as usize * line, 0);
-        for y in begin..end {
-            let from = &pixels.rgb[(crop.top as usize + y) * stride + crop.left as usize * 3..][..width * 3];
-            widen(from, row);
-            let to = &mut narrowed[y * line..][..line];
-            match across.taps / 2 {
-                2 => narrow::<2>(row, &across.first, doubled, to, 2),
-                3 => narrow::<3>(row, &across.first, doubled, to, 3),
-                4 => narrow::<4>(row, &across.first, doubled, to, 4),
-                pairs => narrow::<0>(row, &across.first, doubled, to, pairs),
+        let row = |y: usize| &pixels.rgb[(crop.top as usize + y) * stride + crop.left as usize * 3..][..width * 3];
+        if columns_first(crop, resized) {
+            sums.resize(width * 3, 0);
+            flat.resize(width * 6, 0);
+            for (pair, to) in out.chunks_mut(line * 2).enumerate() {
+                let (upper, lower) = flat.split_at_mut(width * 3);
+                // The last row again where their number is odd.
+                for (y, flat) in [(pair * 2, &mut *upper), (pair * 2 + 1, &mut *lower)] {
+                    let y = y.min(down.first.len() - 1);
+                    let weights = &down.weights[y * down.taps..][..down.taps];
+                    sums.fill(HALF);
+                    for (i, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0) {
+                        add_row(sums, row(down.first[y] + i), weight);
+                    }
+                    shift_down(sums, flat);
+                }
+                widen(upper, lower, rows);
+                narrow_any(rows, across, both);
+                split_rows(both, to, line);
             }
+            return;
+        }
+        for (pair, to) in narrowed[begin * line..end * line].chunks_mut(line * 2).enumerate() {
+            let y = begin + pair * 2;
+            widen(row(y), row((y + 1).min(end - 1)), rows);
+            narrow_any(rows, across, both);
+            split_rows(both, to, line);
         }
 
         sums.resize(line, 0);
@@ -126,48 +142,89 @@ impl WithSimd for Resize<'_> {
             sums.fill(HALF);
             for (from, &weight) in narrowed[first * line..].chunks_exact(line).zip(weights) {
                 if weight != 0 {
-                    for (sum, &v) in sums.iter_mut().zip(from) {
-                        *sum += weight * i32::from(v);
-                    }
+                    add_row(sums, from, weight);
                 }
             }
-            for (to, sum) in to.iter_mut().zip(sums) {
-                *to = (*sum >> BITS) as u8;
-            }
+            shift_down(sums, to);
         }
     }
 }
 
-/// RGB bytes to 32 bits by fours; the fourth is the next pixel's red, which nobody looks at.
+/// Pillow's choice of the pass that comes first, as its results show it.
+fn columns_first(crop: Crop, (wide, high): (u32, u32)) -> bool {
+    let [w, h, wide, high] = [crop.width, crop.height, wide, high].map(u64::from);
+    h > high && 2 * w * high < wide * (h + high)
+}
+
 #[inline(always)]
-fn widen(from: &[u8], to: &mut [i32]) {
-    let pixels = from.len() / 3;
-    let (body, last) = to.split_at_mut((pixels - 1) * 4);
-    for (x, to) in body.chunks_exact_mut(4).enumerate() {
-        let four = &from[x * 3..x * 3 + 4];
+fn add_row(sums: &mut [i32], from: &[u8], weight: i32) {
+    for (sum, &v) in sums.iter_mut().zip(from) {
+        *sum += weight * i32::from(v);
+    }
+}
+
+#[inline(always)]
+fn shift_down(sums: &[i32], to: &mut [u8]) {
+    for (to, sum) in to.iter_mut().zip(sums) {
+        *to = (*sum >> BITS) as u8;
+    }
+}
+
+/// Two narrowed rows that lie by fours in turn, one after the other; where `to` is a single row, only the upper.
+#[inline(always)]
+fn split_rows(both: &[u8], to: &mut [u8], line: usize) {
+    let (upper, lower) = to.split_at_mut(line);
+    for (to, both) in upper.chunks_exact_mut(4).zip(both.chunks_exact(8)) {
+        to.copy_from_slice(&both[..4]);
+    }
+    for (to, both) in lower.chunks_exact_mut(4).zip(both.chunks_exact(8)) {
+        to.copy_from_slice(&both[4..]);
+    }
+}
+
+#[inline(always)]
+fn narrow_any(rows: &[i32], across: &Taps, to: &mut [u8]) {
+    match across.taps {
+        2 => narrow::<2>(rows, across, to),
+        3 => narrow::<3>(rows, across, to),
+        4 => narrow::<4>(rows, across, to),
+        _ => narrow::<0>(rows, across, to),
+    }
+}
+
+/// Two rows of RGB bytes to 32 bits, by fours in turn; the fourth is the next pixel's red, which nobody looks at.
+#[inline(always)]
+fn widen(upper: &[u8], lower: &[u8], to: &mut [i32]) {
+    let pixels = upper.len() / 3;
+    let (body, last) = to.split_at_mut((pixels - 1) * 8);
+    for (x, to) in body.chunks_exact_mut(8).enumerate() {
+        let (upper, lower) = (&upper[x * 3..x * 3 + 4], &lower[x * 3..x * 3 + 4]);
         for c in 0..4 {
-            to[c] = i32::from(four[c]);
+            to[c] = i32::from(upper[c]);
+            to[c + 4] = i32::from(lower[c]);
         }
     }
+    let end = (pixels - 1) * 3;
     for c in 0..3 {
-        last[c] = i32::from(from[(pixels - 1) * 3 + c]);
+        last[c] = i32::from(upper[end + c]);
+        last[c + 4] = i32::from(lower[end + c]);
     }
 }
 
-/// One row along its length. `PAIRS` is the number of pairs of taps where it is known beforehand, else 0.
+/// Two rows along their length. `TAPS` is the number of taps where it is known beforehand, else 0.
 #[inline(always)]
-fn narrow<const PAIRS: usize>(row: &[i32], first: &[usize], doubled: &[i32], to: &mut [u8], pairs: usize) {
-    let pairs = if PAIRS > 0 { PAIRS } else { pairs };
-    for ((to, &first), weights) in to.chunks_exact_mut(4).zip(first).zip(doubled.chunks_exact(pairs * 8)) {
-        let from = &row[first * 4..][..pairs * 8];
-        let mut sums = [0i32; 8];
-        for (from, weights) in from.chunks_exact(8).zip(weights.chunks_exact(8)) {
+fn narrow<const TAPS: usize>(rows: &[i32], across: &Taps, to: &mut [u8]) {
+    let taps = if TAPS > 0 { TAPS } else { across.taps };
+    for ((to, &first), weights) in to.chunks_exact_mut(8).zip(&across.first).zip(across.weights.chunks_exact(taps)) {
+        let from = &rows[first * 8..][..taps * 8];
+        let mut sums = [HALF; 8];
+        for (from, &weight) in from.chunks_exact(8).zip(weights) {
             for lane in 0..8 {
-                sums[lane] += from[lane] * weights[lane];
+                sums[lane] += from[lane] * weight;
             }
         }
-        for c in 0..4 {
-            to[c] = ((sums[c] + sums[c + 4] + HALF) >> BITS) as u8;
+        for lane in 0..8 {
+            to[lane] = (sums[lane] >> BITS) as u8;
         }
     }
 }

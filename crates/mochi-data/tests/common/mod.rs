@@ -1,5 +1,5 @@
 //! Small data sets on disk for the tests.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,10 @@ pub(crate) fn all(dataset: &Dataset, options: LoaderOptions) -> Vec<Batch> {
     Loader::new(dataset, options).unwrap().map(|b| b.unwrap()).collect()
 }
 
+/// Number, images and views of a batch.
+pub(crate) type Content<'a> = (usize, &'a [u32], &'a [Vec<f32>]);
+
 /// What must be equal between two runs.
-pub(crate) fn content(batches: &[Batch]) -> Vec<(usize, &[u32], &[Vec<f32>])> {
+pub(crate) fn content(batches: &[Batch]) -> Vec<Content<'_>> {
     batches.iter().map(|b| (b.number, &b.images[..], &b.views[..])).collect()
 }

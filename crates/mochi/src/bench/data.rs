@@ -39,7 +39,10 @@ pub fn run(arguments: Arguments) -> Outcome {
     let dataset = Dataset::open(&arguments.data, &OpenOptions { split: Split::Train })?;
     let Some(recipe) = Recipe::preset(&arguments.augment) else {
         let there = Recipe::PRESETS.join(", ");
-        return Err(Failure::new(format!("there is no recipe \"{}\"", arguments.augment), format!("there are {there}")));
+        return Err(Failure::new(
+            format!("there is no recipe \"{}\"", arguments.augment),
+            format!("there are {there}"),
+        ));
     };
     let options = BenchOptions {
         size: arguments.size,

@@ -93,7 +93,12 @@ impl Case {
                 let rows = Tensor::f_randn([size(n), size(a.dim)], (Kind::Float, Device::Cpu))?;
                 Ok(rows.f_div(&rows.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?)?)
             };
-            Ok(Self { query: unit(a.batch)?, key: unit(a.batch)?, queue: Queue::new(a.queue, a.dim, Device::Cpu)?, synthesis })
+            Ok(Self {
+                query: unit(a.batch)?,
+                key: unit(a.batch)?,
+                queue: Queue::new(a.queue, a.dim, Device::Cpu)?,
+                synthesis,
+            })
         })
     }
 
@@ -110,7 +115,14 @@ impl Case {
             }
             Way::Materialised => {
                 let leaf = self.query.copy().set_requires_grad(true);
-                let (loss, _) = materialised::info_nce(&leaf, &self.key, self.queue.rows(), TEMPERATURE, Some(&self.synthesis), draws)?;
+                let (loss, _) = materialised::info_nce(
+                    &leaf,
+                    &self.key,
+                    self.queue.rows(),
+                    TEMPERATURE,
+                    Some(&self.synthesis),
+                    draws,
+                )?;
                 loss.f_backward()?;
             }
         }
@@ -162,7 +174,12 @@ pub fn run(arguments: Arguments) -> Outcome {
     } else {
         let ms = |s: f64| s * 1e3;
         print_line(&format!("plain         {:8.1} ms", ms(plain_s)));
-        print_line(&format!("MoCHi         {:8.1} ms  (+{:.1} ms, +{:.1} MB)", ms(mochi_s), ms(mochi_s - plain_s), report.mochi_extra_bytes as f64 / 1e6));
+        print_line(&format!(
+            "MoCHi         {:8.1} ms  (+{:.1} ms, +{:.1} MB)",
+            ms(mochi_s),
+            ms(mochi_s - plain_s),
+            report.mochi_extra_bytes as f64 / 1e6
+        ));
         print_line(&format!(
             "materialised  {:8.1} ms  (+{:.1} ms, +{:.1} MB)",
             ms(materialised_s),
@@ -188,5 +205,8 @@ fn extra_bytes(a: &Arguments, way: &str) -> Outcome<u64> {
         command.arg("--threads").arg(threads.to_string());
     }
     let output = command.output().map_err(|e| broken(e.to_string()))?;
-    String::from_utf8_lossy(&output.stdout).trim().parse().map_err(|_| broken(String::from_utf8_lossy(&output.stderr).into_owned()))
+    String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .map_err(|_| broken(String::from_utf8_lossy(&output.stderr).into_owned()))
 }

@@ -133,7 +133,10 @@ pub fn run(a: Arguments) -> Outcome {
     if a.json {
         print_json(&report)?;
     } else {
-        print_line(&format!("{} at {} px, batch {}, {}, {} threads", report.arch, report.size, report.batch, report.precision, report.threads));
+        print_line(&format!(
+            "{} at {} px, batch {}, {}, {} threads",
+            report.arch, report.size, report.batch, report.precision, report.threads
+        ));
         print_line(&format!("MoCo   {:.3} s a step, {:.2} images/s", report.moco_s, report.images_per_s));
         if let (Some(s), Some(ratio)) = (report.mochi_s, report.mochi_over_moco) {
             print_line(&format!("MoCHi  {s:.3} s a step, {ratio:.3} of the plain one"));

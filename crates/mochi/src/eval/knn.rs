@@ -30,7 +30,13 @@ pub fn run(arguments: Arguments) -> Outcome {
     stages.finish();
     let text = format!(
         "k-NN top-1 {:.2} %  ({}, k {}, t {}, {} training and {} test images of {} classes)",
-        result.top1, result.protocol, result.k, result.temperature, result.train_images, result.test_images, result.classes
+        result.top1,
+        result.protocol,
+        result.k,
+        result.temperature,
+        result.train_images,
+        result.test_images,
+        result.classes
     );
     subject.finish(&arguments.common, "knn", &result, &text)
 }

@@ -40,11 +40,18 @@ pub fn run(arguments: Arguments) -> Outcome {
         recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
         recipe.learning_rate = arguments.learning_rate.unwrap_or(recipe.learning_rate);
         let (encoder, views) = (&loaded.encoder, &subject.views);
-        linear_augmented(encoder, &subject.train, &subject.test, &recipe, views, arguments.seed, &mut |now| stages.update(now))?
+        linear_augmented(encoder, &subject.train, &subject.test, &recipe, views, arguments.seed, &mut |now| {
+            stages.update(now)
+        })?
     } else {
         let train = extract(&subject.train, subject.extractor(), &subject.views, &mut |now| stages.update(now))?;
         let test = extract(&subject.test, subject.extractor(), &subject.views, &mut |now| stages.update(now))?;
-        let mut options = LinearOptions { epochs: arguments.epochs, seed: arguments.seed, device: subject.device(), ..LinearOptions::default() };
+        let mut options = LinearOptions {
+            epochs: arguments.epochs,
+            seed: arguments.seed,
+            device: subject.device(),
+            ..LinearOptions::default()
+        };
         if let Some(rate) = arguments.learning_rate {
             options.learning_rates = vec![rate];
         }
@@ -52,7 +59,10 @@ pub fn run(arguments: Arguments) -> Outcome {
     };
     stages.finish();
     if result.learning_rate_at_edge {
-        subject.progress.warning(&format!("the best learning rate, {}, is at the edge of the sweep: a better one may lie outside", result.learning_rate));
+        subject.progress.warning(&format!(
+            "the best learning rate, {}, is at the edge of the sweep: a better one may lie outside",
+            result.learning_rate
+        ));
     }
     let text = format!(
         "linear top-1 {:.2} %, top-5 {:.2} %  ({}, learning rate {}, {} epochs, seed {}, {} training and {} test images of {} classes)",

@@ -86,12 +86,16 @@ impl Subject {
         let test = Dataset::open(&common.test, &OpenOptions { split: Split::Test })?;
         if common.train == common.test && train.fingerprint() == test.fingerprint() {
             let what = format!("{} is both the training and the test set", common.train.display());
-            return Err(Failure::new(what, "give two folders; an encoder judged on the images that its labels come from proves nothing"));
+            return Err(Failure::new(
+                what,
+                "give two folders; an encoder judged on the images that its labels come from proves nothing",
+            ));
         }
         let (recipe, size) = match &loaded {
             Some(loaded) => (mochi_train::recipe(&loaded.settings)?, loaded.settings.data.size),
             None => {
-                let recipe = Recipe::preset("eval").ok_or_else(|| Failure::new("the recipe \"eval\" is missing", "this is a defect"))?;
+                let recipe = Recipe::preset("eval")
+                    .ok_or_else(|| Failure::new("the recipe \"eval\" is missing", "this is a defect"))?;
                 (recipe, common.size.or_else(|| train.uniform_size().map(|(w, h)| w.min(h))).unwrap_or(32))
             }
         };
@@ -129,7 +133,8 @@ impl Subject {
             RunFolder::read(&common.run)?.write_result(name, &judged)?;
         }
         if let Some(out) = &common.out {
-            let text = serde_json::to_vec_pretty(&judged).map_err(|e| Failure::new(e.to_string(), "this is a defect, please report it"))?;
+            let text = serde_json::to_vec_pretty(&judged)
+                .map_err(|e| Failure::new(e.to_string(), "this is a defect, please report it"))?;
             mochi_run::folder::write_whole(out, &text)?;
         }
         if common.json {

@@ -1,0 +1,121 @@
+//! Training classifiers on cached rows: epochs, schedule, and how the work is spread over cores.
+//!
+//! Steps are small (a few hundred rows, a few dozen columns), so cutting each operation over the cores would mean ten meetings of all
+//! threads a step, which costs more than it brings and becomes ruinous on a busy machine. Classifiers do not feel each other, so they
+//! are dealt out in groups instead: a thread trains its group for a whole epoch alone. Groups follow from the number of classes, never
+//! from the machine, so results do not depend on the number of cores.
+
+use crate::EvalError;
+use crate::features::as_i64;
+use crate::probe::Probe;
+use crate::split::shuffled;
+use crate::standardise::label_tensor;
+use crate::{Progress, Stage};
+use mochi_tensor::{Device, Tensor, parallel_ranges};
+use std::sync::Mutex;
+
+/// Columns that make a matrix product worth its call: few classes are grouped up to this.
+const COLUMNS: usize = 40;
+
+/// Weights of a group beyond which libtorch's own threads serve better than ours: products are then large.
+const LARGE: usize = 1 << 20;
+
+/// How long and in what pieces.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) epochs: usize,
+    /// Rows in a step.
+    pub(crate) batch: usize,
+    pub(crate) seed: u64,
+}
+
+/// The standardised training split on its device: (N, F+1) and (N,).
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) values: Tensor,
+    pub(crate) labels: Tensor,
+    pub(crate) device: Device,
+}
+
+/// One group's share of an epoch; every tensor shares memory with the others' and is only read.
+struct Work<'a> {
+    probe: &'a mut Probe,
+    values: Tensor,
+    labels: Tensor,
+    order: Tensor,
+    result: Result<(), EvalError>,
+}
+
+impl Rows {
+    /// A probe for each group of rates, in order.
+    pub(crate) fn probes(&self, rates: &[f64], classes: usize, seed: u64) -> Result<Vec<Probe>, EvalError> {
+        let width = self.width().saturating_sub(1);
+        let group = if self.device == Device::Cpu { COLUMNS.div_ceil(classes.max(1)) } else { rates.len() };
+        rates.chunks(group.max(1)).map(|rates| Probe::new(width, classes, rates, seed, self.device)).collect()
+    }
+
+    /// Row numbers as a tensor on the device.
+    pub(crate) fn order(&self, rows: &[u32]) -> Result<Tensor, EvalError> {
+        label_tensor(rows, self.device)
+    }
+
+    /// Trains every probe on `rows` (N of them) by a cosine schedule over all steps to 0.
+    pub(crate) fn fit(
+        &self,
+        probes: &mut [Probe],
+        rows: &[u32],
+        plan: Plan,
+        stage: Stage,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), EvalError> {
+        let alone = self.device != Device::Cpu || probes.iter().any(|p| p.columns() * self.width() > LARGE);
+        for epoch in 0..plan.epochs {
+            let order = self.order(&shuffled(rows, plan.seed, u32::try_from(epoch).unwrap_or(u32::MAX)))?;
+            let work = probes.iter_mut().map(|probe| Work {
+                probe,
+                values: self.values.shallow_clone(),
+                labels: self.labels.shallow_clone(),
+                order: order.shallow_clone(),
+                result: Ok(()),
+            });
+            if alone {
+                for mut work in work {
+                    work.epoch(epoch, plan)?;
+                }
+            } else {
+                let work: Vec<Mutex<Work>> = work.map(Mutex::new).collect();
+                // Within a parallel region libtorch's operations stay on their thread; a region has at least two pieces, so a group
+                // that is alone gets an empty one beside it.
+                parallel_ranges(work.len().max(2), 1, &|range| {
+                    for work in range.filter_map(|i| work.get(i)) {
+                        if let Ok(mut work) = work.lock() {
+                            let result = work.epoch(epoch, plan);
+                            work.result = result;
+                        }
+                    }
+                })?;
+                work.into_iter().filter_map(|w| w.into_inner().ok()).try_for_each(|w| w.result)?;
+            }
+            progress(Progress { stage, done: epoch + 1, total: plan.epochs });
+        }
+        Ok(())
+    }
+
+    fn width(&self) -> usize {
+        self.values.size().get(1).and_then(|&w| usize::try_from(w).ok()).unwrap_or(0)
+    }
+}
+
+impl Work<'_> {
+    fn epoch(&mut self, epoch: usize, plan: Plan) -> Result<(), EvalError> {
+        let rows = usize::try_from(self.order.size().first().copied().unwrap_or(0)).unwrap_or(0);
+        let steps = rows.div_ceil(plan.batch);
+        for (step, first) in (0..rows).step_by(plan.batch).enumerate() {
+            let part = self.order.f_narrow(0, as_i64(first), as_i64(plan.batch.min(rows - first)))?;
+            let through = (epoch * steps + step) as f64 / (plan.epochs * steps) as f64;
+            let factor = 0.5 * (1.0 + (std::f64::consts::PI * through).cos());
+            self.probe.step(&self.values.f_index_select(0, &part)?, &self.labels.f_index_select(0, &part)?, factor)?;
+        }
+        Ok(())
+    }
+}

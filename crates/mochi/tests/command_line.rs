@@ -1,0 +1,96 @@
+//! What a person meets who mistypes, points at the wrong place, or just looks around.
+
+mod common;
+
+use common::{json, pictures, pretrain, run, said};
+
+/// Status 1, one sentence, a hint.
+fn refused(words: &[&str]) -> String {
+    let output = run(words);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{words:?}: {text}");
+    assert!(text.contains("error: ") && text.contains("hint: "), "{words:?}: {text}");
+    assert!(output.stdout.is_empty(), "{words:?} printed a result");
+    text
+}
+
+#[test]
+fn every_fault_of_the_settings_is_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    pictures(folder.path(), 1, 4);
+    let data = folder.path().to_str().unwrap();
+    let text = refused(&["pretrain", data, "moco.queu=5", "epochs=many", "moco.temperature=-1", "optimizer.name=adam"]);
+    for part in ["moco.queu", "moco.queue", "epochs", "moco.temperature", "optimizer.name", "sgd"] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+    assert!(refused(&["pretrain", data, "--preset", "moch-1024-1024-128"]).contains("mochi-1024-1024-128"));
+    let file = folder.path().join("settings.toml");
+    std::fs::write(&file, "epochs = 1\n[moko]\nqueue = 1\n").unwrap();
+    assert!(refused(&["pretrain", data, "--config", file.to_str().unwrap()]).contains("moko"));
+}
+
+#[test]
+fn wrong_places_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    assert!(refused(&["pretrain", "no/such/place"]).contains("no/such/place"));
+    refused(&["pretrain", empty.to_str().unwrap()]);
+    refused(&["resume", "no/such/run"]);
+    refused(&["config", empty.to_str().unwrap()]);
+    refused(&["report", "no/such/run"]);
+    refused(&["eval", "knn", "no/such/run", "--train", "a", "--test", "b"]);
+    refused(&["bench", "data", "no/such/place"]);
+}
+
+#[test]
+fn an_existing_run_is_refused_with_the_two_ways_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    pictures(&data, 2, 8);
+    assert!(pretrain(&data, &out, &["epochs=0"]).output().unwrap().status.success());
+    let again = pretrain(&data, &out, &["epochs=0"]).output().unwrap();
+    let text = said(&again);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text.contains("mochi resume") && text.contains("--out"), "{text}");
+}
+
+#[test]
+fn settings_are_written_whole_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    pictures(&data, 2, 40);
+    assert!(pretrain(&data, &out, &["epochs=0"]).output().unwrap().status.success());
+    let text = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    assert!(!text.lines().any(|line| line.contains("= \"auto\"")), "{text}");
+    let shown = json(&run(&["config", out.to_str().unwrap(), "--json"]));
+    assert_eq!(shown["moco.batch"]["value"], "8");
+    assert!(shown.as_object().unwrap().len() > 30);
+    let warned = pretrain(&data, &folder.path().join("longer"), &["epochs=1", "moco.queue=512"]).output().unwrap();
+    assert!(said(&warned).contains("warning: moco.queue"), "{}", said(&warned));
+}
+
+#[test]
+fn looking_around_works() {
+    let presets = json(&run(&["presets", "--json"]));
+    let names: Vec<&str> = presets.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    for name in ["small", "demo", "moco-v1", "moco-v2", "mochi-1024-1024-128"] {
+        assert!(names.contains(&name), "{name}");
+    }
+    let doctor = run(&["doctor", "--json"]);
+    let findings: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    assert!(findings.as_array().unwrap().iter().any(|finding| finding["name"] == "libtorch" && finding["ok"] == true));
+    assert!(run(&["--version"]).status.success());
+    assert_eq!(run(&["pretrian"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_reference_page_is_the_codes() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/configuration.md");
+    let written = std::fs::read_to_string(page).unwrap();
+    let wanted = mochi_config::reference().unwrap();
+    assert!(
+        written == wanted,
+        "docs/reference/configuration.md is stale: cargo run -p mochi-config --example reference > docs/reference/configuration.md"
+    );
+}

@@ -1,0 +1,84 @@
+//! The real binary on small real files.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// `mochi` with words.
+pub fn mochi<S: AsRef<std::ffi::OsStr>>(words: &[S]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mochi"));
+    command.args(words).env("NO_COLOR", "1");
+    command
+}
+
+/// Runs it to its end.
+pub fn run<S: AsRef<std::ffi::OsStr>>(words: &[S]) -> Output {
+    mochi(words).output().unwrap()
+}
+
+/// What it said on stderr.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// One JSON object on stdout and nothing else.
+pub fn json(output: &Output) -> serde_json::Value {
+    assert!(output.status.success(), "{}", said(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Colour pictures of 24 px in class folders under `folder`: stripes that run another way for each class.
+pub fn pictures(folder: &Path, classes: usize, each: usize) {
+    for class in 0..classes {
+        let place = folder.join(format!("class-{class}/deep"));
+        std::fs::create_dir_all(&place).unwrap();
+        for i in 0..each {
+            let pixel = |x: usize, y: usize| -> [u8; 3] {
+                let phase = [x, y, x + y, x + 24 - y][class % 4] * 9 + i * 31;
+                [(phase % 256) as u8, ((phase * 2 + 60) % 256) as u8, ((x * y + i * 7) % 256) as u8]
+            };
+            let bytes: Vec<u8> = (0..24 * 24).flat_map(|p| pixel(p % 24, p / 24)).collect();
+            let file = std::fs::File::create(place.join(format!("{i:03}.png"))).unwrap();
+            let mut encoder = png::Encoder::new(file, 24, 24);
+            encoder.set_color(png::ColorType::Rgb);
+            encoder.write_header().unwrap().write_image_data(&bytes).unwrap();
+        }
+    }
+}
+
+/// Settings of a run of seconds. One thread each: tests run side by side, and libtorch's threads spin while they wait.
+pub const TINY: [&str; 11] = [
+    "compute.threads=1",
+    "epochs=2",
+    "data.size=24",
+    "model.arch=resnet20",
+    "moco.batch=8",
+    "moco.queue=64",
+    "negatives.hardest=16",
+    "negatives.pairs=16",
+    "negatives.query_mixes=4",
+    "negatives.warmup_epochs=1",
+    "compute.precision=float32",
+];
+
+/// `mochi pretrain data --out out TINY... more...`
+pub fn pretrain(data: &Path, out: &Path, more: &[&str]) -> Command {
+    let mut command = mochi(&["pretrain"]);
+    command.arg(data).arg("--out").arg(out).args(TINY).args(more);
+    command
+}
+
+/// The newest checkpoint's folder.
+pub fn newest(run: &Path) -> PathBuf {
+    let step = |path: &PathBuf| path.file_name()?.to_str()?.strip_prefix("step-")?.parse::<u64>().ok();
+    let entries = std::fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| step(path).is_some()).max_by_key(step).unwrap()
+}
+
+/// Both checkpoints hold the same bytes.
+pub fn assert_same_weights(a: &Path, b: &Path) {
+    assert_eq!(a.file_name(), b.file_name());
+    for file in ["model.safetensors", "optimizer.safetensors", "queue.safetensors"] {
+        assert!(std::fs::read(a.join(file)).unwrap() == std::fs::read(b.join(file)).unwrap(), "{file} differs");
+    }
+}

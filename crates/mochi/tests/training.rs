@@ -1,0 +1,152 @@
+//! The main job through the real binary: killed and resumed, with broken files among the pictures, and judged.
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::{assert_same_weights, json, mochi, newest, pictures, pretrain, run, said};
+
+/// Starts a run, waits for its n-th checkpoint, sends the signal, and returns the status.
+fn interrupted(data: &Path, out: &Path, signal: &str, checkpoints: usize, more: &[&str]) -> Option<i32> {
+    let mut child = pretrain(data, out, more).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let folder = out.join("checkpoints");
+    let count = || {
+        std::fs::read_dir(&folder).map_or(0, |entries| {
+            entries.filter(|e| !e.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')).count()
+        })
+    };
+    while count() < checkpoints {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    let lines: Vec<String> = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
+    let status = child.wait().unwrap();
+    if signal == "-INT" {
+        assert!(lines.iter().any(|line| line.contains("mochi resume")), "{lines:?}");
+    }
+    status.code()
+}
+
+#[test]
+fn a_run_that_was_killed_or_stopped_ends_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    pictures(&data, 3, 20);
+    let more = ["epochs=6", "checkpoint.every_steps=2", "checkpoint.keep_last=100"];
+    let path = |name: &str| folder.path().join(name);
+    let straight = json(&pretrain(&data, &path("straight"), &[&more[..], &["--json"]].concat()).output().unwrap());
+    assert_eq!(straight["finished"], true);
+    assert_eq!(straight["step"], 42);
+
+    for (name, signal, code) in
+        [("stopped", "-INT", Some(130)), ("terminated", "-TERM", Some(130)), ("killed", "-KILL", None)]
+    {
+        assert_eq!(interrupted(&data, &path(name), signal, 2, &more), code, "{signal}");
+        let before: u64 = newest(&path(name)).file_name().unwrap().to_str().unwrap()[5..].parse().unwrap();
+        assert!(before < 42, "{name} was not stopped in time");
+        let resumed = json(&run(&["resume", path(name).to_str().unwrap(), "--json"]));
+        assert_eq!(resumed["finished"], true);
+        assert_same_weights(&newest(&path("straight")), &newest(&path(name)));
+        let steps = |run: &str| -> Vec<u64> {
+            let text = std::fs::read_to_string(path(run).join("metrics.jsonl")).unwrap();
+            text.lines()
+                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64().unwrap())
+                .collect()
+        };
+        assert_eq!(steps("straight"), steps(name), "records of {name}");
+    }
+}
+
+#[test]
+fn broken_files_are_left_out_and_listed_until_they_are_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    pictures(&data, 2, 20);
+    std::fs::write(data.join("class-0/broken.jpg"), b"no picture at all").unwrap();
+    std::fs::write(data.join("class-1/empty.png"), b"").unwrap();
+    let whole = std::fs::read(data.join("class-0/deep/000.png")).unwrap();
+    std::fs::write(data.join("class-1/cut.png"), &whole[..whole.len() / 2]).unwrap();
+
+    let out = folder.path().join("run");
+    let output = pretrain(&data, &out, &["data.max_bad_share=0.2", "epochs=1"]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let listed = std::fs::read_to_string(out.join("bad-images.jsonl")).unwrap();
+    for name in ["broken.jpg", "empty.png", "cut.png"] {
+        assert_eq!(listed.lines().filter(|line| line.contains(name)).count(), 1, "{name} in {listed}");
+        assert!(said(&output).contains(name));
+    }
+
+    let output =
+        pretrain(&data, &folder.path().join("strict"), &["data.max_bad_share=0.0", "epochs=1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = said(&output);
+    assert!(text.contains("error:") && text.contains("hint:"), "{text}");
+    assert!(!std::fs::read_to_string(folder.path().join("strict/bad-images.jsonl")).unwrap().is_empty());
+}
+
+#[test]
+fn a_run_is_judged_beside_raw_pixels() {
+    let folder = tempfile::tempdir().unwrap();
+    let (train, test) = (folder.path().join("train"), folder.path().join("test"));
+    pictures(&train, 3, 16);
+    pictures(&test, 3, 4);
+    let out = folder.path().join("run");
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    assert!(pretrain(&train, &out, &["epochs=0"]).output().unwrap().status.success());
+    let judge = |protocol: &str, subject: &str| {
+        json(&run(&["eval", protocol, subject, "--train", &text(&train), "--test", &text(&test), "--json"]))
+    };
+    for (subject, name) in [(text(&out), "untrained"), ("pixels".to_owned(), "raw pixels")] {
+        let knn = judge("knn", &subject);
+        for key in ["protocol", "top1", "k", "temperature", "train_images", "test_images"] {
+            assert!(!knn[key].is_null(), "{key} is missing: {knn}");
+        }
+        assert_eq!((knn["train_images"].as_u64(), knn["test_images"].as_u64()), (Some(48), Some(12)));
+        assert_eq!(knn["subject"], name);
+        let linear = judge("linear", &subject);
+        for key in ["protocol", "top1", "top5", "learning_rate", "epochs", "seed"] {
+            assert!(!linear[key].is_null(), "{key} is missing: {linear}");
+        }
+    }
+    assert!(out.join("eval/knn.json").exists() && out.join("eval/linear.json").exists());
+    let page = run(&["report", &text(&out)]);
+    assert!(page.status.success());
+    assert!(std::fs::read_to_string(out.join("report.html")).unwrap().contains("knn/1"));
+
+    let same = run(&["eval", "knn", &text(&out), "--train", &text(&train), "--test", &text(&train)]);
+    assert!(!same.status.success() && said(&same).contains("hint:"), "{}", said(&same));
+    let unlabelled = folder.path().join("flat");
+    std::fs::create_dir(&unlabelled).unwrap();
+    std::fs::copy(train.join("class-0/deep/000.png"), unlabelled.join("a.png")).unwrap();
+    let no_labels = run(&["eval", "knn", &text(&out), "--train", &text(&unlabelled), "--test", &text(&test)]);
+    assert!(said(&no_labels).contains("hint:"), "{}", said(&no_labels));
+}
+
+#[test]
+fn the_benches_print_their_fields() {
+    let step = json(
+        &mochi(&[
+            "bench", "step", "--arch", "resnet20", "--batch", "8", "--size", "32", "--queue", "256", "--steps", "1",
+            "--warmup", "0", "--json",
+        ])
+        .args(["--mochi", "32", "16", "8"])
+        .output()
+        .unwrap(),
+    );
+    for key in ["images_per_s", "batch", "arch", "size", "precision", "moco_s", "mochi_s"] {
+        assert!(!step[key].is_null(), "{key}");
+    }
+    let loss = json(
+        &mochi(&[
+            "bench", "loss", "--batch", "8", "--queue", "512", "--rounds", "1", "--json", "--mochi", "32", "16", "8",
+        ])
+        .output()
+        .unwrap(),
+    );
+    for key in ["plain_s", "mochi_s", "materialised_s", "mochi_extra_bytes", "materialised_extra_bytes"] {
+        assert!(!loss[key].is_null(), "{key}");
+    }
+}
