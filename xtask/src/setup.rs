@@ -67,6 +67,7 @@ pub(crate) fn ensure(place: &Place, cuda: bool) -> Outcome<Work> {
         machine::check_platform()?;
     }
     machine::check_compiler()?;
+    machine::check_make()?;
     let _lock = lock(place)?;
     if !libtorch_ready {
         libtorch::bring(place, cuda)?;

@@ -185,6 +185,12 @@ fn a_download_that_is_broken_twice() {
 }
 
 #[test]
+fn no_make_is_told_with_the_install_line() {
+    let said = Machine::whole().without("make").refusal(None);
+    assert!(said.starts_with("error: no make on the PATH") && said.contains("hint: install it: sudo "), "{said}");
+}
+
+#[test]
 fn no_compiler() {
     let said = Machine::whole().without("c++").refusal(None);
     assert!(said.starts_with("error: no C++ compiler") && said.contains("hint: install one: sudo "), "{said}");

@@ -33,3 +33,46 @@ pub(crate) fn save(
     checkpoint::write(&folder, learner, state)?;
     Ok(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mochi_config::Settings;
+    use mochi_contrast::ContrastError;
+    use mochi_tensor::{Compute, Device, Kind, read_tensors};
+
+    #[test]
+    fn views_that_are_not_numbers_stop_before_the_step_and_are_kept() {
+        let words = [
+            "model.arch=resnet20",
+            "data.size=16",
+            "moco.batch=4",
+            "moco.queue=32",
+            "moco.bn_groups=1",
+            "negatives.hardest=8",
+        ];
+        let facts = mochi_config::Facts { images: 100, cores: 1, memory_bytes: 0, cuda: false, bf16_fast: false };
+        let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+        let (settings, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts).unwrap();
+        let mut learner = Learner::new(&settings, Compute::CPU).unwrap();
+        let good = Tensor::randn([4, 3, 16, 16], (Kind::Float, Device::Cpu));
+        let bad = &good * f64::NAN;
+        let parameters = learner.query.store().parameters().iter().map(Tensor::copy).collect::<Vec<_>>();
+
+        let error = learner.step([&bad, &good], 7, 0.1, true).unwrap_err();
+        assert!(matches!(error, TrainError::Contrast(ContrastError::NotFinite { what: "query", step: 7 })), "{error}");
+        assert!(learner.query.store().parameters().iter().zip(&parameters).all(|(now, before)| now.equal(before)));
+        assert_eq!(learner.queue.filled(), 0);
+
+        let run = tempfile::tempdir().unwrap();
+        let state = State::new(&learner, 7, 100, 1, 0.0);
+        let folder = save(run.path(), &learner, &state, [&bad, &good], &[3, 1, 2, 9]).unwrap();
+        assert!(folder.ends_with("failed/step-7"));
+        let (views, _) = read_tensors(&folder.join("views.safetensors")).unwrap();
+        assert!(views["view_2"].equal(&good));
+        assert_eq!(Vec::<i64>::try_from(&views["images"]).unwrap(), [3, 1, 2, 9]);
+        for name in ["model.safetensors", "optimizer.safetensors", "queue.safetensors", "state.json"] {
+            assert!(folder.join(name).exists(), "{name}");
+        }
+    }
+}

@@ -1,4 +1,5 @@
 //! A run that was stopped and resumed ends with the same bits as one that was not.
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! What a person meets who mistypes, points at the wrong place, or just looks around.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
 mod common;
 
 use common::{json, pictures, pretrain, run, said};

@@ -1,5 +1,7 @@
 //! The main job through the real binary: killed and resumed, with broken files among the pictures, and judged.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
 mod common;
 
 use std::io::{BufRead, BufReader};

@@ -47,6 +47,15 @@ fn glibc_version(printed: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
+/// make, which jemalloc's own build runs (libjpeg-turbo's would take ninja as well).
+pub(super) fn check_make() -> Outcome<()> {
+    if command::find("make").is_some() {
+        return Ok(());
+    }
+    Err(Failure::new("no make on the PATH: the allocator is built with it")
+        .hint(format!("install it: {}", install_line("make"))))
+}
+
 /// A C++ compiler that knows C++17 and finds its standard library.
 pub(super) fn check_compiler() -> Outcome<()> {
     let named = std::env::var("CXX").ok().filter(|name| !name.trim().is_empty());

