@@ -81,7 +81,7 @@ fn all_faults_of_all_layers_come_at_once() {
         )
     );
     assert_eq!(error.problems().len(), 5);
-    assert_eq!(error.hint(), None);
+    assert_eq!(error.hint().as_deref(), Some("docs/reference/configuration.md lists every key with what it takes"));
 }
 
 #[test]

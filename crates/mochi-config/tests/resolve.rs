@@ -18,7 +18,7 @@ fn warnings(preset: &str, words: &[&str], facts: Facts) -> Vec<String> {
 }
 
 #[test]
-fn every_preset_resolves_without_a_warning_on_its_own_data() {
+fn every_preset_resolves_without_an_unexpected_warning_on_its_own_data() {
     for preset in presets::all() {
         let facts = match preset.name {
             "small" => LAPTOP,
@@ -27,7 +27,9 @@ fn every_preset_resolves_without_a_warning_on_its_own_data() {
             _ => Facts { images: 126_689, memory_bytes: 80 << 30, cuda: true, bf16_fast: true, ..LAPTOP },
         };
         let (resolved, warnings) = Settings::preset(preset.name).unwrap().resolve(&facts).unwrap();
-        assert_eq!(warnings, [], "{}", preset.name);
+        // The demo buys speed with a coarse stem, and says so.
+        let expected = if preset.name == "demo" { vec![Warning::StemTooCoarse { size: 28, cells: 1 }] } else { vec![] };
+        assert_eq!(warnings, expected, "{}", preset.name);
         assert_eq!(resolved.preset_name(), preset.name);
         assert!(preset.summary().ends_with('.'), "{}", preset.name);
     }

@@ -117,8 +117,10 @@ fn permuting_the_batch_permutes_the_gradient_and_nothing_else() {
     let one = info_nce_given(&query, &key, &queue, 0.2, &synthesis, &points).unwrap();
     let rows = |t: &Tensor| t.index_select(0, &index);
     let other = info_nce_given(&rows(&query), &rows(&key), &queue, 0.2, &synthesis, &permuted).unwrap();
-    assert!((one.value - other.value).abs() < 1e-9);
-    assert!(error(&other.gradient, &rows(&one.gradient)) < 1e-6);
+    // A float32 matrix product rounds a row by where it stands in the batch (its edge blocks sum in another order): a few units in the
+    // last place of cosines, and five times that (1/t) in a logit.
+    assert!((one.value - other.value).abs() < 2e-6);
+    assert!(error(&other.gradient, &rows(&one.gradient)) < 1e-5);
 }
 
 #[test]
