@@ -1,7 +1,7 @@
 //! Convolution, norm and linear layers: handles into the parameter store, computing where and how [`Compute`] says.
 
 use crate::{NormMode, init};
-use mochi_tensor::{BatchNorm, Compute, Kind, ParameterStore, Role, Tensor, TensorError, norm_act};
+use mochi_tensor::{BatchNorm, Compute, Kind, ParameterStore, Role, Tensor, TensorError, conv2d, norm_act};
 
 /// Makes layers and registers their tensors under torchvision's names.
 pub(crate) struct Builder<'a> {
@@ -24,7 +24,7 @@ impl Builder<'_> {
         } else {
             init::kaiming_fan_out(out, input, kernel)
         };
-        let weight = self.parameter(format!("{name}.weight"), value);
+        let weight = self.parameter(format!("{name}.weight"), self.compute.kernel(value)?);
         Ok(Conv { weight, stride, padding: kernel / 2 })
     }
 
@@ -64,8 +64,7 @@ pub(crate) struct Conv {
 impl Conv {
     /// (B, in, H, W) -> (B, out, H/stride, W/stride)
     pub fn forward(&self, x: &Tensor, compute: &Compute) -> Result<Tensor, TensorError> {
-        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        Ok(x.f_conv2d(&compute.weight(&self.weight), None::<&Tensor>, stride, padding, [1, 1], 1)?)
+        conv2d(x, &self.weight, self.stride, self.padding, compute)
     }
 
     /// Convolution, norm, and what follows it: `relu(norm(conv(x)) + residual)`.
@@ -77,7 +76,7 @@ impl Conv {
         relu: bool,
         residual: Option<&Tensor>,
     ) -> Result<Tensor, TensorError> {
-        norm_act(&self.forward(x, &cx.compute)?, norm, cx.mode, relu, residual)
+        norm_act(self.forward(x, &cx.compute)?, norm, cx.mode, relu, residual)
     }
 }
 

@@ -75,6 +75,11 @@ int mochi_fused_sgd(Tensor** params, Tensor** grads, Tensor** buffers, size_t n,
   return guarded([&] {
     c10::AutoGradMode off(false);
     auto p = list(params, n), g = list(grads, n), m = list(buffers, n);
+    // The fused kernel walks the three memories side by side, whatever their strides say.
+    for (size_t i = 0; i < n; ++i) {
+      if (g[i].strides() != p[i].strides()) g[i] = at::empty_like(p[i]).copy_(g[i]);
+      TORCH_CHECK(m[i].strides() == p[i].strides(), "a momentum buffer is laid out unlike its parameter");
+    }
     at::_fused_sgd_(p, g, m, weight_decay, momentum, lr, 0.0, false, false, false);
   });
 }

@@ -68,40 +68,53 @@ MOCHI_INLINE void moments_block(const T* x, int64_t rows, int64_t C, double coun
   }
 }
 
+// The normalised value, written once so that forward and backward passes round alike.
+MOCHI_INLINE float normed(float x, float scale, float shift) { return x * scale + shift; }
+
 template <typename T, bool Add, bool Relu>
 MOCHI_INLINE void apply_rows(const T* x, const T* residual, T* y, int64_t rows, int64_t C, const float* scale, const float* shift) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < C; ++c) {
-      float v = load(x + r * C + c) * scale[c] + shift[c];
+      float v = normed(load(x + r * C + c), scale[c], shift[c]);
       if (Add) v += load(residual + r * C + c);
       if (Relu) v = v > 0 ? v : (v != v ? v : 0.0f);  // a NaN stays a NaN, as in torch
       store(y + r * C + c, v);
     }
 }
 
-// sum g and sum g * (x - mean) over a block, g = dy where y > 0 (or dy without relu).
-template <typename T, bool Relu>
-MOCHI_INLINE void sums_block(const T* dy, const T* y, const T* x, int64_t rows, int64_t C, const float* mean, double* sg, double* sgx, float* s, float* d) {
+// What tells where the ReLU let a gradient through.
+enum class Gate { Open, Output, Recomputed };
+
+// dy where y > 0: y as it was written, or, where nothing was added to it, computed again from x, which is read anyway.
+template <typename T, Gate G>
+MOCHI_INLINE float gated(float dy, float x, const T* y, int64_t i, float scale, float shift) {
+  if (G == Gate::Output) return load(y + i) > 0 ? dy : 0.0f;
+  if (G == Gate::Recomputed) return normed(x, scale, shift) > 0 ? dy : 0.0f;
+  return dy;
+}
+
+// sum g and sum g * (x - mean) over a block, g the gated dy.
+template <typename T, Gate G>
+MOCHI_INLINE void sums_block(const T* dy, const T* y, const T* x, int64_t rows, int64_t C, const float* mean, const float* scale, const float* shift, double* sg, double* sgx, float* s, float* d) {
   for (int64_t c = 0; c < C; ++c) s[c] = 0, d[c] = 0;
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < C; ++c) {
-      float g = load(dy + r * C + c);
-      if (Relu) g = load(y + r * C + c) > 0 ? g : 0.0f;
+      const int64_t i = r * C + c;
+      const float v = load(x + i), g = gated<T, G>(load(dy + i), v, y, i, scale[c], shift[c]);
       s[c] += g;
-      d[c] += g * (load(x + r * C + c) - mean[c]);
+      d[c] += g * (v - mean[c]);
     }
   for (int64_t c = 0; c < C; ++c) sg[c] += s[c], sgx[c] += d[c];
 }
 
 // dx = k0 * g - k1 - k2 * (x - mean); the residual's gradient is g.
-template <typename T, bool Add, bool Relu>
-MOCHI_INLINE void grad_rows(const T* dy, const T* y, const T* x, T* dx, T* dres, int64_t rows, int64_t C, const float* mean, const float* k0, const float* k1, const float* k2) {
+template <typename T, bool Add, Gate G>
+MOCHI_INLINE void grad_rows(const T* dy, const T* y, const T* x, T* dx, T* dres, int64_t rows, int64_t C, const float* mean, const float* scale, const float* shift, const float* k0, const float* k1, const float* k2) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < C; ++c) {
       int64_t i = r * C + c;
-      float g = load(dy + i);
-      if (Relu) g = load(y + i) > 0 ? g : 0.0f;
-      store(dx + i, k0[c] * g - k1[c] - k2[c] * (load(x + i) - mean[c]));
+      const float v = load(x + i), g = gated<T, G>(load(dy + i), v, y, i, scale[c], shift[c]);
+      store(dx + i, k0[c] * g - k1[c] - k2[c] * (v - mean[c]));
       if (Add) store(dres + i, g);
     }
 }
@@ -118,20 +131,25 @@ MOCHI_INLINE void grad_rows(const T* dy, const T* y, const T* x, T* dx, T* dres,
       if (relu) apply_rows<T, false, true>(x, a, y, r, C, k, b); else apply_rows<T, false, false>(x, a, y, r, C, k, b);     \
     }                                                                                                                    \
   }                                                                                                                      \
-  MOCHI_CLONES void sums_##N(const T* dy, const T* y, const T* x, int64_t r, int64_t C, const float* m, double* a, double* b, float* s, float* d) { \
-    if (y) sums_block<T, true>(dy, y, x, r, C, m, a, b, s, d); else sums_block<T, false>(dy, y, x, r, C, m, a, b, s, d);   \
+  MOCHI_CLONES void sums_##N(const T* dy, const T* y, const T* x, int64_t r, int64_t C, const float* m, const float* k, const float* h, double* a, double* b, float* s, float* d) { \
+    if (y) sums_block<T, Gate::Output>(dy, y, x, r, C, m, k, h, a, b, s, d);                                              \
+    else if (k) sums_block<T, Gate::Recomputed>(dy, y, x, r, C, m, k, h, a, b, s, d);                                     \
+    else sums_block<T, Gate::Open>(dy, y, x, r, C, m, m, m, a, b, s, d);                                                  \
   }                                                                                                                      \
-  MOCHI_CLONES void grad_##N(const T* dy, const T* y, const T* x, T* dx, T* dr, int64_t r, int64_t C, const float* m, const float* a, const float* b, const float* k) { \
+  MOCHI_CLONES void grad_##N(const T* dy, const T* y, const T* x, T* dx, T* dr, int64_t r, int64_t C, const float* m, const float* k, const float* h, const float* a, const float* b, const float* e) { \
     if (dr) {                                                                                                            \
-      if (y) grad_rows<T, true, true>(dy, y, x, dx, dr, r, C, m, a, b, k); else grad_rows<T, true, false>(dy, y, x, dx, dr, r, C, m, a, b, k); \
+      if (y) grad_rows<T, true, Gate::Output>(dy, y, x, dx, dr, r, C, m, k, h, a, b, e);                                  \
+      else grad_rows<T, true, Gate::Open>(dy, y, x, dx, dr, r, C, m, m, m, a, b, e);                                      \
+    } else if (k) {                                                                                                      \
+      grad_rows<T, false, Gate::Recomputed>(dy, y, x, dx, dr, r, C, m, k, h, a, b, e);                                    \
     } else {                                                                                                             \
-      if (y) grad_rows<T, false, true>(dy, y, x, dx, dr, r, C, m, a, b, k); else grad_rows<T, false, false>(dy, y, x, dx, dr, r, C, m, a, b, k); \
+      grad_rows<T, false, Gate::Open>(dy, y, x, dx, dr, r, C, m, m, m, a, b, e);                                          \
     }                                                                                                                    \
   }                                                                                                                      \
   void moments(const T* x, int64_t r, int64_t C, double n, double* m, double* v, float* s, float* d) { moments_##N(x, r, C, n, m, v, s, d); } \
   void apply(const T* x, const T* a, T* y, int64_t r, int64_t C, const float* k, const float* b, bool relu) { apply_##N(x, a, y, r, C, k, b, relu); } \
-  void sums(const T* dy, const T* y, const T* x, int64_t r, int64_t C, const float* m, double* a, double* b, float* s, float* d) { sums_##N(dy, y, x, r, C, m, a, b, s, d); } \
-  void grad(const T* dy, const T* y, const T* x, T* dx, T* dr, int64_t r, int64_t C, const float* m, const float* a, const float* b, const float* k) { grad_##N(dy, y, x, dx, dr, r, C, m, a, b, k); }
+  void sums(const T* dy, const T* y, const T* x, int64_t r, int64_t C, const float* m, const float* k, const float* h, double* a, double* b, float* s, float* d) { sums_##N(dy, y, x, r, C, m, k, h, a, b, s, d); } \
+  void grad(const T* dy, const T* y, const T* x, T* dx, T* dr, int64_t r, int64_t C, const float* m, const float* k, const float* h, const float* a, const float* b, const float* e) { grad_##N(dy, y, x, dx, dr, r, C, m, k, h, a, b, e); }
 
 MOCHI_KERNELS(float, float)
 MOCHI_KERNELS(bf16, bf16)
@@ -161,6 +179,16 @@ T* data(const Tensor& t) {
   return t.defined() ? static_cast<T*>(t.data_ptr()) : nullptr;
 }
 
+// The norm as one multiplication and one addition a value.
+void affine(const float* w, const float* b, const float* mean, const float* invstd, int64_t C, std::vector<float>& scale, std::vector<float>& shift) {
+  scale.resize(C);
+  shift.resize(C);
+  for (int64_t c = 0; c < C; ++c) {
+    scale[c] = w[c] * invstd[c];
+    shift[c] = b[c] - mean[c] * scale[c];
+  }
+}
+
 template <typename T>
 void forward_kernel(const Tensor& x, const Tensor& residual, Tensor& y, const float* w, const float* b, float* mean, float* invstd, double* var_out, const Shape& sh, double eps, bool relu) {
   const int64_t C = sh.C;
@@ -171,7 +199,8 @@ void forward_kernel(const Tensor& x, const Tensor& residual, Tensor& y, const fl
     std::vector<double> means(cut.chunks * C, 0.0), m2s(cut.chunks * C, 0.0);
     at::parallel_for(0, cut.chunks, 1, [&](int64_t lo, int64_t hi) {
       std::vector<float> s(C), d(C);
-      for (int64_t k = lo; k < hi; ++k) {
+      // Backwards: the end of x was written last and is still in the cache, and the pass after this one finds the beginning there.
+      for (int64_t k = hi - 1; k >= lo; --k) {
         const int64_t first = cut.begin(k), last = cut.begin(k + 1);
         for (int64_t r = first; r < last; r += cut.block) {
           moments(base + r * C, std::min(cut.block, last - r), C, double(r - first), &means[k * C], &m2s[k * C], s.data(), d.data());
@@ -194,11 +223,8 @@ void forward_kernel(const Tensor& x, const Tensor& residual, Tensor& y, const fl
       invstd[g * C + c] = float(1.0 / std::sqrt(var + eps));
       var_out[g * C + c] = var;
     }
-    std::vector<float> scale(C), shift(C);
-    for (int64_t c = 0; c < C; ++c) {
-      scale[c] = w[c] * invstd[g * C + c];
-      shift[c] = b[c] - mean[g * C + c] * scale[c];
-    }
+    std::vector<float> scale, shift;
+    affine(w, b, mean + g * C, invstd + g * C, C, scale, shift);
     const T* pr = residual.defined() ? data<T>(residual) + sh.start[g] * C : nullptr;
     T* py = data<T>(y) + sh.start[g] * C;
     at::parallel_for(0, cut.rows, std::max<int64_t>(1, 16384 / C), [&](int64_t lo, int64_t hi) {
@@ -208,7 +234,7 @@ void forward_kernel(const Tensor& x, const Tensor& residual, Tensor& y, const fl
 }
 
 template <typename T>
-void backward_kernel(const Tensor& dy, const Tensor& y, const Tensor& x, Tensor& dx, Tensor& dres, const float* w, const float* mean, const float* invstd, float* dw, float* db, const Shape& sh) {
+void backward_kernel(const Tensor& dy, const Tensor& y, const Tensor& x, Tensor& dx, Tensor& dres, const float* w, const float* b, const float* mean, const float* invstd, float* dw, float* db, const Shape& sh, bool recompute) {
   const int64_t C = sh.C;
   std::vector<double> total_w(C, 0.0), total_b(C, 0.0);
   for (int64_t g = 0; g < sh.groups; ++g) {
@@ -216,15 +242,18 @@ void backward_kernel(const Tensor& dy, const Tensor& y, const Tensor& x, Tensor&
     const int64_t at0 = sh.start[g] * C;
     const T *pg = data<T>(dy) + at0, *px = data<T>(x) + at0, *py = y.defined() ? data<T>(y) + at0 : nullptr;
     const float *m = mean + g * C, *is = invstd + g * C;
+    std::vector<float> scale, shift;
+    if (recompute) affine(w, b, m, is, C, scale, shift);
+    const float *ks = recompute ? scale.data() : nullptr, *kh = recompute ? shift.data() : nullptr;
     std::vector<double> sg(cut.chunks * C, 0.0), sgx(cut.chunks * C, 0.0);
     at::parallel_for(0, cut.chunks, 1, [&](int64_t lo, int64_t hi) {
       std::vector<float> s(C), d(C);
       // Few rows to a float sum: behind average pooling dy is the same at every pixel, and rounding then errs to one side.
       const int64_t step = std::min<int64_t>(cut.block, 16);
-      for (int64_t k = lo; k < hi; ++k) {
+      for (int64_t k = hi - 1; k >= lo; --k) {
         const int64_t last = cut.begin(k + 1);
         for (int64_t r = cut.begin(k); r < last; r += step) {
-          sums(pg + r * C, py ? py + r * C : nullptr, px + r * C, std::min(step, last - r), C, m, &sg[k * C], &sgx[k * C], s.data(), d.data());
+          sums(pg + r * C, py ? py + r * C : nullptr, px + r * C, std::min(step, last - r), C, m, ks, kh, &sg[k * C], &sgx[k * C], s.data(), d.data());
         }
       }
     });
@@ -243,7 +272,7 @@ void backward_kernel(const Tensor& dy, const Tensor& y, const Tensor& x, Tensor&
     T *pdx = data<T>(dx) + at0, *pdr = dres.defined() ? data<T>(dres) + at0 : nullptr;
     at::parallel_for(0, cut.rows, std::max<int64_t>(1, 16384 / C), [&](int64_t lo, int64_t hi) {
       const int64_t o = lo * C;
-      grad(pg + o, py ? py + o : nullptr, px + o, pdx + o, pdr ? pdr + o : nullptr, hi - lo, C, m, k0.data(), k1.data(), k2.data());
+      grad(pg + o, py ? py + o : nullptr, px + o, pdx + o, pdr ? pdr + o : nullptr, hi - lo, C, m, ks, kh, k0.data(), k1.data(), k2.data());
     });
   }
   for (int64_t c = 0; c < C; ++c) dw[c] = float(total_w[c]), db[c] = float(total_b[c]);
@@ -255,11 +284,12 @@ Tensor innermost(const Tensor& t) {
 }
 
 struct NormAct : public torch::autograd::Function<NormAct> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var, double momentum, double eps, int64_t groups, bool relu, const std::optional<Tensor>& residual_in) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var, double momentum, double eps, int64_t groups, bool relu, const std::optional<Tensor>& residual_in, bool reuse) {
     const Tensor x = innermost(x_in);
     const Tensor residual = residual_in ? innermost(*residual_in) : Tensor();
     const Shape sh(x, groups);
-    Tensor y = at::empty_like(x), stats = at::empty({2, groups, sh.C}, weight.options());
+    // Where nothing is recorded nobody reads x again, and the caller has given it away.
+    Tensor y = reuse ? x : at::empty_like(x), stats = at::empty({2, groups, sh.C}, weight.options());
     std::vector<double> var(groups * sh.C);
     float *mean = stats.data_ptr<float>(), *invstd = mean + groups * sh.C;
     const float *w = weight.const_data_ptr<float>(), *b = bias.const_data_ptr<float>();
@@ -279,27 +309,30 @@ struct NormAct : public torch::autograd::Function<NormAct> {
       rm[c] = float((1 - momentum) * rm[c] + momentum * m / double(groups));
       rv[c] = float((1 - momentum) * rv[c] + momentum * v / double(groups));
     }
-    ctx->save_for_backward({x, weight, stats, relu ? y : Tensor()});
+    ctx->save_for_backward({x, weight, bias, stats, relu && residual.defined() ? y : Tensor()});
     ctx->saved_data["groups"] = groups;
+    ctx->saved_data["recompute"] = relu && !residual.defined();
     ctx->saved_data["add"] = residual.defined();
     return y;
   }
 
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
     auto saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1], &stats = saved[2], &y = saved[3];
+    const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &stats = saved[3], &y = saved[4];
     const int64_t groups = ctx->saved_data["groups"].toInt();
+    const bool recompute = ctx->saved_data["recompute"].toBool();
     const Shape sh(x, groups);
     const Tensor dy = innermost(grads[0]);
     Tensor dx = at::empty_like(x), dres = ctx->saved_data["add"].toBool() ? at::empty_like(x) : Tensor();
     Tensor dw = at::empty_like(weight), db = at::empty_like(weight);
-    const float *w = weight.const_data_ptr<float>(), *mean = stats.const_data_ptr<float>(), *invstd = mean + groups * sh.C;
+    const float *w = weight.const_data_ptr<float>(), *b = bias.const_data_ptr<float>();
+    const float *mean = stats.const_data_ptr<float>(), *invstd = mean + groups * sh.C;
     if (x.scalar_type() == at::kBFloat16)
-      backward_kernel<bf16>(dy, y, x, dx, dres, w, mean, invstd, dw.data_ptr<float>(), db.data_ptr<float>(), sh);
+      backward_kernel<bf16>(dy, y, x, dx, dres, w, b, mean, invstd, dw.data_ptr<float>(), db.data_ptr<float>(), sh, recompute);
     else
-      backward_kernel<float>(dy, y, x, dx, dres, w, mean, invstd, dw.data_ptr<float>(), db.data_ptr<float>(), sh);
+      backward_kernel<float>(dy, y, x, dx, dres, w, b, mean, invstd, dw.data_ptr<float>(), db.data_ptr<float>(), sh, recompute);
     Tensor none;
-    return {dx, dw, db, none, none, none, none, none, none, dres};
+    return {dx, dw, db, none, none, none, none, none, none, dres, none};
   }
 };
 }  // namespace
@@ -314,7 +347,8 @@ int mochi_norm_act(Tensor* x, Tensor* weight, Tensor* bias, Tensor* running_mean
     for (int64_t g = 0; g < groups; ++g)
       TORCH_CHECK(sh.start[g + 1] - sh.start[g] > 1, "norm_act: more than one value per channel and group is needed");
     TORCH_CHECK(!residual || (residual->sizes() == x->sizes() && residual->scalar_type() == x->scalar_type()), "norm_act: the residual differs from x in shape or type");
-    *out = new Tensor(NormAct::apply(*x, *weight, *bias, *running_mean, *running_var, momentum, eps, groups, relu != 0, residual ? std::optional<Tensor>(*residual) : std::nullopt));
+    const bool reuse = !at::GradMode::is_enabled() && !x->requires_grad();
+    *out = new Tensor(NormAct::apply(*x, *weight, *bias, *running_mean, *running_var, momentum, eps, groups, relu != 0, residual ? std::optional<Tensor>(*residual) : std::nullopt, reuse));
   });
 }
 

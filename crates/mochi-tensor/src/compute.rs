@@ -57,6 +57,14 @@ impl Compute {
         if self.channels_last { channels_last(&images) } else { Ok(images) }
     }
 
+    /// A new kernel (out, in, k, k) in the memory layout of the activations, which convolutions would otherwise give it at every call.
+    ///
+    /// # Errors
+    /// What libtorch says where memory is short.
+    pub fn kernel(&self, value: Tensor) -> Result<Tensor, TensorError> {
+        if self.channels_last { channels_last(&value) } else { Ok(value) }
+    }
+
     /// A parameter in the type that the heavy layers compute in. The cast is differentiable.
     pub fn weight(&self, parameter: &Tensor) -> Tensor {
         match self.precision {

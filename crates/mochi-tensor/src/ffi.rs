@@ -46,6 +46,13 @@ unsafe extern "C" {
     pub(crate) fn mochi_generator_state(out: *mut *mut RawTensor) -> c_int;
     pub(crate) fn mochi_set_generator_state(state: *mut RawTensor) -> c_int;
     pub(crate) fn mochi_cpu_has_bf16() -> c_int;
+    pub(crate) fn mochi_pointwise_fits(outs: i64, ins: i64) -> c_int;
+    pub(crate) fn mochi_pointwise(
+        x: *mut RawTensor,
+        weight: *mut RawTensor,
+        stride: i64,
+        out: *mut *mut RawTensor,
+    ) -> c_int;
     pub(crate) fn mochi_norm_act(
         x: *mut RawTensor,
         weight: *mut RawTensor,

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod compute;
+mod conv;
 mod engine;
 mod error;
 mod ffi;
@@ -19,6 +20,7 @@ mod parallel;
 mod params;
 
 pub use compute::{Compute, Precision};
+pub use conv::conv2d;
 pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, set_threads, start};
 pub use error::TensorError;
 pub use files::{WeightsFile, read_tensors, write_tensors};

@@ -39,12 +39,13 @@ pub enum NormMode {
 const MOMENTUM: f64 = 0.1;
 const EPS: f64 = 1e-5;
 
-/// `relu(norm(x) + residual)`, either part left out as asked. `x`: (B, C, H, W) or (B, C), float32 or bfloat16.
+/// `relu(norm(x) + residual)`, either part left out as asked. `x`: (B, C, H, W) or (B, C), float32 or bfloat16. It is taken whole: where
+/// no gradient is recorded the result may stand in its memory.
 ///
 /// # Errors
 /// Where libtorch refuses the shapes, or a group would hold a single value per channel.
 pub fn norm_act(
-    x: &Tensor,
+    x: Tensor,
     norm: &BatchNorm,
     mode: NormMode,
     relu: bool,
@@ -52,7 +53,7 @@ pub fn norm_act(
 ) -> Result<Tensor, TensorError> {
     let fused = x.device() == Device::Cpu
         && matches!(x.kind(), Kind::Float | Kind::BFloat16)
-        && (x.dim() == 2 || is_channels_last(x));
+        && (x.dim() == 2 || is_channels_last(&x));
     match mode {
         NormMode::Train { groups } if fused => {
             let rest = residual.map_or(std::ptr::null_mut(), ffi::raw);
@@ -60,7 +61,7 @@ pub fn norm_act(
             // residual, and the layer's four vectors are made together by the parameter store.
             ffi::new_tensor(|out| unsafe {
                 ffi::mochi_norm_act(
-                    ffi::raw(x),
+                    ffi::raw(&x),
                     ffi::raw(&norm.weight),
                     ffi::raw(&norm.bias),
                     ffi::raw(&norm.running_mean),
@@ -74,16 +75,16 @@ pub fn norm_act(
                 )
             })
         }
-        NormMode::Eval if fused && !needs_gradient(x, norm, residual) => {
+        NormMode::Eval if fused && !needs_gradient(&x, norm, residual) => {
             let scale = &norm.weight / (&norm.running_var + EPS).sqrt();
             let shift = &norm.bias - &norm.running_mean * &scale;
             let rest = residual.map_or(std::ptr::null_mut(), ffi::raw);
             // SAFETY: as above; scale and shift are contiguous float32 vectors made just here.
             ffi::new_tensor(|out| unsafe {
-                ffi::mochi_scale_shift_act(ffi::raw(x), ffi::raw(&scale), ffi::raw(&shift), relu.into(), rest, out)
+                ffi::mochi_scale_shift_act(ffi::raw(&x), ffi::raw(&scale), ffi::raw(&shift), relu.into(), rest, out)
             })
         }
-        _ => composed(x, norm, mode, relu, residual),
+        _ => composed(&x, norm, mode, relu, residual),
     }
 }
 

@@ -44,7 +44,7 @@ impl Case {
         let x = channels_last(&self.x.detach()).unwrap().copy().set_requires_grad(true);
         let residual = self.residual.as_ref().map(|r| r.detach().copy().set_requires_grad(true));
         let y = if fused {
-            norm_act(&x, &norm, mode, relu, residual.as_ref())
+            norm_act(x.shallow_clone(), &norm, mode, relu, residual.as_ref())
         } else {
             composed(&x, &norm, mode, relu, residual.as_ref())
         };
@@ -118,37 +118,52 @@ fn threads_do_not_change_a_bit() {
 #[test]
 fn eval_uses_running_statistics_and_moves_nothing() {
     let case = case([3, 10, 4, 4], Kind::Float, true, 0.5);
-    let fused = no_grad(|| norm_act(&case.x, &case.norm, NormMode::Eval, true, case.residual.as_ref()).unwrap());
+    let fused =
+        no_grad(|| norm_act(case.x.shallow_clone(), &case.norm, NormMode::Eval, true, case.residual.as_ref()).unwrap());
     let before = case.norm.running_mean.copy();
     let plain = composed(&case.x, &case.norm, NormMode::Eval, true, case.residual.as_ref()).unwrap();
     assert!(relative_error(&fused, &plain) < 1e-5);
     assert!(case.norm.running_mean.equal(&before));
     // With a gradient wanted, the differentiable path is taken.
-    let y = norm_act(&case.x, &case.norm, NormMode::Eval, false, None).unwrap();
+    let y = norm_act(case.x.shallow_clone(), &case.norm, NormMode::Eval, false, None).unwrap();
     assert!(y.requires_grad());
 }
 
 #[test]
 fn groups_have_statistics_of_their_own() {
     let case = case([4, 3, 2, 2], Kind::Float, false, 0.0);
-    let whole = norm_act(&case.x, &case.norm, NormMode::Train { groups: 1 }, false, None).unwrap();
-    let split = norm_act(&case.x, &case.norm, NormMode::Train { groups: 2 }, false, None).unwrap();
-    let first = norm_act(&case.x.narrow(0, 0, 2), &case.norm, NormMode::Train { groups: 1 }, false, None).unwrap();
+    let whole = norm_act(case.x.shallow_clone(), &case.norm, NormMode::Train { groups: 1 }, false, None).unwrap();
+    let split = norm_act(case.x.shallow_clone(), &case.norm, NormMode::Train { groups: 2 }, false, None).unwrap();
+    let first = norm_act(case.x.narrow(0, 0, 2), &case.norm, NormMode::Train { groups: 1 }, false, None).unwrap();
     assert!(relative_error(&split.narrow(0, 0, 2), &first) < 1e-6);
     assert!(relative_error(&split, &whole) > 1e-3);
+}
+
+#[test]
+fn without_a_graph_the_result_takes_the_inputs_memory() {
+    let case = case([3, 16, 4, 4], Kind::BFloat16, true, 0.5);
+    let x = channels_last(&case.x.detach()).unwrap().copy();
+    let memory = x.data_ptr();
+    let wanted = composed(&x.copy(), &case.norm, NormMode::Train { groups: 1 }, true, case.residual.as_ref()).unwrap();
+    let y = no_grad(|| norm_act(x, &case.norm, NormMode::Train { groups: 1 }, true, case.residual.as_ref()).unwrap());
+    assert_eq!(y.data_ptr(), memory);
+    assert!(relative_error(&y, &wanted) < 1e-2);
 }
 
 #[test]
 fn refusals_are_errors() {
     let case = case([2, 3, 1, 1], Kind::Float, false, 0.0);
     for groups in [0, 2, 3] {
-        assert!(norm_act(&case.x, &case.norm, NormMode::Train { groups }, false, None).is_err(), "{groups} groups");
+        assert!(
+            norm_act(case.x.shallow_clone(), &case.norm, NormMode::Train { groups }, false, None).is_err(),
+            "{groups} groups"
+        );
     }
     // Three values in two groups: one of them would hold a single value.
     let case = self::case([3, 3, 1, 1], Kind::Float, false, 0.0);
-    assert!(norm_act(&case.x, &case.norm, NormMode::Train { groups: 2 }, false, None).is_err());
+    assert!(norm_act(case.x.shallow_clone(), &case.norm, NormMode::Train { groups: 2 }, false, None).is_err());
     let wide = Tensor::zeros([3, 4, 1, 1], (Kind::Float, Device::Cpu));
-    assert!(no_grad(|| norm_act(&case.x, &case.norm, NormMode::Eval, false, Some(&wide))).is_err());
+    assert!(no_grad(|| norm_act(case.x.shallow_clone(), &case.norm, NormMode::Eval, false, Some(&wide))).is_err());
 }
 
 #[test]
@@ -156,8 +171,10 @@ fn frozen_norms_let_a_gradient_through() {
     let mut case = case([2, 5, 3, 3], Kind::Float, false, 0.2);
     case.norm.weight = case.norm.weight.detach();
     case.norm.bias = case.norm.bias.detach();
-    assert!(norm_act(&case.x, &case.norm, NormMode::Eval, true, None).unwrap().requires_grad());
-    assert!(!no_grad(|| norm_act(&case.x, &case.norm, NormMode::Eval, true, None)).unwrap().requires_grad());
+    assert!(norm_act(case.x.shallow_clone(), &case.norm, NormMode::Eval, true, None).unwrap().requires_grad());
+    assert!(
+        !no_grad(|| norm_act(case.x.shallow_clone(), &case.norm, NormMode::Eval, true, None)).unwrap().requires_grad()
+    );
 }
 
 use crate::no_grad;

@@ -10,6 +10,9 @@ fn store(seed: f64) -> ParameterStore {
     let _ = store.add("weight", values(12).view([3, 4]), Role::Parameter);
     let _ = store.add("running", values(2), Role::Buffer);
     let _ = store.add("bias", values(3), Role::Parameter);
+    // A kernel as the networks keep it, channels innermost: its gradient arrives in another order of memory.
+    let kernel = crate::compute::channels_last(&values(36).view([2, 3, 3, 2])).unwrap();
+    let _ = store.add("kernel", kernel, Role::Parameter);
     store
 }
 

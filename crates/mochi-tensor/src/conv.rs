@@ -1,0 +1,40 @@
+//! Convolutions as the networks' heavy layers compute them: `torch.nn.functional.conv2d` under [`Compute`]'s precision.
+//!
+//! The weight is a float32 parameter, cast where it is used, which is what torch's bf16 autocast does. On a CPU whose bfloat16
+//! products come from AVX512 alone, 1x1 kernels take the shim's own weight gradient (`shim/pointwise.cpp`): the same sums, kept in float32 to
+//! the end.
+
+use crate::compute::is_channels_last;
+use crate::ffi;
+use crate::{Compute, Device, Kind, Tensor, TensorError};
+
+/// x (B, in, H, W) with a square kernel (out, in, k, k), no bias: (B, out, H', W').
+///
+/// # Errors
+/// What libtorch says of shapes that do not fit.
+pub fn conv2d(
+    x: &Tensor,
+    weight: &Tensor,
+    stride: i64,
+    padding: i64,
+    compute: &Compute,
+) -> Result<Tensor, TensorError> {
+    let kernel = weight.size();
+    let pointwise = kernel.len() == 4
+        && (kernel[2], kernel[3], padding) == (1, 1, 0)
+        && x.device() == Device::Cpu
+        && x.kind() == Kind::BFloat16
+        && x.dim() == 4
+        && is_channels_last(x)
+        // SAFETY: plain numbers.
+        && unsafe { ffi::mochi_pointwise_fits(kernel[0], kernel[1]) } == 1;
+    if pointwise {
+        // SAFETY: both tensors outlive the call; the shim checks what the kernel relies on.
+        return ffi::new_tensor(|out| unsafe { ffi::mochi_pointwise(ffi::raw(x), ffi::raw(weight), stride, out) });
+    }
+    Ok(x.f_conv2d(&compute.weight(weight), None::<&Tensor>, [stride; 2], [padding; 2], [1, 1], 1)?)
+}
+
+#[cfg(test)]
+#[path = "conv_tests.rs"]
+mod tests;

@@ -1,0 +1,76 @@
+//! The 1x1 kernel's weight gradient against float64, and against libtorch's own in what autograd hands on.
+
+use super::*;
+use crate::Precision;
+
+const BF16: Compute = Compute { device: Device::Cpu, precision: Precision::Bf16, channels_last: true };
+
+fn noise(shape: [i64; 4], k: f64) -> Tensor {
+    let ramp = Tensor::arange(shape.iter().product::<i64>(), (Kind::Double, Device::Cpu));
+    ((ramp * (12.9898 * k) + k).sin() * 43758.5453).frac().view(shape)
+}
+
+/// Output, input gradient and weight gradient of the convolution in float64, from the same bfloat16 values.
+fn in_float64(x: &Tensor, weight: &Tensor, stride: i64, g: &Tensor) -> [Tensor; 3] {
+    let wide = |t: &Tensor| t.to_kind(Kind::Double).detach().set_requires_grad(true);
+    let (x, weight) = (wide(x), wide(&weight.to_kind(Kind::BFloat16)));
+    let y = x.conv2d(&weight, None::<&Tensor>, [stride; 2], [0; 2], [1, 1], 1);
+    (&y * g.to_kind(Kind::Double)).sum(Kind::Double).backward();
+    [y.detach(), x.grad(), weight.grad()]
+}
+
+fn relative(a: &Tensor, b: &Tensor) -> f64 {
+    let difference = (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs().max();
+    difference.double_value(&[]) / b.abs().max().double_value(&[]).max(1e-30)
+}
+
+#[test]
+fn pointwise_gradients_are_those_of_float64() {
+    // SAFETY: plain numbers.
+    if unsafe { ffi::mochi_pointwise_fits(64, 64) } == 0 {
+        println!("skipped: pointwise_gradients_are_those_of_float64: this processor keeps libtorch's kernel");
+        return;
+    }
+    // Odd counts of pixels, a single one, strides, more than one range of outputs.
+    for (batch, side, outs, ins, stride) in [
+        (2, 5, 64, 64, 1),
+        (1, 1, 64, 64, 1),
+        (3, 7, 320, 128, 1),
+        (2, 9, 64, 192, 2),
+        (4, 8, 320, 64, 2),
+        (16, 14, 128, 1024, 1),
+    ] {
+        let low = |t: Tensor| crate::compute::channels_last(&t.to_kind(Kind::BFloat16)).unwrap();
+        let x = low(noise([batch, ins, side, side], 1.0)).set_requires_grad(true);
+        let weight = (noise([outs, ins, 1, 1], 2.0).to_kind(Kind::Float) * 0.1).set_requires_grad(true);
+        let y = conv2d(&x, &weight, stride, 0, &BF16).unwrap();
+        let g = low(noise([batch, outs, y.size()[2], y.size()[3]], 3.0));
+        (y.to_kind(Kind::Float) * g.to_kind(Kind::Float)).sum(Kind::Float).backward();
+        let wanted = in_float64(&x, &weight, stride, &g);
+        let name = format!("{batch} x {side} x {side}, {ins} to {outs}, stride {stride}");
+        assert!(relative(&y, &wanted[0]) < 1e-2, "{name}: output");
+        assert!(relative(&x.grad(), &wanted[1]) < 1e-2, "{name}: input gradient");
+        let worst = relative(&weight.grad(), &wanted[2]);
+        assert_eq!(weight.grad().kind(), Kind::Float);
+        // Sums of exact products in float32: far below a rounding to bfloat16 (4e-3).
+        assert!(worst < 1e-5, "{name}: weight gradient off by {worst:e}");
+    }
+}
+
+#[test]
+fn the_weight_gradient_does_not_depend_on_threads() {
+    let run = || {
+        let x = crate::compute::channels_last(&noise([8, 64, 13, 13], 1.0).to_kind(Kind::BFloat16)).unwrap();
+        let weight = noise([128, 64, 1, 1], 2.0).to_kind(Kind::Float).set_requires_grad(true);
+        let y = conv2d(&x, &weight, 1, 0, &BF16).unwrap();
+        (y.to_kind(Kind::Float) * noise([8, 128, 13, 13], 3.0).to_kind(Kind::Float)).sum(Kind::Float).backward();
+        weight.grad()
+    };
+    let before = tch::get_num_threads();
+    tch::set_num_threads(1);
+    let one = run();
+    tch::set_num_threads(3);
+    let three = run();
+    tch::set_num_threads(before);
+    assert!(one.equal(&three));
+}
