@@ -82,6 +82,14 @@ pub enum DataError {
         /// The first few, with reasons.
         first: String,
     },
+    /// Not one image can be read.
+    #[error("none of the {images} images can be read; the first: {first}")]
+    NoneReadable {
+        /// How many were tried.
+        images: usize,
+        /// The first few, with reasons.
+        first: String,
+    },
     /// No image has been finished for a long time: the storage hangs.
     #[error("no image was finished for {seconds} s while reading {what}")]
     Stalled {
@@ -116,6 +124,7 @@ impl DataError {
             Self::TooManyBad { .. } => {
                 "mend or remove the files listed as bad, or raise data.max_bad_share if so many may be left out".into()
             }
+            Self::NoneReadable { .. } => "`mochi check DIR` lists each file with the reason".into(),
             Self::Stalled { .. } => "check the disk or the network file system; then resume the run".into(),
             Self::Threads { .. } => "set fewer loader threads".into(),
             _ => return None,

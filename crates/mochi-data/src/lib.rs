@@ -23,17 +23,22 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod average;
 pub mod bench;
 pub mod dataset;
 pub mod decode;
 mod error;
 pub mod loader;
 pub mod plan;
+pub mod preview;
 pub mod random;
 pub mod recipe;
+pub mod survey;
+mod thumbnail;
 pub mod views;
 
 pub use dataset::{Dataset, OpenOptions, Split};
 pub use error::{BadImage, BadReason, DataError, DecodeError};
 pub use loader::{Batch, Loader, LoaderOptions, Order};
 pub use recipe::{Geometry, Recipe, Step};
+pub use thumbnail::{Thumbnail, Thumbnailer};

@@ -2,24 +2,36 @@
 //!
 //! Reads what the run left (`config.toml`, `metrics.jsonl`, `eval/*.json`) and draws it; computes nothing but where
 //! ink goes. What is absent is left out: a run that was only started has a page as well.
+//!
+//! Two more pages are drawn from plain values that are handed in: [`DataPage`], a look at a data set before a run, and [`ViewsPage`],
+//! images beside the views that training sees.
 
 #![forbid(unsafe_code)]
 
 mod axis;
+mod bars;
 mod chart;
 mod curves;
+mod data_page;
 mod error;
 mod escape;
+mod frame;
 mod page;
+mod picture;
 mod results;
 mod series;
+mod views_page;
 
 use std::path::{Path, PathBuf};
 
 use mochi_config::Resolved;
 use mochi_run::{MetricsLog, RunFolder};
 
+pub use bars::Bars;
+pub use data_page::{BadFile, Copies, DataPage, Group, Remark, Section, Weight};
 pub use error::ReportError;
+pub use picture::{Encoding, Picture};
+pub use views_page::{ShownView, ViewsPage, ViewsRow};
 
 /// Writes `report.html` into a run's folder, over an older one, and returns its path.
 ///

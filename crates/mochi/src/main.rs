@@ -4,7 +4,9 @@
 //! sentence with a hint; 2: words that the command line does not know; 130: stopped by a signal, saved, can be resumed.
 #![forbid(unsafe_code)]
 
+mod augment;
 mod bench;
+mod check;
 mod config;
 mod doctor;
 mod drive;
@@ -14,6 +16,7 @@ mod presets;
 mod pretrain;
 mod report;
 mod resume;
+mod settings;
 
 use std::process::ExitCode;
 
@@ -38,6 +41,10 @@ enum Verb {
     Pretrain(pretrain::Arguments),
     /// Go on with a run that was stopped
     Resume(resume::Arguments),
+    /// Look at a data set before a run: bad files, copies, sizes, statistics
+    Check(check::Arguments),
+    /// Show the views that training would see
+    Augment(augment::Arguments),
     /// Judge a run's encoder
     #[command(subcommand)]
     Eval(eval::Verb),
@@ -58,6 +65,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Pretrain(arguments) => pretrain::run(arguments),
         Verb::Resume(arguments) => resume::run(arguments),
+        Verb::Check(arguments) => check::run(arguments),
+        Verb::Augment(arguments) => augment::run(arguments),
         Verb::Eval(verb) => eval::run(verb),
         Verb::Report(arguments) => report::run(arguments),
         Verb::Presets(arguments) => presets::run(arguments),

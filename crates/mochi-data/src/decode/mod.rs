@@ -7,7 +7,7 @@
 //! here the high byte is kept), and JPEG data that libjpeg warns about as corrupt (Pillow passes the garbage on; here it is a
 //! bad image).
 
-mod exif;
+pub(crate) mod exif;
 mod jpeg;
 mod png_webp;
 

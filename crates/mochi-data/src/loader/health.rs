@@ -10,6 +10,13 @@ const LEAST: usize = 1000;
 /// How many bad images an error names.
 const NAMED: usize = 5;
 
+/// Most bad images among `looked_at` at the limit `max_bad_share`.
+pub(crate) fn allowed_bad(max_bad_share: f64, looked_at: usize) -> usize {
+    let allowed = (max_bad_share * looked_at as f64).floor() as usize;
+    // A single file never ends a run, unless none may be bad.
+    if max_bad_share > 0.0 { allowed.max(1) } else { 0 }
+}
+
 #[derive(Default)]
 pub(super) struct Health {
     images: usize,
@@ -30,9 +37,7 @@ impl Health {
 
     /// Most bad images among `looked_at`.
     fn allowed(&self, looked_at: usize) -> usize {
-        let allowed = (self.limit * looked_at.max(self.images.min(LEAST)) as f64).floor() as usize;
-        // A single file never ends a run, unless none may be bad.
-        if self.limit > 0.0 { allowed.max(1) } else { 0 }
+        allowed_bad(self.limit, looked_at.max(self.images.min(LEAST)))
     }
 
     /// Adds what a batch has met. `looked_at` counts the images that the batch set out to read.

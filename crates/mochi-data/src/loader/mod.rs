@@ -24,6 +24,8 @@ use crate::recipe::Recipe;
 use crate::views::Normalise;
 
 use health::Health;
+pub(crate) use health::allowed_bad;
+pub(crate) use work::shrink_to;
 use work::{Assembled, Job};
 
 /// In which order an epoch goes through the images.
@@ -158,6 +160,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The permutation of `images` images in an epoch.
+pub(crate) fn epoch_order(images: usize, seed: u64, epoch: u64) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..u32::try_from(images).unwrap_or(u32::MAX)).collect();
+    Stream::new(seed, Purpose::Order, epoch, 0, 0).shuffle(&mut order);
+    order
+}
+
 impl Loader {
     /// Checks the options, starts the threads and begins to read.
     pub fn new(dataset: &Dataset, options: LoaderOptions) -> Result<Self, DataError> {
@@ -166,11 +175,7 @@ impl Loader {
         let batches = if options.drop_last { n / options.batch } else { n.div_ceil(options.batch) };
         let order = match options.order {
             Order::Sequential => None,
-            Order::Shuffled { seed, epoch } => {
-                let mut order: Vec<u32> = (0..u32::try_from(n).unwrap_or(u32::MAX)).collect();
-                Stream::new(seed, Purpose::Order, epoch, 0, 0).shuffle(&mut order);
-                Some(order)
-            }
+            Order::Shuffled { seed, epoch } => Some(epoch_order(n, seed, epoch)),
         };
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

@@ -69,6 +69,12 @@ struct Place<'a> {
 /// What became of a place: the image used, if any, and the bad ones met.
 type Outcome = (Option<u32>, Vec<u32>);
 
+/// What the shorter side of a JPEG keeps when it is decoded shrunk: crops take down to a fifth of the area, so the whole must keep about
+/// twice the view's size.
+pub(crate) fn shrink_to(fast_decode: bool, size: u32) -> Option<u32> {
+    fast_decode.then_some(size.saturating_mul(2))
+}
+
 impl Job {
     pub(super) fn new(
         dataset: Dataset,
@@ -80,8 +86,7 @@ impl Job {
     ) -> Self {
         let decode = DecodeOptions {
             exif_orientation: options.exif_orientation,
-            // Crops take down to a fifth of the area, so the whole must keep about twice the view's size.
-            shrink_to: options.fast_decode.then_some(options.size.saturating_mul(2)),
+            shrink_to: shrink_to(options.fast_decode, options.size),
         };
         Self {
             dataset,

@@ -1,0 +1,153 @@
+//! The views that training would see, with what was drawn for them: for looking at.
+//!
+//! The images are the first of an epoch's order, and a view is made by the loader's own path: `Stream(seed, View, epoch, image, view)` ->
+//! [`ViewPlan`] -> [`ViewMaker`], left in bytes where training normalises. A bad image is replaced as the loader replaces it.
+
+mod sheet;
+mod words;
+
+use crate::average::Averager;
+use crate::dataset::Dataset;
+use crate::decode::{DecodeOptions, Decoder, Pixels};
+use crate::error::{BadImage, DataError, DecodeError};
+use crate::loader::{epoch_order, shrink_to};
+use crate::plan::{Crop, ViewPlan};
+use crate::random::{Purpose, Stream};
+use crate::recipe::Recipe;
+use crate::thumbnail::{self, Thumbnail};
+use crate::views::ViewMaker;
+
+pub use sheet::{png_of_view, sheet};
+pub use words::{Drawn, words};
+
+/// Views of an image in a run.
+const VIEWS: u16 = 2;
+
+/// Which views to show.
+#[derive(Clone, Debug)]
+pub struct PreviewOptions {
+    /// How many images.
+    pub images: usize,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Epoch, from 0.
+    pub epoch: u64,
+    /// Width and height of a view in pixels.
+    pub size: u32,
+    /// How a view is made.
+    pub recipe: Recipe,
+    /// See [`crate::LoaderOptions::fast_decode`].
+    pub fast_decode: bool,
+    /// Longest side of the small picture of the source, in pixels.
+    pub thumbnail: u32,
+}
+
+/// An image and its views.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The image's index in the data set.
+    pub index: usize,
+    /// Its name.
+    pub name: String,
+    /// The whole image, made small; its `source` size is what crops count in.
+    pub source: Thumbnail,
+    /// Its two views.
+    pub views: Vec<View>,
+}
+
+/// One view.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// What was drawn.
+    pub plan: ViewPlan,
+    /// Its pixels before normalisation: (size, size, 3) interleaved RGB.
+    pub rgb: Vec<u8>,
+}
+
+impl View {
+    /// The part of the image that the view shows: of a central window only what lies in it.
+    pub fn shown(&self, size: u32) -> Crop {
+        let Crop { left, top, width, height } = self.plan.crop;
+        let part = |whole: u32, from: u32, resized: u32| {
+            let at =
+                |position: u32| (f64::from(position) * f64::from(whole) / f64::from(resized.max(1))).round() as u32;
+            (at(from), at(from + size).max(at(from) + 1) - at(from))
+        };
+        let (x, w) = part(width, self.plan.window.0, self.plan.resized.0);
+        let (y, h) = part(height, self.plan.window.1, self.plan.resized.1);
+        Crop { left: left + x, top: top + y, width: w, height: h }
+    }
+}
+
+/// The first images of an epoch with their views, and the bad images met on the way.
+///
+/// # Errors
+/// A recipe with senseless values, a size of 0, or not one image that can be read.
+pub fn preview(dataset: &Dataset, options: &PreviewOptions) -> Result<(Vec<Preview>, Vec<BadImage>), DataError> {
+    options.recipe.check()?;
+    if options.size == 0 {
+        return Err(DataError::Setting { what: "size", detail: "a view has at least one pixel".into() });
+    }
+    let mut painter = Painter {
+        decode: DecodeOptions { shrink_to: shrink_to(options.fast_decode, options.size), ..DecodeOptions::default() },
+        ..Painter::default()
+    };
+    let (mut previews, mut bad) = (Vec::new(), Vec::new());
+    let count = dataset.len();
+    for meant in epoch_order(count, options.seed, options.epoch).into_iter().take(options.images) {
+        for step in 0..count {
+            let index = (meant as usize + step) % count;
+            match painter.paint(dataset, index, meant, options) {
+                Ok(preview) => {
+                    previews.push(preview);
+                    break;
+                }
+                Err(DecodeError { reason, detail }) => {
+                    bad.push(BadImage { index, name: dataset.name_of(index), reason, detail });
+                }
+            }
+        }
+        // Not one that could take its place: no other place will fare better.
+        if previews.is_empty() {
+            let first = bad.iter().take(5).map(|b| format!("{} ({})", b.name, b.reason)).collect::<Vec<_>>().join(", ");
+            return Err(DataError::NoneReadable { images: bad.len(), first });
+        }
+    }
+    bad.sort_by_key(|image| image.index);
+    bad.dedup_by_key(|image| image.index);
+    Ok((previews, bad))
+}
+
+#[derive(Default)]
+struct Painter {
+    decode: DecodeOptions,
+    bytes: Vec<u8>,
+    decoder: Decoder,
+    pixels: Pixels,
+    maker: ViewMaker,
+    averager: Averager,
+}
+
+impl Painter {
+    /// The views of image `index` that stands where `meant` was meant to.
+    fn paint(
+        &mut self,
+        dataset: &Dataset,
+        index: usize,
+        meant: u32,
+        options: &PreviewOptions,
+    ) -> Result<Preview, DecodeError> {
+        dataset.read(index, &mut self.bytes)?;
+        dataset.decode(index, &self.bytes, &mut self.decoder, &self.decode, &mut self.pixels)?;
+        let mut views = Vec::new();
+        for view in 0..VIEWS {
+            let mut stream = Stream::new(options.seed, Purpose::View, options.epoch, meant, view);
+            let mut plan = ViewPlan::default();
+            plan.draw(&options.recipe, self.pixels.width, self.pixels.height, options.size, &mut stream);
+            let rgb = self.maker.render_rgb(&self.pixels, &plan, options.size)?;
+            views.push(View { plan, rgb });
+        }
+        let source = thumbnail::shrink(&self.pixels, options.thumbnail, &mut self.averager)?;
+        Ok(Preview { index, name: dataset.name_of(index), source, views })
+    }
+}

@@ -1,0 +1,91 @@
+//! Views as PNG: one alone, or a sheet of rows, each the source with its crops drawn in, then its views.
+
+use super::Preview;
+use crate::decode::{DecodeOptions, Decoder, Pixels};
+use crate::error::{BadReason, DecodeError};
+
+/// Between pictures, in pixels.
+const GAP: usize = 8;
+/// The crops' colours, those of the page.
+const COLOURS: [[u8; 3]; 2] = [[0x56, 0xB4, 0xE9], [0xFF, 0x9B, 0x4A]];
+
+/// A view of `size x size` RGB bytes as a PNG file.
+///
+/// # Errors
+/// Bytes that are not (size, size, 3).
+pub fn png_of_view(rgb: &[u8], size: u32) -> Result<Vec<u8>, DecodeError> {
+    encode(rgb, size, size)
+}
+
+/// The sheet as a PNG file, `3 * size` and gaps wide.
+///
+/// # Errors
+/// A sheet too large for a PNG, or a thumbnail that is none.
+pub fn sheet(previews: &[Preview], size: u32) -> Result<Vec<u8>, DecodeError> {
+    let side = size as usize;
+    let (width, height) = (3 * side + 4 * GAP, previews.len() * (side + GAP) + GAP);
+    let mut canvas = Canvas { width, rgb: vec![0xF6; width * height * 3] };
+    let mut decoder = Decoder::new();
+    for (row, preview) in previews.iter().enumerate() {
+        let top = GAP + row * (side + GAP);
+        let mut small = Pixels::default();
+        decoder.decode(&preview.source.jpeg, &DecodeOptions::default(), &mut small)?;
+        let (w, h) = (small.width as usize, small.height as usize);
+        let (left, down) = (GAP + side.saturating_sub(w) / 2, top + side.saturating_sub(h) / 2);
+        canvas.paste(&small.rgb, w, left, down);
+        for (view, colour) in preview.views.iter().zip(COLOURS) {
+            let crop = view.shown(size);
+            let (across, along) = preview.source.source;
+            let x = |at: u32| left + (u64::from(at) * w as u64 / u64::from(across.max(1))) as usize;
+            let y = |at: u32| down + (u64::from(at) * h as u64 / u64::from(along.max(1))) as usize;
+            canvas.frame(x(crop.left), y(crop.top), x(crop.left + crop.width), y(crop.top + crop.height), colour);
+        }
+        for (number, view) in preview.views.iter().enumerate() {
+            canvas.paste(&view.rgb, side, GAP + (number + 1) * (side + GAP), top);
+        }
+    }
+    let too_large = |_| DecodeError::new(BadReason::Oversized, "the sheet is too large for a PNG");
+    encode(&canvas.rgb, u32::try_from(width).map_err(too_large)?, u32::try_from(height).map_err(too_large)?)
+}
+
+struct Canvas {
+    width: usize,
+    rgb: Vec<u8>,
+}
+
+impl Canvas {
+    /// Puts a picture of `width` pixels at (left, top); what lies outside is cut.
+    fn paste(&mut self, rgb: &[u8], width: usize, left: usize, top: usize) {
+        let rows = self.rgb.chunks_exact_mut(self.width * 3).skip(top);
+        for (to, from) in rows.zip(rgb.chunks_exact(width.max(1) * 3)) {
+            for (to, from) in to.iter_mut().skip(left * 3).zip(from) {
+                *to = *from;
+            }
+        }
+    }
+
+    /// A frame two pixels wide inside [left, right) x [top, bottom).
+    fn frame(&mut self, left: usize, top: usize, right: usize, bottom: usize, colour: [u8; 3]) {
+        let rows = self.rgb.chunks_exact_mut(self.width * 3).enumerate().take(bottom).skip(top);
+        for (y, row) in rows {
+            let edge = y < top + 2 || y + 2 >= bottom;
+            for (x, pixel) in row.chunks_exact_mut(3).enumerate().take(right).skip(left) {
+                if edge || x < left + 2 || x + 2 >= right {
+                    pixel.copy_from_slice(&colour);
+                }
+            }
+        }
+    }
+}
+
+fn encode(rgb: &[u8], width: u32, height: u32) -> Result<Vec<u8>, DecodeError> {
+    let failed = |error: png::EncodingError| DecodeError::new(BadReason::Panicked, error.to_string());
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(rgb).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(file)
+}

@@ -1,0 +1,86 @@
+//! Mean and standard deviation of each channel, of values in 0..1.
+//!
+//! Every image counts alike, whatever its size, as it does in training, where all become views of one size: with `m_i` and `q_i` the means of
+//! an image's values and of their squares, `mean = avg(m_i)` and `std = sqrt(avg(q_i) - mean^2)`. Sums are whole numbers, so the
+//! result does not depend on which thread was quicker.
+
+use serde::Serialize;
+
+use crate::decode::Pixels;
+
+/// Fractional bits of a mean.
+const BITS: u32 = 32;
+
+/// Of one image: sums of its values and of their squares by channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Moments {
+    sums: [u64; 3],
+    squares: [u64; 3],
+    area: u64,
+    /// Red, green and blue are equal everywhere.
+    pub(super) grey: bool,
+}
+
+impl Moments {
+    pub(super) fn of(pixels: &Pixels) -> Self {
+        let area = u64::from(pixels.width) * u64::from(pixels.height);
+        let mut all = Self { area, grey: true, ..Self::default() };
+        // In pieces whose sums of squares fit 32 bits, which vectorises.
+        for piece in pixels.rgb.chunks(3 * 65_536) {
+            let (mut sums, mut squares, mut differ) = ([0u32; 3], [0u32; 3], 0u8);
+            for pixel in piece.chunks_exact(3) {
+                for c in 0..3 {
+                    let value = u32::from(pixel[c]);
+                    sums[c] += value;
+                    squares[c] += value * value;
+                }
+                differ |= (pixel[0] ^ pixel[1]) | (pixel[1] ^ pixel[2]);
+            }
+            for c in 0..3 {
+                all.sums[c] += u64::from(sums[c]);
+                all.squares[c] += u64::from(squares[c]);
+            }
+            all.grey &= differ == 0;
+        }
+        all
+    }
+}
+
+/// Sums over images.
+#[derive(Default)]
+pub(super) struct Sums {
+    means: [u128; 3],
+    squares: [u128; 3],
+    images: u128,
+}
+
+impl Sums {
+    pub(super) fn add(&mut self, one: &Moments) {
+        let area = u128::from(one.area.max(1));
+        for c in 0..3 {
+            self.means[c] += (u128::from(one.sums[c]) << BITS) / area;
+            self.squares[c] += (u128::from(one.squares[c]) << BITS) / area;
+        }
+        self.images += 1;
+    }
+
+    pub(super) fn finish(&self) -> Option<Statistics> {
+        if self.images == 0 {
+            return None;
+        }
+        let average = |sum: u128| sum as f64 / self.images as f64 / (1u64 << BITS) as f64;
+        let mean = self.means.map(|sum| average(sum) / 255.0);
+        let square = self.squares.map(|sum| average(sum) / (255.0 * 255.0));
+        let std = [0, 1, 2].map(|c: usize| (square[c] - mean[c] * mean[c]).max(0.0).sqrt());
+        Some(Statistics { mean, std })
+    }
+}
+
+/// Channel statistics (R, G, B) of values in 0..1; every image counts alike.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Statistics {
+    /// Means.
+    pub mean: [f64; 3],
+    /// Standard deviations over all pixels of all images.
+    pub std: [f64; 3],
+}

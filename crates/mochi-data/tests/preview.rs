@@ -1,0 +1,84 @@
+//! What `mochi augment` shows is what training sees.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{all, folder, image_path, open, options};
+use mochi_data::decode::{DecodeOptions, Decoder, Pixels};
+use mochi_data::preview::{PreviewOptions, png_of_view, preview, sheet};
+use mochi_data::{DataError, LoaderOptions};
+
+fn shown(images: usize, like: &LoaderOptions) -> PreviewOptions {
+    PreviewOptions {
+        images,
+        seed: like.seed,
+        epoch: like.epoch,
+        size: like.size,
+        recipe: like.recipe.clone(),
+        fast_decode: like.fast_decode,
+        thumbnail: 64,
+    }
+}
+
+#[test]
+fn views_are_the_pixels_of_the_first_batch() {
+    let dir = folder(30);
+    // The replacement of a bad image keeps the views that were drawn for the image it replaces.
+    for bad in [3, 4, 11, 20] {
+        std::fs::write(image_path(dir.path(), bad), b"no picture").unwrap();
+    }
+    let dataset = open(dir.path());
+    for fast_decode in [false, true] {
+        let options = LoaderOptions { fast_decode, max_bad_share: 1.0, ..options(30) };
+        let batch = all(&dataset, options.clone()).remove(0);
+        let (previews, bad) = preview(&dataset, &shown(30, &options)).unwrap();
+        assert_eq!(bad.len(), 4);
+        let used: Vec<u32> = previews.iter().map(|preview| preview.index as u32).collect();
+        assert_eq!(used, batch.images);
+        let area = 20 * 20;
+        for (place, preview) in previews.iter().enumerate() {
+            for (number, view) in preview.views.iter().enumerate() {
+                let floats = &batch.views[number][place * area * 3..(place + 1) * area * 3];
+                for (at, &byte) in view.rgb.iter().enumerate() {
+                    let (pixel, c) = (at / 3, at % 3);
+                    let value = (floats[c * area + pixel] * options.recipe.std[c] + options.recipe.mean[c]) * 255.0;
+                    assert!(
+                        (value - f32::from(byte)).abs() < 1e-3,
+                        "{} view {number}: {value} is not {byte}",
+                        preview.name
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sheets_hold_the_views_as_they_are() {
+    let dir = folder(6);
+    let options = shown(4, &options(6));
+    let (previews, _) = preview(&open(dir.path()), &options).unwrap();
+    let decode = |bytes: &[u8]| {
+        let mut pixels = Pixels::default();
+        Decoder::new().decode(bytes, &DecodeOptions::default(), &mut pixels).unwrap();
+        pixels
+    };
+    assert_eq!(decode(&png_of_view(&previews[0].views[0].rgb, 20).unwrap()).rgb, previews[0].views[0].rgb);
+    let sheet = decode(&sheet(&previews, 20).unwrap());
+    assert_eq!((sheet.width, sheet.height), (3 * 20 + 4 * 8, 4 * 28 + 8));
+    // Row 2, second view, its third line.
+    let (left, line) = (8 + 2 * 28, 8 + 2 * 28 + 3);
+    let at = (line * sheet.width as usize + left) * 3;
+    assert_eq!(sheet.rgb[at..at + 60], previews[2].views[1].rgb[3 * 60..4 * 60]);
+}
+
+#[test]
+fn a_folder_of_nothing_readable_is_one_error() {
+    let dir = folder(5);
+    for i in 0..5 {
+        std::fs::write(image_path(dir.path(), i), b"").unwrap();
+    }
+    let error = preview(&open(dir.path()), &shown(3, &options(5))).unwrap_err();
+    assert!(matches!(error, DataError::NoneReadable { images: 5, .. }), "{error}");
+    assert!(error.hint().is_some());
+}

@@ -1,0 +1,32 @@
+//! Counts as horizontal bars: names left, numbers right, so that nothing is cut on a phone.
+
+use std::fmt::Write as _;
+
+use crate::escape::Escaped;
+use crate::page::grouped;
+
+/// A histogram, or a count for each of a few names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bars {
+    /// What is counted.
+    pub title: String,
+    /// Names with their counts, from above.
+    pub bars: Vec<(String, usize)>,
+}
+
+impl Bars {
+    pub(crate) fn push(&self, page: &mut String) {
+        let most = self.bars.iter().map(|bar| bar.1).max().unwrap_or(0).max(1);
+        let _ = write!(page, "<section><h3>{}</h3><div class=\"bars\">", Escaped(&self.title));
+        for (name, count) in &self.bars {
+            let share = 100.0 * *count as f64 / most as f64;
+            let _ = write!(
+                page,
+                "<span>{}</span><i><b style=\"width:{share:.1}%\"></b></i><span>{}</span>",
+                Escaped(name),
+                grouped(*count as u64)
+            );
+        }
+        page.push_str("</div></section>\n");
+    }
+}

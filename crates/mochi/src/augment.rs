@@ -1,0 +1,123 @@
+//! `mochi augment DIR [--preset NAME | --config FILE] [--images N] [--size N] [--seed N] [--epoch N] [--out SHEET] [KEY=VALUE ...]`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, sheet, words};
+use mochi_data::{Dataset, DecodeError, OpenOptions, Recipe, Split};
+use mochi_report::{Encoding, Picture, ShownView, ViewsPage, ViewsRow};
+use mochi_run::Progress;
+
+use crate::failure::{Failure, Outcome, print_line};
+use crate::settings::Words;
+
+/// Words of the verb.
+#[derive(Args)]
+pub struct Arguments {
+    /// A folder of pictures, a list, IDX or CIFAR files
+    data: PathBuf,
+    #[command(flatten)]
+    words: Words,
+    /// How many images: the first ones of the epoch
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=500))]
+    images: u16,
+    /// Side of a view instead of data.size
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=4096))]
+    size: Option<u32>,
+    /// Seed instead of the settings' own
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Epoch, from 0
+    #[arg(long, default_value_t = 0)]
+    epoch: u64,
+    /// A page (.html) or a picture without text (.png)
+    #[arg(long, value_name = "SHEET", default_value = "views.html")]
+    out: PathBuf,
+}
+
+/// Runs the verb: the sheet's path goes to stdout.
+pub fn run(arguments: Arguments) -> Outcome {
+    let settings = arguments.words.load()?;
+    let kind = arguments.out.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if !["html", "htm", "png"].contains(&kind.as_str()) {
+        let what = format!("{} is neither a page nor a picture", arguments.out.display());
+        return Err(Failure::new(what, "end the name with .html or .png"));
+    }
+    let augment = settings.data.augment.as_str();
+    let recipe = Recipe::preset(augment).ok_or_else(|| {
+        Failure::new(format!("there is no recipe \"{augment}\""), "this is a defect, please report it")
+    })?;
+    let size = arguments.size.unwrap_or(settings.data.size);
+    let options = PreviewOptions {
+        images: usize::from(arguments.images),
+        seed: arguments.seed.unwrap_or(settings.seed),
+        epoch: arguments.epoch,
+        size,
+        recipe,
+        fast_decode: settings.data.fast_decode,
+        thumbnail: if kind == "png" { size } else { 448 },
+    };
+    let dataset = Dataset::open(&arguments.data, &OpenOptions { split: Split::Train })?;
+    let (previews, bad) = preview(&dataset, &options)?;
+    let progress = Progress::detect();
+    for image in &bad {
+        progress.warning(&format!("{} is replaced by another: {} ({})", image.name, image.reason, image.detail));
+    }
+    let drawing = |e: DecodeError| Failure::new(format!("the sheet could not be drawn: {e}"), "ask for fewer images");
+    let bytes = if kind == "png" {
+        sheet(&previews, size).map_err(drawing)?
+    } else {
+        page(&arguments.data, &options, augment, &previews).map_err(drawing)?.render().into_bytes()
+    };
+    mochi_run::folder::write_whole(&arguments.out, &bytes)?;
+    print_line(&arguments.out.display().to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn page(data: &Path, options: &PreviewOptions, augment: &str, previews: &[Preview]) -> Result<ViewsPage, DecodeError> {
+    let name = std::path::absolute(data).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let fact = |term: &str, value: String| (term.to_owned(), value);
+    Ok(ViewsPage {
+        name: name.unwrap_or_else(|| data.display().to_string()),
+        summary: format!("{}: views as training sees them, recipe {augment}", data.display()),
+        facts: vec![
+            fact("View", format!("{0} × {0} px", options.size)),
+            fact("Seed", options.seed.to_string()),
+            fact("Epoch", options.epoch.to_string()),
+            fact("Images", previews.len().to_string()),
+        ],
+        rows: previews.iter().map(|preview| row(preview, options.size)).collect::<Result<_, _>>()?,
+    })
+}
+
+fn row(preview: &Preview, size: u32) -> Result<ViewsRow, DecodeError> {
+    let source = &preview.source;
+    Ok(ViewsRow {
+        source: Picture {
+            bytes: source.jpeg.clone(),
+            encoding: Encoding::Jpeg,
+            width: source.width,
+            height: source.height,
+            name: preview.name.clone(),
+        },
+        size: source.source,
+        views: preview.views.iter().enumerate().map(|(n, view)| shown(view, n, size)).collect::<Result<_, _>>()?,
+    })
+}
+
+fn shown(view: &View, number: usize, size: u32) -> Result<ShownView, DecodeError> {
+    let crop = view.shown(size);
+    let steps = view.plan.ops.iter().map(words);
+    Ok(ShownView {
+        picture: Picture {
+            bytes: png_of_view(&view.rgb, size)?,
+            encoding: Encoding::Png,
+            width: size,
+            height: size,
+            name: format!("view {}", number + 1),
+        },
+        crop: [crop.left, crop.top, crop.width, crop.height],
+        steps: steps.map(|drawn| (drawn.name.to_owned(), drawn.value)).collect(),
+    })
+}

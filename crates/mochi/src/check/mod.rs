@@ -1,0 +1,102 @@
+//! `mochi check DIR [--preset NAME | --config FILE] [--out PAGE.html] [--json] [KEY=VALUE ...]`
+
+mod page;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use mochi_data::survey::{Stage, Survey, SurveyOptions, Weight, survey};
+use mochi_data::{Dataset, OpenOptions, Split};
+use mochi_run::{Progress, Task};
+use serde::Serialize;
+
+use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::settings::Words;
+
+/// Words of the verb.
+#[derive(Args)]
+pub struct Arguments {
+    /// A folder of pictures, a list, IDX or CIFAR files
+    data: PathBuf,
+    #[command(flatten)]
+    words: Words,
+    /// Also write a page with histograms, bad files, copies side by side and a contact sheet
+    #[arg(long, value_name = "PAGE.html")]
+    out: Option<PathBuf>,
+    /// Threads; 0 means one for each core
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Checked<'a> {
+    data: String,
+    page: Option<String>,
+    #[serde(flatten)]
+    survey: &'a Survey,
+}
+
+/// Runs the verb: status 1 where something would stop a run.
+pub fn run(arguments: Arguments) -> Outcome {
+    let settings = arguments.words.load()?;
+    let options = SurveyOptions {
+        view: settings.data.size,
+        max_bad_share: settings.data.max_bad_share,
+        threads: arguments.threads,
+    };
+    let dataset = Dataset::open(&arguments.data, &OpenOptions { split: Split::Train })?;
+    // No stop signal is caught: nothing is half done, so Ctrl-C may leave at once.
+    let progress = Progress::detect();
+    let mut line = Line { progress: progress.clone(), current: None };
+    let survey = survey(&dataset, &options, &mut |stage, done, of| line.update(stage, done, of))?;
+    line.finish();
+    if let Some(out) = &arguments.out {
+        let page = page::page(&arguments.data, &dataset, &survey, &progress);
+        mochi_run::folder::write_whole(out, page.render().as_bytes())?;
+    }
+    if arguments.json {
+        let page = arguments.out.as_ref().map(|out| out.display().to_string());
+        print_json(&Checked { data: arguments.data.display().to_string(), page, survey: &survey })?;
+    } else {
+        print_line(&table::table(&arguments.data, &survey, arguments.out.as_deref()));
+    }
+    match survey.findings.iter().find(|finding| finding.weight == Weight::Breaks) {
+        Some(finding) => Err(Failure::new(finding.what.clone(), finding.hint.clone())),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The survey's stages as one line each.
+struct Line {
+    progress: Progress,
+    current: Option<(Stage, usize, Task)>,
+}
+
+impl Line {
+    fn update(&mut self, stage: Stage, done: usize, of: usize) {
+        if self.current.as_ref().is_none_or(|current| current.0 != stage) {
+            self.finish();
+            let title = match stage {
+                Stage::Reading => "reading",
+                Stage::Comparing => "looking for copies",
+            };
+            self.current = Some((stage, 0, self.progress.task(title, of as u64)));
+        }
+        if let Some((_, before, task)) = &mut self.current {
+            task.advance(done.saturating_sub(*before) as u64);
+            *before = done;
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some((_, _, task)) = self.current.take() {
+            task.finish();
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The words that choose settings where no run is begun: shared by `check` and `augment`, the same as those of `pretrain`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mochi_config::Settings;
+
+use crate::failure::Outcome;
+
+/// Preset, file, words.
+#[derive(Args)]
+pub struct Words {
+    /// A preset to start from; `mochi presets` lists them
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    preset: Option<String>,
+    /// A TOML file of settings
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Settings, e.g. data.size=224 data.max_bad_share=0.02
+    #[arg(value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+impl Words {
+    /// The settings that `pretrain` would start from with these words.
+    pub fn load(&self) -> Outcome<Settings> {
+        Ok(Settings::load(self.preset.as_deref(), self.config.as_deref(), &self.settings)?)
+    }
+}
