@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Opened, Raw, Split, Store, file_name, read_maybe_gzip};
+use super::file::{file_name, read_maybe_gzip};
+use super::raw::Raw;
+use super::{Opened, Split, Store};
 use crate::decode::check_size;
 use crate::error::DataError;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Opened, Store, read_maybe_gzip};
+use super::file::read_maybe_gzip;
+use super::{Opened, Store};
 use crate::error::DataError;
 
 /// More than ten million long paths.

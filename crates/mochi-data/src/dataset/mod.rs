@@ -1,8 +1,11 @@
 //! Where images are: a folder, a list, or a file that holds many, behind one indexed view.
 
 mod cifar;
+mod file;
+mod fingerprint;
 mod idx;
 mod list;
+mod raw;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +13,8 @@ use std::sync::Arc;
 
 use crate::decode::{self, DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DataError, DecodeError};
+use fingerprint::Fnv;
+use raw::Raw;
 
 /// Which half of a folder of IDX or CIFAR files. Folders of images and lists have no halves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,19 +63,6 @@ enum Store {
     Files { root: PathBuf, relative: Vec<Box<Path>> },
     /// Raw pixels of equal size in memory.
     Raw(Raw),
-}
-
-/// Uncompressed images of one size.
-#[derive(Debug)]
-struct Raw {
-    /// Name of each source file and the index of its first image.
-    files: Vec<(String, usize)>,
-    bytes: Vec<u8>,
-    count: usize,
-    width: u32,
-    height: u32,
-    /// 1 (grey) or 3 (planes R, G, B, as CIFAR stores them).
-    channels: usize,
 }
 
 /// What a kind of data set hands to [`Dataset`].
@@ -146,13 +138,7 @@ impl Dataset {
     pub fn name_of(&self, index: usize) -> String {
         match &self.inner.store {
             Store::Files { relative, .. } => relative.get(index).map(|p| p.display().to_string()).unwrap_or_default(),
-            Store::Raw(raw) if index < raw.count => {
-                let after = raw.files.partition_point(|&(_, first)| first <= index);
-                raw.files
-                    .get(after.wrapping_sub(1))
-                    .map_or_else(String::new, |(n, first)| format!("{n}#{}", index - first))
-            }
-            Store::Raw(_) => String::new(),
+            Store::Raw(raw) => raw.name_of(index),
         }
     }
 
@@ -174,17 +160,9 @@ impl Dataset {
             Store::Files { relative, .. } => {
                 relative.iter().for_each(|path| hash.part(path.as_os_str().as_encoded_bytes()));
             }
-            Store::Raw(raw) => {
-                for (name, first) in &raw.files {
-                    hash.part(name.as_bytes());
-                    hash.part(&(*first as u64).to_le_bytes());
-                }
-                hash.part(&[raw.channels as u8]);
-                hash.part(&raw.width.to_le_bytes());
-                hash.part(&raw.height.to_le_bytes());
-            }
+            Store::Raw(raw) => raw.hash(&mut hash),
         }
-        hash.0
+        hash.finish()
     }
 
     /// "image folder", "list file", "IDX", "CIFAR-10" or "CIFAR-100".
@@ -245,64 +223,4 @@ impl Inner {
             Store::Raw(raw) => raw.count,
         }
     }
-}
-
-impl Raw {
-    fn copy(&self, index: usize, pixels: &mut Pixels) -> Result<(), DecodeError> {
-        pixels.shape(self.width, self.height);
-        let area = self.width as usize * self.height as usize;
-        let size = area * self.channels;
-        let Some(from) = self.bytes.get(index * size..(index + 1) * size) else {
-            return Err(DecodeError::new(BadReason::Truncated, format!("there is no image {index}")));
-        };
-        // The one plane three times, or the three planes.
-        let plane = |c: usize| if self.channels == 1 { from } else { &from[c * area..(c + 1) * area] };
-        let planes = plane(0).iter().zip(plane(1)).zip(plane(2));
-        for (to, ((r, g), b)) in pixels.rgb.chunks_exact_mut(3).zip(planes) {
-            to.copy_from_slice(&[*r, *g, *b]);
-        }
-        Ok(())
-    }
-}
-
-/// FNV-1a with 64 bits: small, stable, and nothing here is secret.
-struct Fnv(u64);
-
-impl Fnv {
-    fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    /// The length goes in as well, so that "ab", "c" and "a", "bc" differ.
-    fn part(&mut self, bytes: &[u8]) {
-        for &byte in (bytes.len() as u64).to_le_bytes().iter().chain(bytes) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-}
-
-/// Reads a whole file, through gzip where its first bytes say so; at most `limit` bytes come out.
-fn read_maybe_gzip(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
-    use std::io::Read;
-    let fail = |source| DataError::Io { path: path.into(), source };
-    let mut file = std::fs::File::open(path).map_err(fail)?;
-    let mut bytes = Vec::new();
-    let mut magic = [0u8; 2];
-    let got = file.read(&mut magic).map_err(fail)?;
-    let whole = magic[..got].chain(file);
-    if magic == [0x1F, 0x8B] {
-        flate2::read::MultiGzDecoder::new(whole).take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
-    } else {
-        whole.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
-    }
-    if bytes.len() as u64 > limit {
-        let detail = format!("it holds more than {limit} bytes");
-        return Err(DataError::Format { path: path.into(), detail });
-    }
-    Ok(bytes)
-}
-
-/// The file's own name, for messages and [`Dataset::name_of`].
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

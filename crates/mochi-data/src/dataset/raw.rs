@@ -1,0 +1,58 @@
+//! Images whose pixels lie uncompressed in memory (IDX, CIFAR).
+
+use super::fingerprint::Fnv;
+use crate::decode::Pixels;
+use crate::error::{BadReason, DecodeError};
+
+/// Uncompressed images of one size.
+#[derive(Debug)]
+pub(super) struct Raw {
+    /// Name of each source file and the index of its first image.
+    pub(super) files: Vec<(String, usize)>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) count: usize,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// 1 (grey) or 3 (planes R, G, B, as CIFAR stores them).
+    pub(super) channels: usize,
+}
+
+impl Raw {
+    /// The pixels of image `index`.
+    pub(super) fn copy(&self, index: usize, pixels: &mut Pixels) -> Result<(), DecodeError> {
+        pixels.shape(self.width, self.height);
+        let area = self.width as usize * self.height as usize;
+        let size = area * self.channels;
+        let Some(from) = self.bytes.get(index * size..(index + 1) * size) else {
+            return Err(DecodeError::new(BadReason::Truncated, format!("there is no image {index}")));
+        };
+        // The one plane three times, or the three planes.
+        let plane = |c: usize| if self.channels == 1 { from } else { &from[c * area..(c + 1) * area] };
+        let planes = plane(0).iter().zip(plane(1)).zip(plane(2));
+        for (to, ((r, g), b)) in pixels.rgb.chunks_exact_mut(3).zip(planes) {
+            to.copy_from_slice(&[*r, *g, *b]);
+        }
+        Ok(())
+    }
+
+    /// `file#17`; empty beyond the end.
+    pub(super) fn name_of(&self, index: usize) -> String {
+        if index >= self.count {
+            return String::new();
+        }
+        let after = self.files.partition_point(|&(_, first)| first <= index);
+        let file = self.files.get(after.wrapping_sub(1));
+        file.map_or_else(String::new, |(name, first)| format!("{name}#{}", index - first))
+    }
+
+    /// What tells this set from another, into a fingerprint.
+    pub(super) fn hash(&self, hash: &mut Fnv) {
+        for (name, first) in &self.files {
+            hash.part(name.as_bytes());
+            hash.part(&(*first as u64).to_le_bytes());
+        }
+        hash.part(&[self.channels as u8]);
+        hash.part(&self.width.to_le_bytes());
+        hash.part(&self.height.to_le_bytes());
+    }
+}
