@@ -50,6 +50,8 @@ pub enum Kind {
     Rising,
     /// Any text.
     Text,
+    /// A list of texts, which may be empty.
+    Texts,
 }
 
 /// Largest count that any key takes: counts above it could not be meant and would overflow sums of counts.
@@ -84,6 +86,7 @@ impl Key {
             (Kind::Switch, Value::Boolean(b)) => Ok(Value::Boolean(b)),
             (Kind::Choice(words), Value::String(word)) => in_range(words.contains(&word.as_str()), Value::String(word)),
             (Kind::Text, Value::String(text)) => Ok(Value::String(text)),
+            (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_str) => Ok(Value::Array(items)),
             (Kind::Rising, Value::Array(items)) => {
                 let numbers: Option<Vec<i64>> = items.iter().map(Value::as_integer).collect();
                 let numbers = numbers.ok_or(Fault::Type)?;
@@ -117,6 +120,7 @@ impl fmt::Display for Kind {
             }
             Kind::Rising => f.write_str("a list of rising whole numbers above 0, such as [120, 160]"),
             Kind::Text => f.write_str("a text in quotes"),
+            Kind::Texts => f.write_str("a list of texts in quotes, such as [\"a\", \"b\"]"),
         }
     }
 }

@@ -232,3 +232,15 @@ fn data_of_the_command_line_is_said_to_be_so() {
     let (resolved, _) = settings.resolve(&LAPTOP).unwrap();
     assert!(resolved.to_toml().contains("\nsource = \"my photos\"  # command line\n"));
 }
+
+#[test]
+fn more_sources_are_a_list_of_texts() {
+    let also = |word: &str| Settings::load(None, None, &[word.to_owned()]);
+    let (resolved, _) = also("data.also=[\"a b\", 'c']").unwrap().resolve(&LAPTOP).unwrap();
+    assert!(resolved.to_toml().contains("\nalso = [\"a b\", \"c\"]  # command line\n"), "{}", resolved.to_toml());
+    assert_eq!(Resolved::parse(&resolved.to_toml(), Path::new("x")).unwrap().data.also, ["a b", "c"]);
+    assert!(load("small", &[]).data.also.is_empty());
+    for wrong in ["data.also=photos", "data.also=[1]"] {
+        assert!(also(wrong).unwrap_err().to_string().contains("a list of texts"), "{wrong}");
+    }
+}

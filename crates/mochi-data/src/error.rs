@@ -23,6 +23,20 @@ pub enum DataError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A pattern that cannot be understood.
+    #[error("the pattern {} cannot be understood: {detail}", pattern.display())]
+    Pattern {
+        /// The pattern as given.
+        pattern: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A pattern that no image matches.
+    #[error("no image matches the pattern {}", pattern.display())]
+    NoMatch {
+        /// The pattern as given.
+        pattern: PathBuf,
+    },
     /// Nothing that this crate can decode was found.
     #[error("no JPEG, PNG or WebP image was found under {} ({others} other files)", path.display())]
     NoImages {
@@ -98,6 +112,14 @@ pub enum DataError {
         /// The images being read.
         what: String,
     },
+    /// The file system has not answered for a long time while images were looked for.
+    #[error("nothing was heard for {seconds} s from the file system of {}", path.display())]
+    ListingStalled {
+        /// The folder or file that was being looked at.
+        path: PathBuf,
+        /// How long nothing happened.
+        seconds: u64,
+    },
     /// Reading threads could not be started.
     #[error("the reading threads could not be started: {detail}")]
     Threads {
@@ -118,13 +140,18 @@ impl DataError {
                 "images are looked for in all sub-folders and told by their content; convert other formats (TIFF, GIF, BMP, HEIC) to PNG or JPEG first".into()
             }
             Self::Format { .. } => {
-                "data can be a folder of images, a .txt file with one path a line, IDX files (MNIST, Fashion-MNIST) or CIFAR's binary batches".into()
+                "data can be a folder of images, a pattern such as 'photos/**/*.jpg', a .txt file with one path a line, IDX files (MNIST, Fashion-MNIST) or CIFAR's binary batches".into()
             }
             Self::SplitMissing { split, .. } => format!("download the {split} files into the same folder, or name one file instead of the folder"),
             Self::TooManyBad { .. } => {
                 "mend or remove the files listed as bad, or raise data.max_bad_share if so many may be left out".into()
             }
             Self::NoneReadable { .. } => "`mochi check DIR` lists each file with the reason".into(),
+            Self::Pattern { .. } => "a pattern knows * and ? in a name, ** for any folders, [a-z] and {jpg,png}".into(),
+            Self::NoMatch { .. } => {
+                "put it in quotes so that the shell leaves it alone; * stays within a folder, ** goes through folders".into()
+            }
+            Self::ListingStalled { .. } => "check the disk or the network file system".into(),
             Self::Stalled { .. } => "check the disk or the network file system; then resume the run".into(),
             Self::Threads { .. } => "set fewer loader threads".into(),
             _ => return None,

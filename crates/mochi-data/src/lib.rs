@@ -34,6 +34,8 @@ pub mod preview;
 pub mod random;
 pub mod recipe;
 pub mod survey;
+#[cfg(test)]
+mod testing;
 mod thumbnail;
 pub mod views;
 

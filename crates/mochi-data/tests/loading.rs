@@ -220,3 +220,66 @@ fn a_named_pipe_in_a_list_does_not_block() {
     assert_eq!(loader.next().unwrap().unwrap().images.len(), 3);
     assert_eq!(loader.bad_images()[0].reason, BadReason::Unreadable);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_that_refuse_to_be_read_are_unreadable_and_folders_named_like_images_too() {
+    let dir = folder(3);
+    std::fs::create_dir(dir.path().join("folder.jpg")).unwrap();
+    std::os::unix::fs::symlink("loop.jpg", dir.path().join("loop.jpg")).unwrap();
+    // The kernel answers a read of address 0 with an error, even root's: a disk's bad block looks the same.
+    std::os::unix::fs::symlink("/proc/self/mem", dir.path().join("io-error.jpg")).unwrap();
+    let lines = "class0/0000.img.jpg\nfolder.jpg\nloop.jpg\nio-error.jpg\nclass1/0001.img.jpg/not-a-folder.jpg\n";
+    std::fs::write(dir.path().join("list.txt"), lines).unwrap();
+    let dataset = open(&dir.path().join("list.txt"));
+    let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_share: 1.0, ..options(5) }).unwrap();
+    assert_eq!(loader.next().unwrap().unwrap().images, [0; 5]);
+    let bad: Vec<_> = loader.bad_images().iter().map(|b| (b.index, b.reason)).collect();
+    assert_eq!(bad, [1, 2, 3, 4].map(|i| (i, BadReason::Unreadable)), "{:?}", loader.bad_images());
+}
+
+/// Root reads what it likes: the test does its part as another user.
+#[cfg(unix)]
+#[test]
+fn files_and_folders_without_permission_are_told() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65534;
+    const INNER: &str = "MOCHI_TEST_WITHOUT_PERMISSION";
+    if let Some(root) = std::env::var_os(INNER) {
+        let dataset = open(root.as_ref());
+        assert!(dataset.len() == 6 && dataset.warnings().len() == 1, "{:?}", dataset.warnings());
+        assert!(dataset.warnings()[0].contains("class2 was left out: Permission denied"), "{:?}", dataset.warnings());
+        let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_share: 0.5, ..options(6) }).unwrap();
+        assert_eq!(loader.next().unwrap().unwrap().images.len(), 6);
+        let bad = loader.bad_images();
+        assert!(bad.len() == 1 && bad[0].reason == BadReason::Unreadable, "{bad:?}");
+        assert!(bad[0].detail.contains("Permission denied"), "{bad:?}");
+        let closed = Dataset::open(&std::path::Path::new(&root).join("class2"), &mochi_data::OpenOptions::default());
+        assert!(closed.unwrap_err().hint().unwrap().contains("permissions"));
+        return;
+    }
+    let dir = folder(9);
+    let close = |path: &std::path::Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    close(dir.path(), 0o755);
+    close(&image_path(dir.path(), 0), 0);
+    close(&dir.path().join("class2"), 0);
+    // A copy, in a place that anyone can go to.
+    let program = dir.path().join("program");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    close(&program, 0o755);
+    let mut command = std::process::Command::new(&program);
+    command.args(["--exact", "files_and_folders_without_permission_are_told"]).env(INNER, dir.path());
+    command.env("CARGO_MANIFEST_DIR", "/").env("MOCHI_CACHE", "").current_dir("/");
+    // As root, as nobody; a user's own permissions count without that.
+    let output = match command.uid(NOBODY).output() {
+        Err(_) => std::process::Command::new(&program)
+            .args(["--exact", "files_and_folders_without_permission_are_told"])
+            .env(INNER, dir.path())
+            .output()
+            .unwrap(),
+        Ok(output) => output,
+    };
+    close(&dir.path().join("class2"), 0o755);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}

@@ -100,6 +100,172 @@ fn a_list_names_files_relative_to_itself_and_classes_after_a_tab() {
     assert_eq!(open(&list).labels(), None);
 }
 
+fn names(dataset: &Dataset) -> Vec<String> {
+    (0..dataset.len()).map(|i| dataset.name_of(i)).collect()
+}
+
+/// `photos/2019-01/{a,b}.jpg`, `photos/2019-02/deep/c.jpg`, `photos/2020/d.png`, `photos/[x].jpg`, and what is no image.
+fn album() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["2019-01/a.jpg", "2019-01/b.jpg", "2019-02/deep/c.jpg", "2020/d.png", "[x].jpg", "2020/.e.jpg"] {
+        let path = dir.path().join("photos").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, fixture("444.jpg")).unwrap();
+    }
+    std::fs::write(dir.path().join("photos/2020/notes.md"), "not a picture at all").unwrap();
+    dir
+}
+
+#[test]
+fn patterns_take_files_and_whole_folders() {
+    let dir = album();
+    let at = |pattern: &str| Dataset::open(&dir.path().join(pattern), &OpenOptions::default());
+    for (pattern, expected) in [
+        ("photos/2019-*/**/*.jpg", &["2019-01/a.jpg", "2019-01/b.jpg", "2019-02/deep/c.jpg"][..]),
+        ("photos/2019-*", &["2019-01/a.jpg", "2019-01/b.jpg", "2019-02/deep/c.jpg"]),
+        ("photos/2019-*/?.jpg", &["2019-01/a.jpg", "2019-01/b.jpg"]),
+        ("photos/*/deep", &["2019-02/deep/c.jpg"]),
+        ("photos/*/deep/c.jpg", &["2019-02/deep/c.jpg"]),
+        ("photos/{2019-01/b,20*/d}.{jpg,png}", &["2019-01/b.jpg", "2020/d.png"]),
+        ("photos/20[!1]*/*", &["2020/d.png"]),
+        ("photos/**/d*", &["2019-02/deep/c.jpg", "2020/d.png"]),
+        ("photos/*", &["2019-01/a.jpg", "2019-01/b.jpg", "2019-02/deep/c.jpg", "2020/d.png", "[x].jpg"]),
+        ("*/2020/../2020/*", &["photos/2020/../2020/d.png"]),
+        ("photos/20*/.e.jpg", &["2020/.e.jpg"]),
+    ] {
+        let dataset = at(pattern).unwrap();
+        assert_eq!(
+            (names(&dataset), dataset.kind()),
+            (expected.iter().map(|&n| n.into()).collect(), "pattern"),
+            "{pattern}"
+        );
+        assert!(dataset.path_of(0).unwrap().is_file());
+    }
+    let dataset = at("photos/2019-*/**").unwrap();
+    assert_eq!(
+        (dataset.labels().unwrap(), dataset.class_names()),
+        (&[0, 0, 1][..], &["2019-01".into(), "2019-02".into()][..])
+    );
+    assert_eq!(at("photos/*").unwrap().labels(), None, "an image without a folder has no class");
+    // What exists is no pattern.
+    assert_eq!(names(&at("photos/[x].jpg").unwrap()), ["[x].jpg"]);
+    std::fs::create_dir(dir.path().join("a*")).unwrap();
+    std::fs::write(dir.path().join("a*/1.jpg"), fixture("444.jpg")).unwrap();
+    assert_eq!(at("a*").unwrap().kind(), "image folder");
+    for nothing in ["photos/2018-*", "photos/2020/*.md", "nowhere/*.jpg", "photos/*/a.jpg/*"] {
+        let error = at(nothing).unwrap_err();
+        assert!(matches!(error, DataError::NoMatch { .. }) && error.hint().is_some(), "{nothing}: {error}");
+        assert!(error.to_string().contains(nothing), "{error}");
+    }
+    assert!(matches!(at("photos/{a,b*/c"), Err(DataError::Pattern { .. })));
+}
+
+#[test]
+fn a_list_can_name_folders_and_patterns() {
+    let dir = album();
+    let list = dir.path().join("list.txt");
+    let write = |text: &[u8]| std::fs::write(&list, text).unwrap();
+    write(b"photos/2020/d.png\nphotos/2019-02/\nphotos/2019-01\nphotos/[x].jpg\nphotos/**/[ab].jpg\n");
+    let dataset = open(&list);
+    let expected = [
+        "photos/2020/d.png",
+        "photos/2019-02/deep/c.jpg",
+        "photos/2019-01/a.jpg",
+        "photos/2019-01/b.jpg",
+        "photos/[x].jpg",
+    ];
+    assert_eq!((names(&dataset), dataset.labels()), (expected.map(String::from).to_vec(), None));
+    assert!(dataset.warnings()[0].starts_with("2 images are named by two lines"), "{:?}", dataset.warnings());
+    assert!((0..5).all(|i| dataset.path_of(i).unwrap().is_file()));
+
+    // A class after a tab is that of all images of the line; without, each folder has classes of its own.
+    write(b"photos/2019-*\told\nphotos/2020/d.png\tnew\n");
+    assert_eq!(
+        (open(&list).labels().unwrap(), open(&list).class_names()),
+        (&[1, 1, 1, 0][..], &["new".into(), "old".into()][..])
+    );
+    write([b"photos/2019-*\n", dir.path().as_os_str().as_encoded_bytes(), b"/photos/20*\n"].concat().as_slice());
+    let dataset = open(&list);
+    assert_eq!(dataset.labels().unwrap(), [0, 0, 1, 2], "the same images by another spelling");
+    assert_eq!(dataset.class_names(), ["2019-01", "2019-02", "2020"]);
+
+    // Nothing is lost in silence.
+    write(b"photos/2020/gone.png\nphotos/2021\n");
+    let dataset = open(&list);
+    assert!(dataset.len() == 2 && dataset.warnings()[0].starts_with("1 lines of"), "{:?}", dataset.warnings());
+    write(b"photos/2021/\nphotos/2020\n");
+    assert!(matches!(Dataset::open(&list, &OpenOptions::default()), Err(DataError::NotFound { .. })));
+    write(b"photos/2020\nphotos/2021-*\n");
+    assert!(matches!(Dataset::open(&list, &OpenOptions::default()), Err(DataError::NoMatch { .. })));
+    write(b"photos/2020/d.png\nphotos/2020/d.png\n");
+    assert!(open(&list).len() == 2 && open(&list).warnings()[0].contains("shown again"));
+}
+
+#[cfg(unix)]
+#[test]
+fn lists_and_patterns_take_names_that_are_not_utf8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let odd = dir.path().join(OsStr::from_bytes(b"\xff\xfe.jpg"));
+    if std::fs::write(&odd, fixture("444.jpg")).is_err() {
+        println!("skipped: names that are not UTF-8: this file system has none");
+        return;
+    }
+    std::fs::write(dir.path().join("list.txt"), b"\xff\xfe.jpg\r\n").unwrap();
+    for source in [dir.path().join("list.txt"), dir.path().join(OsStr::from_bytes(b"\xff*.jpg")), odd.clone()] {
+        let dataset = open(&source);
+        assert_eq!((dataset.len(), dataset.path_of(0)), (1, Some(odd.clone())), "{}", source.display());
+    }
+}
+
+#[test]
+fn several_sources_are_one_set_with_names_that_stay_apart() {
+    let dir = album();
+    let photos = dir.path().join("photos");
+    let twin = dir.path().join("twin/2019-01");
+    std::fs::create_dir_all(&twin).unwrap();
+    std::fs::copy(photos.join("2019-01/a.jpg"), twin.join("a.jpg")).unwrap();
+    let open_all = |sources: &[&Path]| Dataset::open_all(sources, &OpenOptions::default());
+    let dataset = open_all(&[&photos.join("2019-*"), &dir.path().join("twin")]).unwrap();
+    assert_eq!(
+        names(&dataset),
+        ["photos/2019-01/a.jpg", "photos/2019-01/b.jpg", "photos/2019-02/deep/c.jpg", "twin/2019-01/a.jpg"]
+    );
+    assert_eq!((dataset.labels().unwrap(), dataset.kind()), (&[0, 0, 1, 0][..], "several sources"));
+    assert!((0..4).all(|i| dataset.path_of(i).unwrap().is_file()));
+    assert_eq!(dataset.class_names(), ["2019-01", "2019-02"]);
+    let other_way = open_all(&[&dir.path().join("twin"), &photos.join("2019-*")]).unwrap();
+    assert_ne!(dataset.fingerprint(), other_way.fingerprint(), "another order is another run");
+    // Sources that overlap: each image once. And one that has no classes takes them from all.
+    std::fs::write(dir.path().join("list.txt"), format!("{}\n", twin.join("a.jpg").display())).unwrap();
+    let dataset = open_all(&[&photos, &photos.join("2020"), &twin, &dir.path().join("list.txt")]).unwrap();
+    assert_eq!((dataset.len(), dataset.labels()), (6, None));
+    assert!(dataset.warnings()[0].starts_with("2 images belong to two"), "{:?}", dataset.warnings());
+    assert_eq!(open_all(&[&photos]).unwrap().fingerprint(), open(&photos).fingerprint());
+
+    let numbers = tempfile::tempdir().unwrap();
+    std::fs::write(numbers.path().join("train-images-idx3-ubyte"), idx(8, &[1, 1, 1], &[7])).unwrap();
+    assert!(matches!(open_all(&[&photos, numbers.path()]), Err(DataError::Format { .. })));
+    assert!(matches!(open_all(&[&photos, &dir.path().join("nowhere")]), Err(DataError::NotFound { .. })));
+    assert!(matches!(open_all(&[]), Err(DataError::NotFound { .. })));
+}
+
+#[test]
+fn pipes_and_devices_are_refused_before_they_can_block() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["list.txt", "images"] {
+        let made = std::process::Command::new("mkfifo").arg(dir.path().join(name)).status();
+        if !made.is_ok_and(|status| status.success()) {
+            println!("skipped: named pipes as data: mkfifo is not there");
+            return;
+        }
+        let error = Dataset::open(&dir.path().join(name), &OpenOptions::default()).unwrap_err();
+        assert!(matches!(error, DataError::Format { .. }) && error.to_string().contains("pipe"), "{error}");
+    }
+    assert!(Dataset::open(Path::new("/dev/zero"), &OpenOptions::default()).is_err());
+}
+
 fn idx(kind: u8, dimensions: &[u32], bytes: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, kind, dimensions.len() as u8];
     dimensions.iter().for_each(|d| file.extend(d.to_be_bytes()));

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use mochi_config::Resolved;
 use mochi_contrast::ContrastError;
-use mochi_data::{BadImage, Batch, Dataset, Loader, LoaderOptions, OpenOptions, Order, Split};
+use mochi_data::{BadImage, Batch, Dataset, Loader, LoaderOptions, Order};
 use mochi_run::{BadImageLog, EventWriter, MetricsLog, RunFolder, StepRecord, StopFlag};
 use mochi_tensor::{Engine, Tensor, from_f32, set_threads};
 
 use crate::checkpoint::{self, State};
 use crate::meter::Meter;
-use crate::{Learner, TrainError, compute, failure, learning_rate, load_state, recipe};
+use crate::{Learner, TrainError, compute, failure, learning_rate, load_state, open_data, recipe};
 
 /// What a run tells whoever watches it.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Pretraining {
             return Err(TrainError::NoCheckpoint(path.to_owned()));
         };
         let state = load_state(&newest.path)?;
-        let dataset = Dataset::open(Path::new(&settings.data.source), &OpenOptions { split: Split::Train })?;
+        let dataset = open_data(&settings)?;
         if format!("{:016x}", dataset.fingerprint()) != state.fingerprint {
             let reason = format!(
                 "{} is not the data set of {} images that it was trained on",

@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use mochi_config::{Alpha, Beta, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Stem as WantedStem};
 use mochi_contrast::{Coefficient, Synthesis};
-use mochi_data::Recipe;
+use mochi_data::dataset::path_from_text;
+use mochi_data::{DataError, Dataset, OpenOptions, Recipe, Split};
 use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
 use mochi_tensor::{Compute, Engine, Precision, TensorError};
 
@@ -78,6 +79,16 @@ pub fn synthesis(settings: &Resolved) -> Synthesis {
         distinct: n.distinct,
         query_gradient: n.query_gradient,
     }
+}
+
+/// The data set that the settings name: `data.source` and what `data.also` adds.
+///
+/// # Errors
+/// As [`Dataset::open_all`].
+pub fn open_data(settings: &Resolved) -> Result<Dataset, DataError> {
+    let texts = std::iter::once(&settings.data.source).chain(&settings.data.also);
+    let sources: Vec<_> = texts.map(|text| path_from_text(text)).collect();
+    Dataset::open_all(&sources, &OpenOptions { split: Split::Train })
 }
 
 /// The training views' recipe.

@@ -4,18 +4,23 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mochi_config::Settings;
+use mochi_data::dataset::{path_from_text, path_to_text};
 use mochi_data::{Dataset, OpenOptions, Split};
 use mochi_run::{Progress, RunFolder, StopFlag, default_path};
 use mochi_train::{Pretraining, facts};
 
 use crate::drive::drive;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 
 /// Words of the verb.
 #[derive(Args)]
 pub struct Arguments {
-    /// A folder of pictures (nested anyhow), a text file of paths, IDX files (MNIST) or CIFAR binary batches
+    /// A folder of pictures (nested anyhow), a pattern in quotes ('photos/2019-*/**/*.jpg'), a .txt list of all these, IDX files (MNIST)
+    /// or CIFAR binary batches
     data: PathBuf,
+    /// One more folder, pattern or list; can be given several times
+    #[arg(long, value_name = "DATA")]
+    also: Vec<PathBuf>,
     /// A preset to start from; `mochi presets` lists them
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     preset: Option<String>,
@@ -39,7 +44,12 @@ pub fn run(arguments: Arguments) -> Outcome {
     let stop = StopFlag::listen()?;
     let progress = Progress::detect();
     let engine = mochi_tensor::start(None)?;
-    let dataset = Dataset::open(&arguments.data, &OpenOptions { split: Split::Train })?;
+    let mut sources = vec![arguments.data];
+    sources.extend(match arguments.also {
+        also if also.is_empty() => settings.data.also.iter().map(|text| path_from_text(text)).collect(),
+        also => also,
+    });
+    let dataset = Dataset::open_all(&sources, &OpenOptions { split: Split::Train })?;
     for warning in dataset.warnings() {
         progress.warning(warning);
     }
@@ -50,13 +60,10 @@ pub fn run(arguments: Arguments) -> Outcome {
             progress.hint(&hint);
         }
     }
-    // The whole path, so that `mochi resume` finds the data from anywhere.
-    let source = std::path::absolute(&arguments.data).unwrap_or(arguments.data);
-    let Some(source) = source.to_str() else {
-        let what = format!("{} cannot be written into config.toml: its name is not UTF-8", source.display());
-        return Err(Failure::new(what, "rename the folder, or give a link with a plain name"));
-    };
-    resolved.data.source = source.to_owned();
+    // Whole paths, so that `mochi resume` finds the data from anywhere.
+    let mut whole = sources.into_iter().map(|source| path_to_text(&std::path::absolute(&source).unwrap_or(source)));
+    resolved.data.source = whole.next().unwrap_or_default();
+    resolved.data.also = whole.collect();
     let path = arguments.out.unwrap_or_else(|| default_path(resolved.preset_name()));
     let folder = RunFolder::create(&path)?;
     progress.note(&format!(

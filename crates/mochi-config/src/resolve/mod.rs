@@ -75,6 +75,7 @@ impl Settings {
         let threads = pick.pick("data.threads", data.threads, || rules::data_threads(device, facts.cores));
         let data = Data {
             source: data.source,
+            also: data.also,
             size: data.size,
             augment: data.augment,
             threads,

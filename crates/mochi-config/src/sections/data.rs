@@ -7,8 +7,10 @@ use crate::keys::Kind;
 section! {
     /// Images and their views.
     Data, DataSettings, "data" {
-        /// Where the images are: a folder, a list file, IDX or CIFAR files. The command line's DATA stands here.
+        /// Where the images are: a folder, a pattern, a list file, IDX or CIFAR files. The command line's DATA stands here.
         plain source: String = Kind::Text;
+        /// More folders, patterns and list files, whose images come after those of `data.source`; `--also` on the command line.
+        plain also: Vec<String> = Kind::Texts;
         /// Side of a view in pixels.
         plain size: u32 = Kind::Integer { min: 8, max: 4096 };
         /// How views are drawn from an image.

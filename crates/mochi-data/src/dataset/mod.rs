@@ -1,11 +1,21 @@
 //! Where images are: a folder, a list, or a file that holds many, behind one indexed view.
 
+mod cache;
 mod cifar;
 mod file;
 mod fingerprint;
+mod folder;
 mod idx;
+mod index;
 mod list;
+mod listing;
+mod paths;
+mod patience;
+mod pattern;
 mod raw;
+mod several;
+mod text;
+mod unique;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +24,13 @@ use std::sync::Arc;
 use crate::decode::{self, DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DataError, DecodeError};
 use fingerprint::Fnv;
+use paths::{Paths, as_path};
+use patience::{PATIENCE, patiently};
 use raw::Raw;
+
+pub use cache::MOCHI_CACHE;
+pub use index::Index;
+pub use text::{path_from_text, path_to_text};
 
 /// Which half of a folder of IDX or CIFAR files. Folders of images and lists have no halves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +76,7 @@ struct Inner {
 #[derive(Debug)]
 enum Store {
     /// One file an image; paths relative to the root.
-    Files { root: PathBuf, relative: Vec<Box<Path>> },
+    Files { root: PathBuf, relative: Paths },
     /// Raw pixels of equal size in memory.
     Raw(Raw),
 }
@@ -79,32 +95,76 @@ impl Dataset {
     ///
     /// * a folder with IDX or CIFAR files: the half that `options.split` names;
     /// * any other folder: every JPEG, PNG and WebP file below it, in the order of their paths' bytes. Links are followed, loops of
-    ///   links are not, hidden files are left out. If every image lies in a sub-folder, the first level is its class;
-    /// * a `.txt` file: one path a line, relative to the file's folder, with an optional class after a tab;
-    /// * a file: IDX images (`.gz` or not), or one CIFAR batch (`.bin`).
+    ///   links are not, hidden files are left out. If every image lies in a sub-folder, the first level is its class. Folders that did
+    ///   not change since an index was kept (see [`MOCHI_CACHE`]) are not listed again; that changes nothing but the time;
+    /// * a `.txt` file: one image, folder or pattern a line, relative to the file's folder, with an optional class after a tab;
+    /// * a file: IDX images (`.gz` or not), one CIFAR batch (`.bin`), or an image;
+    /// * a pattern such as `photos/2019-*/**/*.jpg`, if no such file exists: the images that match and those below folders that do.
+    ///
+    /// # Errors
+    /// Nothing there, nothing that can be read, no image; a file system that does not answer for ten minutes.
     pub fn open(source: &Path, options: &OpenOptions) -> Result<Self, DataError> {
-        let metadata = std::fs::metadata(source).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => DataError::NotFound { path: source.into() },
-            _ => DataError::Io { path: source.into(), source: error },
-        })?;
-        let opened = if metadata.is_dir() {
-            if let Some(opened) = idx::open_folder(source, options.split)? {
-                opened
-            } else if let Some(opened) = cifar::open_folder(source, options.split)? {
-                opened
-            } else {
-                walk::open(source)?
+        Self::new(source, Self::look(source, options)?)
+    }
+
+    /// Opens several sources as one data set, one after the other. Names count from the folder that all lie in, classes of the same
+    /// name are one, and an image that two sources hold counts once.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`]; and a source whose images are no files (IDX, CIFAR).
+    pub fn open_all(sources: &[impl AsRef<Path>], options: &OpenOptions) -> Result<Self, DataError> {
+        let first = sources.first().map(AsRef::as_ref).unwrap_or(Path::new(""));
+        if sources.len() <= 1 {
+            return Self::open(first, options);
+        }
+        let opened = sources.iter().map(|source| {
+            let source = source.as_ref();
+            Ok((source.to_owned(), Self::look(source, options)?))
+        });
+        Self::new(first, several::merge(opened.collect::<Result<_, DataError>>()?)?)
+    }
+
+    fn look(source: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
+        let owned = source.to_owned();
+        let metadata = match patiently(source, PATIENCE, move |_| std::fs::metadata(owned))? {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                return match error.kind() {
+                    std::io::ErrorKind::NotFound if pattern::is_pattern(paths::as_bytes(source)) => {
+                        pattern::open(source)
+                    }
+                    std::io::ErrorKind::NotFound => Err(DataError::NotFound { path: source.into() }),
+                    _ => Err(DataError::Io { path: source.into(), source: error }),
+                };
             }
-        } else if source.extension().is_some_and(|e| e.eq_ignore_ascii_case("txt")) {
-            list::open(source)?
-        } else if let Some(opened) = idx::open_file(source)? {
-            opened
-        } else if source.extension().is_some_and(|e| e.eq_ignore_ascii_case("bin")) {
-            cifar::open_file(source)?
-        } else {
-            let detail = "neither a .txt list, nor IDX, nor a CIFAR .bin file".to_owned();
-            return Err(DataError::Format { path: source.into(), detail });
         };
+        if metadata.is_dir() {
+            if let Some(opened) = idx::open_folder(source, options.split)? {
+                return Ok(opened);
+            }
+            if let Some(opened) = cifar::open_folder(source, options.split)? {
+                return Ok(opened);
+            }
+            return folder::open(source);
+        }
+        let refused = |detail: &str| DataError::Format { path: source.into(), detail: detail.into() };
+        if !metadata.is_file() {
+            return Err(refused("it is a pipe or a device"));
+        }
+        let has_extension = |wanted: &str| source.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
+        if has_extension("txt") {
+            return list::open(source);
+        }
+        if let Some(opened) = idx::open_file(source)? {
+            return Ok(opened);
+        }
+        if has_extension("bin") {
+            return cifar::open_file(source);
+        }
+        folder::open_image(source).ok_or_else(|| refused("neither a .txt list, nor IDX, nor CIFAR, nor an image"))
+    }
+
+    fn new(source: &Path, opened: Opened) -> Result<Self, DataError> {
         let Opened { kind, store, labels, class_names, warnings } = opened;
         let inner = Inner { kind, store, labels, class_names, warnings };
         let count = inner.len();
@@ -137,7 +197,9 @@ impl Dataset {
     /// The image's path relative to the data set's root, or `file#17` within a file of many; empty beyond the end.
     pub fn name_of(&self, index: usize) -> String {
         match &self.inner.store {
-            Store::Files { relative, .. } => relative.get(index).map(|p| p.display().to_string()).unwrap_or_default(),
+            Store::Files { relative, .. } => {
+                relative.get(index).map(|p| String::from_utf8_lossy(p).into_owned()).unwrap_or_default()
+            }
             Store::Raw(raw) => raw.name_of(index),
         }
     }
@@ -145,7 +207,7 @@ impl Dataset {
     /// The image's file; `None` for images inside a file of many.
     pub fn path_of(&self, index: usize) -> Option<PathBuf> {
         match &self.inner.store {
-            Store::Files { root, relative } => Some(root.join(relative.get(index)?)),
+            Store::Files { root, relative } => Some(root.join(as_path(relative.get(index)?))),
             Store::Raw(_) => None,
         }
     }
@@ -158,14 +220,14 @@ impl Dataset {
         hash.part(&(self.len() as u64).to_le_bytes());
         match &self.inner.store {
             Store::Files { relative, .. } => {
-                relative.iter().for_each(|path| hash.part(path.as_os_str().as_encoded_bytes()));
+                relative.iter().for_each(|path| hash.part(path));
             }
             Store::Raw(raw) => raw.hash(&mut hash),
         }
         hash.finish()
     }
 
-    /// "image folder", "list file", "IDX", "CIFAR-10" or "CIFAR-100".
+    /// "image folder", "image file", "list file", "pattern", "several sources", "IDX", "CIFAR-10" or "CIFAR-100".
     pub fn kind(&self) -> &'static str {
         self.inner.kind
     }
@@ -193,7 +255,7 @@ impl Dataset {
         bytes.clear();
         match &self.inner.store {
             Store::Files { root, relative } => match relative.get(index) {
-                Some(path) => decode::read_file(&root.join(path), bytes),
+                Some(path) => decode::read_file(&root.join(as_path(path)), bytes),
                 None => Err(DecodeError::new(BadReason::Vanished, format!("there is no image {index}"))),
             },
             Store::Raw(_) => Ok(()),

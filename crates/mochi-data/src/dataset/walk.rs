@@ -1,22 +1,36 @@
-//! A folder of images: a parallel walk with a deterministic result.
+//! A folder of images: a parallel walk with a deterministic result, which lists anew only what an index does not know.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
 
-use super::{Opened, Store};
-use crate::decode;
+use super::cache::Cache;
+use super::index::{self, Index, NAME_MAX, PATH_MAX};
+use super::listing::{Listing, Stamp, list, through_link};
+use super::paths::{Paths, as_bytes, as_path};
+use super::patience::Watch;
 use crate::error::DataError;
 
 /// Threads that list folders. Listing waits for the file system more than it computes, so this does not follow the cores.
 const THREADS: usize = 8;
 
-/// A folder still to be listed.
+/// What is below a folder.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    /// Relative to the folder, in the order of their bytes.
+    pub(super) images: Paths,
+    pub(super) others: usize,
+    pub(super) warnings: Vec<String>,
+    /// Folders listed anew; the others were as the index remembered them.
+    pub(super) listed: usize,
+}
+
+/// A folder still to be looked at.
 struct Task {
+    id: usize,
     /// Relative to the root; empty for the root.
-    relative: PathBuf,
+    relative: Vec<u8>,
     /// Its path without links.
     real: PathBuf,
     /// The real paths of the folders whose links led here: going back into one of them would be a loop.
@@ -28,188 +42,223 @@ struct Link {
     before: Option<Arc<Link>>,
 }
 
+/// A folder that was looked at.
 #[derive(Default)]
-struct Found {
-    images: Vec<Box<Path>>,
-    others: usize,
-    warnings: Vec<String>,
+struct Node {
+    relative: Vec<u8>,
+    listing: Listing,
+    /// Names of the folders below, links included, and their nodes.
+    below: Vec<(Vec<u8>, usize)>,
+    fresh: bool,
 }
 
 #[derive(Default)]
-struct Queue {
+struct State {
     tasks: Vec<Task>,
     /// Tasks queued or being worked on; the walk is over at 0.
     open: usize,
+    /// By task; a task's place is taken when it is queued.
+    nodes: Vec<Node>,
 }
 
-pub(super) fn open(root: &Path) -> Result<Opened, DataError> {
+/// Goes through everything below `root`. Folders below it that cannot be read give warnings; the root must be readable.
+pub(super) fn walk(root: &Path, cache: &Cache, watch: &Watch) -> Result<Walked, DataError> {
+    let begun = (Instant::now(), SystemTime::now());
     let fail = |source| DataError::Io { path: root.into(), source };
-    // The root must be listable; folders below only give warnings.
-    fs::read_dir(root).map_err(fail)?;
-    let real = fs::canonicalize(root).map_err(fail)?;
-    let queue = Mutex::new(Queue { tasks: vec![Task { relative: PathBuf::new(), real, links: None }], open: 1 });
-    let changed = Condvar::new();
-    let mut found = Found::default();
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..THREADS)
-            .map_while(|i| {
-                let work = || list_until_done(root, &queue, &changed);
-                std::thread::Builder::new().name(format!("mochi-walk-{i}")).spawn_scoped(scope, work).ok()
-            })
-            .collect();
-        if workers.is_empty() {
-            // No thread to be had: walk on this one.
-            found = list_until_done(root, &queue, &changed);
-        }
-        for worker in workers {
-            if let Ok(part) = worker.join() {
-                found.images.extend(part.images);
-                found.others += part.others;
-                found.warnings.extend(part.warnings);
-            }
-        }
-    });
-    if found.images.is_empty() {
-        return Err(DataError::NoImages { path: root.into(), others: found.others });
-    }
-    let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
-    found.images.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
-    found.warnings.sort();
-    debug_assert!(found.images.is_sorted_by_key(|p| bytes(p)));
-    let (labels, class_names) = classes(&found.images);
-    let store = Store::Files { root: root.into(), relative: found.images };
-    Ok(Opened { kind: "image folder", store, labels, class_names, warnings: found.warnings })
-}
-
-/// First folder level as class; nothing if an image lies directly in the root.
-fn classes(images: &[Box<Path>]) -> (Option<Vec<u32>>, Vec<String>) {
-    let first = |path: &Path| {
-        let mut parts = path.components();
-        match (parts.next(), parts.next()) {
-            (Some(Component::Normal(folder)), Some(_)) => Some(folder.to_owned()),
-            _ => None,
-        }
+    let real = watch.during(root, || fs::read_dir(root).and_then(|_| fs::canonicalize(root))).map_err(fail)?;
+    let mut warnings = Vec::new();
+    let known = cache.load(&real, &mut warnings);
+    let first = Task { id: 0, relative: Vec::new(), real: real.clone(), links: None };
+    let walk = Walk {
+        root,
+        known: &known,
+        watch,
+        state: Mutex::new(State { tasks: vec![first], open: 1, nodes: vec![Node::default()] }),
+        changed: Condvar::new(),
     };
-    let mut numbers = BTreeMap::new();
-    for image in images {
-        match first(image) {
-            Some(folder) => numbers.entry(folder).or_insert(0u32),
-            None => return (None, Vec::new()),
-        };
+    std::thread::scope(|scope| {
+        let threads = (1..THREADS)
+            .map_while(|i| {
+                let name = format!("mochi-walk-{i}");
+                std::thread::Builder::new().name(name).spawn_scoped(scope, || walk.work()).ok()
+            })
+            .count();
+        debug_assert!(threads < THREADS);
+        walk.work();
+    });
+    let nodes = walk.state.into_inner().unwrap_or_else(PoisonError::into_inner).nodes;
+    let files: usize = nodes.iter().map(|node| node.listing.images.len() + node.listing.others).sum();
+    if files >= cache.least_files || begun.0.elapsed() >= cache.least_time {
+        keep(&real, &nodes, &known, cache, begun.1, &mut warnings);
     }
-    for (number, slot) in numbers.values_mut().enumerate() {
-        *slot = number as u32;
-    }
-    let labels = images.iter().filter_map(|i| numbers.get(&first(i)?).copied()).collect();
-    (Some(labels), numbers.keys().map(|name| name.to_string_lossy().into_owned()).collect())
+    Ok(gather(nodes, warnings))
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+struct Walk<'a> {
+    root: &'a Path,
+    known: &'a Index,
+    watch: &'a Watch,
+    state: Mutex<State>,
+    changed: Condvar,
 }
 
-fn list_until_done(root: &Path, queue: &Mutex<Queue>, changed: &Condvar) -> Found {
-    let mut found = Found::default();
-    loop {
-        let task = {
-            let mut state = lock(queue);
-            loop {
+impl Walk<'_> {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        loop {
+            let mut state = self.lock();
+            let task = loop {
                 if let Some(task) = state.tasks.pop() {
                     break task;
                 }
                 if state.open == 0 {
-                    return found;
+                    return;
                 }
-                state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-        };
-        let below = list(root, &task, &mut found);
-        let mut state = lock(queue);
-        state.open += below.len();
-        state.open -= 1;
-        state.tasks.extend(below);
-        drop(state);
-        changed.notify_all();
-    }
-}
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            };
+            drop(state);
+            let folder = self.root.join(as_path(&task.relative));
+            let (mut listing, fresh) = self.watch.during(&folder, || self.look(&folder, &task.relative));
+            let below = self.below(&folder, &task, &mut listing);
 
-/// Lists one folder: images into `found`, folders returned.
-fn list(root: &Path, task: &Task, found: &mut Found) -> Vec<Task> {
-    let folder = root.join(&task.relative);
-    let mut below = Vec::new();
-    let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) => {
-            found.warnings.push(format!("folder {} was left out: {error}", folder.display()));
-            return below;
+            let mut state = self.lock();
+            let mut names = Vec::with_capacity(below.len());
+            for (name, mut next) in below {
+                next.id = state.nodes.len();
+                names.push((name, next.id));
+                state.nodes.push(Node::default());
+                state.tasks.push(next);
+                state.open += 1;
+            }
+            state.open -= 1;
+            if let Some(node) = state.nodes.get_mut(task.id) {
+                *node = Node { relative: task.relative, listing, below: names, fresh };
+            }
+            drop(state);
+            self.changed.notify_all();
         }
-    };
-    for entry in entries {
-        let entry = match entry {
-            Ok(entry) => entry,
+    }
+
+    /// What the folder holds: as the index has it where that still holds, else listed; and whether it was listed.
+    fn look(&self, folder: &Path, relative: &[u8]) -> (Listing, bool) {
+        // Before listing: what changes meanwhile makes the stamp an old one.
+        match fs::metadata(folder) {
+            Ok(metadata) => {
+                let stamp = Stamp::of(&metadata);
+                match self.known.get(relative, stamp) {
+                    Some(listing) => (listing, false),
+                    None => (list(folder, stamp, self.watch), true),
+                }
+            }
             Err(error) => {
-                found.warnings.push(format!("an entry of {} was left out: {error}", folder.display()));
-                continue;
+                let warnings = vec![format!("folder {} was left out: {error}", folder.display())];
+                (Listing { warnings, ..Listing::default() }, true)
             }
+        }
+    }
+
+    /// The folders below, real ones and those behind links.
+    fn below(&self, folder: &Path, task: &Task, listing: &mut Listing) -> Vec<(Vec<u8>, Task)> {
+        let relative = |name: &[u8]| {
+            let mut path = Paths::default();
+            path.push_joined(&task.relative, name);
+            path.get(0).unwrap_or_default().to_vec()
         };
-        let name = entry.file_name();
-        // .git, .DS_Store, and the "._x.jpg" that macOS leaves beside files: never pictures.
-        if name.as_encoded_bytes().starts_with(b".") {
-            continue;
+        let mut below = Vec::with_capacity(listing.folders.len() + listing.linked.len());
+        for name in listing.folders.iter() {
+            let (real, links) = (task.real.join(as_path(name)), task.links.clone());
+            below.push((name.to_vec(), Task { id: 0, relative: relative(name), real, links }));
         }
-        let relative = task.relative.join(&name);
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            below.push(Task { relative, real: task.real.join(&name), links: task.links.clone() });
-        } else if kind.is_symlink() {
-            let path = root.join(&relative);
-            match fs::metadata(&path) {
-                Ok(target) if target.is_dir() => match through_link(task, &path, relative) {
-                    Ok(next) => below.push(next),
-                    Err(warning) => found.warnings.push(warning),
-                },
-                Ok(target) if target.is_file() => sort_file(root, relative, found),
-                Ok(_) => found.others += 1,
-                Err(error) => found.warnings.push(format!("link {} was left out: {error}", path.display())),
+        for name in std::mem::take(&mut listing.linked) {
+            let before = std::iter::successors(task.links.as_deref(), |link| link.before.as_deref());
+            let above = std::iter::once(&task.real).chain(before.map(|link| &link.from));
+            let path = folder.join(as_path(&name));
+            match self.watch.during(&path, || through_link(&path, above)) {
+                Ok(real) => {
+                    let links = Some(Arc::new(Link { from: task.real.clone(), before: task.links.clone() }));
+                    below.push((name.clone(), Task { id: 0, relative: relative(&name), real, links }));
+                }
+                Err(warning) => listing.warnings.push(warning),
             }
-        } else if kind.is_file() {
-            sort_file(root, relative, found);
-        } else {
-            found.others += 1;
+        }
+        below
+    }
+}
+
+/// Puts the folders together. A folder counts as its name and a slash, so going through each in the order of its entries gives the
+/// order of the whole paths' bytes.
+fn gather(nodes: Vec<Node>, warnings: Vec<String>) -> Walked {
+    let mut walked = Walked { warnings, ..Walked::default() };
+    for node in &nodes {
+        walked.others += node.listing.others;
+        walked.warnings.extend_from_slice(&node.listing.warnings);
+        walked.listed += usize::from(node.fresh);
+    }
+    walked.warnings.sort();
+    let mut turns: Vec<std::vec::IntoIter<Turn>> = vec![turns_of(&nodes, 0)];
+    while let Some(last) = turns.last_mut() {
+        match last.next() {
+            Some(Turn::Images { node, from, to }) => {
+                let Some(node) = nodes.get(node) else { continue };
+                let images = (from..to).filter_map(|i| node.listing.images.get(i));
+                images.for_each(|name| walked.images.push_joined(&node.relative, name));
+            }
+            Some(Turn::Folder(node)) => turns.push(turns_of(&nodes, node)),
+            None => drop(turns.pop()),
         }
     }
-    below
+    walked.images.shrink();
+    walked
 }
 
-fn through_link(task: &Task, path: &Path, relative: PathBuf) -> Result<Task, String> {
-    let real = fs::canonicalize(path).map_err(|e| format!("link {} was left out: {e}", path.display()))?;
-    let mut above = Some(&task.real);
-    let mut link = task.links.as_deref();
-    while let Some(folder) = above {
-        if folder.starts_with(&real) {
-            return Err(format!("link {} was left out: it leads back to a folder above it", path.display()));
+/// A stretch of a folder's images, or the folder that comes between two.
+enum Turn {
+    Images { node: usize, from: usize, to: usize },
+    Folder(usize),
+}
+
+fn turns_of(nodes: &[Node], id: usize) -> std::vec::IntoIter<Turn> {
+    let mut turns = Vec::new();
+    let Some(node) = nodes.get(id) else { return turns.into_iter() };
+    let mut below: Vec<(Vec<u8>, usize)> = node.below.clone();
+    below.iter_mut().for_each(|(name, _)| name.push(b'/'));
+    below.sort_unstable();
+    let images = &node.listing.images;
+    let mut from = 0;
+    for (name, folder) in below {
+        let mut to = from;
+        while images.get(to).is_some_and(|image| image < &name[..]) {
+            to += 1;
         }
-        above = link.map(|l| &l.from);
-        link = link.and_then(|l| l.before.as_deref());
+        turns.extend([Turn::Images { node: id, from, to }, Turn::Folder(folder)]);
+        from = to;
     }
-    let links = Some(Arc::new(Link { from: task.real.clone(), before: task.links.clone() }));
-    Ok(Task { relative, real, links })
+    turns.push(Turn::Images { node: id, from, to: images.len() });
+    turns.into_iter()
 }
 
-/// A file with an image's extension counts as an image without being opened (a broken one shall be counted as bad, not
-/// overlooked); any other is told by its first bytes.
-fn sort_file(root: &Path, relative: PathBuf, found: &mut Found) {
-    const EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp"];
-    let named = relative.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)));
-    if named || is_image(&root.join(&relative)) {
-        found.images.push(relative.into_boxed_path());
-    } else {
-        found.others += 1;
+/// Keeps an index for the next time, if it would differ from the one that there is.
+fn keep(real: &Path, nodes: &[Node], known: &Index, cache: &Cache, begun: SystemTime, warnings: &mut Vec<String>) {
+    let fits = |names: &Paths| names.iter().all(|name| name.len() <= NAME_MAX);
+    let mut kept = Vec::with_capacity(nodes.len());
+    let mut news = false;
+    for node in nodes {
+        let Some(stamp) = node.listing.stamp.filter(|stamp| stamp.is_settled(begun, cache.settle)) else { continue };
+        let fits = !node.fresh || fits(&node.listing.images) && fits(&node.listing.folders);
+        if fits && node.relative.len() <= PATH_MAX {
+            kept.push((&node.relative[..], stamp, &node.listing));
+            news |= node.fresh;
+        }
+    }
+    if news || kept.len() != known.len() {
+        kept.sort_unstable_by_key(|(path, _, _)| *path);
+        cache.store(real, &index::write(as_bytes(real), &kept), warnings);
     }
 }
 
-fn is_image(path: &Path) -> bool {
-    let mut head = Vec::with_capacity(12);
-    fs::File::open(path).is_ok_and(|file| file.take(12).read_to_end(&mut head).is_ok())
-        && decode::sniff(&head).is_some()
-}
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;

@@ -1,0 +1,108 @@
+//! Work on a file system that may hang: done on a thread that can be left behind, with an eye on whether anything moves.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::DataError;
+
+/// A network file system that says nothing for so long is given up: as long as [`crate::LoaderOptions::stall_timeout`].
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What the work tells whoever waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    ticks: AtomicU64,
+    /// Where each of the threads is.
+    at: Mutex<Vec<PathBuf>>,
+}
+
+impl Watch {
+    /// Something was done.
+    pub(super) fn tick(&self) {
+        self.ticks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Does `work` on `path`, which is named if nothing moves meanwhile.
+    pub(super) fn during<T>(&self, path: &Path, work: impl FnOnce() -> T) -> T {
+        self.lock().push(path.to_owned());
+        let done = work();
+        let mut at = self.lock();
+        if let Some(place) = at.iter().position(|p| p == path) {
+            at.swap_remove(place);
+        }
+        drop(at);
+        self.tick();
+        done
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does `work` on a thread of its own and waits for as long as it ticks at least once in `patience`.
+///
+/// # Errors
+/// [`DataError::ListingStalled`]; the thread is then left behind, as nothing can end it.
+pub(super) fn patiently<T: Send + 'static>(
+    path: &Path,
+    patience: Duration,
+    work: impl FnOnce(&Watch) -> T + Send + 'static,
+) -> Result<T, DataError> {
+    let watch = Arc::new(Watch::default());
+    let (sender, receiver) = channel();
+    let theirs = watch.clone();
+    std::thread::Builder::new()
+        .name("mochi-find".into())
+        .spawn(move || {
+            // Nobody is left to hear it after the time is up.
+            let _ = sender.send(work(&theirs));
+        })
+        .map_err(|e| DataError::Threads { detail: e.to_string() })?;
+    let (mut seen, mut since) = (0, Instant::now());
+    loop {
+        match receiver.recv_timeout(patience.saturating_sub(since.elapsed()).max(Duration::from_millis(1))) {
+            Ok(done) => return Ok(done),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(DataError::Threads { detail: "the one that looks for images has ended early".into() });
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let now = watch.ticks.load(Ordering::Relaxed);
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        } else if since.elapsed() >= patience {
+            let at = watch.lock().first().cloned().unwrap_or_else(|| path.to_owned());
+            return Err(DataError::ListingStalled { path: at, seconds: since.elapsed().as_secs() });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_moves_is_waited_for_and_work_that_hangs_is_left() {
+        let short = Duration::from_millis(100);
+        let slow = patiently(Path::new("x"), short, |watch| {
+            for _ in 0..20 {
+                std::thread::sleep(Duration::from_millis(20));
+                watch.tick();
+            }
+            7
+        });
+        assert!(matches!(slow, Ok(7)), "{slow:?}");
+        let begun = Instant::now();
+        let hung = patiently(Path::new("x"), short, |watch| {
+            watch.during(Path::new("x/hangs"), || std::thread::sleep(Duration::from_secs(30)));
+        });
+        assert!(matches!(&hung, Err(DataError::ListingStalled { path, .. }) if path.ends_with("hangs")), "{hung:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        let panicked = patiently(Path::new("x"), short, |_| panic!("on purpose"));
+        assert!(matches!(panicked, Err::<(), _>(DataError::Threads { .. })));
+    }
+}

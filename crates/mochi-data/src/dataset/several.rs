@@ -1,0 +1,66 @@
+//! Several sources as one data set: what each holds, one after the other.
+//!
+//! Names count from the folder that all sources lie in, so that `a/1.jpg` and `b/1.jpg` stay apart. Classes are each source's own, put
+//! together by name. An image that two sources hold counts once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::paths::{Paths, as_bytes, as_path};
+use super::unique::unique;
+use super::{Opened, Store};
+use crate::error::DataError;
+
+/// Puts together what was opened; each source with its path, for errors.
+pub(super) fn merge(opened: Vec<(PathBuf, Opened)>) -> Result<Opened, DataError> {
+    let mut parts = Vec::new();
+    for (path, part) in opened {
+        let Store::Files { root, relative } = part.store else {
+            let detail = format!("{} cannot be one of several sources: their images must be files", part.kind);
+            return Err(DataError::Format { path, detail });
+        };
+        let root = std::path::absolute(&root).unwrap_or(root);
+        parts.push((root, relative, part.labels, part.class_names, part.warnings));
+    }
+    let root = common(parts.iter().map(|(root, ..)| root.as_path()));
+    let mut numbers: BTreeMap<String, u32> =
+        parts.iter().flat_map(|(_, _, _, names, _)| names).map(|name| (name.clone(), 0)).collect();
+    for (number, slot) in numbers.values_mut().enumerate() {
+        *slot = number as u32;
+    }
+    let labelled = parts.iter().all(|(_, _, labels, _, _)| labels.is_some());
+    let (mut relative, mut labels, mut warnings) = (Paths::default(), Vec::new(), Vec::new());
+    for (part_root, images, part_labels, names, remarks) in parts {
+        let below = part_root.strip_prefix(&root).unwrap_or(&part_root);
+        for image in images.iter() {
+            // A list can name images by their whole path.
+            if as_path(image).is_absolute() {
+                let whole = as_path(image);
+                relative.push(as_bytes(whole.strip_prefix(&root).unwrap_or(whole)));
+            } else {
+                relative.push_joined(as_bytes(below), image);
+            }
+        }
+        let numbers: Vec<u32> = names.iter().map(|name| numbers.get(name).copied().unwrap_or(0)).collect();
+        labels.extend(part_labels.iter().flatten().map(|&l| numbers.get(l as usize).copied().unwrap_or(0)));
+        warnings.extend(remarks);
+    }
+    if let (Some(kept), _) = unique(&relative, |_| true) {
+        warnings.push(format!("{} images belong to two of the sources and count once", relative.len() - kept.len()));
+        labels = if labelled { kept.iter().filter_map(|&i| labels.get(i).copied()).collect() } else { labels };
+        relative = kept.iter().filter_map(|&i| relative.get(i)).collect();
+    }
+    relative.shrink();
+    let (labels, class_names) =
+        if labelled { (Some(labels), numbers.into_keys().collect()) } else { (None, Vec::new()) };
+    Ok(Opened { kind: "several sources", store: Store::Files { root, relative }, labels, class_names, warnings })
+}
+
+/// The deepest folder that all lie in.
+fn common<'a>(mut roots: impl Iterator<Item = &'a Path>) -> PathBuf {
+    let mut shared = roots.next().map(Path::to_owned).unwrap_or_default();
+    for root in roots {
+        shared = shared.components().zip(root.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
+    }
+    shared
+}
