@@ -5,6 +5,16 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+/// A folder of good images `0.jpg`, `1.jpg`, ...
+pub(crate) fn images(count: usize) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images/444.jpg");
+    for i in 0..count {
+        std::fs::copy(&from, dir.path().join(format!("{i}.jpg"))).unwrap();
+    }
+    dir
+}
+
 /// Makes a named pipe; `false`, with a word, where that is not possible.
 pub(crate) fn make_pipe(path: &Path) -> bool {
     let made = Command::new("mkfifo").arg(path).status().is_ok_and(|status| status.success());

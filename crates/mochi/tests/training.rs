@@ -152,3 +152,73 @@ fn the_benches_print_their_fields() {
         assert!(!loss[key].is_null(), "{key}");
     }
 }
+
+/// Folders, a pattern and a list, one of them with a name that is not UTF-8, named from inside another folder.
+#[cfg(unix)]
+#[test]
+fn several_sources_are_recorded_so_that_resuming_finds_them() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let odd = OsStr::from_bytes(b"odd \xff%");
+    let (here, run_at) = (folder.path(), folder.path().join("run"));
+    for part in ["one", "more/2019-01", "more/2020-01"] {
+        pictures(&here.join(part), 1, 12);
+    }
+    pictures(&here.join(odd), 1, 12);
+    std::fs::write(here.join("list.txt"), "one/class-0/deep/000.png\nmore/2020-01\n").unwrap();
+    let mut command = mochi(&["pretrain"]);
+    command.arg(odd).args(["--also", "more/2019-*/**/*.png", "--also", "one", "--also", "list.txt"]);
+    command.args(["--out", "run"]).args(common::TINY).args(["epochs=1", "checkpoint.every_steps=2"]).current_dir(here);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("48 images (several sources)"), "{}", said(&output));
+    assert!(said(&output).contains("1 images belong to two"), "{}", said(&output));
+    let config = std::fs::read_to_string(run_at.join("config.toml")).unwrap();
+    let root = here.to_str().unwrap();
+    assert!(config.contains(&format!("\nsource = \"file:{root}/odd %FF%25\"")), "{config}");
+    assert!(config.contains(&format!("\nalso = [\"{root}/more/2019-*/**/*.png\", \"{root}/one\", ")), "{config}");
+    let resumed = run(&["resume", run_at.to_str().unwrap(), "--json"]);
+    assert_eq!(json(&resumed)["finished"], true);
+    // A picture more in any of them is another data set.
+    std::fs::copy(here.join("one/class-0/deep/000.png"), here.join("one/class-0/deep/new.png")).unwrap();
+    let refused = run(&["resume", run_at.to_str().unwrap()]);
+    assert!(
+        !refused.status.success() && said(&refused).contains("is not the data set of 48 images"),
+        "{}",
+        said(&refused)
+    );
+
+    let nothing = mochi(&["pretrain", "more/2018-*"]).current_dir(here).output().unwrap();
+    assert!(said(&nothing).contains("error: no image matches the pattern more/2018-*\nhint: "), "{}", said(&nothing));
+}
+
+/// What an index in the user's cache holds changes nothing but the time.
+#[test]
+fn an_index_is_kept_where_the_environment_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    pictures(&data, 1, 2);
+    // Enough files to be worth an index, all of them links to one: the folder itself is what is remembered.
+    let place = data.join("class-1");
+    std::fs::create_dir(&place).unwrap();
+    for i in 0..10_000 {
+        std::fs::hard_link(data.join("class-0/deep/000.png"), place.join(format!("{i}.png"))).unwrap();
+    }
+    // Folders settle for two seconds before they are trusted.
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    let cache = folder.path().join("cache");
+    let bench = |cache: &Path| {
+        let words = ["bench", "data", data.to_str().unwrap(), "--size", "8", "--limit", "2", "--json"];
+        mochi(&words).env("MOCHI_CACHE", cache).output().unwrap()
+    };
+    assert!(bench(&cache).status.success());
+    assert_eq!(std::fs::read_dir(cache.join("folders")).unwrap().count(), 1);
+    let second = bench(&cache);
+    assert!(second.status.success(), "{}", said(&second));
+    // Nowhere to write to is no reason to fail.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    assert!(bench(&file).status.success());
+    assert!(bench(Path::new("")).status.success());
+}

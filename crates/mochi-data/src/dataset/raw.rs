@@ -56,3 +56,37 @@ impl Raw {
         hash.part(&self.height.to_le_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::dataset::{Dataset, Opened, Store};
+    use crate::{DataError, Loader, LoaderOptions, Order};
+
+    #[test]
+    fn what_panics_on_the_way_to_pixels_costs_the_image_and_not_the_thread() {
+        // Two channels: a defect that no file can bring about, and the third plane is out of bounds.
+        let raw =
+            Raw { files: vec![("x".into(), 0)], bytes: vec![0; 8 * 32], count: 8, width: 4, height: 4, channels: 2 };
+        let opened =
+            Opened { kind: "IDX", store: Store::Raw(raw), labels: None, class_names: Vec::new(), warnings: Vec::new() };
+        let dataset = Dataset::new("x".as_ref(), opened).unwrap();
+        let with = |order| LoaderOptions {
+            order,
+            batch: 4,
+            size: 8,
+            threads: 2,
+            max_bad_share: 1.0,
+            ..LoaderOptions::default()
+        };
+        let mut loader = Loader::new(&dataset, with(Order::Sequential)).unwrap();
+        assert!(loader.next().is_none(), "every image is left out, and the epoch ends");
+        let bad = loader.bad_images();
+        assert!(bad.len() == 8 && bad.iter().all(|b| b.reason == BadReason::Panicked), "{bad:?}");
+        assert!(bad[0].detail.contains("out of range"), "{bad:?}");
+        let first = Loader::new(&dataset, with(Order::Shuffled { seed: 0, epoch: 0 })).unwrap().next();
+        assert!(matches!(first, Some(Err(DataError::TooManyBad { bad: 8, .. }))), "{first:?}");
+    }
+}

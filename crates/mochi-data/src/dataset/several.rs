@@ -19,6 +19,8 @@ pub(super) fn merge(opened: Vec<(PathBuf, Opened)>) -> Result<Opened, DataError>
             let detail = format!("{} cannot be one of several sources: their images must be files", part.kind);
             return Err(DataError::Format { path, detail });
         };
+        // The folder of "list.txt" is "", which has no whole path.
+        let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
         let root = std::path::absolute(&root).unwrap_or(root);
         parts.push((root, relative, part.labels, part.class_names, part.warnings));
     }

@@ -368,6 +368,10 @@ fn coordinate(shared: &Shared) {
     }
 }
 
+#[cfg(test)]
+#[path = "failure_tests.rs"]
+mod failure_tests;
+
 fn check(dataset: &Dataset, options: &LoaderOptions) -> Result<(), DataError> {
     let setting = |what, detail: String| Err(DataError::Setting { what, detail });
     options.recipe.check()?;

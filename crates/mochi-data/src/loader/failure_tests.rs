@@ -1,0 +1,41 @@
+//! What becomes of an epoch when a file hangs or the threads are gone: an error, never a wait. (A decoder that panics: `dataset/raw.rs`.)
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::OpenOptions;
+use crate::testing::{hold, images};
+
+fn options(batch: usize) -> LoaderOptions {
+    LoaderOptions { batch, size: 16, threads: 2, max_bad_share: 1.0, ..LoaderOptions::default() }
+}
+
+#[test]
+fn a_file_that_hangs_is_named_and_the_loader_can_be_dropped() {
+    let dir = images(8);
+    let dataset = Dataset::open(dir.path(), &OpenOptions::default()).unwrap();
+    let Some(held) = hold(&dir.path().join("5.jpg")) else { return };
+    let begun = Instant::now();
+    let mut loader =
+        Loader::new(&dataset, LoaderOptions { stall_timeout: Duration::from_millis(300), ..options(8) }).unwrap();
+    let error = loader.next().unwrap().unwrap_err();
+    assert!(matches!(&error, DataError::Stalled { what, .. } if what == "5.jpg"), "{error}");
+    assert!(error.hint().is_some() && loader.next().is_none());
+    drop(loader);
+    assert!(begun.elapsed() < Duration::from_secs(20), "waited for what hangs");
+    drop(held);
+}
+
+#[test]
+fn threads_that_are_gone_are_an_error_and_not_a_wait() {
+    let dir = images(8);
+    let dataset = Dataset::open(dir.path(), &OpenOptions::default()).unwrap();
+    let mut loader = Loader::new(&dataset, LoaderOptions { prefetch: 1, ..options(2) }).unwrap();
+    assert!(loader.next().unwrap().is_ok());
+    // As if both had been killed: each counts itself off on its way out, however it ends.
+    loader.shared.signals.stop.store(true, Ordering::Relaxed);
+    loader.shared.changed.notify_all();
+    let begun = Instant::now();
+    let rest: Vec<_> = loader.by_ref().collect();
+    assert!(matches!(rest.last(), Some(Err(DataError::Threads { .. }))), "{rest:?}");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
