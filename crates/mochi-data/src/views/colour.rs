@@ -78,120 +78,114 @@ fn each(red: &mut [f32], green: &mut [f32], blue: &mut [f32], f: impl Fn(f32) ->
     }
 }
 
-/// RGB to Pillow's 8-bit HSV, hue shifted modulo 256, and back (`rgb2hsv_row`, `hsv2rgb` in `Convert.c`).
+/// The larger of two numbers that are never NaN: one instruction, where `f32::max` takes three to look for NaN.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+#[inline(always)]
+fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// `floor(255 q)` of the exact product, for q in 0..=1: Pillow multiplies in double, and one byte of hue is up to six levels of colour.
 ///
-/// Pillow cuts hue and saturation to bytes after arithmetic in mixed float and double; one byte of hue is up to six levels of
-/// colour, so the double steps are kept where the cut could fall on the other side.
+/// `256 q` is exact, and so is its distance from a whole number close by; only `256 q - q` may have been rounded up to one.
+#[inline(always)]
+fn cut_to_byte(q: f32) -> f32 {
+    let scaled = q * 256.0;
+    let whole = (scaled - q).floor();
+    whole - if scaled - whole < q { 1.0 } else { 0.0 }
+}
+
+/// Hue and saturation in bytes (`rgb2hsv_row` in `Convert.c`). A test holds all 2^24 colours to Pillow's mixture of float and double.
+#[inline(always)]
+fn hue_and_saturation(r: f32, g: f32, b: f32, high: f32) -> (f32, f32) {
+    let (upper, lower) = (larger(r, g), smaller(r, g));
+    let low = smaller(lower, b);
+    let middle = larger(lower, smaller(upper, b));
+    let chroma = high - low;
+    // Pillow adds two of the channels' distances from the maximum to the sextant's number; one of the two is always 1, so that what it
+    // rounds is a whole number and this:
+    let part = (high - middle) / larger(chroma, 1.0);
+    let (is_r, is_g) = (r == high, g == high);
+    let turns_up = if is_r {
+        g < b
+    } else if is_g {
+        r >= b
+    } else {
+        r < g
+    };
+    let base = if is_r {
+        1.0
+    } else if is_g {
+        if turns_up { 1.0 } else { 3.0 }
+    } else if turns_up {
+        3.0
+    } else {
+        5.0
+    };
+    let sextant = if turns_up { if is_r { part - 1.0 } else { base + part } } else { base - part };
+    let turn = sextant / 6.0;
+    let turn = if turn < 0.0 { turn + 1.0 } else { turn };
+    let hue = if chroma == 0.0 { 0.0 } else { cut_to_byte(turn) };
+    (hue, cut_to_byte(chroma / larger(high, 1.0)))
+}
+
+/// From hue, saturation and value in bytes (`hsv2rgb` in `Convert.c`).
+///
+/// Each channel is `V (1 - S k / (255 85))`, rounded, where k in 0..=85 is a trapezoid over twice the hue: 85 takes all of the
+/// saturation away from the channel, 0 nothing. Pillow's p, q and t by the sextant are this. A test holds all 2^24 triples to its doubles.
+#[inline(always)]
+fn from_hsv(hue: f32, saturation: f32, value: f32) -> (f32, f32, f32) {
+    let twice = hue + hue;
+    let weight = value * saturation * (1.0 / 21675.0);
+    let whole = value + 0.5;
+    let channel = |k: f32| (whole - weight * k.clamp(0.0, 85.0)).floor();
+    (
+        channel(170.0 - (twice - 255.0).abs()),
+        channel((twice - 170.0).abs() - 85.0),
+        channel((twice - 340.0).abs() - 85.0),
+    )
+}
+
+/// RGB to Pillow's 8-bit HSV, hue shifted modulo 256, and back.
 #[inline(always)]
 fn turn_hue(r: f32, g: f32, b: f32, shift: f32) -> (f32, f32, f32) {
-    let high = r.max(g).max(b);
-    let low = r.min(g).min(b);
-    let chroma = high - low;
-    let grey = chroma == 0.0;
-    let divisor = if grey { 1.0 } else { chroma };
-    // The sextant decides which two of the three distances from the maximum count.
-    let is_r = r == high;
-    let is_g = g == high;
-    let first = if is_r {
-        b
-    } else if is_g {
-        r
-    } else {
-        g
-    };
-    let second = if is_r {
-        g
-    } else if is_g {
-        b
-    } else {
-        r
-    };
-    let base: f64 = if is_r {
-        0.0
-    } else if is_g {
-        2.0
-    } else {
-        4.0
-    };
-    let (x, y) = ((high - first) / divisor, (high - second) / divisor);
-    let h = ((base + f64::from(x)) - f64::from(y)) as f32;
-    let turned = f64::from(h) * (1.0 / 6.0) + 1.0;
-    let h = (turned - turned.floor()) as f32;
-    let hue = if grey { 0.0 } else { (f64::from(h) * 255.0).floor() as f32 };
-    let s = chroma / if high == 0.0 { 1.0 } else { high };
-    let saturation = (f64::from(s) * 255.0).floor() as f32;
-
+    let high = larger(larger(r, g), b);
+    let (hue, saturation) = hue_and_saturation(r, g, b, high);
     let hue = hue + shift;
-    let hue = if hue >= 256.0 { hue - 256.0 } else { hue };
-
-    let scaled = hue * 6.0 / 255.0;
-    let sextant = scaled.floor();
-    let f = scaled - sextant;
-    let fs = saturation / 255.0;
-    let round = |v: f32| (v + 0.5).floor();
-    let p = round(high * (1.0 - fs));
-    let q = round(high * (1.0 - fs * f));
-    let t = round(high * (1.0 - fs * (1.0 - f)));
-    let v = high;
-    // Hue 255 is sextant 6, which is 0 again.
-    let s0 = sextant == 0.0 || sextant == 6.0;
-    let (s1, s2, s3, s4) = (sextant == 1.0, sextant == 2.0, sextant == 3.0, sextant == 4.0);
-    let red = if s1 {
-        q
-    } else if s2 || s3 {
-        p
-    } else if s4 {
-        t
-    } else {
-        v
-    };
-    let green = if s0 {
-        t
-    } else if s1 || s2 {
-        v
-    } else if s3 {
-        q
-    } else {
-        p
-    };
-    let blue = if s0 || s1 {
-        p
-    } else if s2 {
-        t
-    } else if s3 || s4 {
-        v
-    } else {
-        q
-    };
-    // p, q and t are v where the saturation is 0, so a grey pixel needs no case of its own.
-    (red, green, blue)
+    from_hsv(if hue >= 256.0 { hue - 256.0 } else { hue }, saturation, high)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// `rgb2hsv_row` and `hsv2rgb` as Pillow writes them, one pixel at a time.
-    fn pillow_hue(rgb: [u8; 3], shift: u8) -> [u8; 3] {
-        let [r, g, b] = rgb;
+    /// `rgb2hsv_row` as Pillow writes it: hue and saturation.
+    fn pillow_hue_and_saturation([r, g, b]: [u8; 3]) -> (u8, u8) {
         let (high, low) = (r.max(g).max(b), r.min(g).min(b));
-        let (mut uh, mut us) = (0u8, 0u8);
-        if high != low {
-            let cr = f32::from(high - low);
-            let s = cr / f32::from(high);
-            let (rc, gc, bc) = (f32::from(high - r) / cr, f32::from(high - g) / cr, f32::from(high - b) / cr);
-            let h = if r == high {
-                bc - gc
-            } else if g == high {
-                (2.0 + f64::from(rc) - f64::from(bc)) as f32
-            } else {
-                (4.0 + f64::from(gc) - f64::from(rc)) as f32
-            };
-            let h = ((f64::from(h) / 6.0 + 1.0) % 1.0) as f32;
-            uh = ((f64::from(h) * 255.0) as i32).clamp(0, 255) as u8;
-            us = ((f64::from(s) * 255.0) as i32).clamp(0, 255) as u8;
+        if high == low {
+            return (0, 0);
         }
-        let h = uh.wrapping_add(shift);
+        let cr = f32::from(high - low);
+        let s = cr / f32::from(high);
+        let (rc, gc, bc) = (f32::from(high - r) / cr, f32::from(high - g) / cr, f32::from(high - b) / cr);
+        let h = if r == high {
+            bc - gc
+        } else if g == high {
+            (2.0 + f64::from(rc) - f64::from(bc)) as f32
+        } else {
+            (4.0 + f64::from(gc) - f64::from(rc)) as f32
+        };
+        let h = ((f64::from(h) / 6.0 + 1.0) % 1.0) as f32;
+        let byte = |x: f32| ((f64::from(x) * 255.0) as i32).clamp(0, 255) as u8;
+        (byte(h), byte(s))
+    }
+
+    /// `hsv2rgb` as Pillow writes it.
+    fn pillow_from_hsv(h: u8, us: u8, high: u8) -> [u8; 3] {
         if us == 0 {
             return [high; 3];
         }
@@ -214,27 +208,36 @@ mod tests {
     }
 
     #[test]
-    fn hue_is_pillows_for_a_dense_grid_of_colours_and_shifts() {
-        let (mut checked, mut off) = (0u32, 0u32);
+    fn hue_and_saturation_of_every_colour_are_pillows() {
+        for [r, g, b] in every_triple() {
+            let [x, y, z] = [r, g, b].map(f32::from);
+            let (hue, saturation) = hue_and_saturation(x, y, z, x.max(y).max(z));
+            assert_eq!((to_byte(hue), to_byte(saturation)), pillow_hue_and_saturation([r, g, b]), "{r} {g} {b}");
+        }
+    }
+
+    #[test]
+    fn colours_of_every_hue_saturation_and_value_are_pillows() {
+        for [h, s, v] in every_triple() {
+            let (r, g, b) = from_hsv(f32::from(h), f32::from(s), f32::from(v));
+            assert_eq!([r, g, b].map(to_byte), pillow_from_hsv(h, s, v), "{h} {s} {v}");
+        }
+    }
+
+    #[test]
+    fn the_shift_wraps() {
         for shift in [0u8, 1, 25, 77, 128, 200, 255] {
-            for r in (0..=255u8).step_by(5) {
-                for g in 0..=255u8 {
-                    for b in (0..=255u8).step_by(3) {
-                        let want = pillow_hue([r, g, b], shift);
-                        let (x, y, z) = turn_hue(f32::from(r), f32::from(g), f32::from(b), f32::from(shift));
-                        let got = [to_byte(x), to_byte(y), to_byte(z)];
-                        checked += 1;
-                        if got != want {
-                            off += 1;
-                            let worst = got.iter().zip(want).map(|(a, b)| a.abs_diff(b)).max();
-                            assert!(worst <= Some(1), "{r} {g} {b} shifted {shift}: {got:?}, Pillow {want:?}");
-                        }
-                    }
-                }
+            for [r, g, b] in [[200, 30, 90], [10, 240, 240], [255, 0, 0], [77, 77, 77], [0, 0, 3]] {
+                let (hue, saturation) = pillow_hue_and_saturation([r, g, b]);
+                let want = pillow_from_hsv(hue.wrapping_add(shift), saturation, r.max(g).max(b));
+                let (x, y, z) = turn_hue(f32::from(r), f32::from(g), f32::from(b), f32::from(shift));
+                assert_eq!([x, y, z].map(to_byte), want, "{r} {g} {b} shifted {shift}");
             }
         }
-        // Where rounding of p, q, t lies on the edge, one level off, and hardly ever.
-        assert!(f64::from(off) <= 1e-4 * f64::from(checked), "{off} of {checked}");
+    }
+
+    fn every_triple() -> impl Iterator<Item = [u8; 3]> {
+        (0..1u32 << 24).map(|i| [(i >> 16) as u8, (i >> 8) as u8, i as u8])
     }
 
     #[test]
