@@ -204,50 +204,5 @@ fn rand_augment(m: f64, size: u32, stream: &mut Stream) -> Option<Op> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::random::Purpose;
-
-    proptest! {
-        #[test]
-        fn crops_and_windows_lie_inside(width in 1u32..3000, height in 1u32..3000, size in 1u32..300, seed: u64, which in 0usize..8) {
-            let recipe = Recipe::preset(Recipe::PRESETS[which]).unwrap();
-            let mut plan = ViewPlan::default();
-            plan.draw(&recipe, width, height, size, &mut Stream::new(seed, Purpose::View, 0, 0, 0));
-            let c = plan.crop;
-            prop_assert!(c.width >= 1 && c.height >= 1);
-            prop_assert!(c.left + c.width <= width && c.top + c.height <= height);
-            prop_assert!(plan.window.0 + size <= plan.resized.0 && plan.window.1 + size <= plan.resized.1);
-        }
-    }
-
-    #[test]
-    fn crop_statistics_are_those_of_torchvision() {
-        // Means over 100,000 draws of torchvision 0.26's RandomResizedCrop.get_params on 500 x 375, scale 0.2-1, ratio 3/4-4/3:
-        // share of the area 0.4960, width 307.57, height 293.47, left 96.15, top 40.81.
-        let n = 50_000;
-        let mut sums = [0.0f64; 5];
-        for image in 0..n {
-            let mut stream = Stream::new(1, Purpose::View, 0, image, 0);
-            let c = random_resized_crop(500, 375, [0.2, 1.0], [0.75, 4.0 / 3.0], &mut stream);
-            let share = f64::from(c.width * c.height) / (500.0 * 375.0);
-            for (sum, v) in sums.iter_mut().zip([share, c.width.into(), c.height.into(), c.left.into(), c.top.into()]) {
-                *sum += v;
-            }
-        }
-        let [share, width, height, left, top] = sums.map(|s| s / f64::from(n));
-        // Five standard errors of the difference between the two samples.
-        assert!((share - 0.4960).abs() < 0.005, "{share}");
-        assert!((width - 307.57).abs() < 2.0 && (height - 293.47).abs() < 1.6, "{width} x {height}");
-        assert!((left - 96.15).abs() < 2.0 && (top - 40.81).abs() < 1.0, "{left}, {top}");
-    }
-
-    #[test]
-    fn thin_images_fall_back_to_the_central_crop() {
-        let mut stream = Stream::new(1, Purpose::View, 0, 0, 0);
-        let c = random_resized_crop(1000, 10, [0.9, 1.0], [0.75, 4.0 / 3.0], &mut stream);
-        assert_eq!(c, Crop { left: 493, top: 0, width: 13, height: 10 });
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

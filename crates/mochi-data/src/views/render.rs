@@ -146,6 +146,8 @@ impl ViewMaker {
         let mut in_planes = false;
         // Of the pixels as they are at `at`; only a contrast there asks for it.
         let mut mean: Option<f32> = None;
+        // From the first grayscale on the channels are equal, whatever follows: one plane stands for all.
+        let mut grey = false;
         let mut at = 0;
         loop {
             let pointwise_until = |from: usize| (from..ops.len()).find(|&i| !is_pointwise(ops[i])).unwrap_or(ops.len());
@@ -158,8 +160,10 @@ impl ViewMaker {
                 mean: mean.take().unwrap_or(0.0),
                 side,
                 from_planes: in_planes,
+                grey,
                 mirrored: false,
             };
+            grey |= ops[at..end].iter().any(|op| matches!(op, Op::Grayscale));
             let stop = ops.get(end).copied();
             let sum = match stop {
                 None => {
@@ -184,6 +188,7 @@ impl ViewMaker {
                     })
                 }
             };
+            let planes = planes.chunks_exact_mut(side * side).take(if grey { 1 } else { 3 });
             match stop {
                 Some(Op::Contrast(_)) => {
                     // ImageEnhance.Contrast: int(mean + 0.5).
@@ -192,19 +197,19 @@ impl ViewMaker {
                     continue;
                 }
                 Some(Op::Blur(sigma)) => {
-                    for plane in planes.chunks_exact_mut(side * side) {
+                    for plane in planes {
                         arch.dispatch(blur::Gaussian { plane, width: side, sigma, scratch: blur });
                     }
                 }
-                Some(Op::AutoContrast) => planes.chunks_exact_mut(side * side).for_each(histogram::autocontrast),
-                Some(Op::Equalize) => planes.chunks_exact_mut(side * side).for_each(histogram::equalize),
+                Some(Op::AutoContrast) => planes.for_each(histogram::autocontrast),
+                Some(Op::Equalize) => planes.for_each(histogram::equalize),
                 Some(Op::Sharpness(factor)) => {
-                    for plane in planes.chunks_exact_mut(side * side) {
+                    for plane in planes {
                         geometric::sharpness(plane, side, factor, scratch);
                     }
                 }
                 Some(Op::Affine(matrix)) => {
-                    for plane in planes.chunks_exact_mut(side * side) {
+                    for plane in planes {
                         // A pending mirror would turn the map round: carry it out first.
                         if mirrored {
                             plane.chunks_exact_mut(side).for_each(<[u8]>::reverse);
@@ -263,6 +268,8 @@ struct Pass<'a> {
     mean: f32,
     side: usize,
     from_planes: bool,
+    /// Only the first of the planes counts.
+    grey: bool,
     mirrored: bool,
 }
 
@@ -345,7 +352,8 @@ impl Pass<'_> {
         let side = self.side;
         if self.from_planes {
             for (channel, values) in [red, green, blue].into_iter().enumerate() {
-                let from = &planes[channel * side * side + row * side..][..values.len()];
+                let plane = if self.grey { 0 } else { channel };
+                let from = &planes[plane * side * side + row * side..][..values.len()];
                 for (to, &v) in values.iter_mut().zip(from) {
                     *to = f32::from(v);
                 }

@@ -7,7 +7,7 @@
 //! rounded to 22 bits as Pillow rounds them, and summed in 32-bit integers: ties are common in flat and synthetic pictures, and
 //! sums in floats would round some of them the other way.
 //!
-//! Pixels are laid out by fours (R, G, B, something), and two rows are narrowed at once: one tap of both is a vector of eight.
+//! Pixels are laid out by fours (R, G, B, something), and four rows are narrowed at once: one tap of all is a vector of sixteen.
 
 use pulp::{Simd, WithSimd};
 
@@ -18,6 +18,10 @@ use crate::plan::Crop;
 const BITS: u32 = 32 - 8 - 2;
 /// One half, so that the shift rounds.
 const HALF: i32 = 1 << (BITS - 1);
+/// Rows that are narrowed at once.
+const ROWS: usize = 4;
+/// Numbers in one column of those rows.
+const LANES: usize = ROWS * 4;
 
 /// The taps of every output position along one axis.
 #[derive(Default)]
@@ -27,6 +31,8 @@ pub(super) struct Taps {
     /// `taps` weights for each output, zeros at the end.
     weights: Vec<i32>,
     taps: usize,
+    /// One output's weights before they are rounded.
+    shape: Vec<f64>,
 }
 
 impl Taps {
@@ -34,6 +40,7 @@ impl Taps {
     fn compute(&mut self, inputs: u32, outputs: u32, skip: u32, shown: u32) {
         let scale = f64::from(inputs) / f64::from(outputs);
         let support = scale.max(1.0);
+        let narrowness = 1.0 / support;
         // Two cuts that lie 2 support apart have at most so many whole numbers between them.
         self.taps = (2.0 * support).ceil() as usize;
         self.first.clear();
@@ -44,10 +51,12 @@ impl Taps {
             // C casts towards zero, as `as` does.
             let first = ((centre - support + 0.5) as i64).max(0);
             let end = ((centre + support + 0.5) as i64).min(i64::from(inputs));
-            let weigh = |i: i64| (1.0 - ((i as f64 - centre + 0.5) / support).abs()).max(0.0);
-            let sum: f64 = (first..end).map(weigh).sum();
-            for (weight, i) in weights.iter_mut().zip(first..end) {
-                *weight = (weigh(i) * (1.0 / sum) * f64::from(1 << BITS) + 0.5) as i32;
+            // Products and quotients as Pillow has them: by the reciprocal of the support, but over the sum.
+            self.shape.clear();
+            self.shape.extend((first..end).map(|i| (1.0 - ((i as f64 - centre + 0.5) * narrowness).abs()).max(0.0)));
+            let sum: f64 = self.shape.iter().sum();
+            for (weight, shape) in weights.iter_mut().zip(&self.shape) {
+                *weight = (shape / sum * f64::from(1 << BITS) + 0.5) as i32;
             }
             self.first.push(first as usize);
         }
@@ -59,16 +68,14 @@ impl Taps {
 pub(super) struct ResizeScratch {
     across: Taps,
     down: Taps,
-    /// Two input rows widened to 32 bits: for each column four of the one, four of the other.
-    rows: Vec<i32>,
-    /// The same two rows narrowed.
-    both: Vec<u8>,
-    /// Two rows of the crop with its height already that of the view.
+    /// Four input rows: for each column four bytes of the first row, four of the second, and so on.
+    rows: Vec<u8>,
+    /// The same four rows narrowed, in bytes.
+    mixed: Vec<u8>,
+    /// Four rows of the crop with its height already that of the view.
     flat: Vec<u8>,
-    /// The crop with its width already that of the view: (crop height, size, 4).
+    /// The crop with its width already that of the view: (crop height, size, 4), then rows that weigh nothing.
     narrowed: Vec<u8>,
-    /// Sums of one output row.
-    sums: Vec<i32>,
 }
 
 /// A resize to be dispatched to an instruction set. The crop must lie inside the pixels.
@@ -92,60 +99,44 @@ impl WithSimd for Resize<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
         let Self { pixels, crop, resized, window, size, scratch, out } = self;
-        let ResizeScratch { across, down, rows, both, flat, narrowed, sums } = scratch;
+        let ResizeScratch { across, down, rows, mixed, flat, narrowed } = scratch;
         across.compute(crop.width, resized.0, window.0, size);
         down.compute(crop.height, resized.1, window.1, size);
         let line = size as usize * 4;
         let (width, stride) = (crop.width as usize, pixels.width as usize * 3);
         // Taps that weigh nothing may lie beyond the end of the row.
         rows.clear();
-        rows.resize((width + across.taps) * 8, 0);
-        both.resize(line * 2, 0);
-        narrowed.resize(crop.height as usize * line, 0);
-        // Only rows that some output takes.
-        let begin = down.first.first().copied().unwrap_or(0);
-        let end = (down.first.last().copied().unwrap_or(0) + down.taps).min(crop.height as usize);
+        rows.resize((width + across.taps) * LANES, 0);
         let row = |y: usize| &pixels.rgb[(crop.top as usize + y) * stride + crop.left as usize * 3..][..width * 3];
         if columns_first(crop, resized) {
-            sums.resize(width * 3, 0);
-            flat.resize(width * 6, 0);
-            for (pair, to) in out.chunks_mut(line * 2).enumerate() {
-                let (upper, lower) = flat.split_at_mut(width * 3);
-                // The last row again where their number is odd.
-                for (y, flat) in [(pair * 2, &mut *upper), (pair * 2 + 1, &mut *lower)] {
-                    let y = y.min(down.first.len() - 1);
+            flat.resize(width * 3 * ROWS, 0);
+            let last = down.first.len() - 1;
+            for (group, to) in out.chunks_mut(line * ROWS).enumerate() {
+                for (y, flat) in flat.chunks_exact_mut(width * 3).enumerate() {
+                    // The last row again where their number is not a multiple.
+                    let y = (group * ROWS + y).min(last);
                     let weights = &down.weights[y * down.taps..][..down.taps];
-                    sums.fill(HALF);
-                    for (i, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0) {
-                        add_row(sums, row(down.first[y] + i), weight);
-                    }
-                    shift_down(sums, flat);
+                    let rows_end = crop.height as usize - 1;
+                    flatten_any(weights, |tap| row((down.first[y] + tap).min(rows_end)), flat);
                 }
-                widen(upper, lower, rows);
-                narrow_any(rows, across, both);
-                split_rows(both, to, line);
+                interleave(std::array::from_fn(|y| &flat[y * width * 3..][..width * 3]), rows);
+                narrow_any(rows, across, mixed, to, line);
             }
             return;
         }
-        for (pair, to) in narrowed[begin * line..end * line].chunks_mut(line * 2).enumerate() {
-            let y = begin + pair * 2;
-            widen(row(y), row((y + 1).min(end - 1)), rows);
-            narrow_any(rows, across, both);
-            split_rows(both, to, line);
+        // Only rows that some output takes; below them, rows of zeros for taps that weigh nothing.
+        let begin = down.first.first().copied().unwrap_or(0);
+        let past = down.first.last().copied().unwrap_or(0) + down.taps;
+        let end = past.min(crop.height as usize);
+        narrowed.resize(past.max(end) * line, 0);
+        for (group, to) in narrowed[begin * line..end * line].chunks_mut(line * ROWS).enumerate() {
+            let y = begin + group * ROWS;
+            interleave(std::array::from_fn(|i| row((y + i).min(end - 1))), rows);
+            narrow_any(rows, across, mixed, to, line);
         }
-
-        sums.resize(line, 0);
-        for ((to, &first), weights) in
-            out.chunks_exact_mut(line).zip(&down.first).zip(down.weights.chunks_exact(down.taps))
-        {
-            let sums = &mut sums[..line];
-            sums.fill(HALF);
-            for (from, &weight) in narrowed[first * line..].chunks_exact(line).zip(weights) {
-                if weight != 0 {
-                    add_row(sums, from, weight);
-                }
-            }
-            shift_down(sums, to);
+        let weights = down.weights.chunks_exact(down.taps);
+        for ((to, &first), weights) in out.chunks_exact_mut(line).zip(&down.first).zip(weights) {
+            flatten_any(weights, |tap| &narrowed[(first + tap) * line..][..line], to);
         }
     }
 }
@@ -156,75 +147,117 @@ fn columns_first(crop: Crop, (wide, high): (u32, u32)) -> bool {
     h > high && 2 * w * high < wide * (h + high)
 }
 
+/// One output row from the rows under its taps.
 #[inline(always)]
-fn add_row(sums: &mut [i32], from: &[u8], weight: i32) {
-    for (sum, &v) in sums.iter_mut().zip(from) {
-        *sum += weight * i32::from(v);
-    }
-}
-
-#[inline(always)]
-fn shift_down(sums: &[i32], to: &mut [u8]) {
-    for (to, sum) in to.iter_mut().zip(sums) {
-        *to = (*sum >> BITS) as u8;
-    }
-}
-
-/// Two narrowed rows that lie by fours in turn, one after the other; where `to` is a single row, only the upper.
-#[inline(always)]
-fn split_rows(both: &[u8], to: &mut [u8], line: usize) {
-    let (upper, lower) = to.split_at_mut(line);
-    for (to, both) in upper.chunks_exact_mut(4).zip(both.chunks_exact(8)) {
-        to.copy_from_slice(&both[..4]);
-    }
-    for (to, both) in lower.chunks_exact_mut(4).zip(both.chunks_exact(8)) {
-        to.copy_from_slice(&both[4..]);
-    }
-}
-
-#[inline(always)]
-fn narrow_any(rows: &[i32], across: &Taps, to: &mut [u8]) {
-    match across.taps {
-        2 => narrow::<2>(rows, across, to),
-        3 => narrow::<3>(rows, across, to),
-        4 => narrow::<4>(rows, across, to),
-        _ => narrow::<0>(rows, across, to),
-    }
-}
-
-/// Two rows of RGB bytes to 32 bits, by fours in turn; the fourth is the next pixel's red, which nobody looks at.
-#[inline(always)]
-fn widen(upper: &[u8], lower: &[u8], to: &mut [i32]) {
-    let pixels = upper.len() / 3;
-    let (body, last) = to.split_at_mut((pixels - 1) * 8);
-    for (x, to) in body.chunks_exact_mut(8).enumerate() {
-        let (upper, lower) = (&upper[x * 3..x * 3 + 4], &lower[x * 3..x * 3 + 4]);
-        for c in 0..4 {
-            to[c] = i32::from(upper[c]);
-            to[c + 4] = i32::from(lower[c]);
-        }
-    }
-    let end = (pixels - 1) * 3;
-    for c in 0..3 {
-        last[c] = i32::from(upper[end + c]);
-        last[c + 4] = i32::from(lower[end + c]);
-    }
-}
-
-/// Two rows along their length. `TAPS` is the number of taps where it is known beforehand, else 0.
-#[inline(always)]
-fn narrow<const TAPS: usize>(rows: &[i32], across: &Taps, to: &mut [u8]) {
-    let taps = if TAPS > 0 { TAPS } else { across.taps };
-    for ((to, &first), weights) in to.chunks_exact_mut(8).zip(&across.first).zip(across.weights.chunks_exact(taps)) {
-        let from = &rows[first * 8..][..taps * 8];
-        let mut sums = [HALF; 8];
-        for (from, &weight) in from.chunks_exact(8).zip(weights) {
-            for lane in 0..8 {
-                sums[lane] += from[lane] * weight;
+fn flatten_any<'a>(weights: &[i32], row: impl Fn(usize) -> &'a [u8], to: &mut [u8]) {
+    match *weights {
+        [a, b] => flatten([a, b], [row(0), row(1)], to),
+        [a, b, c] => flatten([a, b, c], [row(0), row(1), row(2)], to),
+        [a, b, c, d] => flatten([a, b, c, d], [row(0), row(1), row(2), row(3)], to),
+        [a, b, c, d, e] => flatten([a, b, c, d, e], [row(0), row(1), row(2), row(3), row(4)], to),
+        // Sums of a stretch at a time, which stay in the cache.
+        _ => {
+            let mut sums = [0i32; 512];
+            for (stretch, to) in to.chunks_mut(512).enumerate() {
+                let sums = &mut sums[..to.len()];
+                sums.fill(HALF);
+                for (tap, &weight) in weights.iter().enumerate() {
+                    let from = &row(tap)[stretch * 512..][..to.len()];
+                    for (sum, &v) in sums.iter_mut().zip(from) {
+                        *sum += weight * i32::from(v);
+                    }
+                }
+                for (to, sum) in to.iter_mut().zip(sums) {
+                    *to = (*sum >> BITS) as u8;
+                }
             }
         }
-        for lane in 0..8 {
+    }
+}
+
+#[inline(always)]
+fn flatten<const TAPS: usize>(weights: [i32; TAPS], rows: [&[u8]; TAPS], to: &mut [u8]) {
+    let n = to.len();
+    let rows = rows.map(|row| &row[..n]);
+    for i in 0..n {
+        let mut sum = HALF;
+        for tap in 0..TAPS {
+            sum += weights[tap] * i32::from(rows[tap][i]);
+        }
+        to[i] = (sum >> BITS) as u8;
+    }
+}
+
+/// Four rows of RGB bytes, by fours in turn; the fourth of a pixel is the next pixel's red, which nobody looks at.
+#[inline(always)]
+fn interleave([a, b, c, d]: [&[u8]; ROWS], to: &mut [u8]) {
+    let pixels = a.len() / 3;
+    let (body, last) = to.split_at_mut((pixels - 1) * LANES);
+    for (x, to) in body.chunks_exact_mut(LANES).enumerate() {
+        // One number of 128 bits: four of 32 would be vectorised with gathers, which cost several times as much.
+        let pixel = |row: &[u8]| {
+            let row = &row[x * 3..x * 3 + 4];
+            u128::from(u32::from_le_bytes([row[0], row[1], row[2], row[3]]))
+        };
+        let column = pixel(a) | pixel(b) << 32 | pixel(c) << 64 | pixel(d) << 96;
+        to.copy_from_slice(&column.to_le_bytes());
+    }
+    for (row, to) in [a, b, c, d].iter().zip(last.chunks_exact_mut(4)) {
+        to[..3].copy_from_slice(&row[(pixels - 1) * 3..pixels * 3]);
+    }
+}
+
+/// Four rows along their length, into `mixed`, then to as many lines of `to` as there are.
+#[inline(always)]
+fn narrow_any(rows: &[u8], across: &Taps, mixed: &mut Vec<u8>, to: &mut [u8], line: usize) {
+    mixed.resize(line * ROWS, 0);
+    match across.taps {
+        2 => narrow::<2>(rows, across, mixed),
+        3 => narrow::<3>(rows, across, mixed),
+        4 => narrow::<4>(rows, across, mixed),
+        5 => narrow::<5>(rows, across, mixed),
+        _ => narrow::<0>(rows, across, mixed),
+    }
+    if to.len() < line * ROWS {
+        for (row, line) in to.chunks_exact_mut(line).enumerate() {
+            for (to, pixels) in line.chunks_exact_mut(4).zip(mixed.chunks_exact(LANES)) {
+                to.copy_from_slice(&pixels[row * 4..row * 4 + 4]);
+            }
+        }
+        return;
+    }
+    // All four in one loop: row by row it would be vectorised with gathers.
+    let (a, rest) = to.split_at_mut(line);
+    let (b, rest) = rest.split_at_mut(line);
+    let (c, d) = rest.split_at_mut(line);
+    let lines = a.chunks_exact_mut(4).zip(b.chunks_exact_mut(4)).zip(c.chunks_exact_mut(4)).zip(d.chunks_exact_mut(4));
+    for ((((a, b), c), d), pixels) in lines.zip(mixed.chunks_exact(LANES)) {
+        a.copy_from_slice(&pixels[..4]);
+        b.copy_from_slice(&pixels[4..8]);
+        c.copy_from_slice(&pixels[8..12]);
+        d.copy_from_slice(&pixels[12..]);
+    }
+}
+
+/// `TAPS` is the number of taps where it is known beforehand, else 0. Output: for each column four numbers of the first row, and so on.
+#[inline(always)]
+fn narrow<const TAPS: usize>(rows: &[u8], across: &Taps, to: &mut [u8]) {
+    let taps = if TAPS > 0 { TAPS } else { across.taps };
+    let outputs = across.first.iter().zip(across.weights.chunks_exact(taps));
+    for (to, (&first, weights)) in to.chunks_exact_mut(LANES).zip(outputs) {
+        let from = &rows[first * LANES..][..taps * LANES];
+        let mut sums = [HALF; LANES];
+        for (from, &weight) in from.chunks_exact(LANES).zip(weights) {
+            for lane in 0..LANES {
+                sums[lane] += i32::from(from[lane]) * weight;
+            }
+        }
+        for lane in 0..LANES {
             to[lane] = (sums[lane] >> BITS) as u8;
         }
     }
 }
+
+#[cfg(test)]
+#[path = "resize_tests.rs"]
+mod tests;
