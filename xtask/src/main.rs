@@ -31,6 +31,7 @@ The repository's chores. Each does all of its own set-up.
     cargo xtask parity resnet FILE    hold our network against a file that resnet_reference.py wrote
     cargo xtask parity loss FILE      hold our loss against a file that mochi_reference.py wrote
     cargo xtask bench step            our training step against PyTorch's, in turn (`bench --help` for its options)
+    cargo xtask bench data DIR        our two views of a picture against torchvision's and DALI's, in turn
     cargo xtask fixtures [NAME]       run the scripts again that made the tests' expected values
 ";
 
