@@ -117,6 +117,27 @@ fn floats_are_the_bytes_normalised_in_planes() {
 }
 
 #[test]
+fn one_plane_for_grey_gives_what_three_give() {
+    // A saturation of 0 is the same luma on three channels, and nothing knows that they are equal.
+    let source = decode("views/source.png");
+    let crop = Crop { left: 13, top: 7, width: 61, height: 50 };
+    let after = [
+        vec![Op::Blur(1.1), Op::Flip],
+        vec![Op::Blur(1.8), Op::Contrast(1.3), Op::Hue(20), Op::Blur(0.4), Op::Brightness(0.7)],
+        vec![Op::Equalize, Op::Affine([1.0, 0.3, 0.0, 0.0, 1.0, 0.0]), Op::Sharpness(1.9), Op::AutoContrast],
+    ];
+    for ops in after {
+        let render = |first: Op| {
+            let ops = [&[Op::Hue(9), first], &ops[..]].concat();
+            ViewMaker::new()
+                .render_rgb(&source, &ViewPlan { crop, resized: (28, 28), window: (0, 0), ops }, 28)
+                .unwrap()
+        };
+        assert_equal(&format!("grey, then {ops:?}"), &render(Op::Grayscale), &render(Op::Saturation(0.0)));
+    }
+}
+
+#[test]
 fn decoding_is_pillows_convert_to_rgb() {
     let mut seen = 0;
     for entry in std::fs::read_dir(fixture("images")).unwrap() {
