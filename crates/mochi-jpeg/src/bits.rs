@@ -1,0 +1,166 @@
+//! The entropy-coded data (T.81, B.1.1.5): stuffing and restart markers taken out beforehand, so that reading bits need not look.
+
+use crate::Declined;
+
+/// Bytes after the data that may be read without harm.
+const PAD: usize = 16;
+
+/// Entropy-coded data without stuffing, cut at restart markers. Keeps its memory.
+#[derive(Debug, Default)]
+pub(crate) struct Unstuffed {
+    bytes: Vec<u8>,
+    /// Where each piece ends; the next begins there.
+    ends: Vec<usize>,
+}
+
+impl Unstuffed {
+    /// Takes in everything up to the end of the image, which must be there, in order, and right after the data.
+    pub(crate) fn fill(&mut self, from: &[u8], restarts: bool) -> Result<(), Declined> {
+        self.ends.clear();
+        if self.bytes.len() < from.len() + PAD {
+            self.bytes.resize(from.len() + PAD, 0);
+        }
+        let (mut read, mut wrote) = (0, 0);
+        loop {
+            let Some(word) = from.get(read..).and_then(|b| b.first_chunk::<8>()) else { break };
+            self.bytes[wrote..wrote + 8].copy_from_slice(word);
+            let plain = before_ff(u64::from_le_bytes(*word));
+            read += plain;
+            wrote += plain;
+            if plain < 8 && self.meet(from, &mut read, &mut wrote, restarts)? {
+                return Ok(());
+            }
+        }
+        while let Some(&byte) = from.get(read) {
+            if byte == 0xFF {
+                if self.meet(from, &mut read, &mut wrote, restarts)? {
+                    return Ok(());
+                }
+            } else {
+                self.bytes[wrote] = byte;
+                (read, wrote) = (read + 1, wrote + 1);
+            }
+        }
+        Err(Declined::Length)
+    }
+
+    /// Deals with the 0xFF at `read`; whether the image ends there.
+    #[inline(always)]
+    fn meet(&mut self, from: &[u8], read: &mut usize, wrote: &mut usize, restarts: bool) -> Result<bool, Declined> {
+        match from.get(*read + 1) {
+            Some(0) => {
+                self.bytes[*wrote] = 0xFF;
+                *wrote += 1;
+            }
+            Some(&marker @ 0xD0..=0xD7) if restarts && usize::from(marker & 7) == self.ends.len() % 8 => {
+                self.ends.push(*wrote);
+            }
+            Some(0xD9) => {
+                self.ends.push(*wrote);
+                self.bytes[*wrote..*wrote + PAD].fill(0);
+                return Ok(true);
+            }
+            _ => return Err(Declined::Length),
+        }
+        *read += 2;
+        Ok(false)
+    }
+
+    /// How many pieces there are.
+    pub(crate) fn pieces(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// A reader at the beginning of piece `number`.
+    pub(crate) fn piece(&self, number: usize) -> Bits<'_> {
+        let start = if number == 0 { 0 } else { self.ends[number - 1] };
+        Bits { bytes: &self.bytes, at: start, end: self.ends[number], bits: 0, count: 0 }
+    }
+}
+
+/// How many bytes there are before the first 0xFF of eight.
+#[inline(always)]
+fn before_ff(word: u64) -> usize {
+    // The lowest byte of the complement that is zero; a borrow can only disturb bytes above it.
+    let zero = !word;
+    let marks = zero.wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080;
+    (marks.trailing_zeros() / 8) as usize
+}
+
+/// Reads bits, the first uppermost.
+#[derive(Clone, Copy)]
+pub(crate) struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    end: usize,
+    /// The next bits, left-aligned; `count` of them are accounted for, and those below are right but will be read again.
+    pub(crate) bits: u64,
+    count: u32,
+}
+
+impl Bits<'_> {
+    /// Makes at least 56 bits available. Fails far beyond the end of the data only: [`Self::finish`] tells the rest.
+    #[inline(always)]
+    pub(crate) fn refill(&mut self) -> Result<(), Declined> {
+        let word = self.bytes.get(self.at..).and_then(|b| b.first_chunk()).ok_or(Declined::Length)?;
+        self.bits |= u64::from_be_bytes(*word) >> self.count;
+        self.at += ((63 - self.count) >> 3) as usize;
+        self.count |= 56;
+        Ok(())
+    }
+
+    /// Drops the uppermost `n % 64` bits. Since the last refill there were at most 56.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, n: u32) {
+        self.bits <<= n & 63;
+        self.count = self.count.wrapping_sub(n & 63);
+    }
+
+    /// Whether exactly the piece was read, up to less than a byte of padding.
+    pub(crate) fn finish(&self) -> Result<(), Declined> {
+        let bits = (self.at * 8) as u64 - u64::from(self.count);
+        if bits.div_ceil(8) == self.end as u64 { Ok(()) } else { Err(Declined::Length) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stuffing_and_markers_are_taken_out_wherever_they_lie() {
+        for lead in 0..20 {
+            let mut coded = vec![0xFE; lead];
+            coded.extend([0xFF, 0, 0xFF, 0, 1, 0xFF, 0xD0, 2, 0x80, 0x7F, 0xFF, 0xD1, 0xFF, 0xD9]);
+            let mut plain = vec![0xFE; lead];
+            plain.extend([0xFF, 0xFF, 1, 2, 0x80, 0x7F]);
+            let mut unstuffed = Unstuffed::default();
+            unstuffed.fill(&coded, true).unwrap();
+            assert_eq!(unstuffed.bytes[..plain.len()], plain);
+            assert_eq!(unstuffed.ends, [lead + 3, lead + 6, lead + 6]);
+            assert_eq!(unstuffed.fill(&coded, false), Err(Declined::Length));
+            assert_eq!(unstuffed.fill(&coded[..coded.len() - 1], true), Err(Declined::Length));
+            assert_eq!(unstuffed.fill(&coded[..lead], true), Err(Declined::Length));
+            coded[lead + 6] = 0xD1;
+            assert_eq!(unstuffed.fill(&coded, true), Err(Declined::Length));
+        }
+    }
+
+    #[test]
+    fn bits_come_in_order_and_are_counted() {
+        let data: Vec<u8> = (0..40u8).map(|i| i.wrapping_mul(151) & 0xFE).chain([0xFF, 0xD9]).collect();
+        let mut unstuffed = Unstuffed::default();
+        unstuffed.fill(&data, false).unwrap();
+        let mut bits = unstuffed.piece(0);
+        for i in 0..40 * 8 {
+            bits.refill().unwrap();
+            assert_eq!(bits.finish().is_ok(), i > 39 * 8);
+            assert_eq!(bits.bits >> 63, u64::from(data[i / 8] >> (7 - i % 8) & 1));
+            bits.skip(1);
+        }
+        bits.refill().unwrap();
+        assert!(bits.finish().is_ok());
+        bits.skip(1);
+        assert!(bits.finish().is_err());
+    }
+}

@@ -1,0 +1,220 @@
+//! From a strip of samples to rows of RGB: libjpeg's "fancy" upsampling of chroma, then its conversion.
+//!
+//! A chroma sample lies in the middle of the pixels that it stands for; a pixel takes 3/4 of the nearer and 1/4 of the farther
+//! sample along each halved dimension, rounded up and down in turn. Beyond the edge the last sample is repeated: the last that the
+//! image has, not that of its padding. Chroma of at most two columns is repeated instead, as libjpeg does.
+
+use pulp::NullaryFnOnce;
+
+use crate::kernels::{Kernels, STEP};
+use crate::layout::{Layout, Strip};
+
+/// How chroma comes to full size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upsampling {
+    /// There is none: grey.
+    Grey,
+    /// 4:4:4.
+    Full,
+    /// 4:2:2.
+    Across,
+    /// 4:4:0.
+    Down,
+    /// 4:2:0.
+    Both,
+    /// 4:2:2 and 4:2:0 of at most two columns; `true`: halved in height too.
+    Repeat(bool),
+}
+
+impl Upsampling {
+    /// For luma with `across` x `down` blocks in an MCU, and chroma `columns` wide.
+    pub(crate) fn of(components: usize, (across, down): (usize, usize), columns: usize) -> Self {
+        match (components, across, down) {
+            (1, ..) => Self::Grey,
+            (_, 2, _) if columns <= 2 => Self::Repeat(down == 2),
+            (_, 2, 2) => Self::Both,
+            (_, 2, _) => Self::Across,
+            (_, _, 2) => Self::Down,
+            _ => Self::Full,
+        }
+    }
+
+    /// Whether a row of pixels looks at two rows of chroma.
+    pub(crate) fn looks_around(self) -> bool {
+        matches!(self, Self::Down | Self::Both)
+    }
+
+    /// Whether there are half as many rows of chroma as of luma.
+    pub(crate) fn halves_rows(self) -> bool {
+        matches!(self, Self::Down | Self::Both | Self::Repeat(true))
+    }
+}
+
+/// Room for a row of chroma at full size.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    sums: Vec<u16>,
+    full: [Vec<u8>; 2],
+}
+
+impl Room {
+    /// For pictures of `width` pixels.
+    pub(crate) fn fit(&mut self, width: usize) {
+        let padded = (width + 2).next_multiple_of(STEP);
+        self.sums.resize(padded, 0);
+        for full in &mut self.full {
+            full.resize(padded, 0);
+        }
+    }
+}
+
+/// Writes the rows of pixels that are ready after row `mcu_row` of MCUs, and keeps what the next one needs.
+pub(crate) struct Emit<'a, K> {
+    pub(crate) kernels: K,
+    pub(crate) layout: &'a Layout,
+    pub(crate) mcu_row: usize,
+    pub(crate) samples: &'a mut [u8],
+    pub(crate) room: &'a mut Room,
+    /// The whole image.
+    pub(crate) rgb: &'a mut [u8],
+}
+
+impl<K: Kernels> NullaryFnOnce for Emit<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { kernels, layout, mcu_row, samples, room, rgb } = self;
+        let how = layout.upsampling;
+        let (top, last) = (mcu_row * layout.mcu_rows, mcu_row + 1 == layout.mcus.1);
+        // The last row waits where it looks at what comes below.
+        let waits = usize::from(how.looks_around());
+        let from = if mcu_row == 0 { 0 } else { top - waits };
+        let to = if last { layout.height } else { top + layout.mcu_rows - waits };
+        let [luma, cb, cr] = &layout.strips;
+        for y in from..to {
+            let row = Row {
+                luma: line(samples, luma, mcu_row, y),
+                chroma: [chroma(samples, cb, how, mcu_row, y), chroma(samples, cr, how, mcu_row, y)],
+                below: y % 2 == 1,
+            };
+            room.convert(kernels, how, row, &mut rgb[y * layout.width * 3..][..layout.width * 3]);
+        }
+        if waits > 0 {
+            for strip in &layout.strips {
+                let end = strip.start + (1 + strip.rows) * strip.stride;
+                samples.copy_within(end - strip.stride..end, strip.start);
+            }
+        }
+    }
+}
+
+/// Row `y` of a component, with its padding.
+#[inline(always)]
+fn line<'a>(samples: &'a [u8], strip: &Strip, mcu_row: usize, y: usize) -> &'a [u8] {
+    &samples[strip.start + (1 + y - mcu_row * strip.rows) * strip.stride..][..strip.stride]
+}
+
+/// The nearer and the farther row of chroma for row `y` of pixels.
+#[inline(always)]
+fn chroma<'a>(samples: &'a [u8], strip: &Strip, how: Upsampling, mcu_row: usize, y: usize) -> [&'a [u8]; 2] {
+    if how == Upsampling::Grey {
+        return [&[]; 2];
+    }
+    let near = if how.halves_rows() { y / 2 } else { y };
+    let far = match (how.looks_around(), y % 2) {
+        (false, _) => near,
+        (true, 0) => near.saturating_sub(1),
+        (true, _) => (near + 1).min(strip.height - 1),
+    };
+    let (near, far) = (line(samples, strip, mcu_row, near), line(samples, strip, mcu_row, far));
+    // At full size conversion reads on into the padding.
+    let columns = if how == Upsampling::Full { strip.stride } else { strip.columns };
+    [&near[..columns], &far[..columns]]
+}
+
+/// A row of samples of all components, before upsampling. Rows of luma, and of chroma at full size, can be read up to the next multiple of
+/// [`STEP`].
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    luma: &'a [u8],
+    /// For Cb and Cr the nearer row and the farther one (the same where there is only one to look at).
+    chroma: [[&'a [u8]; 2]; 2],
+    /// The farther row lies below.
+    below: bool,
+}
+
+impl Room {
+    /// Writes one row of RGB.
+    #[inline(always)]
+    fn convert<K: Kernels>(&mut self, kernels: K, how: Upsampling, row: Row<'_>, rgb: &mut [u8]) {
+        if how == Upsampling::Grey {
+            for (to, &v) in rgb.chunks_exact_mut(3).zip(row.luma) {
+                to.copy_from_slice(&[v; 3]);
+            }
+            return;
+        }
+        for ([near, far], full) in row.chroma.into_iter().zip(&mut self.full) {
+            match how {
+                Upsampling::Across => across(near, full),
+                Upsampling::Down => down(near, far, row.below, full),
+                Upsampling::Both => both(near, far, &mut self.sums, full),
+                Upsampling::Repeat(_) => {
+                    full.chunks_exact_mut(2).zip(near).for_each(|(to, &v)| to.copy_from_slice(&[v; 2]));
+                }
+                Upsampling::Full | Upsampling::Grey => {}
+            }
+        }
+        let [cb, cr] = match how {
+            Upsampling::Full => row.chroma.map(|[near, _]| near),
+            _ => self.full.each_ref().map(|full| &full[..]),
+        };
+        let (y, cb, cr) = (row.luma.as_chunks().0, cb.as_chunks().0, cr.as_chunks().0);
+        for (((to, y), cb), cr) in rgb.chunks_mut(3 * STEP).zip(y).zip(cb).zip(cr) {
+            let pixels = kernels.convert(y, cb, cr);
+            match to.as_mut_array() {
+                Some(to) => *to = pixels,
+                None => to.copy_from_slice(&pixels[..to.len()]),
+            }
+        }
+    }
+}
+
+/// 3:1 between neighbours in a row, in quarters: rounded down on the left of a sample, up on its right.
+#[inline(always)]
+fn across(from: &[u8], to: &mut [u8]) {
+    let n = from.len();
+    let (Some(&first), Some(&last)) = (from.first(), from.last()) else { return };
+    let inner = &mut to[1..2 * n - 1];
+    for ((pair, &a), &b) in inner.as_chunks_mut::<2>().0.iter_mut().zip(&from[..n - 1]).zip(&from[1..]) {
+        let (a, b) = (u16::from(a), u16::from(b));
+        *pair = [((3 * a + b + 2) >> 2) as u8, ((a + 3 * b + 1) >> 2) as u8];
+    }
+    (to[0], to[2 * n - 1]) = (first, last);
+}
+
+/// 3:1 between rows, in quarters: rounded down above a sample, up below.
+#[inline(always)]
+fn down(near: &[u8], far: &[u8], below: bool, to: &mut [u8]) {
+    let half = 1 + u16::from(below);
+    for ((to, &near), &far) in to.iter_mut().zip(near).zip(far) {
+        *to = ((3 * u16::from(near) + u16::from(far) + half) >> 2) as u8;
+    }
+}
+
+/// 3:1 between rows, then between neighbours, in sixteenths, rounded once.
+#[inline(always)]
+fn both(near: &[u8], far: &[u8], sums: &mut [u16], to: &mut [u8]) {
+    let n = near.len();
+    let sums = &mut sums[..n];
+    for ((sum, &near), &far) in sums.iter_mut().zip(near).zip(far) {
+        *sum = 3 * u16::from(near) + u16::from(far);
+    }
+    let (Some(&first), Some(&last)) = (sums.first(), sums.last()) else { return };
+    let inner = &mut to[1..2 * n - 1];
+    for ((pair, &a), &b) in inner.as_chunks_mut::<2>().0.iter_mut().zip(&sums[..n - 1]).zip(&sums[1..]) {
+        *pair = [((3 * a + b + 7) >> 4) as u8, ((a + 3 * b + 8) >> 4) as u8];
+    }
+    to[0] = ((4 * first + 8) >> 4) as u8;
+    to[2 * n - 1] = ((4 * last + 7) >> 4) as u8;
+}
