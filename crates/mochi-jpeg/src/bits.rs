@@ -93,7 +93,7 @@ pub(crate) struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
     end: usize,
-    /// The next bits, left-aligned; `count` of them are accounted for, and those below are right but will be read again.
+    /// The next bits, left-aligned; `count % 64` of them are accounted for, and those below are right but will be read again.
     pub(crate) bits: u64,
     count: u32,
 }
@@ -103,9 +103,10 @@ impl Bits<'_> {
     #[inline(always)]
     pub(crate) fn refill(&mut self) -> Result<(), Declined> {
         let word = self.bytes.get(self.at..).and_then(|b| b.first_chunk()).ok_or(Declined::Length)?;
-        self.bits |= u64::from_be_bytes(*word) >> self.count;
-        self.at += ((63 - self.count) >> 3) as usize;
-        self.count |= 56;
+        let count = self.count & 63;
+        self.bits |= u64::from_be_bytes(*word) >> count;
+        self.at += ((63 - count) >> 3) as usize;
+        self.count = count | 56;
         Ok(())
     }
 
@@ -113,12 +114,13 @@ impl Bits<'_> {
     #[inline(always)]
     pub(crate) fn skip(&mut self, n: u32) {
         self.bits <<= n & 63;
-        self.count = self.count.wrapping_sub(n & 63);
+        // Only the lowest six bits count: masking here would lengthen the chain that decoding waits for.
+        self.count = self.count.wrapping_sub(n);
     }
 
     /// Whether exactly the piece was read, up to less than a byte of padding.
     pub(crate) fn finish(&self) -> Result<(), Declined> {
-        let bits = (self.at * 8) as u64 - u64::from(self.count);
+        let bits = (self.at * 8) as u64 - u64::from(self.count & 63);
         if bits.div_ceil(8) == self.end as u64 { Ok(()) } else { Err(Declined::Length) }
     }
 }

@@ -1,4 +1,9 @@
-//! JPEG by libjpeg-turbo: the same code, IDCT ("islow") and smooth chroma upsampling that Pillow uses.
+//! JPEG: ordinary photographs by `mochi-jpeg`, everything else by libjpeg-turbo, to whose bits the former is held.
+//!
+//! libjpeg-turbo runs as in Pillow: with its IDCT "islow" and smooth chroma upsampling. It alone judges files that are broken.
+
+#[cfg(test)]
+mod tests;
 
 use turbojpeg::{Colorspace, Decompressor, Error, Image, PixelFormat, ScalingFactor};
 
@@ -11,13 +16,12 @@ const MAX_SCANS: u32 = 200;
 const MAX_EXTRANEOUS: u32 = 64;
 
 pub(super) struct JpegDecoder {
-    /// Made on first use; made anew after an error, so that no state of a broken file can reach the next.
-    inner: Option<Decompressor>,
+    fast: mochi_jpeg::Decoder,
 }
 
 impl JpegDecoder {
     pub(super) fn new() -> Self {
-        Self { inner: None }
+        Self { fast: mochi_jpeg::Decoder::new() }
     }
 
     pub(super) fn decode(
@@ -27,30 +31,43 @@ impl JpegDecoder {
         pixels: &mut Pixels,
         scratch: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
-        let result = self.try_decode(bytes, options, pixels, scratch);
-        result.map_err(|error| {
-            self.inner = None;
+        if options.shrink_to.is_none() && self.try_fast(bytes, pixels) {
+            return Ok(());
+        }
+        Self::decode_any(bytes, options, pixels, scratch)
+    }
+
+    /// Whether `mochi-jpeg` took the file.
+    fn try_fast(&mut self, bytes: &[u8], pixels: &mut Pixels) -> bool {
+        let Ok(header) = mochi_jpeg::Header::read(bytes) else { return false };
+        let Ok((width, height)) = check_size(header.width().into(), header.height().into()) else { return false };
+        pixels.shape(width, height);
+        self.fast.decode(&header, bytes, &mut pixels.rgb).is_ok()
+    }
+
+    /// By libjpeg-turbo.
+    fn decode_any(
+        bytes: &[u8],
+        options: &DecodeOptions,
+        pixels: &mut Pixels,
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), DecodeError> {
+        Self::try_any(bytes, options, pixels, scratch).map_err(|error| {
             // Bits that run out often end in some other complaint; a missing end marker tells.
             let cut = error.reason == BadReason::Corrupt && !bytes.windows(2).rev().any(|w| w == [0xFF, 0xD9]);
             if cut { DecodeError { reason: BadReason::Truncated, ..error } } else { error }
         })
     }
 
-    fn try_decode(
-        &mut self,
+    fn try_any(
         bytes: &[u8],
         options: &DecodeOptions,
         pixels: &mut Pixels,
         scratch: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
-        if self.inner.is_none() {
-            let mut made = Decompressor::new().map_err(broken)?;
-            made.set_scan_limit(MAX_SCANS).map_err(broken)?;
-            self.inner = Some(made);
-        }
-        let Some(decompressor) = self.inner.as_mut() else {
-            return Err(DecodeError::new(BadReason::Panicked, "no JPEG decoder"));
-        };
+        // A new one each time: libjpeg lends a file that lacks its tables those of the file before.
+        let mut decompressor = Decompressor::new().map_err(broken)?;
+        decompressor.set_scan_limit(MAX_SCANS).map_err(broken)?;
         let header = decompressor.read_header(bytes).map_err(broken)?;
         check_size(header.width as u64, header.height as u64)?;
         let shrink = match options.shrink_to {
