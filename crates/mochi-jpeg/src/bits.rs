@@ -21,8 +21,7 @@ impl Unstuffed {
             self.bytes.resize(from.len() + PAD, 0);
         }
         let (mut read, mut wrote) = (0, 0);
-        loop {
-            let Some(word) = from.get(read..).and_then(|b| b.first_chunk::<8>()) else { break };
+        while let Some(word) = from.get(read..).and_then(|b| b.first_chunk::<8>()) {
             self.bytes[wrote..wrote + 8].copy_from_slice(word);
             let plain = before_ff(u64::from_le_bytes(*word));
             read += plain;
@@ -112,10 +111,10 @@ impl Bits<'_> {
 
     /// Drops the uppermost `n % 64` bits. Since the last refill there were at most 56.
     #[inline(always)]
-    pub(crate) fn skip(&mut self, n: u32) {
+    pub(crate) fn skip(&mut self, n: u64) {
         self.bits <<= n & 63;
         // Only the lowest six bits count: masking here would lengthen the chain that decoding waits for.
-        self.count = self.count.wrapping_sub(n);
+        self.count = self.count.wrapping_sub(n as u32);
     }
 
     /// Whether exactly the piece was read, up to less than a byte of padding.

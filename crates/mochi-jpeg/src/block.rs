@@ -3,7 +3,7 @@
 use crate::Declined;
 use crate::bits::Bits;
 use crate::header::ZIGZAG;
-use crate::huffman::{END, Entry, Table, UNSETTLED};
+use crate::huffman::{END, Table, UNSETTLED};
 
 /// Coefficients of a row of a pair: eight of the one block, eight of the other.
 pub(crate) const ROW: usize = 16;
@@ -26,26 +26,15 @@ const PLACES: [u8; 256] = {
     places
 };
 
-/// The value of a code's last bits (T.81, F.12 "EXTEND"), which are the uppermost ones of `bits` after `entry`'s code.
-#[inline(always)]
-fn value(bits: u64, entry: Entry) -> i32 {
-    let (total, size) = (entry.bits() & 63, entry.size());
-    let tail = bits << (total - size);
-    // A leading 0 means negative: the bits are those of the magnitude, inverted.
-    let negative = !((tail as i64) >> 63);
-    let magnitude = (((tail ^ negative as u64) >> 1) >> (63 - size)) as i64;
-    ((magnitude ^ negative) - negative) as i32
-}
-
 /// The difference of a block's DC coefficient from the one before.
 #[inline(always)]
 pub(crate) fn decode_dc(bits: &mut Bits<'_>, table: &Table) -> Result<i32, Declined> {
     bits.refill()?;
     let mut entry = table.look(bits.bits);
-    if entry.advance() == UNSETTLED {
+    if entry.first_advance() == UNSETTLED {
         entry = table.search(bits.bits)?;
     }
-    let difference = value(bits.bits, entry);
+    let difference = entry.first_value(bits.bits);
     bits.skip(entry.bits());
     Ok(difference)
 }
@@ -59,13 +48,23 @@ pub(crate) fn decode_ac(bits: &mut Bits<'_>, table: &Table, window: &mut Window)
     loop {
         while k < 64 {
             bits.refill()?;
-            // A look takes at most 25 bits, so one refill is enough for two.
+            // A look takes at most 26 bits, so one refill is enough for two.
             for _ in 0..2 {
                 let entry = table.look(bits.bits);
-                let value = value(bits.bits, entry);
+                let values = (entry.first_value(bits.bits), entry.second_value(bits.bits));
+                let first = k + entry.first_advance();
+                let second = first + entry.second_advance();
+                // In this order: without a second code its value is 0 and its place that of the first.
+                window[usize::from(PLACES[(second & 255) as usize])] = values.1 as i16;
+                window[usize::from(PLACES[(first & 255) as usize])] = values.0 as i16;
+                if first > 63 {
+                    // What looked like a second code is not of this block.
+                    bits.skip(entry.first_bits());
+                    k = first;
+                    break;
+                }
                 bits.skip(entry.bits());
-                k += entry.advance();
-                window[usize::from(PLACES[(k & 255) as usize])] = value as i16;
+                k = second;
                 if k > 63 {
                     break;
                 }
@@ -75,10 +74,9 @@ pub(crate) fn decode_ac(bits: &mut Bits<'_>, table: &Table, window: &mut Window)
             k -= UNSETTLED;
             bits.refill()?;
             let entry = table.search(bits.bits)?;
-            let value = value(bits.bits, entry);
+            k += entry.first_advance();
+            window[usize::from(PLACES[(k & 255) as usize])] = entry.first_value(bits.bits) as i16;
             bits.skip(entry.bits());
-            k += entry.advance();
-            window[usize::from(PLACES[(k & 255) as usize])] = value as i16;
             if k < 64 {
                 continue;
             }

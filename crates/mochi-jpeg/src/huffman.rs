@@ -1,14 +1,14 @@
-//! Huffman tables made for decoding (T.81, annex C): one look at the next bits tells what a code and its value take.
+//! Huffman tables made for decoding (T.81, annex C): one look at the next bits tells what up to two codes and their values take.
 //!
-//! An entry holds three bytes: how many bits code and value take together; how many of these are the value's; by how much the
-//! place in the block advances. Where the look does not settle it the entry takes no bits and advances by [`UNSETTLED`], which
-//! also ends the loop over the block: the common path needs no branch for it.
+//! Decoding is a chain: only when it is known how many bits a code takes can the next be looked at. So a look says how long both are
+//! together wherever the second code lies within the bits looked at; its value need not. Where a look settles nothing, the entry takes
+//! no bits and advances by [`UNSETTLED`], which also ends the loop over the block: the common path needs no branch for it.
 
 use crate::Declined;
 use crate::header::HuffmanSpec;
 
 /// Bits that are looked at: longer codes, one in hundreds, take the slow way.
-pub(crate) const LOOK: u32 = 10;
+pub(crate) const LOOK: u32 = 11;
 
 /// Advance of an end-of-block code: beyond any place in a block.
 pub(crate) const END: u32 = 128;
@@ -22,12 +22,19 @@ pub(crate) enum Kind {
     Ac,
 }
 
-/// What a code means, in one word: `bits | size << 8 | advance << 16`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry(u32);
+/// What one or two codes mean, a byte each: bits of all; the first code's bits; 63 less its value's bits; bits before the second's value;
+/// 63 less the second value's bits; the first code's and value's bits; the advance by the first; that by the second. Without a second,
+/// its value has no bits and it does not advance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry(u64);
 
 impl Entry {
-    const UNSETTLED: Self = Self(UNSETTLED << 16);
+    const UNSETTLED: Self = Self::first(0, 0, UNSETTLED);
+
+    const fn first(length: u32, size: u32, advance: u32) -> Self {
+        let bits = (length + size) as u8;
+        Self(u64::from_le_bytes([bits, length as u8, 63 - size as u8, 0, 63, bits, advance as u8, 0]))
+    }
 
     /// For a code of `length` bits. `None` where the symbol means nothing in an 8-bit sequential scan.
     fn new(kind: Kind, length: u32, symbol: u8) -> Option<Self> {
@@ -38,25 +45,57 @@ impl Entry {
             (Kind::Ac, _, 1..) | (Kind::Ac, 15, 0) => run + 1,
             _ => return None,
         };
-        Some(Self((length + size) | size << 8 | advance << 16))
+        Some(Self::first(length, size, advance))
     }
 
-    /// Bits of code and value together, at most 31, in the lowest six bits; others may be set above.
+    /// Followed by `next`.
+    fn and(self, next: Self) -> Self {
+        let ([bits, length, drop, _, _, first, advance, _], next) = (self.0.to_le_bytes(), next.0.to_le_bytes());
+        Self(u64::from_le_bytes([bits + next[0], length, drop, bits + next[1], next[2], first, advance, next[6]]))
+    }
+
+    /// Bits that all takes, in the lowest six bits; others may be set above.
     #[inline(always)]
-    pub(crate) fn bits(self) -> u32 {
+    pub(crate) fn bits(self) -> u64 {
         self.0
     }
 
-    /// Bits of the value.
+    /// Bits that the first code and its value take, likewise.
     #[inline(always)]
-    pub(crate) fn size(self) -> u32 {
-        self.0 >> 8 & 0xFF
+    pub(crate) fn first_bits(self) -> u64 {
+        self.0 >> 40
     }
 
     #[inline(always)]
-    pub(crate) fn advance(self) -> u32 {
-        self.0 >> 16
+    pub(crate) fn first_advance(self) -> u32 {
+        (self.0 >> 48) as u32 & 0xFF
     }
+
+    #[inline(always)]
+    pub(crate) fn second_advance(self) -> u32 {
+        (self.0 >> 56) as u32
+    }
+
+    /// The first value in the bits that were looked at.
+    #[inline(always)]
+    pub(crate) fn first_value(self, bits: u64) -> i32 {
+        extend(bits, self.0 >> 8, self.0 >> 16)
+    }
+
+    /// The second value, or 0.
+    #[inline(always)]
+    pub(crate) fn second_value(self, bits: u64) -> i32 {
+        extend(bits, self.0 >> 24, self.0 >> 32)
+    }
+}
+
+/// The signed value (T.81, F.12) after `skip % 64` of the bits that has 63 - `drop % 64` bits.
+#[inline(always)]
+fn extend(bits: u64, skip: u64, drop: u64) -> i32 {
+    let tail = bits << (skip & 63);
+    // A leading 0 means negative: then all ones stand for zero.
+    let zero = if (tail as i64) < 0 { 0 } else { (u64::MAX >> 1) >> (drop & 63) };
+    ((tail >> 1) >> (drop & 63)).wrapping_sub(zero) as i32
 }
 
 /// A table ready for decoding.
@@ -108,8 +147,29 @@ impl Table {
             first += count;
             code <<= 1;
         }
+        if self.kind == Kind::Ac {
+            self.pair_up();
+        }
         self.made_of = Some(spec.clone());
         Ok(())
+    }
+
+    /// Adds the second code to each entry where there is room for it.
+    fn pair_up(&mut self) {
+        let singles = *self.look;
+        for (seen, entry) in self.look.iter_mut().enumerate() {
+            let first = entry.0.to_le_bytes();
+            let taken = u32::from(first[0]);
+            if taken >= LOOK || u32::from(first[6]) >= END {
+                continue;
+            }
+            // The bits behind the first value, zeros after them.
+            let next = singles[seen << taken & ((1 << LOOK) - 1)];
+            let length = u32::from(next.0.to_le_bytes()[1]);
+            if next != Entry::UNSETTLED && taken + length <= LOOK {
+                *entry = entry.and(next);
+            }
+        }
     }
 
     /// What the uppermost bits of `bits` begin with, if a look settles it.
@@ -139,6 +199,39 @@ mod tests {
     use super::*;
 
     #[test]
+    fn two_codes_in_one_look_are_what_two_looks_give() {
+        // End of block 00, (0, 1) 01, (0, 3) 100, (1, 2) 101, (15, 0) 110, (0, 10) 1110, and a long one.
+        let mut counts = [0; 16];
+        (counts[1], counts[2], counts[3], counts[11]) = (2, 3, 1, 1);
+        let symbols = [0x00, 0x01, 0x03, 0x12, 0xF0, 0x0A, 0x02];
+        let mut table = Table::new(Kind::Ac);
+        table.prepare(&HuffmanSpec::new(counts, &symbols).unwrap()).unwrap();
+        let mut pairs = 0;
+        for sixteen in 0..1u64 << 16 {
+            let bits = sixteen << 48 | sixteen * 0x5bd1 & 0xFFFF_FFFF;
+            let Ok(first) = table.search(bits) else { continue };
+            let entry = table.look(bits);
+            if entry == Entry::UNSETTLED {
+                assert_eq!(first.0.to_le_bytes()[1], 12);
+                continue;
+            }
+            let taken = first.bits() & 63;
+            assert_eq!((entry.first_bits() & 63, entry.first_advance()), (taken, first.first_advance()));
+            assert_eq!(entry.first_value(bits), first.first_value(bits));
+            if entry.second_advance() == 0 {
+                assert_eq!((entry.bits() & 63, entry.second_value(bits)), (taken, 0));
+                continue;
+            }
+            pairs += 1;
+            let second = table.search(bits << taken).unwrap();
+            assert_eq!(entry.bits() & 63, taken + (second.bits() & 63));
+            assert_eq!(entry.second_advance(), second.first_advance());
+            assert_eq!(entry.second_value(bits), second.first_value(bits << taken));
+        }
+        assert!(pairs > 30_000, "{pairs}");
+    }
+
+    #[test]
     fn looking_and_searching_agree_and_contradictions_are_refused() {
         // T.81, table K.3 (luminance DC).
         let symbols: Vec<u8> = (0..12).collect();
@@ -147,13 +240,16 @@ mod tests {
         table.prepare(&dc).unwrap();
         for bits in (0..1u64 << 16).map(|b| b << 48) {
             match table.search(bits) {
-                Ok(found) => assert_eq!(found.0, table.look(bits).0),
-                Err(why) => assert_eq!((why, table.look(bits).advance()), (Declined::Code, UNSETTLED)),
+                Ok(found) => assert_eq!(found, table.look(bits)),
+                Err(why) => assert_eq!((why, table.look(bits).first_advance()), (Declined::Code, UNSETTLED)),
             }
         }
         // 00 is category 0: no bits more. 010 is category 1: one more.
-        assert_eq!((table.look(0).bits() & 63, table.look(0).size()), (2, 0));
-        assert_eq!((table.look(2 << 61).bits() & 63, table.look(2 << 61).size()), (4, 1));
+        assert_eq!((table.look(0).bits() & 63, table.look(0).first_value(0)), (2, 0));
+        for (bits, value) in [(0b0100, -1), (0b0101, 1)] {
+            let entry = table.look(bits << 60);
+            assert_eq!((entry.bits() & 63, entry.first_value(bits << 60)), (4, value));
+        }
 
         let refused = |counts: [u8; 16], symbols: &[u8]| {
             Table::new(Kind::Ac).prepare(&HuffmanSpec::new(counts, symbols).unwrap()).unwrap_err()

@@ -85,9 +85,8 @@ fn transform(x: [i32; 8]) -> [i32; 8] {
     let inner = EVEN[0][0] * x[2] + EVEN[0][1] * x[6];
     let outer = EVEN[1][0] * x[2] + EVEN[1][1] * x[6];
     let even = [sum + outer, difference + inner, difference - inner, sum - outer];
-    let odd: [i32; 4] = std::array::from_fn(|i| {
-        ODD[i][0] * x[1] + ODD[i][1] * x[3] + ODD[i][2] * x[5] + ODD[i][3] * x[7]
-    });
+    let odd: [i32; 4] =
+        std::array::from_fn(|i| ODD[i][0] * x[1] + ODD[i][1] * x[3] + ODD[i][2] * x[5] + ODD[i][3] * x[7]);
     std::array::from_fn(|i| if i < 4 { even[i] + odd[i] } else { even[7 - i] - odd[7 - i] })
 }
 
@@ -128,7 +127,12 @@ mod tests {
     #[test]
     fn constants_are_those_that_the_odd_half_has_after_multiplying_out() {
         assert_eq!(EVEN, [[4433, -10704], [10703, 4433]]);
-        let odd = [[11363, 9633, 6437, 2260], [9633, -2259, -11362, -6436], [6437, -11362, 2261, 9633], [2260, -6436, 9633, -11363]];
+        let odd = [
+            [11363, 9633, 6437, 2260],
+            [9633, -2259, -11362, -6436],
+            [6437, -11362, 2261, 9633],
+            [2260, -6436, 9633, -11363],
+        ];
         assert_eq!(ODD, odd);
     }
 

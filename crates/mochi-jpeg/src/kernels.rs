@@ -30,13 +30,7 @@ pub(crate) trait Kernels: Copy {
     fn run<Op: NullaryFnOnce>(self, op: Op) -> Op::Output;
 
     /// The inverse DCT of both blocks of a pair.
-    fn idct(
-        self,
-        pair: &Pair,
-        quants: [&Quant; 2],
-        samples: &mut [u8],
-        places: [Place; 2],
-    ) -> Result<(), Declined>;
+    fn idct(self, pair: &Pair, quants: [&Quant; 2], samples: &mut [u8], places: [Place; 2]) -> Result<(), Declined>;
 
     /// [`STEP`] pixels from Y, Cb and Cr to interleaved RGB.
     fn convert(self, y: &[u8; STEP], cb: &[u8; STEP], cr: &[u8; STEP]) -> [u8; 3 * STEP];
@@ -52,13 +46,7 @@ impl Kernels for Portable {
     }
 
     #[inline(always)]
-    fn idct(
-        self,
-        pair: &Pair,
-        quants: [&Quant; 2],
-        samples: &mut [u8],
-        places: [Place; 2],
-    ) -> Result<(), Declined> {
+    fn idct(self, pair: &Pair, quants: [&Quant; 2], samples: &mut [u8], places: [Place; 2]) -> Result<(), Declined> {
         for (i, (quant, place)) in quants.into_iter().zip(places).enumerate() {
             for (row, values) in idct::block(pair, i * 8, quant)?.iter().enumerate() {
                 samples[place.start + row * place.stride..][..8].copy_from_slice(values);
@@ -104,7 +92,9 @@ mod tests {
         };
         let mut refused = 0;
         for round in 0..40_000 {
-            let steps = |most: u32, next: &mut dyn FnMut() -> u32| Quant::new(std::array::from_fn(|_| (next() % most) as u16 + 1));
+            let steps = |most: u32, next: &mut dyn FnMut() -> u32| {
+                Quant::new(std::array::from_fn(|_| (next() % most) as u16 + 1))
+            };
             let most = [3, 30, 255, 5000][round % 4];
             let (left, right) = (steps(most, &mut next), steps(most, &mut next));
             let mut pair: Pair = [0; 8 * ROW];

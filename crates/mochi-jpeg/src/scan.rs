@@ -94,8 +94,7 @@ impl Decoder {
         let tables = [0, 1, 2].map(|i| (&dc[component(i).dc], &ac[component(i).ac]));
         let quants = [0, 1, 2].map(|i| Quant::new(header.quants[component(i).quant].unwrap_or([0; 64])));
         turn.clear();
-        let mut progress =
-            Progress { bits: unstuffed.piece(0), piece: 0, left: restart, means: [0; 3] };
+        let mut progress = Progress { bits: unstuffed.piece(0), piece: 0, left: restart, means: [0; 3] };
         for mcu_row in 0..layout.mcus.1 {
             for first in (0..layout.mcus.0).step_by(TURN) {
                 let mcus = (first, (first + TURN).min(layout.mcus.0));

@@ -51,7 +51,14 @@ impl Avx2 {
 
     /// One dimension over half of the lanes: the even half's four sums, with `round` added, and the odd half's.
     #[inline(always)]
-    fn halves(self, x04: __m256i, x26: __m256i, x13: __m256i, x57: __m256i, round: __m256i) -> ([__m256i; 4], [__m256i; 4]) {
+    fn halves(
+        self,
+        x04: __m256i,
+        x26: __m256i,
+        x13: __m256i,
+        x57: __m256i,
+        round: __m256i,
+    ) -> ([__m256i; 4], [__m256i; 4]) {
         let one = 1 << CONST_BITS;
         let sum = self.add32(self.dot(x04, one, one), round);
         let difference = self.add32(self.dot(x04, one, -one), round);
@@ -174,13 +181,7 @@ impl Kernels for Avx2 {
     }
 
     #[inline(always)]
-    fn idct(
-        self,
-        pair: &Pair,
-        quants: [&Quant; 2],
-        samples: &mut [u8],
-        places: [Place; 2],
-    ) -> Result<(), Declined> {
+    fn idct(self, pair: &Pair, quants: [&Quant; 2], samples: &mut [u8], places: [Place; 2]) -> Result<(), Declined> {
         let s = self.0.avx2;
         let (rows, _) = pair.as_chunks::<ROW>();
         let (left, _) = quants[0].steps.as_chunks::<8>();
@@ -190,9 +191,9 @@ impl Kernels for Avx2 {
             *register = cast(*row);
         }
         let safe = cast([quants[0].safe, quants[1].safe]);
-        if !self.at_most(self.magnitudes(coefficients), safe)
-            && !(quants[0].admits(pair, 0) && quants[1].admits(pair, 8))
-        {
+        let fits = self.at_most(self.magnitudes(coefficients), safe)
+            || (quants[0].admits(pair, 0) && quants[1].admits(pair, 8));
+        if !fits {
             return Err(Declined::Range);
         }
         let mut values = coefficients;

@@ -9,8 +9,7 @@ use turbojpeg::{Compressor, Subsamp};
 use super::*;
 use crate::random::{Purpose, Stream};
 
-const SUBSAMPLINGS: [Subsamp; 5] =
-    [Subsamp::Sub2x2, Subsamp::None, Subsamp::Sub2x1, Subsamp::Sub1x2, Subsamp::Gray];
+const SUBSAMPLINGS: [Subsamp; 5] = [Subsamp::Sub2x2, Subsamp::None, Subsamp::Sub2x1, Subsamp::Sub1x2, Subsamp::Gray];
 
 fn alone(bytes: &[u8]) -> Result<Pixels, BadReason> {
     let mut pixels = Pixels::default();
@@ -39,13 +38,12 @@ fn picture(width: usize, height: usize, kind: u32, stream: &mut Stream) -> Vec<u
     rgb
 }
 
-/// Encoded by libjpeg-turbo, with a restart marker after each `restart` MCUs where that is not 0.
-fn encode(rgb: &[u8], width: usize, height: usize, quality: i32, subsampling: Subsamp, optimise: bool, restart: i32) -> Vec<u8> {
+/// Encoded by libjpeg-turbo.
+fn encode(rgb: &[u8], width: usize, height: usize, quality: i32, subsampling: Subsamp, optimise: bool) -> Vec<u8> {
     let mut compressor = Compressor::new().unwrap();
     compressor.set_quality(quality).unwrap();
     compressor.set_subsamp(subsampling).unwrap();
     compressor.set_optimize(optimise).unwrap();
-    let _ = restart;
     let image = Image { pixels: rgb, width, pitch: width * 3, height, format: PixelFormat::RGB };
     compressor.compress_to_vec(image).unwrap()
 }
@@ -55,7 +53,7 @@ proptest! {
     #[test]
     fn pixels_are_those_of_libjpeg_turbo(
         width in 1usize..100, height in 1usize..100, thin in 0u32..8, kind in 0u32..4,
-        quality in 1i32..=100, which in 0usize..5, optimise: bool, restart in 0i32..9, seed: u64,
+        quality in 1i32..=100, which in 0usize..5, optimise: bool, seed: u64,
     ) {
         let (width, height) = match thin {
             0 => (1 + width % 5, height),
@@ -64,7 +62,7 @@ proptest! {
         };
         let mut stream = Stream::new(seed, Purpose::View, 0, 0, 0);
         let rgb = picture(width, height, kind, &mut stream);
-        let bytes = encode(&rgb, width, height, quality, SUBSAMPLINGS[which], optimise, restart);
+        let bytes = encode(&rgb, width, height, quality, SUBSAMPLINGS[which], optimise);
         let mut decoder = JpegDecoder::new();
         let got = fast(&mut decoder, &bytes);
         // A buffer that another picture has used gives the same.
@@ -113,7 +111,8 @@ fn damage(bytes: &mut Vec<u8>, stream: &mut Stream) {
             6 => drop(bytes.splice(at..at, [0xFF, [0xD0, 0xD3, 0xD9, 0xDA, 0xFF, 0x00][stream.below(6) as usize]])),
             7 => {
                 // Swap two segments, or lose one.
-                let starts: Vec<usize> = (2..bytes.len() - 1).filter(|&i| bytes[i] == 0xFF && bytes[i + 1] >= 0xC0).collect();
+                let starts: Vec<usize> =
+                    (2..bytes.len() - 1).filter(|&i| bytes[i] == 0xFF && bytes[i + 1] >= 0xC0).collect();
                 if let [a, .., b] = starts[..] {
                     let at = a + (b - a) / 2;
                     let next = starts.iter().copied().find(|&s| s > at).unwrap_or(b);
@@ -141,7 +140,7 @@ fn damaged_files_have_the_outcome_that_libjpeg_turbo_alone_gives() {
     let mut stream = Stream::new(3, Purpose::View, 0, 0, 0);
     for (i, &subsampling) in SUBSAMPLINGS.iter().enumerate() {
         let rgb = picture(40, 33, 0, &mut stream);
-        small.push(encode(&rgb, 40, 33, 80, subsampling, i % 2 == 0, 0));
+        small.push(encode(&rgb, 40, 33, 80, subsampling, i % 2 == 0));
     }
     let files = ["420.jpg", "444.jpg", "grey.jpg", "restart.jpg", "turned.jpg"].map(fixture);
     for (number, whole) in files.iter().chain(&small).enumerate() {
