@@ -1,15 +1,16 @@
 //! `cargo run --release -p mochi-data --example bench_data -- DIR [--size 224] [--threads 1] [--recipe moco-v2] [--limit 400]
-//! [--repeat 3] [--fast-decode] [--loader]`: prints one JSON line. With `--loader` an epoch of the loader is timed instead, reading
-//! from disk included.
+//! [--repeat 3] [--fast-decode] [--loader | --read]`: prints one JSON line. With `--loader` an epoch of the loader is timed instead,
+//! reading from disk included; with `--read` only opening, and reading every image once in random order.
 
 use std::path::Path;
 
 use mochi_data::bench::{BenchOptions, bench};
+use mochi_data::random::{Purpose, Stream};
 use mochi_data::{Dataset, Loader, LoaderOptions, OpenOptions, Recipe};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = BenchOptions::default();
-    let (mut folder, mut loader) = (None, false);
+    let (mut folder, mut loader, mut read) = (None, false, false);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
@@ -21,11 +22,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--recipe" => options.recipe = Recipe::preset(&value()?).ok_or("no such recipe")?,
             "--fast-decode" => options.fast_decode = true,
             "--loader" => loader = true,
+            "--read" => read = true,
             _ => folder = Some(arg),
         }
     }
     let folder = folder.ok_or("which folder?")?;
+    let started = std::time::Instant::now();
     let dataset = Dataset::open(Path::new(&folder), &OpenOptions::default())?;
+    if read {
+        return read_all(&dataset, started.elapsed().as_secs_f64());
+    }
     if loader {
         return epoch(&dataset, &options);
     }
@@ -52,6 +58,23 @@ fn epoch(dataset: &Dataset, options: &BenchOptions) -> Result<(), Box<dyn std::e
     println!(
         "{}",
         serde_json::json!({ "images_per_s": rate, "images": images, "bad_images": loader.bad_images().len() })
+    );
+    Ok(())
+}
+
+fn read_all(dataset: &Dataset, open_s: f64) -> Result<(), Box<dyn std::error::Error>> {
+    let mut order: Vec<usize> = (0..dataset.len()).collect();
+    Stream::new(1, Purpose::Order, 0, 0, 0).shuffle(&mut order);
+    let (started, mut bytes, mut total) = (std::time::Instant::now(), Vec::new(), 0);
+    for &index in &order {
+        dataset.read(index, &mut bytes)?;
+        total += bytes.len();
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let (rate, mb) = (order.len() as f64 / seconds, total as f64 / 1e6 / seconds);
+    println!(
+        "{}",
+        serde_json::json!({ "open_s": open_s, "images_per_s": rate, "mb_per_s": mb, "images": order.len() })
     );
     Ok(())
 }

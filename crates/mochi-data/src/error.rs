@@ -37,6 +37,32 @@ pub enum DataError {
         /// The pattern as given.
         pattern: PathBuf,
     },
+    /// Something could not be written: a full disk, no permission.
+    #[error("{} could not be written: {source}", path.display())]
+    Write {
+        /// What was being written.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A folder to be packed into holds something already.
+    #[error("{} is not empty, and nothing there is overwritten", path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A remote file did not come, in spite of all tries.
+    #[error("{url} could not be read, tried {tries} {}: {detail}", if *tries == 1 { "time" } else { "times" })]
+    Remote {
+        /// Its address, without user and password.
+        url: String,
+        /// How often it was asked for.
+        tries: u32,
+        /// Status or system's words of the last try.
+        detail: String,
+        /// The server says that there is no such file.
+        missing: bool,
+    },
     /// Nothing that this crate can decode was found.
     #[error("no JPEG, PNG or WebP image was found under {} ({others} other files)", path.display())]
     NoImages {
@@ -136,11 +162,25 @@ impl DataError {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 "check the permissions of the file and of the folders above it".into()
             }
+            Self::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                "make room on the disk, then run the same command again: it goes on behind the last whole shard".into()
+            }
+            Self::Write { .. } => "check the permissions of the folder, then run the same command again".into(),
+            Self::Occupied { .. } => "name a new folder, or remove this one first".into(),
+            Self::Remote { missing: true, url, .. } if url.ends_with(".idx") => {
+                "remote shards need their indexes beside them: `mochi pack` writes shards with indexes, also from shards without".into()
+            }
+            Self::Remote { missing: true, .. } => {
+                "check the address: it is that of dataset.json, of its folder, or of shards that end in .tar".into()
+            }
+            Self::Remote { .. } => {
+                "check address, network and access (S3: AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL, AWS_SKIP_SIGNATURE); then resume the run".into()
+            }
             Self::NoImages { .. } => {
                 "images are looked for in all sub-folders and told by their content; convert other formats (TIFF, GIF, BMP, HEIC) to PNG or JPEG first".into()
             }
             Self::Format { .. } => {
-                "data can be a folder of images, a pattern such as 'photos/**/*.jpg', a .txt file with one path a line, IDX files (MNIST, Fashion-MNIST) or CIFAR's binary batches".into()
+                "data can be a folder of images, a pattern such as 'photos/**/*.jpg', a .txt file with one path a line, tar shards, IDX files (MNIST, Fashion-MNIST) or CIFAR's binary batches".into()
             }
             Self::SplitMissing { split, .. } => format!("download the {split} files into the same folder, or name one file instead of the folder"),
             Self::TooManyBad { .. } => {

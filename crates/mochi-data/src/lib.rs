@@ -29,6 +29,7 @@ pub mod dataset;
 pub mod decode;
 mod error;
 pub mod loader;
+pub mod pack;
 pub mod plan;
 pub mod preview;
 pub mod random;
@@ -39,6 +40,7 @@ mod testing;
 mod thumbnail;
 pub mod views;
 
+pub use dataset::shards::{RemoteOptions, is_remote};
 pub use dataset::{Dataset, OpenOptions, Split};
 pub use error::{BadImage, BadReason, DataError, DecodeError};
 pub use loader::{Batch, Loader, LoaderOptions, Order};

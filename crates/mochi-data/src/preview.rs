@@ -10,7 +10,7 @@ use crate::average::Averager;
 use crate::dataset::Dataset;
 use crate::decode::{DecodeOptions, Decoder, Pixels};
 use crate::error::{BadImage, DataError, DecodeError};
-use crate::loader::{epoch_order, shrink_to};
+use crate::loader::shrink_to;
 use crate::plan::{Crop, ViewPlan};
 use crate::random::{Purpose, Stream};
 use crate::recipe::Recipe;
@@ -94,7 +94,7 @@ pub fn preview(dataset: &Dataset, options: &PreviewOptions) -> Result<(Vec<Previ
     };
     let (mut previews, mut bad) = (Vec::new(), Vec::new());
     let count = dataset.len();
-    for meant in epoch_order(count, options.seed, options.epoch).into_iter().take(options.images) {
+    for meant in dataset.order(options.seed, options.epoch).into_iter().take(options.images) {
         for step in 0..count {
             let index = (meant as usize + step) % count;
             match painter.paint(dataset, index, meant, options) {

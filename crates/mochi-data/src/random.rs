@@ -22,6 +22,10 @@ pub enum Purpose {
     Order = 1,
     /// The parameters of one view of one image.
     View = 2,
+    /// The order of blocks of remote shards in an epoch, and of images within.
+    Blocks = 3,
+    /// The order of images in packed shards.
+    Pack = 4,
 }
 
 /// A named stream of random numbers; see the head of this file.

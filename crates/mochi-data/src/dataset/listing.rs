@@ -125,7 +125,7 @@ pub(super) fn list(folder: &Path, stamp: Stamp, watch: &Watch) -> Listing {
 }
 
 /// Whether a name alone says that it is an image's.
-pub(super) fn has_image_extension(name: &[u8]) -> bool {
+pub(crate) fn has_image_extension(name: &[u8]) -> bool {
     as_path(name).extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 

@@ -14,6 +14,7 @@ mod patience;
 mod pattern;
 mod raw;
 mod several;
+pub(crate) mod shards;
 mod text;
 mod unique;
 mod walk;
@@ -24,9 +25,11 @@ use std::sync::Arc;
 use crate::decode::{self, DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DataError, DecodeError};
 use fingerprint::Fnv;
+pub(crate) use listing::has_image_extension;
 use paths::{Paths, as_path};
 use patience::{PATIENCE, patiently};
 use raw::Raw;
+use shards::Shards;
 
 pub use cache::MOCHI_CACHE;
 pub use index::Index;
@@ -79,6 +82,8 @@ enum Store {
     Files { root: PathBuf, relative: Paths },
     /// Raw pixels of equal size in memory.
     Raw(Raw),
+    /// Encoded images in tar files, here or elsewhere.
+    Shards(Arc<Shards>),
 }
 
 /// What a kind of data set hands to [`Dataset`].
@@ -99,7 +104,10 @@ impl Dataset {
     ///   not change since an index was kept (see [`MOCHI_CACHE`]) are not listed again; that changes nothing but the time;
     /// * a `.txt` file: one image, folder or pattern a line, relative to the file's folder, with an optional class after a tab;
     /// * a file: IDX images (`.gz` or not), one CIFAR batch (`.bin`), or an image;
-    /// * a pattern such as `photos/2019-*/**/*.jpg`, if no such file exists: the images that match and those below folders that do.
+    /// * a pattern such as `photos/2019-*/**/*.jpg`, if no such file exists: the images that match and those below folders that do;
+    /// * tar shards: a folder that `mochi pack` wrote, its `dataset.json`, one `.tar`, or many as in `shards-{000000..000146}.tar` or
+    ///   `shards-*.tar`; WebDataset's shards of any origin are understood. Also behind `http://`, `https://` or `s3://`, see
+    ///   [`Dataset::open_remote`].
     ///
     /// # Errors
     /// Nothing there, nothing that can be read, no image; a file system that does not answer for ten minutes.
@@ -125,11 +133,15 @@ impl Dataset {
     }
 
     fn look(source: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
+        if shards::is_remote(source) {
+            return shards::open_address(source);
+        }
         let owned = source.to_owned();
         let metadata = match patiently(source, PATIENCE, move |_| std::fs::metadata(owned))? {
             Ok(metadata) => metadata,
             Err(error) => {
                 return match error.kind() {
+                    std::io::ErrorKind::NotFound if shards::is_pattern(source) => shards::open_pattern(source),
                     std::io::ErrorKind::NotFound if pattern::is_pattern(paths::as_bytes(source)) => {
                         pattern::open(source)
                     }
@@ -139,6 +151,9 @@ impl Dataset {
             }
         };
         if metadata.is_dir() {
+            if let Some(opened) = shards::open_folder(source)? {
+                return Ok(opened);
+            }
             if let Some(opened) = idx::open_folder(source, options.split)? {
                 return Ok(opened);
             }
@@ -152,6 +167,9 @@ impl Dataset {
             return Err(refused("it is a pipe or a device"));
         }
         let has_extension = |wanted: &str| source.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
+        if let Some(opened) = shards::open_file(source)? {
+            return Ok(opened);
+        }
         if has_extension("txt") {
             return list::open(source);
         }
@@ -161,7 +179,8 @@ impl Dataset {
         if has_extension("bin") {
             return cifar::open_file(source);
         }
-        folder::open_image(source).ok_or_else(|| refused("neither a .txt list, nor IDX, nor CIFAR, nor an image"))
+        folder::open_image(source)
+            .ok_or_else(|| refused("neither a .txt list, nor shards, nor IDX, nor CIFAR, nor an image"))
     }
 
     fn new(source: &Path, opened: Opened) -> Result<Self, DataError> {
@@ -201,6 +220,7 @@ impl Dataset {
                 relative.get(index).map(|p| String::from_utf8_lossy(p).into_owned()).unwrap_or_default()
             }
             Store::Raw(raw) => raw.name_of(index),
+            Store::Shards(shards) => shards.name(index).to_owned(),
         }
     }
 
@@ -208,7 +228,7 @@ impl Dataset {
     pub fn path_of(&self, index: usize) -> Option<PathBuf> {
         match &self.inner.store {
             Store::Files { root, relative } => Some(root.join(as_path(relative.get(index)?))),
-            Store::Raw(_) => None,
+            Store::Raw(_) | Store::Shards(_) => None,
         }
     }
 
@@ -223,11 +243,13 @@ impl Dataset {
                 relative.iter().for_each(|path| hash.part(path));
             }
             Store::Raw(raw) => raw.hash(&mut hash),
+            Store::Shards(shards) => (0..shards.len()).for_each(|i| hash.part(shards.name(i).as_bytes())),
         }
         hash.finish()
     }
 
-    /// "image folder", "image file", "list file", "pattern", "several sources", "IDX", "CIFAR-10" or "CIFAR-100".
+    /// "image folder", "image file", "list file", "pattern", "several sources", "IDX", "CIFAR-10", "CIFAR-100", "tar shards" or
+    /// "remote tar shards".
     pub fn kind(&self) -> &'static str {
         self.inner.kind
     }
@@ -240,7 +262,7 @@ impl Dataset {
     /// Width and height where all images share them without having been decoded (IDX, CIFAR).
     pub fn uniform_size(&self) -> Option<(u32, u32)> {
         match &self.inner.store {
-            Store::Files { .. } => None,
+            Store::Files { .. } | Store::Shards(_) => None,
             Store::Raw(raw) => Some((raw.width, raw.height)),
         }
     }
@@ -259,6 +281,7 @@ impl Dataset {
                 None => Err(DecodeError::new(BadReason::Vanished, format!("there is no image {index}"))),
             },
             Store::Raw(_) => Ok(()),
+            Store::Shards(shards) => shards.read(index, bytes),
         }
     }
 
@@ -272,7 +295,7 @@ impl Dataset {
         pixels: &mut Pixels,
     ) -> Result<(), DecodeError> {
         match &self.inner.store {
-            Store::Files { .. } => decoder.decode(bytes, options, pixels),
+            Store::Files { .. } | Store::Shards(_) => decoder.decode(bytes, options, pixels),
             Store::Raw(raw) => raw.copy(index, pixels),
         }
     }
@@ -283,6 +306,7 @@ impl Inner {
         match &self.store {
             Store::Files { relative, .. } => relative.len(),
             Store::Raw(raw) => raw.count,
+            Store::Shards(shards) => shards.len(),
         }
     }
 }

@@ -17,6 +17,7 @@ use std::path::Path;
 
 use crate::error::{BadReason, DecodeError};
 
+pub(crate) use exif::orientation;
 pub use jpeg::simd_in_jpeg;
 
 /// Most pixels that an image may have: Pillow warns of a decompression bomb above this (89,478,485; 256 MiB of RGB).

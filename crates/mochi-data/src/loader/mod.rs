@@ -175,7 +175,7 @@ impl Loader {
         let batches = if options.drop_last { n / options.batch } else { n.div_ceil(options.batch) };
         let order = match options.order {
             Order::Sequential => None,
-            Order::Shuffled { seed, epoch } => Some(epoch_order(n, seed, epoch)),
+            Order::Shuffled { seed, epoch } => Some(dataset.order(seed, epoch)),
         };
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -255,6 +255,10 @@ impl Loader {
                 Ok(assembled) => assembled,
                 Err(error) => return Some(Err(error)),
             };
+            // Whatever else it holds, it was made without some of its images.
+            if let Some(error) = self.shared.job.lost() {
+                return Some(Err(error));
+            }
             self.next += 1;
             let mut state = lock(&self.shared.state);
             state.health.add(assembled.looked_at, assembled.bad);
@@ -279,6 +283,9 @@ impl Loader {
                 state.open -= 1;
                 shared.changed.notify_all();
                 return Ok(assembled);
+            }
+            if let Some(error) = shared.job.lost() {
+                return Err(error);
             }
             if state.running == 0 {
                 return Err(DataError::Threads { detail: "they have ended early".into() });

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, RwLock};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
 use super::{Batch, LoaderOptions, Order, Signals, lock};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, shards};
 use crate::decode::{DecodeOptions, Decoder, Pixels};
-use crate::error::{BadImage, BadReason, DecodeError};
+use crate::error::{BadImage, BadReason, DataError, DecodeError};
 use crate::plan::ViewPlan;
 use crate::random::{Purpose, Stream};
 use crate::views::{Normalise, ViewMaker};
@@ -24,6 +24,8 @@ pub(super) struct Job {
     normalise: Normalise,
     /// The epoch's permutation; `None` is 0, 1, 2, ...
     order: Option<Vec<u32>>,
+    /// What reads ahead, where bytes come from afar.
+    stream: Option<shards::stream::Stream>,
     /// Bad images by index, so that none is read twice. Remembering saves work and changes no result.
     known_bad: RwLock<BTreeMap<u32, BadImage>>,
     known_bad_count: AtomicUsize,
@@ -88,12 +90,14 @@ impl Job {
             exif_orientation: options.exif_orientation,
             shrink_to: shrink_to(options.fast_decode, options.size),
         };
+        let stream = dataset.stream(order.as_deref(), options.first_batch.saturating_mul(options.batch));
         Self {
             dataset,
             options,
             decode,
             normalise,
             order,
+            stream,
             known_bad: RwLock::default(),
             known_bad_count: AtomicUsize::new(0),
             doomed_above,
@@ -104,6 +108,11 @@ impl Job {
 
     pub(super) fn views(&self) -> usize {
         self.options.views
+    }
+
+    /// The remote file that did not come, if that ended the epoch.
+    pub(super) fn lost(&self) -> Option<DataError> {
+        self.stream.as_ref().and_then(shards::stream::Stream::lost)
     }
 
     /// Names of the images that are being read at this moment.
@@ -134,7 +143,7 @@ impl Job {
                     views: [0, 1].map(|v| chunks.get_mut(v).and_then(Iterator::next)),
                 })
                 .collect();
-            places.into_par_iter().with_max_len(1).map(|place| self.fill(place)).collect()
+            places.into_par_iter().with_max_len(1).map(|place| self.fill_and_tell(place)).collect()
         };
 
         let mut batch = Batch { number, views, ..Batch::default() };
@@ -163,6 +172,16 @@ impl Job {
             view.truncate(batch.images.len() * floats);
         }
         Assembled { batch, looked_at: count, bad, incomplete }
+    }
+
+    /// As [`Job::fill`]; then the image that was meant is not needed any more.
+    fn fill_and_tell(&self, place: Place<'_>) -> Outcome {
+        let image = place.image;
+        let outcome = self.fill(place);
+        if let Some(stream) = &self.stream {
+            stream.done(image);
+        }
+        outcome
     }
 
     /// Fills a place with its image, or with the next good one after it.
@@ -235,7 +254,10 @@ impl Job {
 
     fn make_with(&self, reader: &mut Reader, image: u32, place: &mut Place<'_>) -> Result<(), DecodeError> {
         let index = image as usize;
-        self.dataset.read(index, &mut reader.bytes)?;
+        match &self.stream {
+            Some(stream) => stream.read(image, &mut reader.bytes, &self.signals.stop)?,
+            None => self.dataset.read(index, &mut reader.bytes)?,
+        }
         self.dataset.decode(index, &reader.bytes, &mut reader.decoder, &self.decode, &mut reader.pixels)?;
         let Reader { pixels, maker, plan, .. } = reader;
         let options = &self.options;

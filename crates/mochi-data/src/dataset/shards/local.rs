@@ -1,0 +1,196 @@
+//! Shards on a disk: finding them, listing them (by index or by their headers, several at a time), reading by position.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+use super::index::{self, Listing};
+use super::manifest::{self, Manifest};
+use super::{Place, Reach, opened, pattern, scan};
+use crate::dataset::Opened;
+use crate::error::{BadReason, DataError, DecodeError};
+
+const KIND: &str = "tar shards";
+/// Shards kept open. More are opened for every read: a process may often hold no more than 1,024 files.
+const KEPT_OPEN: usize = 256;
+
+/// The files of a data set.
+#[derive(Debug)]
+pub(super) struct Files {
+    paths: Vec<PathBuf>,
+    open: Vec<OnceLock<File>>,
+}
+
+impl Files {
+    fn new(paths: Vec<PathBuf>) -> Self {
+        let open = (0..paths.len().min(KEPT_OPEN)).map(|_| OnceLock::new()).collect();
+        Self { paths, open }
+    }
+
+    pub(super) fn read(&self, place: Place, bytes: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let shard = place.shard as usize;
+        let Some(path) = self.paths.get(shard) else {
+            return Err(DecodeError::new(BadReason::Vanished, "its shard is unknown"));
+        };
+        let refused = |error: std::io::Error| {
+            let reason = match error.kind() {
+                std::io::ErrorKind::NotFound => BadReason::Vanished,
+                std::io::ErrorKind::UnexpectedEof => BadReason::Truncated,
+                _ => BadReason::Unreadable,
+            };
+            DecodeError::new(reason, format!("shard {}: {error}", path.display()))
+        };
+        // No clearing first: only what the buffer grows by is filled with zeros.
+        bytes.resize(place.length as usize, 0);
+        let opened;
+        let file = match self.open.get(shard) {
+            Some(slot) => match slot.get() {
+                Some(file) => file,
+                None => {
+                    let file = File::open(path).map_err(refused)?;
+                    slot.get_or_init(|| file)
+                }
+            },
+            None => {
+                opened = File::open(path).map_err(refused)?;
+                &opened
+            }
+        };
+        read_at(file, bytes, place.offset).map_err(refused)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(not(unix))]
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+    // A handle of its own: the position belongs to the handle here.
+    let mut file = file.try_clone()?;
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(bytes)
+}
+
+/// Opens a folder that `mochi pack` wrote; `None` for any other.
+pub(in crate::dataset) fn open_folder(folder: &Path) -> Result<Option<Opened>, DataError> {
+    let path = folder.join(manifest::FILE);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(_) if folder.join(manifest::UNFINISHED).is_file() => {
+            let detail =
+                "its packing was not finished; the same `mochi pack` again goes on where it stopped".to_owned();
+            return Err(DataError::Format { path: folder.into(), detail });
+        }
+        Err(_) => return Ok(None),
+    };
+    let wrong = |detail| DataError::Format { path: path.clone(), detail };
+    let Some(manifest) = Manifest::parse(&bytes).map_err(wrong)? else { return Ok(None) };
+    let paths: Vec<PathBuf> = manifest.shards.iter().map(|s| folder.join(&s.file)).collect();
+    let (listings, warnings) = list_all(&paths)?;
+    for (shard, listing) in manifest.shards.iter().zip(&listings) {
+        if shard.bytes != listing.bytes || shard.images as usize != listing.images.len() {
+            return Err(wrong(format!(
+                "{} should have {} images in {} bytes and has {} in {}: copied in part, or replaced",
+                shard.file,
+                shard.images,
+                shard.bytes,
+                listing.images.len(),
+                listing.bytes
+            )));
+        }
+    }
+    let reach = Reach::Local(Files::new(paths));
+    opened(KIND, folder, listings, reach, manifest.class_names, warnings).map(Some)
+}
+
+/// Opens the `dataset.json` of a packed folder, or one `.tar`; `None` for any other file.
+pub(in crate::dataset) fn open_file(source: &Path) -> Result<Option<Opened>, DataError> {
+    if source.file_name().is_some_and(|name| name == manifest::FILE) {
+        return open_folder(source.parent().unwrap_or(Path::new("")));
+    }
+    if source.extension().is_some_and(|e| e.eq_ignore_ascii_case("tar")) {
+        return open_shards(source, vec![source.to_owned()]).map(Some);
+    }
+    Ok(None)
+}
+
+/// Whether a path where no file is means several shards: it ends in `.tar` and has a brace or a star in it.
+pub(in crate::dataset) fn is_pattern(source: &Path) -> bool {
+    source.to_str().is_some_and(|text| text.ends_with(".tar") && pattern::is_pattern(text))
+}
+
+/// Opens the shards that such a path stands for.
+pub(in crate::dataset) fn open_pattern(source: &Path) -> Result<Opened, DataError> {
+    open_shards(source, matching(source, &source.to_string_lossy())?)
+}
+
+fn open_shards(source: &Path, paths: Vec<PathBuf>) -> Result<Opened, DataError> {
+    let (listings, warnings) = list_all(&paths)?;
+    opened(KIND, source, listings, Reach::Local(Files::new(paths)), Vec::new(), warnings)
+}
+
+/// Braces stand for files that must be there, stars in the last part for those that are, in the order of their names.
+fn matching(source: &Path, text: &str) -> Result<Vec<PathBuf>, DataError> {
+    let wrong = |detail| DataError::Format { path: source.into(), detail };
+    let mut paths = Vec::new();
+    for name in pattern::expand(text).map_err(wrong)? {
+        let path = PathBuf::from(&name);
+        let (Some(folder), Some(last)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else { continue };
+        if folder.as_os_str().to_string_lossy().contains('*') {
+            return Err(wrong("a star in a folder's name is not understood for shards".into()));
+        }
+        if !last.contains('*') {
+            paths.push(path);
+            continue;
+        }
+        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let entries = std::fs::read_dir(here).map_err(|source| DataError::Io { path: here.into(), source })?;
+        let mut found: Vec<PathBuf> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| !name.starts_with('.') && fast_glob::glob_match(last, name))
+            .map(|name| folder.join(name))
+            .collect();
+        found.sort();
+        paths.append(&mut found);
+    }
+    if paths.is_empty() { Err(DataError::NotFound { path: source.into() }) } else { Ok(paths) }
+}
+
+fn list_all(paths: &[PathBuf]) -> Result<(Vec<Listing>, Vec<String>), DataError> {
+    let listed: Result<Vec<_>, _> = paths.par_iter().map(|path| list(path)).collect();
+    let (listings, warnings): (Vec<_>, Vec<_>) = listed?.into_iter().unzip();
+    Ok((listings, warnings.into_iter().flatten().collect()))
+}
+
+/// By its index where there is one that fits, else by its headers.
+fn list(path: &Path) -> Result<(Listing, Vec<String>), DataError> {
+    let fail = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => DataError::NotFound { path: path.into() },
+        _ => DataError::Io { path: path.into(), source },
+    };
+    let bytes = std::fs::metadata(path).map_err(fail)?.len();
+    let sidecar = path.with_extension("idx");
+    let mut warnings = Vec::new();
+    if let Ok(written) = std::fs::read(&sidecar) {
+        match index::decode(&written) {
+            Ok(listing) if listing.bytes == bytes => return Ok((listing, warnings)),
+            Ok(listing) => warnings.push(format!(
+                "{} belongs to a shard of {} bytes, not {bytes}: headers are read instead",
+                sidecar.display(),
+                listing.bytes
+            )),
+            Err(detail) => warnings.push(format!("{} is passed over: {detail}", sidecar.display())),
+        }
+    }
+    let (listing, more) = scan::scan(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => DataError::Io { path: path.into(), source: error },
+        _ => DataError::Format { path: path.into(), detail: format!("it is no tar file: {error}") },
+    })?;
+    warnings.extend(more);
+    Ok((listing, warnings))
+}

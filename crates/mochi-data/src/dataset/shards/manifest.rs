@@ -1,0 +1,93 @@
+//! `dataset.json`: what a packed data set consists of. Written last, so that where it is, everything is.
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the file.
+pub(crate) const FILE: &str = "dataset.json";
+/// While a pack is under way its state is kept under this name instead.
+pub(crate) const UNFINISHED: &str = "pack-unfinished.json";
+const FORMAT: &str = "mochi-shards";
+const VERSION: u32 = 1;
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// Tells this file from others of its name.
+    pub(crate) format: String,
+    pub(crate) version: u32,
+    /// Images in all shards.
+    pub(crate) images: u64,
+    /// In the order of their classes' numbers; empty without labels.
+    pub(crate) class_names: Vec<String>,
+    /// Fingerprint of the data set that was packed, in hexadecimal.
+    pub(crate) source: String,
+    pub(crate) shards: Vec<Shard>,
+}
+
+/// One shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shard {
+    /// File name, beside `dataset.json`.
+    pub(crate) file: String,
+    pub(crate) images: u32,
+    pub(crate) bytes: u64,
+    /// CRC-32C of the tar file, in hexadecimal.
+    pub(crate) crc32c: String,
+}
+
+impl Manifest {
+    pub(crate) fn new(class_names: Vec<String>, source: u64, shards: Vec<Shard>) -> Self {
+        let images = shards.iter().map(|s| u64::from(s.images)).sum();
+        let source = format!("{source:016x}");
+        Self { format: FORMAT.into(), version: VERSION, images, class_names, source, shards }
+    }
+
+    /// `None` if this is some other program's `dataset.json`; an error if it is ours and cannot be followed.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            version: u32,
+        }
+        match serde_json::from_slice::<Head>(bytes) {
+            Ok(head) if head.format == FORMAT && head.version != VERSION => {
+                return Err(format!("its version is {}; {VERSION} is read", head.version));
+            }
+            Ok(head) if head.format == FORMAT => {}
+            _ => return Ok(None),
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        // Names lead to files and addresses beside this one, nowhere else.
+        let odd = |s: &&Shard| s.file.is_empty() || s.file.starts_with('.') || s.file.contains(['/', '\\']);
+        match manifest.shards.iter().find(odd) {
+            Some(shard) => Err(format!("\"{}\" is no plain name of a shard", shard.file)),
+            None => Ok(Some(manifest)),
+        }
+    }
+}
+
+/// Name of a shard's index: `x.tar` has `x.idx`.
+pub(crate) fn index_of(shard: &str) -> String {
+    format!("{}.idx", shard.strip_suffix(".tar").unwrap_or(shard))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_peoples_files_are_left_alone_and_odd_names_refused() {
+        assert_eq!(Manifest::parse(b"{\"images\": 3}"), Ok(None));
+        assert_eq!(Manifest::parse(b"no JSON"), Ok(None));
+        let shard = |file: &str| Shard { file: file.into(), images: 2, bytes: 9, crc32c: "0".into() };
+        let written = |file| serde_json::to_vec(&Manifest::new(vec!["a".into()], 1, vec![shard(file)])).unwrap();
+        assert_eq!(Manifest::parse(&written("0.tar")).unwrap().unwrap().images, 2);
+        for file in ["../0.tar", "/etc/passwd", ".0.tar", ""] {
+            assert!(Manifest::parse(&written(file)).is_err(), "{file}");
+        }
+        let newer = String::from_utf8(written("0.tar")).unwrap().replace("\"version\":1", "\"version\":2");
+        assert!(Manifest::parse(newer.as_bytes()).unwrap_err().contains("version is 2"));
+        let broken = String::from_utf8(written("0.tar")).unwrap().replace("\"shards\"", "\"pieces\"");
+        assert!(Manifest::parse(broken.as_bytes()).is_err());
+    }
+}

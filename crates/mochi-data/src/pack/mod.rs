@@ -1,0 +1,295 @@
+//! Packing a data set into tar shards: WebDataset's layout with an index beside every shard.
+//!
+//! ```text
+//! OUT/000000.tar  KEY.jpg (.png, .webp: told by content)  KEY.cls (class number as text, where the source has classes)  ...
+//! OUT/000000.idx  where each image lies, with checksums (dataset/shards/index.rs)
+//! OUT/dataset.json  written last: shards with counts, bytes and checksums, class names, fingerprint of the source
+//! OUT/bad-images.jsonl  what was left out, if anything was
+//! ```
+//!
+//! Images are decoded once to see that they can be, and copied byte for byte; only pictures whose short side is longer than asked for
+//! are resized and written as JPEG ([`encode`]). They are shuffled over all shards (a function of the seed alone), so that
+//! any few shards are a fair sample; or left in their order.
+//!
+//! Every file is written under a temporary name, synced and renamed. After each shard the state of the work is kept in
+//! `pack-unfinished.json`: the same call goes on behind the last whole shard and ends with the same bytes.
+
+mod encode;
+mod keys;
+mod options;
+mod shard;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Dataset;
+use crate::dataset::shards::manifest::{self, Manifest, Shard};
+use crate::error::{BadImage, BadReason, DataError, DecodeError};
+use crate::random::{Purpose, Stream};
+use encode::{Encoded, Encoder};
+use shard::ShardWriter;
+
+pub use options::{PackOptions, ShardSize, parse_bytes};
+
+/// Images prepared together: enough for all threads, few enough to hold in memory.
+const TOGETHER: usize = 64;
+const BAD: &str = "bad-images.jsonl";
+
+/// What was packed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Packed {
+    /// Shards written, those of an earlier call that this one went on with included.
+    pub shards: usize,
+    /// Images in them.
+    pub images: u64,
+    /// Bytes of the tar files.
+    pub bytes: u64,
+    /// Images that were resized.
+    pub resized: u64,
+    /// Images left out, by reason.
+    pub bad: BTreeMap<BadReason, u64>,
+    /// Images that an earlier call had packed already.
+    pub continued_from: u64,
+    /// Seconds that this call took.
+    pub seconds: f64,
+}
+
+/// The state between two shards.
+#[derive(Debug, Serialize, Deserialize)]
+struct Unfinished {
+    /// What was asked for: another source or other options do not go on.
+    options: PackOptions,
+    source: String,
+    /// Position in the order of the first image that is in no shard yet.
+    next: usize,
+    resized: u64,
+    shards: Vec<Shard>,
+    bad: Vec<BadImage>,
+}
+
+/// Packs `dataset` into the folder `out`, which must be new, empty, or left by an unfinished call with the same source and options.
+/// `progress` is told how many images are dealt with, good or bad.
+///
+/// # Errors
+/// [`DataError::Occupied`], [`DataError::Write`] (a full disk: the same call goes on later), [`DataError::NoImages`] if none is good,
+/// [`DataError::Setting`].
+pub fn pack(
+    dataset: &Dataset,
+    out: &Path,
+    options: &PackOptions,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Packed, DataError> {
+    options.check()?;
+    let begun = Instant::now();
+    let mut state = begin(dataset, out, options)?;
+    let continued_from = state.shards.iter().map(|s| u64::from(s.images)).sum();
+    progress(state.next);
+    let order = order(dataset.len(), options);
+    let keys = keys::keys(dataset);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .thread_name(|i| format!("mochi-pack-{i}"))
+        .build()
+        .map_err(|e| DataError::Threads { detail: e.to_string() })?;
+
+    std::thread::scope(|scope| {
+        // One lot is written while the next is made; a third waits at most.
+        let (send, receive) = sync_channel::<Vec<(u32, Result<Encoded, DecodeError>)>>(1);
+        let rest = order.get(state.next..).unwrap_or_default();
+        let short_side = options.short_side;
+        let work = move || {
+            for lot in rest.chunks(TOGETHER) {
+                let prepare =
+                    |encoder: &mut Encoder, &image: &u32| (image, encoder.prepare(dataset, image, short_side));
+                let made = pool.install(|| lot.into_par_iter().map_init(Encoder::default, prepare).collect());
+                // The writer has ended, with an error of its own.
+                if send.send(made).is_err() {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("mochi-pack".into())
+            .spawn_scoped(scope, work)
+            .map_err(|e| DataError::Threads { detail: e.to_string() })?;
+        let mut writer = Writer { out, options, shard: None, position: state.next, met: Vec::new(), resized: 0 };
+        for lot in receive {
+            for (image, prepared) in lot {
+                let index = image as usize;
+                match prepared {
+                    Ok(encoded) => {
+                        let class = dataset.labels().and_then(|labels| labels.get(index)).copied();
+                        let key = keys.get(index).map_or("", |k| k);
+                        writer.add(&mut state, key, class, &encoded)?;
+                    }
+                    Err(DecodeError { reason, detail }) => {
+                        let name = dataset.name_of(index);
+                        writer.met.push(BadImage { index, name, reason, detail });
+                    }
+                }
+                writer.position += 1;
+            }
+            progress(writer.position);
+        }
+        writer.end_shard(&mut state)
+    })?;
+    finish(dataset, out, state, continued_from, begun)
+}
+
+/// The shard being written, and what belongs to the state once it is whole.
+struct Writer<'a> {
+    out: &'a Path,
+    options: &'a PackOptions,
+    shard: Option<ShardWriter>,
+    /// In the order: the image being added.
+    position: usize,
+    met: Vec<BadImage>,
+    resized: u64,
+}
+
+impl Writer<'_> {
+    fn add(&mut self, state: &mut Unfinished, key: &str, class: Option<u32>, image: &Encoded) -> Result<(), DataError> {
+        let full = self.shard.as_ref().is_some_and(|shard| match self.options.shard_size {
+            ShardSize::Images(most) => shard.images() >= most as usize,
+            ShardSize::Bytes(most) => shard.bytes_with(class, image) > most,
+        });
+        if full {
+            self.end_shard(state)?;
+        }
+        if self.shard.is_none() {
+            self.shard = Some(ShardWriter::create(self.out, &format!("{:06}.tar", state.shards.len()))?);
+        }
+        if let Some(shard) = &mut self.shard {
+            shard.add(key, class, image)?;
+        }
+        self.resized += u64::from(image.resized);
+        Ok(())
+    }
+
+    /// Makes the shard whole and keeps the state; the image at `position` is not in it.
+    fn end_shard(&mut self, state: &mut Unfinished) -> Result<(), DataError> {
+        state.shards.extend(self.shard.take().map(ShardWriter::finish).transpose()?);
+        state.bad.append(&mut self.met);
+        state.resized += std::mem::take(&mut self.resized);
+        state.next = self.position;
+        write_whole(&self.out.join(manifest::UNFINISHED), &json(state)?)
+    }
+}
+
+fn order(images: usize, options: &PackOptions) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..images as u32).collect();
+    if !options.in_order {
+        Stream::new(options.seed, Purpose::Pack, 0, 0, 0).shuffle(&mut order);
+    }
+    order
+}
+
+/// Makes the folder, or goes on with what an earlier call left in it.
+fn begin(dataset: &Dataset, out: &Path, options: &PackOptions) -> Result<Unfinished, DataError> {
+    fs::create_dir_all(out).map_err(|source| DataError::Write { path: out.into(), source })?;
+    let source = format!("{:016x}", dataset.fingerprint());
+    let fresh = Unfinished {
+        options: options.clone(),
+        source: source.clone(),
+        next: 0,
+        resized: 0,
+        shards: Vec::new(),
+        bad: Vec::new(),
+    };
+    let read = |source| DataError::Io { path: out.into(), source };
+    match fs::read(out.join(manifest::UNFINISHED)) {
+        Ok(bytes) => match serde_json::from_slice::<Unfinished>(&bytes) {
+            // Threads are not written down: they change nothing.
+            Ok(state) if state.source == source && PackOptions { threads: 0, ..options.clone() } == state.options => {
+                let whole = |s: &Shard| fs::metadata(out.join(&s.file)).is_ok_and(|m| m.len() == s.bytes);
+                if state.next <= dataset.len() && state.shards.iter().all(whole) {
+                    return Ok(state);
+                }
+                let detail = "shards that were written are gone or have another size".to_owned();
+                Err(DataError::Format { path: out.into(), detail })
+            }
+            _ => Err(DataError::Occupied { path: out.into() }),
+        },
+        Err(_) if fs::read_dir(out).map_err(read)?.next().is_some() => Err(DataError::Occupied { path: out.into() }),
+        Err(_) => {
+            write_whole(&out.join(manifest::UNFINISHED), &json(&fresh)?)?;
+            Ok(fresh)
+        }
+    }
+}
+
+fn finish(
+    dataset: &Dataset,
+    out: &Path,
+    state: Unfinished,
+    continued_from: u64,
+    begun: Instant,
+) -> Result<Packed, DataError> {
+    if !state.bad.is_empty() {
+        let mut lines = Vec::new();
+        for image in &state.bad {
+            lines.extend(json(image)?);
+            lines.push(b'\n');
+        }
+        write_whole(&out.join(BAD), &lines)?;
+    }
+    if state.shards.is_empty() {
+        let first = state.bad.first().map_or_else(String::new, |b| format!("{} ({})", b.name, b.reason));
+        let bad = state.bad.len();
+        return Err(DataError::TooManyBad { bad, looked_at: bad, share: 1.0, limit: 1.0, first });
+    }
+    let mut bad = BTreeMap::new();
+    for image in &state.bad {
+        *bad.entry(image.reason).or_insert(0) += 1;
+    }
+    let manifest = Manifest::new(dataset.class_names().to_vec(), dataset.fingerprint(), state.shards);
+    let text = serde_json::to_vec_pretty(&manifest).map_err(|e| unwritable(&e))?;
+    write_whole(&out.join(manifest::FILE), &text)?;
+    // With dataset.json in place nothing is unfinished; a file that stays behind does no harm.
+    let _ = fs::remove_file(out.join(manifest::UNFINISHED));
+    Ok(Packed {
+        shards: manifest.shards.len(),
+        images: manifest.images,
+        bytes: manifest.shards.iter().map(|s| s.bytes).sum(),
+        resized: state.resized,
+        bad,
+        continued_from,
+        seconds: begun.elapsed().as_secs_f64(),
+    })
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, DataError> {
+    serde_json::to_vec(value).map_err(|e| unwritable(&e))
+}
+
+fn unwritable(error: &serde_json::Error) -> DataError {
+    DataError::Setting { what: "JSON", detail: error.to_string() }
+}
+
+/// Under a temporary name, synced, renamed.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let partial = partial(path);
+    let write = || {
+        let mut file = fs::File::create(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write().map_err(|source| {
+        let _ = fs::remove_file(&partial);
+        DataError::Write { path: path.into(), source }
+    })
+}
+
+/// Hidden, so that no walk or pattern takes it for whole.
+fn partial(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.partial"))
+}
