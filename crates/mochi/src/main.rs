@@ -12,6 +12,7 @@ mod doctor;
 mod drive;
 mod eval;
 mod failure;
+mod pack;
 mod presets;
 mod pretrain;
 mod report;
@@ -48,6 +49,8 @@ enum Verb {
     /// Judge a run's encoder
     #[command(subcommand)]
     Eval(eval::Verb),
+    /// Write pictures into tar shards, for training from few large files, here or remote
+    Pack(pack::Arguments),
     /// Write a run's report page again
     Report(report::Arguments),
     /// List the presets
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Verb::Check(arguments) => check::run(arguments),
         Verb::Augment(arguments) => augment::run(arguments),
         Verb::Eval(verb) => eval::run(verb),
+        Verb::Pack(arguments) => pack::run(arguments),
         Verb::Report(arguments) => report::run(arguments),
         Verb::Presets(arguments) => presets::run(arguments),
         Verb::Config(arguments) => config::run(arguments),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mochi_config::Settings;
 use mochi_data::dataset::{path_from_text, path_to_text};
-use mochi_data::{Dataset, OpenOptions, Split};
+use mochi_data::{Dataset, OpenOptions, Split, is_remote};
 use mochi_run::{Progress, RunFolder, StopFlag, default_path};
 use mochi_train::{Pretraining, facts};
 
@@ -15,8 +15,8 @@ use crate::failure::Outcome;
 /// Words of the verb.
 #[derive(Args)]
 pub struct Arguments {
-    /// A folder of pictures (nested anyhow), a pattern in quotes ('photos/2019-*/**/*.jpg'), a .txt list of all these, IDX files (MNIST)
-    /// or CIFAR binary batches
+    /// A folder of pictures (nested anyhow), a pattern in quotes ('photos/2019-*/**/*.jpg'), a .txt list of all these, tar shards (also
+    /// behind http, https or s3), IDX files (MNIST) or CIFAR binary batches
     data: PathBuf,
     /// One more folder, pattern or list; can be given several times
     #[arg(long, value_name = "DATA")]
@@ -60,8 +60,11 @@ pub fn run(arguments: Arguments) -> Outcome {
             progress.hint(&hint);
         }
     }
-    // Whole paths, so that `mochi resume` finds the data from anywhere.
-    let mut whole = sources.into_iter().map(|source| path_to_text(&std::path::absolute(&source).unwrap_or(source)));
+    // Whole paths, so that `mochi resume` finds the data from anywhere; an address is whole as it is.
+    let mut whole = sources.into_iter().map(|source| match std::path::absolute(&source) {
+        Ok(whole) if !is_remote(&source) => path_to_text(&whole),
+        _ => path_to_text(&source),
+    });
     resolved.data.source = whole.next().unwrap_or_default();
     resolved.data.also = whole.collect();
     let path = arguments.out.unwrap_or_else(|| default_path(resolved.preset_name()));

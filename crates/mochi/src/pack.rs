@@ -1,0 +1,95 @@
+//! `mochi pack DIR OUT`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use mochi_data::pack::{PackOptions, ShardSize, pack, parse_bytes};
+use mochi_data::{Dataset, OpenOptions, Split};
+use mochi_run::Progress;
+use serde::Serialize;
+
+use crate::failure::{Failure, Outcome, print_json, print_line};
+
+/// Words of the verb.
+#[derive(Args)]
+pub struct Arguments {
+    /// Pictures: whatever `pretrain` takes, shards included
+    data: PathBuf,
+    /// Folder of the shards; new, or left by the same command when it was stopped
+    out: PathBuf,
+    /// Resize pictures whose short side is longer to this many pixels (JPEG, quality 95)
+    #[arg(long, value_name = "PIXELS")]
+    short_side: Option<u32>,
+    /// Most bytes of a shard, e.g. 256MB or 1GiB
+    #[arg(long, value_name = "BYTES", default_value = "256MB", value_parser = parse_bytes)]
+    shard_bytes: u64,
+    /// Images in a shard, instead of a number of bytes
+    #[arg(long, value_name = "COUNT", conflicts_with = "shard_bytes")]
+    shard_images: Option<u32>,
+    /// Keep the order of the source; shuffled over all shards otherwise
+    #[arg(long)]
+    in_order: bool,
+    /// Seed of the order
+    #[arg(long, default_value_t = 0, conflicts_with = "in_order")]
+    seed: u64,
+    /// Threads; 0 means one for each core
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    out: &'a str,
+    #[serde(flatten)]
+    packed: mochi_data::pack::Packed,
+}
+
+/// Runs the verb.
+pub fn run(arguments: Arguments) -> Outcome {
+    let progress = Progress::detect();
+    let dataset = Dataset::open(&arguments.data, &OpenOptions { split: Split::Train })?;
+    for warning in dataset.warnings() {
+        progress.warning(warning);
+    }
+    let options = PackOptions {
+        short_side: arguments.short_side,
+        shard_size: arguments.shard_images.map_or(ShardSize::Bytes(arguments.shard_bytes), ShardSize::Images),
+        seed: arguments.seed,
+        in_order: arguments.in_order,
+        threads: arguments.threads,
+    };
+    let mut task = progress.task("packing", dataset.len() as u64);
+    let mut told = 0;
+    let packed = pack(&dataset, &arguments.out, &options, &mut |done| {
+        task.advance((done - told) as u64);
+        told = done;
+    })?;
+    task.finish();
+    if packed.continued_from > 0 {
+        progress.note(&format!("went on behind {} images that were packed before", packed.continued_from));
+    }
+    for (reason, count) in &packed.bad {
+        progress.warning(&format!("{count} images are left out: {reason} (listed in bad-images.jsonl)"));
+    }
+    let Some(out) = arguments.out.to_str() else {
+        let what = format!("{} was packed, but its name is not UTF-8 and cannot be printed", arguments.out.display());
+        return Err(Failure::new(what, "rename the folder"));
+    };
+    if arguments.json {
+        print_json(&Summary { out, packed })?;
+    } else {
+        let resized = if packed.resized > 0 { format!(", {} resized", packed.resized) } else { String::new() };
+        eprintln!(
+            "{} images{resized} in {} shards of {:.1} MB in all",
+            packed.images,
+            packed.shards,
+            packed.bytes as f64 / 1e6
+        );
+        print_line(out);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,94 @@
+//! Shards through the real binary: packed, served by a web server on this machine, trained from, killed and resumed; the same as S3.
+
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+mod common;
+#[path = "../../mochi-data/tests/common/server.rs"]
+mod server;
+
+use std::path::Path;
+use std::process::Stdio;
+
+use common::{assert_same_weights, json, mochi, newest, pictures, pretrain, run, said};
+use server::{Manner, Server};
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_run_from_a_web_server_that_was_killed_ends_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    pictures(&path("data"), 3, 20);
+    std::fs::write(path("data").join("class-0/broken.jpg"), b"no picture at all").unwrap();
+    let (data, out) = (path("data"), path("packed"));
+    let words = ["pack", text(&data), text(&out), "--shard-images", "16", "--json"];
+    let packed = json(&run(&words));
+    assert_eq!((packed["images"].as_u64(), packed["shards"].as_u64()), (Some(60), Some(4)));
+    assert_eq!(packed["bad"]["corrupt"], 1);
+    let again = run(&words);
+    assert!(!again.status.success() && said(&again).contains("hint:"), "{}", said(&again));
+
+    let server = Server::start(&path("packed"));
+    let url = server.url();
+    let more = ["epochs=6", "checkpoint.every_steps=2", "checkpoint.keep_last=100"];
+    let straight =
+        json(&pretrain(Path::new(&url), &path("straight"), &[&more[..], &["--json"]].concat()).output().unwrap());
+    assert_eq!((straight["finished"].as_bool(), straight["step"].as_u64()), (Some(true), Some(42)));
+
+    let mut child =
+        pretrain(Path::new(&url), &path("killed"), &more).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    while !has_checkpoints(&path("killed"), 3) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = newest(&path("killed"));
+    assert_ne!(before.file_name(), newest(&path("straight")).file_name(), "it was not killed in time");
+    // The server has become unreliable meanwhile.
+    server.behave(Manner::Busy);
+    let resumed = json(&run(&["resume", text(&path("killed")), "--json"]));
+    assert_eq!(resumed["finished"], true);
+    assert_same_weights(&newest(&path("straight")), &newest(&path("killed")));
+
+    // Gone for good: one error, in time.
+    drop(server);
+    let gone = mochi(&["pretrain", "http://127.0.0.1:1/set"]).output().unwrap();
+    let said = said(&gone);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(said.contains("error: http://127.0.0.1:1/set/dataset.json") && said.contains("hint:"), "{said}");
+}
+
+/// Whether a run has kept so many.
+fn has_checkpoints(run: &Path, count: usize) -> bool {
+    std::fs::read_dir(run.join("checkpoints")).is_ok_and(|entries| {
+        entries.filter(|e| !e.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')).count() >= count
+    })
+}
+
+#[test]
+fn a_bucket_is_read_as_s3_with_and_without_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, packed) = (folder.path().join("data"), folder.path().join("root/bucket/sets/stripes"));
+    pictures(&data, 2, 10);
+    json(&run(&["pack", text(&data), text(&packed), "--shard-images", "8", "--json"]));
+    let server = Server::start(&folder.path().join("root"));
+    let bench = |keys: &[(&str, &str)], address: &str| {
+        mochi(&["bench", "data", address, "--size", "24", "--json"])
+            .env("AWS_ENDPOINT_URL", server.url())
+            .envs(keys.iter().copied())
+            .output()
+            .unwrap()
+    };
+    let unsigned = [("AWS_SKIP_SIGNATURE", "true")];
+    let signed = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "hidden"), ("AWS_REGION", "eu-west-1")];
+    assert_eq!(json(&bench(&unsigned, "s3://bucket/sets/stripes"))["images"], 20);
+    assert_eq!(server.signed(), 0);
+    assert_eq!(json(&bench(&signed, "s3://bucket/sets/stripes/{000000..000001}.tar"))["images"], 16);
+    assert!(server.signed() > 0, "with keys every request is signed");
+    let missing = bench(&unsigned, "s3://bucket/sets/nothing");
+    let said = said(&missing);
+    assert!(said.contains("error: s3://bucket/sets/nothing/dataset.json") && said.contains("hint:"), "{said}");
+}
