@@ -44,6 +44,24 @@ pub enum ContrastError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A query without a single negative.
+    #[error("all columns are masked for query {row} at step {step} by {guards}")]
+    AllMasked {
+        /// The query.
+        row: usize,
+        /// What masks: names of guards, as in a configuration.
+        guards: String,
+        /// Training step.
+        step: u64,
+    },
+    /// A guard that would have to know what nobody said.
+    #[error("the guard {guard} needs the {what} of queries and columns")]
+    Unknown {
+        /// The guard, as in a configuration.
+        guard: &'static str,
+        /// "images" or "labels".
+        what: &'static str,
+    },
     /// The engine refused.
     #[error(transparent)]
     Tensor(#[from] TensorError),
@@ -57,7 +75,9 @@ impl ContrastError {
                 "lower optimizer.learning_rate, add optimizer.warmup_epochs, or set compute.precision=float32".into(),
             ),
             Self::Tensor(error) => error.hint(),
-            Self::NotUnit { .. } | Self::Shape(_) | Self::Option { .. } => None,
+            Self::AllMasked { .. } => Some("loosen negatives.guards, or make moco.queue larger".into()),
+            Self::Unknown { what: "labels", .. } => Some("the data set has no labels: take the guard out".into()),
+            Self::Unknown { .. } | Self::NotUnit { .. } | Self::Shape(_) | Self::Option { .. } => None,
         }
     }
 }

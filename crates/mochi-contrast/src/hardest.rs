@@ -56,6 +56,17 @@ pub fn select(row: &[f32], n: usize, work: &mut Candidates, out: &mut Vec<u32>) 
     out.sort_unstable();
 }
 
+/// A value and its column as a number that sorts hardest first, then by column.
+///
+/// Order-preserving bits, reversed: large values get small keys. Adding 0.0 first would merge -0.0 with 0.0; the sign of a zero cosine is
+/// noise, so it may break a tie.
+#[inline(always)]
+pub(crate) fn order_key(value: f32, column: u32) -> u64 {
+    let bits = value.to_bits();
+    let ordered = if bits >> 31 == 1 { !bits } else { bits | 0x8000_0000 };
+    (u64::from(!ordered) << 32) | u64::from(column)
+}
+
 /// Values at or above the threshold (and above -infinity) as keys that sort hardest first, then by column.
 #[inline(always)]
 fn collect(row: &[f32], threshold: f32, keys: &mut Vec<u64>) {
@@ -63,11 +74,7 @@ fn collect(row: &[f32], threshold: f32, keys: &mut Vec<u64>) {
     keys.clear();
     let mut push = |column: usize, value: f32| {
         if value >= threshold && value > f32::NEG_INFINITY {
-            let bits = value.to_bits();
-            // Order-preserving bits, reversed: large values get small keys. Adding 0.0 first would merge -0.0 with 0.0; the sign of a
-            // zero cosine is noise, so it may break a tie.
-            let ordered = if bits >> 31 == 1 { !bits } else { bits | 0x8000_0000 };
-            keys.push((u64::from(!ordered) << 32) | column as u64);
+            keys.push(order_key(value, column as u32));
         }
     };
     let blocks = row.chunks_exact(BLOCK);

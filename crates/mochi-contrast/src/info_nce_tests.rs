@@ -1,7 +1,9 @@
 //! The closed form against synthesis made explicit, and the laws that a loss over a queue must keep.
 
 use super::*;
-use crate::{Coefficient, materialised};
+use crate::draws::{Drawn, Source};
+use crate::queue::to_i64;
+use crate::{Coefficient, DrawKey, Known, Points, Queue, Synthesis, materialised};
 use proptest::prelude::*;
 
 const KEY: DrawKey = DrawKey { seed: 11, step: 5, side: 0, first_query: 0 };
@@ -19,7 +21,7 @@ fn embeddings(b: usize, k: usize, d: usize, seed: f64, kind: Kind) -> (Tensor, T
     let near = &query * 0.7 + unit_rows(b, d, seed + 1.0, kind) * 0.5;
     let key = &near / near.norm_scalaropt_dim(2, [1i64].as_slice(), true);
     let mut queue = Queue::new(k, d, Device::Cpu).unwrap();
-    queue.enqueue(&unit_rows(k, d, seed + 2.0, Kind::Float)).unwrap();
+    queue.enqueue(&unit_rows(k, d, seed + 2.0, Kind::Float), Known::default()).unwrap();
     (query, key, queue)
 }
 
@@ -28,12 +30,29 @@ fn error(a: &Tensor, b: &Tensor) -> f64 {
     ((&a - &b).abs().max() / b.abs().max().clamp_min(1e-30)).double_value(&[])
 }
 
+/// A plain context with the tests' draws.
+fn context<'a>() -> Context<'a> {
+    Context { draws: KEY, ..Context::default() }
+}
+
 /// Autograd through explicit synthesis: (loss, gradient), in the type of `query`.
-fn explicit(query: &Tensor, key: &Tensor, queue: &Tensor, t: f64, synthesis: Option<&Synthesis>) -> (f64, Tensor) {
+fn explicit(query: &Tensor, key: &Tensor, queue: &Tensor, objective: &Objective) -> (f64, Tensor) {
     let leaf = query.detach().copy().set_requires_grad(true);
-    let (loss, _) = materialised::info_nce(&leaf, key, queue, t, synthesis, KEY).unwrap();
+    let (loss, _) = materialised::info_nce(&leaf, key, queue, objective, &context()).unwrap();
     loss.backward();
     (loss.double_value(&[]), leaf.grad())
+}
+
+/// The draws of MoCHi's two blocks as points that can be given.
+fn drawn_points(synthesis: &Synthesis, batch: usize, n: usize) -> Points {
+    let mut blocks = [Drawn::default(), Drawn::default()];
+    for (block, out) in synthesis.blocks(&[]).iter().zip(&mut blocks) {
+        for row in 0..batch {
+            block.strategy.draw(Source::Drawn(KEY), row, n, block.count, out);
+        }
+    }
+    let [pairs, mixes] = blocks;
+    Points { pair_i: pairs.first, pair_j: pairs.second, alpha: pairs.share, mix_j: mixes.first, beta: mixes.share }
 }
 
 proptest! {
@@ -53,13 +72,14 @@ proptest! {
             ..Synthesis::paper(n, s, s_query)
         };
         let (query, key, queue) = embeddings(b, k, d, seed, Kind::Float);
-        let fused = info_nce(&query, &key, &queue, t, Some(&synthesis), KEY).unwrap();
+        let objective = Objective::mochi(t, synthesis);
+        let fused = info_nce(&query, &key, queue.rows(), &objective, &context()).unwrap();
 
         let double = |x: &Tensor| x.to_kind(Kind::Double);
         // The closed form takes rows for unit rows: in float64 they must be so to float64's digits.
         let unit = |x: &Tensor| double(x) / double(x).norm_scalaropt_dim(2, [1i64].as_slice(), true);
         let (query, key, rows) = (unit(&query), unit(&key), unit(queue.rows()));
-        let (value, gradient) = explicit(&query, &key, &rows, t, Some(&synthesis));
+        let (value, gradient) = explicit(&query, &key, &rows, &objective);
         // float32 kernel against float64 truth. A tie in the last bits of float32 may choose another parent: not at these sizes.
         prop_assert!((fused.value - value).abs() < 1e-5 * (1.0 + value.abs()), "loss {} against {value}", fused.value);
         // Gradients are told in their natural unit 1/(B t), in which a probability's error shows as it is: where the positive's probability
@@ -68,7 +88,7 @@ proptest! {
         prop_assert!(off(&fused.gradient) < 5e-6, "gradient off by {:e}", off(&fused.gradient));
 
         // The tensor path in float64 is exact to rounding, and in float32 measures what the kernel measures.
-        let wide = no_grad(|| tensor_path::closed_form(&query, &key, &rows, t, Some(&synthesis), Source::Drawn(KEY)).unwrap());
+        let wide = no_grad(|| tensor_path::loss(&query, &key, &rows, &objective, &context()).unwrap());
         prop_assert!((wide.value - value).abs() < 1e-12 * (1.0 + value.abs()));
         prop_assert!(off(&wide.gradient) < 1e-13, "float64 gradient off by {:e}", off(&wide.gradient));
         let (a, b) = (fused.measures, wide.measures);
@@ -90,8 +110,8 @@ fn a_perfect_encoder_reaches_the_analytic_minimum() {
     // Queries equal their keys, every negative opposite: loss = ln(1 + K e^{-2/t}). Keys among the negatives would hold it above ln 2.
     let query = Tensor::from_slice(&[1.0f32, 0.0]).view([1, 2]);
     let mut queue = Queue::new(16, 2, Device::Cpu).unwrap();
-    queue.enqueue(&Tensor::from_slice(&[-1.0f32, 0.0]).view([1, 2]).repeat([16, 1])).unwrap();
-    let loss = info_nce(&query, &query, &queue, 0.2, None, KEY).unwrap();
+    queue.enqueue(&Tensor::from_slice(&[-1.0f32, 0.0]).view([1, 2]).repeat([16, 1]), Known::default()).unwrap();
+    let loss = info_nce(&query, &query, queue.rows(), &Objective::plain(0.2), &context()).unwrap();
     let wanted = (1.0 + 16.0 * (-2.0f64 / 0.2).exp()).ln();
     assert!((loss.value - wanted).abs() < 1e-6, "{} against {wanted}", loss.value);
     assert_eq!(loss.measures.accuracy_real, 1.0);
@@ -102,7 +122,7 @@ fn permuting_the_batch_permutes_the_gradient_and_nothing_else() {
     let (query, key, queue) = embeddings(6, 200, 16, 3.0, Kind::Float);
     let synthesis = Synthesis::paper(32, 20, 10);
     // Points are drawn per position, so they travel with the queries: give them by hand.
-    let points = synthesis.all(Source::Drawn(KEY), 6, 32);
+    let points = drawn_points(&synthesis, 6, 32);
     let order = [4usize, 2, 0, 5, 1, 3];
     let index = Tensor::from_slice(&order.map(to_i64));
     let take = |v: &[u32], n: usize| order.iter().flat_map(|&r| v[r * n..(r + 1) * n].to_vec()).collect::<Vec<_>>();
@@ -114,9 +134,11 @@ fn permuting_the_batch_permutes_the_gradient_and_nothing_else() {
         mix_j: take(&points.mix_j, 10),
         beta: take_f(&points.beta, 10),
     };
-    let one = info_nce_given(&query, &key, &queue, 0.2, &synthesis, &points).unwrap();
+    let given = |points| Context { points: Some(points), ..context() };
+    let objective = Objective::mochi(0.2, synthesis);
+    let one = info_nce(&query, &key, queue.rows(), &objective, &given(&points)).unwrap();
     let rows = |t: &Tensor| t.index_select(0, &index);
-    let other = info_nce_given(&rows(&query), &rows(&key), &queue, 0.2, &synthesis, &permuted).unwrap();
+    let other = info_nce(&rows(&query), &rows(&key), queue.rows(), &objective, &given(&permuted)).unwrap();
     // A float32 matrix product rounds a row by where it stands in the batch (its edge blocks sum in another order): a few units in the
     // last place of cosines, and five times that (1/t) in a logit.
     assert!((one.value - other.value).abs() < 2e-6);
@@ -127,10 +149,12 @@ fn permuting_the_batch_permutes_the_gradient_and_nothing_else() {
 fn a_split_batch_gives_the_whole_ones_loss() {
     let (query, key, queue) = embeddings(8, 500, 32, 9.0, Kind::Float);
     let synthesis = Synthesis::paper(64, 40, 24);
-    let whole = info_nce(&query, &key, &queue, 0.2, Some(&synthesis), KEY).unwrap();
+    let objective = Objective::mochi(0.2, synthesis);
+    let whole = info_nce(&query, &key, queue.rows(), &objective, &context()).unwrap();
     let half = |from: i64| {
         let draws = DrawKey { first_query: u32::try_from(from).unwrap(), ..KEY };
-        info_nce(&query.narrow(0, from, 4), &key.narrow(0, from, 4), &queue, 0.2, Some(&synthesis), draws).unwrap()
+        let rows = |t: &Tensor| t.narrow(0, from, 4);
+        info_nce(&rows(&query), &rows(&key), queue.rows(), &objective, &Context { draws, ..context() }).unwrap()
     };
     let (first, second) = (half(0), half(4));
     assert!((whole.value - (first.value + second.value) / 2.0).abs() < 1e-6);
@@ -141,10 +165,9 @@ fn a_split_batch_gives_the_whole_ones_loss() {
 #[test]
 fn turning_a_block_off_removes_exactly_its_logits() {
     let (query, key, queue) = embeddings(4, 100, 16, 1.0, Kind::Double);
-    let points = |s: &Synthesis| s.all(Source::Drawn(KEY), 4, 20);
     let logits = |s: &Synthesis| {
         let rows = queue.rows().to_kind(Kind::Double);
-        tensor_path::evaluate_given(&query, &key, &rows, 0.2, s, &points(s)).unwrap().logits
+        tensor_path::evaluate(&query, &key, &rows, &Objective::mochi(0.2, *s), &context()).unwrap().logits
     };
     let both = logits(&Synthesis::paper(20, 7, 5));
     assert_eq!(both.size(), [4, 1 + 100 + 7 + 5]);
@@ -160,7 +183,7 @@ fn threads_do_not_change_a_bit() {
     let synthesis = Synthesis::paper(256, 100, 50);
     let run = |threads| {
         mochi_tensor::set_threads(threads);
-        info_nce(&query, &key, &queue, 0.2, Some(&synthesis), KEY).unwrap()
+        info_nce(&query, &key, queue.rows(), &Objective::mochi(0.2, synthesis), &context()).unwrap()
     };
     let (one, two) = (run(1), run(2));
     assert!(one.gradient.equal(&two.gradient));
@@ -170,7 +193,9 @@ fn threads_do_not_change_a_bit() {
 #[test]
 fn bad_input_is_a_typed_error() {
     let (query, key, queue) = embeddings(2, 50, 8, 4.0, Kind::Float);
-    let run = |q: &Tensor, k: &Tensor, t: f64, s: &Synthesis| info_nce(q, k, &queue, t, Some(s), KEY);
+    let run = |q: &Tensor, k: &Tensor, t: f64, s: &Synthesis| {
+        info_nce(q, k, queue.rows(), &Objective::mochi(t, *s), &context())
+    };
     let synthesis = Synthesis::paper(10, 5, 5);
     let nan = &query * f64::NAN;
     assert!(matches!(run(&nan, &key, 0.2, &synthesis), Err(ContrastError::NotFinite { what: "query", step: 5 })));
@@ -197,5 +222,13 @@ fn bad_input_is_a_typed_error() {
         mix_j: vec![0; 10],
         beta: vec![0.1; 10],
     };
-    assert!(matches!(info_nce_given(&query, &key, &queue, 0.2, &synthesis, &outside), Err(ContrastError::Shape(_))));
+    let given = Context { points: Some(&outside), ..context() };
+    let objective = Objective::mochi(0.2, synthesis);
+    assert!(matches!(info_nce(&query, &key, queue.rows(), &objective, &given), Err(ContrastError::Shape(_))));
+    let broken = queue.rows().copy();
+    let _ = broken.get(7).fill_(f64::NAN);
+    assert!(matches!(
+        info_nce(&query, &key, &broken, &objective, &context()),
+        Err(ContrastError::LossNotFinite { step: 5 })
+    ));
 }

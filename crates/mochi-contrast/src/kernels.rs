@@ -2,6 +2,8 @@
 //!
 //! Products and sums are left apart rather than fused (`mul_add`): where a caller is compiled without FMA, a fused one is a function call.
 
+use crate::forms::Part;
+
 /// Width of the accumulators: one AVX-512 register, two AVX ones.
 const LANES: usize = 16;
 
@@ -62,6 +64,59 @@ pub(crate) fn exponentials(row: &mut [f32], shift: f32, inverse_t: f32) -> (f64,
         weighted += products.iter().map(|&s| f64::from(s)).sum::<f64>();
     }
     (total, weighted)
+}
+
+/// Replaces each cosine c by its logit `x = (c - shift) / t` and sums what a tilted form needs.
+#[inline(always)]
+pub(crate) fn tilted_sums(row: &mut [f32], shift: f32, inverse_t: f32, b: f32) -> Part {
+    let mut part = Part::default();
+    for piece in row.chunks_mut(4096) {
+        let mut sums = [[0.0f32; LANES]; 4];
+        for block in piece.chunks_mut(LANES) {
+            for (i, value) in block.iter_mut().enumerate() {
+                let x = (*value - shift) * inverse_t;
+                // With b below 1, e^{bx} may still be something where e^x is nothing; a masked column is nothing in both.
+                let (e, tilt) = (exp(x), exp(b * x));
+                *value = x;
+                sums[0][i] += e;
+                sums[1][i] += if e > 0.0 { x * e } else { 0.0 };
+                sums[2][i] += tilt;
+                sums[3][i] += e * tilt;
+            }
+        }
+        let total = |lanes: &[f32; LANES]| lanes.iter().map(|&s| f64::from(s)).sum::<f64>();
+        part.plain += total(&sums[0]);
+        part.weighted += total(&sums[1]);
+        part.tilted += total(&sums[2]);
+        part.hard += total(&sums[3]);
+    }
+    part
+}
+
+/// Replaces each logit x by `tilted e^{b x} + hard e^{(1+b) x}`.
+#[inline(always)]
+pub(crate) fn tilted_weights(row: &mut [f32], b: f32, tilted: f32, hard: f32) {
+    for x in row {
+        let tilt = exp(b * *x);
+        *x = tilt * (tilted + hard * exp(*x));
+    }
+}
+
+/// Sum in float64 of float32 sums over pieces.
+#[inline(always)]
+pub(crate) fn sum(values: &[f32]) -> f64 {
+    values
+        .chunks(1024)
+        .map(|piece| {
+            let mut lanes = [0.0f32; LANES];
+            for block in piece.chunks(LANES) {
+                for (lane, value) in lanes.iter_mut().zip(block) {
+                    *lane += value;
+                }
+            }
+            f64::from(lanes.iter().sum::<f32>())
+        })
+        .sum()
 }
 
 /// e^x for x <= 0, within 2 units in the last place; 0 below -87 (and for -infinity).

@@ -3,33 +3,59 @@
 //! A step of contrastive learning as this room sees it, shapes in brackets:
 //!
 //! ```text
-//! query (B, D), key (B, D), queue (K, D)                     unit rows
-//!   cosines = query queueᵀ (B, K)                            [info_nce]
+//! query (B, D), key (B, D), columns (K, D)                   unit rows; columns = the queue, keys of the batch, or both
+//!   cosines = query columnsᵀ (B, K)                          [info_nce] checks; [fused] on the CPU, [tensor_path] elsewhere
+//!   columns that are no negatives are masked                 [guards]
 //!   the N hardest columns of each row                        [hardest]
-//!   s pair mixes, s' query mixes per row, as cosines only    [pair_mixing], [query_mixing]
-//!   loss = -log( e^{q·k/t} / (e^{q·k/t} + Σ e^{·/t}) )       over K + s + s' negatives
+//!   s pair mixes, s' query mixes, ... as cosines only        [points]: pair_mixing, query_mixing, and their neighbours
+//!   loss = -log( e^{q·k/t} / (e^{q·k/t} + Σ e^{·/t}) )       [forms]: over columns and points
 //!   gradient in query (B, D)                                 closed form, no autograd graph
 //! ```
 //!
+//! [`Objective`] says what the loss is, [`Context`] what is known of its rows, [`info_nce`] computes it.
+//!
 //! No synthetic vector is ever made: a mix's cosine with the query follows from its parents' cosines and one dot product, and its
 //! gradient flows back over its parents' columns. The room knows no files and no networks.
+//!
+//! | neighbour of the paper | where |
+//! |---|---|
+//! | SynCo's six points | [`points`]: interpolation is query mixing, mixup is pair mixing; extrapolation, noise, perturbation, adversarial |
+//! | controls: hard negatives repeated or weighted, not mixed | [`points::repeated`], [`points::weighted`] |
+//! | decoupled, debiased, HCL | [`forms`] |
+//! | ring, margin, percentage, same image, class oracle | [`guards`] |
+//! | Feature Transformation's positive, image mixing's weights, in-batch columns | [`Context`]: `positive`, `weights`, `own` |
 #![forbid(unsafe_code)]
 
+mod context;
+mod draws;
 mod error;
+pub mod forms;
+mod fused;
+pub mod guards;
 pub mod hardest;
 mod info_nce;
 mod kernels;
 pub mod materialised;
 mod measures;
-pub mod pair_mixing;
-mod points;
-pub mod query_mixing;
+mod mixing;
+mod objective;
+pub mod points;
 mod queue;
+mod row;
+mod synthesis;
+mod tensor_forms;
+mod tensor_guards;
 mod tensor_path;
+mod tensor_points;
 
+pub use context::{Affine, Context, Known};
+pub use draws::{Coefficient, DrawKey, Points};
 pub use error::ContrastError;
-pub use info_nce::{Loss, info_nce, info_nce_given};
+pub use forms::Form;
+pub use guards::Guard;
+pub use info_nce::{Loss, info_nce};
 pub use measures::Measures;
-pub use points::{Coefficient, DrawKey, Points, Synthesis};
-pub use queue::Queue;
-pub use tensor_path::{ClosedForm, evaluate_given};
+pub use objective::Objective;
+pub use queue::{Queue, check_unit};
+pub use synthesis::{Synthesis, Term};
+pub use tensor_path::{ClosedForm, evaluate};

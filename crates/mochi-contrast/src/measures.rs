@@ -1,5 +1,8 @@
 //! What a step says about itself: means over the batch, at no cost beyond the loss's own passes.
 
+use crate::Objective;
+use crate::points::Strategy;
+
 /// Means over the queries of one loss. Shares lie in [0, 1]; similarities are cosines.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Measures {
@@ -21,6 +24,30 @@ pub struct Measures {
     pub effective_negatives: f64,
 }
 
+/// By how much a point's cosine must exceed the hardest real negative's to count as harder: a key mixed with itself is no harder than
+/// itself, whatever rounding says.
+pub(crate) const HARDER_BY: f32 = 1e-6;
+
+/// Which kinds of points there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Has {
+    pub points: bool,
+    pub pairs: bool,
+    pub query_mixes: bool,
+}
+
+impl Has {
+    pub fn new(objective: &Objective) -> Self {
+        let blocks = objective.blocks();
+        let any = |wanted: fn(&Strategy) -> bool| blocks.iter().any(|block| wanted(&block.strategy));
+        Self {
+            points: !blocks.is_empty(),
+            pairs: any(|s| matches!(s, Strategy::Pairs { .. })),
+            query_mixes: any(|s| matches!(s, Strategy::QueryMixes { .. })),
+        }
+    }
+}
+
 /// One query's part of the means.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RowMeasures {
@@ -35,8 +62,8 @@ pub(crate) struct RowMeasures {
 }
 
 impl Measures {
-    /// Means over rows; `hardest`, `pairs`, `query_mixes` say which blocks exist.
-    pub(crate) fn of(rows: impl Iterator<Item = RowMeasures>, hardest: bool, pairs: bool, query_mixes: bool) -> Self {
+    /// Means over rows.
+    pub(crate) fn of(rows: impl Iterator<Item = RowMeasures>, has: Has) -> Self {
         let (mut sum, mut n) = (RowMeasures::default(), 0.0f64);
         let (mut real, mut all) = (0.0, 0.0);
         for row in rows {
@@ -55,10 +82,10 @@ impl Measures {
             accuracy_real: real / n,
             accuracy_with_synthetic: all / n,
             positive: sum.positive / n,
-            hardest: hardest.then_some(sum.hardest / n),
-            pair: pairs.then_some(sum.pair / n),
-            query_mix: query_mixes.then_some(sum.query_mix / n),
-            synthetic_harder: (pairs || query_mixes).then_some(sum.harder / n),
+            hardest: has.points.then_some(sum.hardest / n),
+            pair: has.pairs.then_some(sum.pair / n),
+            query_mix: has.query_mixes.then_some(sum.query_mix / n),
+            synthetic_harder: has.points.then_some(sum.harder / n),
             effective_negatives: sum.effective / n,
         }
     }

@@ -3,13 +3,18 @@
 //! Rows are random unit vectors at the start (so that every row has norm 1 at step 0 and always), and keys enter **after** the step's
 //! logits were computed. K and the batch are free of each other: a batch may wrap around the end or be larger than K.
 
-use crate::ContrastError;
+use crate::{ContrastError, Known};
 use mochi_tensor::{Device, Kind, Tensor, no_grad};
+
+/// Stands for an image or label that is not known.
+const UNKNOWN: i64 = -1;
 
 /// K unit rows of dimension D, oldest overwritten first.
 #[derive(Debug)]
 pub struct Queue {
     rows: Tensor,
+    images: Vec<i64>,
+    labels: Vec<i64>,
     position: usize,
     filled: usize,
 }
@@ -27,19 +32,28 @@ impl Queue {
         }
         let rows = Tensor::f_randn([k, d], (Kind::Float, Device::Cpu))?;
         let norm = rows.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
-        Ok(Self { rows: rows.f_div(&norm)?.f_to_device(device)?, position: 0, filled: 0 })
+        let rows = rows.f_div(&norm)?.f_to_device(device)?;
+        let unknown = vec![UNKNOWN; size];
+        Ok(Self { rows, images: unknown.clone(), labels: unknown, position: 0, filled: 0 })
     }
 
-    /// A queue from saved parts.
+    /// A queue from saved parts; images and labels that were not saved are unknown.
     ///
     /// # Errors
     /// [`ContrastError::Shape`] where the parts do not fit, [`ContrastError::NotUnit`] where a row left the sphere.
-    pub fn restore(rows: Tensor, position: usize, filled: usize) -> Result<Self, ContrastError> {
+    pub fn restore(rows: Tensor, known: Known, position: usize, filled: usize) -> Result<Self, ContrastError> {
         let shape = rows.size();
         if shape.len() != 2 || shape[0] < 1 || shape[1] < 1 {
             return Err(ContrastError::Shape(format!("a saved queue has shape {shape:?}, not (K, D)")));
         }
-        let queue = Self { rows: rows.f_to_kind(Kind::Float)?, position, filled };
+        let size = usize::try_from(shape[0]).unwrap_or(0);
+        let part = |values: Option<&[i64]>| values.map_or_else(|| vec![UNKNOWN; size], <[i64]>::to_vec);
+        let (images, labels) = (part(known.images), part(known.labels));
+        if images.len() != size || labels.len() != size {
+            let lengths = format!("{} images and {} labels", images.len(), labels.len());
+            return Err(ContrastError::Shape(format!("a saved queue of {size} rows has {lengths}")));
+        }
+        let queue = Self { rows: rows.f_to_kind(Kind::Float)?, images, labels, position, filled };
         if position >= queue.len() || filled > queue.len() {
             return Err(ContrastError::Shape(format!("a saved queue of {} rows has position {position}", queue.len())));
         }
@@ -50,6 +64,11 @@ impl Queue {
     /// All rows (K, D), float32.
     pub fn rows(&self) -> &Tensor {
         &self.rows
+    }
+
+    /// Which images the rows are of, and their labels; negative where unknown.
+    pub fn known(&self) -> Known<'_> {
+        Known { images: Some(&self.images), labels: Some(&self.labels) }
     }
 
     /// K.
@@ -72,11 +91,11 @@ impl Queue {
         self.filled
     }
 
-    /// Writes keys (B, D) over the oldest rows. Of more than K keys the last K stay.
+    /// Writes keys (B, D), and what is known of them, over the oldest rows. Of more than K keys the last K stay.
     ///
     /// # Errors
-    /// [`ContrastError::Shape`] where the dimensions differ.
-    pub fn enqueue(&mut self, keys: &Tensor) -> Result<(), ContrastError> {
+    /// [`ContrastError::Shape`] where the dimensions or lengths differ.
+    pub fn enqueue(&mut self, keys: &Tensor, known: Known) -> Result<(), ContrastError> {
         let (size, shape) = (self.len(), keys.size());
         if shape.len() != 2 || shape[1] != self.rows.size()[1] {
             return Err(ContrastError::Shape(format!(
@@ -85,6 +104,9 @@ impl Queue {
             )));
         }
         let batch = usize::try_from(shape[0]).unwrap_or(0);
+        if [known.images, known.labels].into_iter().flatten().any(|values| values.len() != batch) {
+            return Err(ContrastError::Shape(format!("images or labels are not those of {batch} keys")));
+        }
         let skipped = batch.saturating_sub(size);
         let start = (self.position + skipped) % size;
         let kept = batch - skipped;
@@ -100,6 +122,11 @@ impl Queue {
             write(start, skipped, first)?;
             write(0, skipped + first, kept - first)
         })?;
+        for (values, new) in [(&mut self.images, known.images), (&mut self.labels, known.labels)] {
+            for i in 0..kept {
+                values[(start + i) % size] = new.map_or(UNKNOWN, |new| new[skipped + i]);
+            }
+        }
         self.position = (self.position + batch) % size;
         self.filled = (self.filled + batch).min(size);
         Ok(())
@@ -109,8 +136,11 @@ impl Queue {
 /// How far a row's norm may be from 1: generous for bfloat16 products, far below any real mistake (a wrong axis gives 0.04).
 const NORM_TOLERANCE: f64 = 1e-2;
 
-/// Every row finite and of norm 1.
-pub(crate) fn check_unit(what: &'static str, rows: &Tensor, step: u64) -> Result<(), ContrastError> {
+/// Refuses rows (n, D) that are not finite or not of norm 1.
+///
+/// # Errors
+/// [`ContrastError::NotFinite`], [`ContrastError::NotUnit`].
+pub fn check_unit(what: &'static str, rows: &Tensor, step: u64) -> Result<(), ContrastError> {
     let norms = no_grad(|| {
         rows.f_detach()?
             .f_norm_scalaropt_dim(2, [1i64].as_slice(), false)?
@@ -151,7 +181,8 @@ mod tests {
             let mut model: Vec<i64> = vec![-1; size];
             let mut total = 0i64;
             for batch in batches {
-                queue.enqueue(&keys(total, batch)).unwrap();
+                let ids: Vec<i64> = (total..total + batch).collect();
+                queue.enqueue(&keys(total, batch), Known { images: Some(&ids), labels: None }).unwrap();
                 for key in total..total + batch {
                     model[usize::try_from(key).unwrap() % size] = key;
                 }
@@ -159,6 +190,8 @@ mod tests {
             }
             prop_assert_eq!(queue.filled(), size.min(usize::try_from(total).unwrap()));
             prop_assert_eq!(queue.position(), usize::try_from(total).unwrap() % size);
+            prop_assert_eq!(queue.known().images.unwrap(), &model);
+            prop_assert!(queue.known().labels.unwrap().iter().all(|&label| label == -1));
             for (row, &key) in model.iter().enumerate() {
                 if key >= 0 {
                     let wanted = keys(key, 1).view([2]);
@@ -176,7 +209,9 @@ mod tests {
         assert!(Queue::new(0, 128, Device::Cpu).is_err());
         // Normalised along the wrong axis, as a public implementation did.
         let wrong = queue.rows() / queue.rows().norm_scalaropt_dim(2, [0i64].as_slice(), true);
-        assert!(matches!(Queue::restore(wrong, 0, 0), Err(ContrastError::NotUnit { .. })));
-        assert!(Queue::restore(queue.rows().copy(), 100, 0).is_err());
+        assert!(matches!(Queue::restore(wrong, Known::default(), 0, 0), Err(ContrastError::NotUnit { .. })));
+        assert!(Queue::restore(queue.rows().copy(), Known::default(), 100, 0).is_err());
+        let few = Known { images: Some(&[1, 2]), labels: None };
+        assert!(matches!(Queue::restore(queue.rows().copy(), few, 0, 0), Err(ContrastError::Shape(_))));
     }
 }

@@ -1,7 +1,7 @@
 //! The loss against float64 PyTorch that makes every synthetic point and differentiates by autograd (`fixtures/make_loss_cases.py`).
 #![allow(clippy::unwrap_used, reason = "test helpers; clippy.toml frees only the tests themselves")]
 
-use mochi_contrast::{Points, Queue, Synthesis, evaluate_given, info_nce_given};
+use mochi_contrast::{Context, Objective, Points, Synthesis, evaluate, info_nce};
 use mochi_tensor::{Kind, Tensor, WeightsFile, read_tensors};
 use std::path::{Path, PathBuf};
 
@@ -21,9 +21,8 @@ fn cases() -> Vec<PathBuf> {
 
 struct Case {
     file: WeightsFile,
-    synthesis: Synthesis,
+    objective: Objective,
     points: Points,
-    temperature: f64,
 }
 
 impl Case {
@@ -51,7 +50,11 @@ impl Case {
             beta: shares("beta"),
         };
         let temperature = file.1["temperature"].parse().unwrap();
-        Self { synthesis: Synthesis::paper(n, s, s_query), points, temperature, file }
+        Self { objective: Objective::mochi(temperature, Synthesis::paper(n, s, s_query)), points, file }
+    }
+
+    fn given(&self) -> Context<'_> {
+        Context { points: Some(&self.points), ..Context::default() }
     }
 
     fn tensor(&self, name: &str) -> &Tensor {
@@ -71,7 +74,7 @@ fn the_closed_form_in_float64_equals_explicit_synthesis() {
     for path in cases() {
         let (name, case) = (path.display(), Case::read(&path));
         let [q, k, queue] = ["q", "k", "queue"].map(|n| case.tensor(n));
-        let form = evaluate_given(q, k, queue, case.temperature, &case.synthesis, &case.points).unwrap();
+        let form = evaluate(q, k, queue, &case.objective, &case.given()).unwrap();
         let loss = form.losses.mean(Kind::Double).view([1]);
         for (field, ours) in [("loss", &loss), ("logits", &form.logits), ("grad_q", &form.gradient)] {
             let error = error(ours, case.tensor(field));
@@ -85,8 +88,7 @@ fn the_cpu_kernel_in_float32_equals_explicit_synthesis() {
     for path in cases() {
         let (name, case) = (path.display(), Case::read(&path));
         let [q, k, queue] = ["q", "k", "queue"].map(|n| case.tensor(n).to_kind(Kind::Float));
-        let queue = Queue::restore(queue, 0, 0).unwrap();
-        let loss = info_nce_given(&q, &k, &queue, case.temperature, &case.synthesis, &case.points).unwrap();
+        let loss = info_nce(&q, &k, &queue, &case.objective, &case.given()).unwrap();
         let value = error(&Tensor::from_slice(&[loss.value]), case.tensor("loss"));
         assert!(value < FLOAT32, "{name}: loss off by {value:e}");
         let gradient = error(&loss.gradient, case.tensor("grad_q"));
@@ -99,9 +101,9 @@ fn parents_of_another_query_are_noticed() {
     // What the fixtures guard against is within their reach: the first query's parents for all queries change the loss.
     let path = cases().into_iter().find(|path| path.ends_with("both.safetensors")).unwrap();
     let mut case = Case::read(&path);
-    let first = case.points.pair_i[..case.synthesis.pairs].to_vec();
+    let first = case.points.pair_i[..case.objective.synthesis.pairs].to_vec();
     case.points.pair_i = first.repeat(6);
     let [q, k, queue] = ["q", "k", "queue"].map(|n| case.tensor(n));
-    let form = evaluate_given(q, k, queue, case.temperature, &case.synthesis, &case.points).unwrap();
+    let form = evaluate(q, k, queue, &case.objective, &case.given()).unwrap();
     assert!(error(&form.losses.mean(Kind::Double).view([1]), case.tensor("loss")) > 1e-4);
 }

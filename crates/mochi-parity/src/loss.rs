@@ -7,7 +7,7 @@ use crate::Verdict;
 use crate::compare::relative_error;
 use crate::error::ParityError;
 use crate::file::Reference;
-use mochi_contrast::{Points, Queue, Synthesis, evaluate_given, hardest, info_nce_given};
+use mochi_contrast::{Context, Objective, Points, Synthesis, evaluate, hardest, info_nce};
 use mochi_tensor::{Kind, Tensor, no_grad, read_f32};
 use serde_json::json;
 use std::path::Path;
@@ -47,16 +47,19 @@ pub fn hold(path: &Path) -> Result<Verdict, ParityError> {
 
     let (given, differs) = case.points(Kind::Double)?;
     let (synthesis, columns) = (given.0, given.1);
-    let form = evaluate_given(&case.query, &case.key, &case.queue, case.temperature, &synthesis, &columns)?;
+    let objective = Objective::mochi(case.temperature, synthesis);
+    let context = Context { points: Some(&columns), ..Context::default() };
+    let form = evaluate(&case.query, &case.key, &case.queue, &objective, &context)?;
     let loss = relative_error(&form.losses.f_mean(Kind::Double)?.f_view([1])?, wanted_loss)?;
     let logits = relative_error(&form.logits, wanted_logits)?;
     let gradient = relative_error(&form.gradient, wanted_gradient)?;
 
     let narrow = |t: &Tensor| t.f_to_kind(Kind::Float);
     let (given, differs_32) = case.points(Kind::Float)?;
-    let queue = Queue::restore(narrow(&case.queue)?, 0, 0)?;
-    let kernel =
-        info_nce_given(&narrow(&case.query)?, &narrow(&case.key)?, &queue, case.temperature, &given.0, &given.1)?;
+    let objective = Objective::mochi(case.temperature, given.0);
+    let context = Context { points: Some(&given.1), ..Context::default() };
+    let [query, key, queue] = [&case.query, &case.key, &case.queue].map(narrow);
+    let kernel = info_nce(&query?, &key?, &queue?, &objective, &context)?;
     let loss_32 = relative_error(&Tensor::from_slice(&[kernel.value]), wanted_loss)?;
     let gradient_32 = relative_error(&kernel.gradient, wanted_gradient)?;
 

@@ -1,15 +1,15 @@
 //! Saving a learner whole and bringing it back: `checkpoints/step-N/{model,optimizer,queue}.safetensors + state.json`.
 //!
-//! `model.safetensors` holds f_q under torchvision's names and f_k under `key.` + the same; `queue.safetensors` the rows. What is not a
+//! `model.safetensors` holds f_q under torchvision's names and f_k under `key.` + the same; `queue.safetensors` the rows with their images and labels. What is not a
 //! tensor stands in `state.json`, which is written last: a checkpoint without it is not taken for whole. The folder appears under its
 //! name only when everything in it is on the disk (`mochi_run`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mochi_contrast::Queue;
+use mochi_contrast::{Known, Queue};
 use mochi_run::{Checkpoint, Checkpoints};
-use mochi_tensor::{Device, TensorError, read_tensors, write_tensors};
+use mochi_tensor::{Device, Tensor, TensorError, read_tensors, write_tensors};
 use serde::{Deserialize, Serialize};
 
 use crate::{Learner, TrainError};
@@ -62,8 +62,14 @@ pub(crate) fn write(folder: &Path, learner: &Learner, state: &State) -> Result<(
     model.extend(learner.key.store().export(KEY_PREFIX));
     write_tensors(&folder.join("model.safetensors"), &model, &none)?;
     write_tensors(&folder.join("optimizer.safetensors"), &learner.optimizer.export(), &none)?;
-    let rows = learner.queue.rows().to_device(Device::Cpu);
-    write_tensors(&folder.join("queue.safetensors"), &BTreeMap::from([("rows".to_owned(), rows)]), &none)?;
+    let mut queue = BTreeMap::from([("rows".to_owned(), learner.queue.rows().to_device(Device::Cpu))]);
+    let known = learner.queue.known();
+    for (name, values) in [("images", known.images), ("labels", known.labels)] {
+        if let Some(values) = values {
+            queue.insert(name.to_owned(), Tensor::f_from_slice(values)?);
+        }
+    }
+    write_tensors(&folder.join("queue.safetensors"), &queue, &none)?;
     let path = folder.join("state.json");
     let text = serde_json::to_string_pretty(state).map_err(std::io::Error::from);
     text.and_then(|text| std::fs::write(&path, text + "\n"))
@@ -115,6 +121,10 @@ pub(crate) fn restore(folder: &Path, learner: &mut Learner, state: &State) -> Re
         )));
     }
     let rows = rows.f_to_device(learner.queue.rows().device())?;
-    learner.queue = Queue::restore(rows, state.queue_position, state.queue_filled)?;
+    // Checkpoints of before the guards hold neither: all unknown.
+    let mut whole = |name: &str| queue.remove(name).map(|t| Vec::<i64>::try_from(t)).transpose();
+    let (images, labels) = (whole("images")?, whole("labels")?);
+    let known = Known { images: images.as_deref(), labels: labels.as_deref() };
+    learner.queue = Queue::restore(rows, known, state.queue_position, state.queue_filled)?;
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(crate) fn save(
 mod tests {
     use super::*;
     use mochi_config::Settings;
-    use mochi_contrast::ContrastError;
+    use mochi_contrast::{ContrastError, Known};
     use mochi_tensor::{Compute, Device, Kind, read_tensors};
 
     #[test]
@@ -59,7 +59,7 @@ mod tests {
         let bad = &good * f64::NAN;
         let parameters = learner.query.store().parameters().iter().map(Tensor::copy).collect::<Vec<_>>();
 
-        let error = learner.step([&bad, &good], 7, 0.1, true).unwrap_err();
+        let error = learner.step([&bad, &good], Known::default(), 7, 0.1, true).unwrap_err();
         assert!(matches!(error, TrainError::Contrast(ContrastError::NotFinite { what: "query", step: 7 })), "{error}");
         assert!(learner.query.store().parameters().iter().zip(&parameters).all(|(now, before)| now.equal(before)));
         assert_eq!(learner.queue.filled(), 0);

@@ -14,12 +14,12 @@
 //! device shuffling alone does nothing.
 
 use mochi_config::{OptimizerName, Resolved};
-use mochi_contrast::{DrawKey, Loss, Measures, Queue, Synthesis, info_nce};
+use mochi_contrast::{Context, DrawKey, Known, Loss, Measures, Objective, Queue, info_nce};
 use mochi_nets::{Encoder, EncoderSpec, NormMode};
 use mochi_random::{Philox, below};
 use mochi_tensor::{Compute, Optimizer, Tensor, TensorError, Update, momentum_update, no_grad, with_seed};
 
-use crate::{TrainError, encoder_spec, synthesis};
+use crate::{TrainError, encoder_spec, objective};
 
 /// Stream of the shuffling draws: away from the points' and the loader's.
 const SHUFFLE: u64 = 0x5348_5546;
@@ -35,10 +35,11 @@ pub struct Learner {
     pub queue: Queue,
     /// State of SGD or LARS.
     pub optimizer: Optimizer,
-    synthesis: Synthesis,
+    objective: Objective,
+    /// The objective of warm-up epochs.
+    warmup: Objective,
     seed: u64,
     momentum: f64,
-    temperature: f64,
     symmetric: bool,
     groups: i64,
 }
@@ -52,6 +53,8 @@ pub struct StepReport {
     pub loss_ceiling: f64,
     /// Measurements of the loss.
     pub measures: Measures,
+    /// Where a query had fewer valid negatives than N: how many.
+    pub clamped: Option<usize>,
 }
 
 /// A loss with the embeddings that it came from.
@@ -81,27 +84,30 @@ impl Learner {
         };
         let (momentum, decay) = (settings.optimizer.momentum, settings.optimizer.weight_decay);
         let optimizer = Optimizer::new(update, momentum, decay, &[("", query.store())]);
+        let objective = objective(settings)?;
         Ok(Self {
             query,
             key,
             queue,
             optimizer,
-            synthesis: synthesis(settings),
+            warmup: objective.without_synthesis(),
+            objective,
             seed: settings.seed,
             momentum: settings.moco.momentum,
-            temperature: settings.moco.temperature,
             symmetric: settings.moco.symmetric,
             groups: i64::try_from(settings.moco.bn_groups).unwrap_or(1).max(1),
         })
     }
 
-    /// One step on two batches of views (B, 3, S, S), float32. `synthesise` is off during warm-up epochs.
+    /// One step on two batches of views (B, 3, S, S), float32, of images of which `known` says what is known. `synthesise` is off during
+    /// warm-up epochs.
     ///
     /// # Errors
     /// [`TrainError::Contrast`] where embeddings or loss are not finite: then no parameter of f_q has moved.
     pub fn step(
         &mut self,
         views: [&Tensor; 2],
+        known: Known,
         step: u64,
         learning_rate: f64,
         synthesise: bool,
@@ -110,10 +116,10 @@ impl Learner {
         let inputs = [self.query.compute().input(views[0])?, self.query.compute().input(views[1])?];
         let first_query = self.query.embed(&inputs[0], mode)?;
         momentum_update(self.key.store(), self.query.store(), self.momentum)?;
-        let mut sides = vec![self.side(first_query, &inputs[1], step, 0, synthesise)?];
+        let mut sides = vec![self.side(first_query, &inputs[1], known, step, 0, synthesise)?];
         if self.symmetric {
             let query = self.query.embed(&inputs[1], mode)?;
-            sides.push(self.side(query, &inputs[0], step, 1, synthesise)?);
+            sides.push(self.side(query, &inputs[0], known, step, 1, synthesise)?);
         }
         self.optimizer.clear_gradients()?;
         // The gradient of the loss in q is known in closed form; autograd takes it from there.
@@ -130,28 +136,40 @@ impl Learner {
         }
         self.optimizer.step(learning_rate)?;
         for side in &sides {
-            self.queue.enqueue(&side.key)?;
+            self.queue.enqueue(&side.key, known)?;
         }
         let n = sides.len() as f64;
         Ok(StepReport {
             loss: sides.iter().map(|s| s.loss.value).sum::<f64>() / n,
             loss_ceiling: self.loss_ceiling(synthesise),
             measures: sides[0].loss.measures,
+            clamped: sides.iter().filter_map(|side| side.loss.clamped).min(),
         })
     }
 
-    /// ln(1 + K + s + s').
+    /// The loss of an encoder that knows nothing: ln(1 + K + s + s') for InfoNCE.
     pub fn loss_ceiling(&self, synthesise: bool) -> f64 {
-        let points = if synthesise { self.synthesis.points() } else { 0 };
-        ((1 + self.queue.len() + points) as f64).ln()
+        self.objective_of(synthesise).ceiling(self.queue.len())
+    }
+
+    fn objective_of(&self, synthesise: bool) -> &Objective {
+        if synthesise { &self.objective } else { &self.warmup }
     }
 
     /// Keys of `images` and the loss of `query` against them.
-    fn side(&self, query: Tensor, images: &Tensor, step: u64, side: u32, synthesise: bool) -> Result<Side, TrainError> {
+    fn side(
+        &self,
+        query: Tensor,
+        images: &Tensor,
+        known: Known,
+        step: u64,
+        side: u32,
+        synthesise: bool,
+    ) -> Result<Side, TrainError> {
         let key = no_grad(|| self.keys(images, step, side))?;
         let draws = DrawKey { seed: self.seed, step, side, first_query: 0 };
-        let synthesis = synthesise.then_some(&self.synthesis);
-        let loss = info_nce(&query, &key, &self.queue, self.temperature, synthesis, draws)?;
+        let context = Context { draws, queries: known, columns: self.queue.known(), ..Context::default() };
+        let loss = info_nce(&query, &key, self.queue.rows(), self.objective_of(synthesise), &context)?;
         Ok(Side { query, key, loss })
     }
 

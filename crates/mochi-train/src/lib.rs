@@ -26,4 +26,4 @@ pub use error::TrainError;
 pub use learner::{Learner, StepReport};
 pub use pretrain::{Event, Outcome, Pretraining};
 pub use schedule::learning_rate;
-pub use wiring::{compute, encoder_spec, facts, open_data, recipe, synthesis};
+pub use wiring::{compute, encoder_spec, facts, objective, open_data, recipe};

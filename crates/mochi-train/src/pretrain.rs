@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use mochi_config::Resolved;
-use mochi_contrast::ContrastError;
+use mochi_contrast::{ContrastError, Known};
 use mochi_data::{BadImage, Batch, Dataset, Loader, LoaderOptions, Order};
 use mochi_run::{BadImageLog, EventWriter, MetricsLog, RunFolder, StepRecord, StopFlag};
 use mochi_tensor::{Engine, Tensor, from_f32, set_threads};
@@ -218,7 +218,9 @@ impl Pretraining {
         let rate = learning_rate(&settings.optimizer, self.step, per_epoch, settings.epochs);
         let synthesise = epoch >= settings.negatives.warmup_epochs;
         let views = self.views(batch)?;
-        let report = match self.learner.step([&views[0], &views[1]], self.step, rate, synthesise) {
+        let (images, labels) = self.known(batch);
+        let known = Known { images: Some(&images), labels: labels.as_deref() };
+        let report = match self.learner.step([&views[0], &views[1]], known, self.step, rate, synthesise) {
             Err(TrainError::Contrast(
                 reason @ (ContrastError::NotFinite { .. } | ContrastError::LossNotFinite { .. }),
             )) => {
@@ -253,6 +255,14 @@ impl Pretraining {
             effective_negatives: Some(m.effective_negatives),
             elapsed_s: Some(elapsed_s),
         })
+    }
+
+    /// Which images a batch holds, and their labels where the data set has any.
+    fn known(&self, batch: &Batch) -> (Vec<i64>, Option<Vec<i64>>) {
+        let images = batch.images.iter().map(|&image| i64::from(image)).collect();
+        let label = |labels: &[u32], image: u32| labels.get(image as usize).map_or(-1, |&label| i64::from(label));
+        let of = |labels| batch.images.iter().map(|&image| label(labels, image)).collect();
+        (images, self.dataset.labels().map(of))
     }
 
     /// Both views as tensors (B, 3, S, S).

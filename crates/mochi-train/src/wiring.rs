@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use mochi_config::{Alpha, Beta, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Stem as WantedStem};
-use mochi_contrast::{Coefficient, Synthesis};
+use mochi_contrast::{Coefficient, Objective, Synthesis};
 use mochi_data::dataset::path_from_text;
 use mochi_data::{DataError, Dataset, OpenOptions, Recipe, Split};
 use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
@@ -60,8 +60,16 @@ pub fn encoder_spec(settings: &Resolved) -> Result<EncoderSpec, TensorError> {
     })
 }
 
-/// MoCHi (N, s, s') as configured; nothing is synthesised where both counts are 0.
-pub fn synthesis(settings: &Resolved) -> Synthesis {
+/// The loss as configured; nothing is synthesised where all counts are 0.
+///
+/// # Errors
+/// A word that the loss's room does not know (the two lists are held against each other in a test).
+pub fn objective(settings: &Resolved) -> Result<Objective, TrainError> {
+    Ok(Objective::mochi(settings.moco.temperature, synthesis(settings)))
+}
+
+/// MoCHi (N, s, s') as configured.
+fn synthesis(settings: &Resolved) -> Synthesis {
     let n = &settings.negatives;
     Synthesis {
         hardest: n.hardest,

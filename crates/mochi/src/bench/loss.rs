@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use mochi_contrast::{ContrastError, DrawKey, Queue, Synthesis, info_nce, materialised};
+use mochi_contrast::{Context, ContrastError, DrawKey, Objective, Queue, Synthesis, info_nce, materialised};
 use mochi_tensor::{Device, Kind, Tensor, with_seed};
 use serde::Serialize;
 
@@ -75,7 +75,8 @@ struct Case {
     query: Tensor,
     key: Tensor,
     queue: Queue,
-    synthesis: Synthesis,
+    plain: Objective,
+    mochi: Objective,
 }
 
 const TEMPERATURE: f64 = 0.2;
@@ -97,7 +98,8 @@ impl Case {
                 query: unit(a.batch)?,
                 key: unit(a.batch)?,
                 queue: Queue::new(a.queue, a.dim, Device::Cpu)?,
-                synthesis,
+                plain: Objective::plain(TEMPERATURE),
+                mochi: Objective::mochi(TEMPERATURE, synthesis),
             })
         })
     }
@@ -105,24 +107,19 @@ impl Case {
     /// Loss and gradient in the query; returns the seconds that it took.
     fn run(&self, way: Way, step: u64) -> Result<f64, ContrastError> {
         let draws = DrawKey { seed: 0, step, side: 0, first_query: 0 };
+        let context = Context { draws, ..Context::default() };
+        let (key, columns) = (&self.key, self.queue.rows());
         let start = Instant::now();
         match way {
             Way::Plain => {
-                info_nce(&self.query, &self.key, &self.queue, TEMPERATURE, None, draws)?;
+                info_nce(&self.query, key, columns, &self.plain, &context)?;
             }
             Way::Mochi => {
-                info_nce(&self.query, &self.key, &self.queue, TEMPERATURE, Some(&self.synthesis), draws)?;
+                info_nce(&self.query, key, columns, &self.mochi, &context)?;
             }
             Way::Materialised => {
                 let leaf = self.query.copy().set_requires_grad(true);
-                let (loss, _) = materialised::info_nce(
-                    &leaf,
-                    &self.key,
-                    self.queue.rows(),
-                    TEMPERATURE,
-                    Some(&self.synthesis),
-                    draws,
-                )?;
+                let (loss, _) = materialised::info_nce(&leaf, key, columns, &self.mochi, &context)?;
                 loss.f_backward()?;
             }
         }
@@ -163,9 +160,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         batch: arguments.batch,
         dim: arguments.dim,
         queue: arguments.queue,
-        hardest: case.synthesis.hardest,
-        pairs: case.synthesis.pairs,
-        query_mixes: case.synthesis.query_mixes,
+        hardest: case.mochi.synthesis.hardest,
+        pairs: case.mochi.synthesis.pairs,
+        query_mixes: case.mochi.synthesis.query_mixes,
         threads: engine.threads,
         rounds: arguments.rounds,
     };

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use mochi_config::{Resolved, Settings};
+use mochi_contrast::Known;
 use mochi_tensor::{Device, Kind, Tensor, with_seed};
 use mochi_train::{Learner, TrainError, compute, facts};
 use serde::Serialize;
@@ -104,7 +105,7 @@ pub fn run(a: Arguments) -> Outcome {
                 continue;
             }
             let start = Instant::now();
-            learner.step([&views[0], &views[1]], step, 0.03, synthesise)?;
+            learner.step([&views[0], &views[1]], Known::default(), step, 0.03, synthesise)?;
             step += 1;
             if round >= a.warmup {
                 (if synthesise { &mut mochi } else { &mut moco }).push(start.elapsed().as_secs_f64());

@@ -1,5 +1,5 @@
-//! Query mixing, the "even harder" negatives (MoCHi, section 3.3): `h' = normalize(b q + (1-b) n_j)`, b below 1/2, so that the query's
-//! share stays the smaller.
+//! Query mixing, the "even harder" negatives (MoCHi, section 3.3; SynCo's "interpolation"): `h' = normalize(b q + (1-b) n_j)`, b ~ U(0, 1/2),
+//! so that the query's share stays the smaller.
 //!
 //! With `a_j = q·n_j` no dot product is needed at all:
 //!
@@ -12,35 +12,49 @@
 //!
 //! Bounds: `a_j <= q·h' <= sqrt((1 + a_j)/2)` for b in [0, 1/2]; b = 0 gives n_j. Options: the distribution of `b`, the inner gradient.
 
-/// A query mix as the loss sees it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct QueryMix {
-    /// q·h'.
-    pub cosine: f64,
-    /// Coefficient of q in d(q·h')/dq.
-    pub query: f64,
-    /// Coefficient of n_j.
-    pub parent: f64,
+use super::Coefficients;
+use crate::draws::{Coefficient, Drawn, Source, stream, to_u32};
+use mochi_random::{LANES, below};
+
+/// Coefficients of a mix in which the query has the share `b`.
+#[inline(always)]
+pub fn coefficients(b: f64) -> Coefficients {
+    Coefficients { query: b, first: 1.0 - b, second: 0.0 }
 }
 
-/// The query mix of a query (with `q·q` in `query_square`, 1 up to rounding) and a unit parent.
 #[inline(always)]
-pub fn mix(b: f64, query_square: f64, cos_j: f64, query_gradient: bool) -> QueryMix {
-    let c = 1.0 - b;
-    let r = (b * b * query_square + c * c + 2.0 * b * c * cos_j).max(0.0).sqrt().max(1e-12);
-    let (query, parent) = (b / r, c / r);
-    let cosine = query * query_square + parent * cos_j;
-    if query_gradient {
-        QueryMix { cosine, query: 2.0 * query - cosine * query * query, parent: parent - cosine * query * parent }
-    } else {
-        QueryMix { cosine, query, parent }
-    }
+pub(crate) fn draw(beta: Coefficient, source: Source, row: usize, n: usize, count: usize, out: &mut Drawn) {
+    let key = match source {
+        Source::Given(points, _) => {
+            let range = row * count..(row + 1) * count;
+            out.first.extend_from_slice(&points.mix_j[range.clone()]);
+            out.second.extend_from_slice(&points.mix_j[range.clone()]);
+            out.share.extend_from_slice(&points.beta[range]);
+            return;
+        }
+        Source::Drawn(key) => key,
+    };
+    out.extend(count, |(first, second, share), start| {
+        let words = key.family(stream::QUERY_MIXES).block(key.counter(row), to_u32(start));
+        for i in 0..LANES {
+            first[i] = below(words[0][i], to_u32(n));
+            second[i] = first[i];
+        }
+        beta.values(&words[1], key, stream::QUERY_MIXES, row, start, share);
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::points::{Cosines, ExtraDots, Point, normalised, with_inner_gradient};
     use proptest::prelude::*;
+
+    fn mix(b: f64, square: f64, first: f64, inner: bool) -> Point {
+        let dots = Cosines { square, first, second: first, parents: 1.0 };
+        let point = normalised(coefficients(b), dots, ExtraDots::default());
+        if inner { with_inner_gradient(point) } else { point }
+    }
 
     proptest! {
         #[test]
@@ -66,8 +80,8 @@ mod tests {
             let e = 1e-6;
             let numeric = ((value(1.0 + e, 0.0) - value(1.0 - e, 0.0)) / (2.0 * e), (value(1.0, e) - value(1.0, -e)) / (2.0 * e));
             let point = mix(b, 1.0, n.0, true);
-            prop_assert!((point.query + point.parent * n.0 - numeric.0).abs() < 1e-6);
-            prop_assert!((point.parent * n.1 - numeric.1).abs() < 1e-6);
+            prop_assert!((point.query + point.first * n.0 - numeric.0).abs() < 1e-6);
+            prop_assert!((point.first * n.1 - numeric.1).abs() < 1e-6);
         }
     }
 

@@ -1,0 +1,227 @@
+//! Draws of parents and coefficients, blocks of points at a time.
+//!
+//! A draw is a pure function of (seed, step, side, query, point): it does not depend on threads, devices or how a batch is cut. Parents are
+//! drawn as positions in the query's hardest set, which is kept in the order of its columns.
+
+use crate::{ContrastError, Synthesis};
+use mochi_random::{LANES, Philox, below, unit};
+
+/// Distribution of a mixing coefficient.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Coefficient {
+    /// U(0, high): the paper has high = 1 for pairs, 0.5 for query mixes.
+    Uniform {
+        /// Upper end.
+        high: f64,
+    },
+    /// Beta(p, p), as mixup draws it.
+    Beta {
+        /// Both shape parameters.
+        p: f64,
+    },
+    /// Always the same.
+    Fixed(f64),
+}
+
+/// What a draw is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DrawKey {
+    /// The run's seed.
+    pub seed: u64,
+    /// Training step.
+    pub step: u64,
+    /// Which loss of the step: 0, or 1 for the second half of a symmetric loss.
+    pub side: u32,
+    /// Index of the first query of this batch in the global batch: a split batch draws what the whole one would.
+    pub first_query: u32,
+}
+
+/// Parents and coefficients of MoCHi's two strategies set from outside, row-major (B, s) and (B, s'): parity tests, and replaying a step.
+#[derive(Debug, Clone, Default)]
+pub struct Points {
+    /// First parent's position in the hardest set (columns ascending).
+    pub pair_i: Vec<u32>,
+    /// Second parent's.
+    pub pair_j: Vec<u32>,
+    /// First parent's share.
+    pub alpha: Vec<f64>,
+    /// A query mix's other parent.
+    pub mix_j: Vec<u32>,
+    /// The query's share.
+    pub beta: Vec<f64>,
+}
+
+/// Where points come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    Drawn(DrawKey),
+    Given(&'a Points, DrawKey),
+}
+
+/// What was drawn for a row's or a batch's points: positions in the hardest set, and one number each.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Drawn {
+    pub first: Vec<u32>,
+    pub second: Vec<u32>,
+    pub share: Vec<f64>,
+}
+
+/// Philox streams, one a purpose; a second side adds [`SIDE`], further draws of one point multiples of [`MORE`].
+pub(crate) mod stream {
+    pub const PAIRS: u64 = 1;
+    pub const QUERY_MIXES: u64 = 2;
+    pub const EXTRAPOLATE: u64 = 3;
+    pub const NOISE: u64 = 4;
+    pub const PERTURB: u64 = 5;
+    pub const ADVERSARIAL: u64 = 6;
+    pub const REPEAT: u64 = 7;
+    pub const SIDE: u64 = 8;
+    pub const MORE: u64 = 16;
+}
+
+impl Source<'_> {
+    pub fn key(self) -> DrawKey {
+        match self {
+            Self::Drawn(key) | Self::Given(_, key) => key,
+        }
+    }
+}
+
+impl DrawKey {
+    /// The first three parts of a counter; the fourth is the point.
+    #[inline(always)]
+    pub(crate) fn counter(self, row: usize) -> [u32; 3] {
+        [(self.step & 0xffff_ffff) as u32, (self.step >> 32) as u32, self.first_query.wrapping_add(to_u32(row))]
+    }
+
+    #[inline(always)]
+    pub(crate) fn family(self, stream: u64) -> Philox {
+        Philox::new(self.seed, stream + u64::from(self.side) * stream::SIDE)
+    }
+}
+
+impl Drawn {
+    /// One parent each and no number.
+    #[inline(always)]
+    pub fn parents(&mut self, key: DrawKey, stream: u64, row: usize, n: usize, count: usize) {
+        self.extend(count, |out, start| {
+            let words = key.family(stream).block(key.counter(row), to_u32(start));
+            for i in 0..LANES {
+                out.0[i] = below(words[0][i], to_u32(n));
+                out.1[i] = out.0[i];
+                out.2[i] = 0.0;
+            }
+        });
+    }
+
+    /// Appends `count` points, [`LANES`] at a time: `fill` gets room for a block and the number of its first point.
+    #[inline(always)]
+    pub fn extend(
+        &mut self,
+        count: usize,
+        mut fill: impl FnMut((&mut [u32; LANES], &mut [u32; LANES], &mut [f64; LANES]), usize),
+    ) {
+        for start in (0..count).step_by(LANES) {
+            let (mut first, mut second, mut share) = ([0u32; LANES], [0u32; LANES], [0.0f64; LANES]);
+            fill((&mut first, &mut second, &mut share), start);
+            let used = LANES.min(count - start);
+            self.first.extend_from_slice(&first[..used]);
+            self.second.extend_from_slice(&second[..used]);
+            self.share.extend_from_slice(&share[..used]);
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.first.clear();
+        self.second.clear();
+        self.share.clear();
+    }
+}
+
+impl Points {
+    /// Refuses points that do not fit a batch and a hardest set of `n`.
+    pub(crate) fn check(&self, synthesis: &Synthesis, batch: usize, n: usize) -> Result<(), ContrastError> {
+        let lengths = [
+            (self.pair_i.len(), synthesis.pairs),
+            (self.pair_j.len(), synthesis.pairs),
+            (self.alpha.len(), synthesis.pairs),
+            (self.mix_j.len(), synthesis.query_mixes),
+            (self.beta.len(), synthesis.query_mixes),
+        ];
+        if lengths.iter().any(|&(len, count)| len != batch * count) {
+            return Err(ContrastError::Shape(format!("the points given are not those of {batch} queries")));
+        }
+        if self.pair_i.iter().chain(&self.pair_j).chain(&self.mix_j).any(|&p| p as usize >= n) {
+            return Err(ContrastError::Shape(format!("a parent lies outside the {n} hardest")));
+        }
+        Ok(())
+    }
+}
+
+impl Coefficient {
+    /// The coefficients of a block of points from one word each; Beta draws words of its own.
+    #[inline(always)]
+    pub(crate) fn values(
+        self,
+        words: &[u32; LANES],
+        key: DrawKey,
+        stream: u64,
+        row: usize,
+        start: usize,
+        out: &mut [f64; LANES],
+    ) {
+        match self {
+            Self::Uniform { high } => {
+                for i in 0..LANES {
+                    out[i] = high * unit(words[i]);
+                }
+            }
+            Self::Fixed(value) => out.fill(value),
+            Self::Beta { p } => {
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = beta(p, key, stream, row, start + i);
+                }
+            }
+        }
+    }
+}
+
+/// Beta(p, p) as X / (X + Y) of two Gamma(p, 1).
+fn beta(p: f64, key: DrawKey, stream: u64, row: usize, point: usize) -> f64 {
+    let [a, b, c] = key.counter(row);
+    let mut attempt = 0;
+    let mut gamma = || {
+        gamma(p, || {
+            attempt += 1;
+            key.family(stream + stream::MORE * attempt).words([a, b, c, to_u32(point)])
+        })
+    };
+    let (x, y) = (gamma(), gamma());
+    if x + y > 0.0 { x / (x + y) } else { 0.5 }
+}
+
+/// Gamma(shape, 1) by Marsaglia and Tsang (2000); shapes below 1 by their boost `G(shape + 1) U^(1/shape)`.
+fn gamma(shape: f64, mut words: impl FnMut() -> [u32; 4]) -> f64 {
+    let boosted = if shape < 1.0 { shape + 1.0 } else { shape };
+    let d = boosted - 1.0 / 3.0;
+    let c = 1.0 / (9.0 * d).sqrt();
+    loop {
+        let w = words();
+        // Box-Muller on (0, 1]: the logarithm never sees 0.
+        let normal = (-2.0 * (1.0 - unit(w[0])).ln()).sqrt() * (std::f64::consts::TAU * unit(w[1])).cos();
+        let v = (1.0 + c * normal).powi(3);
+        if v > 0.0 && (1.0 - unit(w[2])).ln() < 0.5 * normal * normal + d - d * v + d * v.ln() {
+            let boost = if shape < 1.0 { (1.0 - unit(w[3])).powf(1.0 / shape) } else { 1.0 };
+            return d * v * boost;
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn to_u32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+#[path = "draws_tests.rs"]
+mod tests;

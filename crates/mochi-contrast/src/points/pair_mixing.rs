@@ -1,0 +1,109 @@
+//! Pair mixing (MoCHi, section 3.2; SynCo's "mixup"): `h = normalize(a n_i + (1-a) n_j)`, both parents among the N hardest, a ~ U(0, 1).
+//!
+//! With the parents' cosines `a_i = q·n_i`, `a_j = q·n_j` and one dot product `g = n_i·n_j`:
+//!
+//! ```text
+//! r    = |a n_i + (1-a) n_j| = sqrt(a² + (1-a)² + 2 a (1-a) g)
+//! q·h  = (a a_i + (1-a) a_j) / r
+//! d(q·h)/dq = (a/r) n_i + ((1-a)/r) n_j          h is a constant
+//! ```
+//!
+//! Options: the distribution of `a`, distinct parents ([`crate::Synthesis`]). i = j gives h = n_i.
+
+use super::Coefficients;
+use crate::draws::{Coefficient, Drawn, Source, stream, to_u32};
+use mochi_random::{LANES, below};
+
+/// Coefficients of a pair mix whose first parent has the share `a`.
+#[inline(always)]
+pub fn coefficients(a: f64) -> Coefficients {
+    Coefficients { query: 0.0, first: a, second: 1.0 - a }
+}
+
+#[inline(always)]
+pub(crate) fn draw(
+    alpha: Coefficient,
+    distinct: bool,
+    source: Source,
+    row: usize,
+    n: usize,
+    count: usize,
+    out: &mut Drawn,
+) {
+    let key = match source {
+        Source::Given(points, _) => {
+            let range = row * count..(row + 1) * count;
+            out.first.extend_from_slice(&points.pair_i[range.clone()]);
+            out.second.extend_from_slice(&points.pair_j[range.clone()]);
+            out.share.extend_from_slice(&points.alpha[range]);
+            return;
+        }
+        Source::Drawn(key) => key,
+    };
+    let n = to_u32(n);
+    // A single parent cannot differ from itself.
+    let distinct = distinct && n > 1;
+    out.extend(count, |(first, second, share), start| {
+        let words = key.family(stream::PAIRS).block(key.counter(row), to_u32(start));
+        for i in 0..LANES {
+            first[i] = below(words[0][i], n);
+            let other = below(words[1][i], if distinct { n - 1 } else { n });
+            second[i] = if distinct && other >= first[i] { other + 1 } else { other };
+        }
+        alpha.values(&words[2], key, stream::PAIRS, row, start, share);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::points::{Cosines, ExtraDots, Point, normalised};
+    use proptest::prelude::*;
+
+    fn mix(a: f64, first: f64, second: f64, parents: f64) -> Point {
+        normalised(coefficients(a), Cosines { square: 1.0, first, second, parents }, ExtraDots::default())
+    }
+
+    fn unit(v: &[f64]) -> Vec<f64> {
+        let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        v.iter().map(|x| x / norm).collect()
+    }
+
+    fn dot(a: &[f64], b: &[f64]) -> f64 {
+        a.iter().zip(b).map(|(x, y)| x * y).sum()
+    }
+
+    fn direction() -> impl Strategy<Value = Vec<f64>> {
+        prop::collection::vec(-1.0..1.0f64, 5)
+            .prop_filter("has a direction", |v| dot(v, v) > 1e-3)
+            .prop_map(|v| unit(&v))
+    }
+
+    proptest! {
+        #[test]
+        fn equals_the_vector_that_it_stands_for(q in direction(), i in direction(), j in direction(), a in 0.0..1.0f64) {
+            let h: Vec<f64> = i.iter().zip(&j).map(|(x, y)| a * x + (1.0 - a) * y).collect();
+            prop_assume!(dot(&h, &h) > 1e-6);
+            let pair = mix(a, dot(&q, &i), dot(&q, &j), dot(&i, &j));
+            prop_assert!((pair.cosine - dot(&q, &unit(&h))).abs() < 1e-9);
+            prop_assert!(pair.cosine.abs() <= 1.0 + 1e-9);
+        }
+
+        #[test]
+        fn a_parent_mixed_with_itself_is_itself(cos in -1.0..1.0f64, a in 0.0..1.0f64) {
+            prop_assert!((mix(a, cos, cos, 1.0).cosine - cos).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn normalising_can_make_a_point_harder_than_both_parents() {
+        let pair = mix(0.5, 0.506, 0.476, 0.31);
+        assert!((pair.cosine - 0.6067).abs() < 1e-3, "{}", pair.cosine);
+    }
+
+    #[test]
+    fn opposite_parents_give_no_infinity() {
+        let pair = mix(0.5, 0.3, -0.3, -1.0);
+        assert_eq!(pair.cosine, 0.0);
+    }
+}

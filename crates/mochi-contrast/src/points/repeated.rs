@@ -1,0 +1,18 @@
+//! Repeated hard negatives, a control: `h = n_i`, drawn from the N hardest and not mixed. What mixing is worth is what it does better than
+//! this with the same number of points (MoCHi's ablation of "more weight on the hardest").
+//!
+//! `c_i = 1` and nothing else: cosine and gradient are the parent's.
+
+use super::Coefficients;
+use crate::draws::{Drawn, Source, stream};
+
+/// Coefficients of the parent itself.
+#[inline(always)]
+pub fn coefficients() -> Coefficients {
+    Coefficients { query: 0.0, first: 1.0, second: 0.0 }
+}
+
+#[inline(always)]
+pub(crate) fn draw(source: Source, row: usize, n: usize, count: usize, out: &mut Drawn) {
+    out.parents(source.key(), stream::REPEAT, row, n, count);
+}
