@@ -5,6 +5,7 @@ use std::fmt;
 
 use toml::Value;
 
+use crate::calls::{Call, Word};
 use crate::sections;
 
 /// One key of the settings.
@@ -46,6 +47,10 @@ pub enum Kind {
     Switch,
     /// One word of a list.
     Choice(&'static [&'static str]),
+    /// One word of a table, with its arguments.
+    Call(&'static [Word]),
+    /// A list of words of a table, each with its arguments.
+    Calls(&'static [Word]),
     /// A list of whole numbers above zero, each larger than the one before.
     Rising,
     /// Any text.
@@ -64,6 +69,8 @@ pub(crate) enum Fault {
     Type,
     /// The right kind, but outside its bounds or list.
     Range,
+    /// No word of the table with arguments that it takes; the word or argument that was most likely meant.
+    Word(Option<&'static str>),
 }
 
 impl Key {
@@ -85,6 +92,13 @@ impl Key {
             (Kind::Positive { max }, Value::Float(x)) => in_range(x > 0.0 && x <= max, Value::Float(x)),
             (Kind::Switch, Value::Boolean(b)) => Ok(Value::Boolean(b)),
             (Kind::Choice(words), Value::String(word)) => in_range(words.contains(&word.as_str()), Value::String(word)),
+            (Kind::Call(table), Value::String(text)) => call(&text, table),
+            // One word needs no brackets.
+            (Kind::Calls(table), Value::String(text)) => call(&text, table).map(|one| Value::Array(vec![one])),
+            (Kind::Calls(table), Value::Array(items)) => {
+                let one = |item: Value| call(item.as_str().ok_or(Fault::Type)?, table);
+                items.into_iter().map(one).collect::<Result<_, _>>().map(Value::Array)
+            }
             (Kind::Text, Value::String(text)) => Ok(Value::String(text)),
             (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_str) => Ok(Value::Array(items)),
             (Kind::Rising, Value::Array(items)) => {
@@ -118,12 +132,33 @@ impl fmt::Display for Kind {
                 }
                 Ok(())
             }
+            Kind::Call(table) | Kind::Calls(table) => {
+                f.write_str(if matches!(self, Kind::Calls(_)) { "a list of any of " } else { "" })?;
+                for (i, word) in table.iter().enumerate() {
+                    let gap = match i {
+                        0 => "",
+                        _ if i + 1 == table.len() => " or ",
+                        _ => ", ",
+                    };
+                    write!(f, "{gap}\"{word}\"")?;
+                }
+                Ok(())
+            }
             Kind::Rising => f.write_str("a list of rising whole numbers above 0, such as [120, 160]"),
             Kind::Text => f.write_str("a text in quotes"),
             Kind::Texts => f.write_str("a list of texts in quotes, such as [\"a\", \"b\"]"),
         }
     }
 }
+
+/// A text as a call, written out.
+fn call(text: &str, table: &'static [Word]) -> Result<Value, Fault> {
+    Call::read(text, table).map(|call| Value::String(call.to_string())).map_err(|fault| Fault::Word(fault.nearest))
+}
+
+/// Keys that came later than the first runs, with the TOML value that does what those runs did: their `config.toml` has none of them.
+pub(crate) const LATER: &[(&str, &str)] =
+    &[("moco.loss", "\"info-nce\""), ("negatives.also", "[]"), ("negatives.guards", "[]")];
 
 /// Keys outside any section.
 const TOP: &[Key] = &[

@@ -120,6 +120,9 @@ impl Layers {
                 return;
             }
             Err(Fault::Type) => Problem::WrongType { key: key.name, found, expected: key.expected(), origin },
+            Err(Fault::Word(nearest)) => {
+                Problem::OutOfRange { key: key.name, found, expected: key.expected(), nearest, origin }
+            }
             Err(Fault::Range) => {
                 let nearest = match (key.kind, value.as_str()) {
                     (Kind::Choice(words), Some(word)) => nearest(word, words.iter().copied()),
@@ -148,6 +151,16 @@ impl Layers {
             }
         }
         document
+    }
+
+    /// Gives the keys that an older file cannot have the values that it meant.
+    pub(crate) fn fill_later(&mut self, origin: &Origin) {
+        for &(name, text) in keys::LATER {
+            let value = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+            if let (Some(key), Some(value)) = (keys::find(name), value) {
+                self.values.entry(key.name).or_insert((value, origin.clone()));
+            }
+        }
     }
 
     /// Adds a fault for every key that no layer has given.

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod auto;
+pub mod calls;
 mod choice;
 mod error;
 pub mod keys;
@@ -30,6 +31,7 @@ mod settings;
 mod warning;
 
 pub use auto::Auto;
+pub use calls::Call;
 pub use choice::{
     Alpha, Arch, Augment, Beta, Device, Head, Layout, OptimizerName, Per, Precision, Schedule, Stem, UnknownChoice,
 };

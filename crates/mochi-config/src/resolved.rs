@@ -103,6 +103,7 @@ impl Resolved {
                     layers.problems.push(Problem::WrongType { key: key.name, found, expected, origin: origin.clone() });
                 }
             }
+            layers.fill_later(&origin);
             layers.require_all(&origin);
         }
         ConfigError::unless_empty(std::mem::take(&mut layers.problems))?;

@@ -52,6 +52,19 @@ fn one_fault_is_one_sentence_with_a_hint() {
              as [120, 160]",
             None,
         ),
+        (
+            "moco.loss=debaised(0.1)",
+            "`moco.loss` is \"debaised(0.1)\" (command line): expected \"info-nce\", \"decoupled\", \"debiased(c=0.1)\" or \
+             \"hcl(beta=1, c=0.1)\"",
+            Some("did you mean \"debiased\"?"),
+        ),
+        (
+            "negatives.also=[\"noise(s=4, sigmma=1)\"]",
+            "`negatives.also` is [\"noise(s=4, sigmma=1)\"] (command line): expected a list of any of \
+             \"extrapolate(s=..., max=1.5)\", \"noise(s=..., sigma=0.01)\", \"perturb(s=..., delta=0.01)\", \
+             \"adversarial(s=..., eta=0.01)\", \"repeat(s=...)\" or \"weight(w=...)\"",
+            Some("did you mean \"sigma\"?"),
+        ),
         ("moco=3", "`moco` is 3 (command line): expected a section of keys", Some("write its keys as `moco.KEY`")),
         ("fast", "\"fast\" is no setting: expected KEY=VALUE", Some("for example moco.batch=128")),
         ("seed=auto", "`seed` is \"auto\" (command line): expected a whole number from 0 to 9223372036854775807", None),

@@ -173,6 +173,17 @@ fn a_runs_file_must_be_whole_and_plain() {
 }
 
 #[test]
+fn a_runs_file_from_before_the_guards_means_what_it_meant() {
+    let resolved = load("small", &[]).resolve(&LAPTOP).unwrap().0;
+    let later = ["loss = ", "also = ", "guards = "];
+    let text = resolved.to_toml();
+    let old: Vec<&str> = text.lines().filter(|line| !later.iter().any(|key| line.starts_with(key))).collect();
+    assert_eq!(old.len() + 3, text.lines().count());
+    let back = Resolved::parse(&old.join("\n"), Path::new("config.toml")).unwrap();
+    assert_eq!((back.moco, back.negatives), (resolved.moco, resolved.negatives));
+}
+
+#[test]
 fn the_reference_names_every_key_and_preset() {
     let page = mochi_config::reference().unwrap();
     for key in mochi_config::keys::all() {

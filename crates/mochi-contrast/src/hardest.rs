@@ -8,11 +8,12 @@
 #[derive(Debug, Default)]
 pub struct Candidates {
     keys: Vec<u64>,
+    ranked: Vec<u64>,
     sample: Vec<f32>,
 }
 
 /// How many values of a row the threshold is guessed from.
-const SAMPLE: usize = 1024;
+const SAMPLE: usize = 2048;
 
 /// Writes the columns of the `n` largest values of `row` into `out`, ascending. Fewer where fewer are valid.
 #[inline(always)]
@@ -29,9 +30,9 @@ pub fn select(row: &[f32], n: usize, work: &mut Candidates, out: &mut Vec<u32>) 
         let step = (row.len() / SAMPLE).max(1);
         sample.extend(row.iter().copied().step_by(step));
         let mut rank = sample.len() * n / row.len();
-        // Three standard deviations of the sample's count, so that the first guess nearly always suffices.
+        // Some standard deviations of the sample's count above, so that the first guess nearly always suffices.
         let deviation = (rank.max(1) as f64).sqrt();
-        rank += 2 + (3.0 * deviation) as usize;
+        rank += 2 + (2.5 * deviation) as usize;
         loop {
             threshold = if rank < sample.len() {
                 *sample.select_nth_unstable_by(rank, |a, b| b.total_cmp(a)).1
@@ -47,13 +48,15 @@ pub fn select(row: &[f32], n: usize, work: &mut Candidates, out: &mut Vec<u32>) 
     } else {
         collect(row, threshold, &mut work.keys);
     }
-    let keys = &mut work.keys;
-    if keys.len() > n {
-        keys.select_nth_unstable(n - 1);
-        keys.truncate(n);
-    }
-    out.extend(keys.iter().map(|key| (key & 0xffff_ffff) as u32));
-    out.sort_unstable();
+    // The keys stand in the order of their columns; the n-th smallest is found in a copy, so that they need no sorting after.
+    let last = if work.keys.len() > n {
+        work.ranked.clear();
+        work.ranked.extend_from_slice(&work.keys);
+        *work.ranked.select_nth_unstable(n - 1).1
+    } else {
+        u64::MAX
+    };
+    out.extend(work.keys.iter().filter(|&&key| key <= last).map(|key| (key & 0xffff_ffff) as u32));
 }
 
 /// A value and its column as a number that sorts hardest first, then by column.
@@ -67,32 +70,34 @@ pub(crate) fn order_key(value: f32, column: u32) -> u64 {
     (u64::from(!ordered) << 32) | u64::from(column)
 }
 
-/// Values at or above the threshold (and above -infinity) as keys that sort hardest first, then by column.
+/// Values at or above the threshold (and above -infinity) as keys that sort hardest first, then by column; in the order of their columns.
 #[inline(always)]
 fn collect(row: &[f32], threshold: f32, keys: &mut Vec<u64>) {
     const BLOCK: usize = 16;
     keys.clear();
-    let mut push = |column: usize, value: f32| {
-        if value >= threshold && value > f32::NEG_INFINITY {
-            keys.push(order_key(value, column as u32));
-        }
-    };
+    let passes = |value: f32| value >= threshold && value > f32::NEG_INFINITY;
     let blocks = row.chunks_exact(BLOCK);
     let tail = blocks.remainder();
-    for (b, block) in blocks.enumerate() {
+    for (b, block) in (0u32..).zip(blocks) {
         let mut any = false;
         for &value in block {
             any |= value >= threshold;
         }
         if any {
-            for (i, &value) in block.iter().enumerate() {
-                push(b * BLOCK + i, value);
+            // Every value is written and only the passing ones are kept: which of a block's values pass cannot be predicted.
+            let (mut found, mut count) = ([0u64; BLOCK], 0usize);
+            for (i, &value) in (0u32..).zip(block) {
+                found[count & (BLOCK - 1)] = order_key(value, b * BLOCK as u32 + i);
+                count += usize::from(passes(value));
             }
+            keys.extend_from_slice(&found[..count.min(BLOCK)]);
         }
     }
     let done = row.len() - tail.len();
-    for (i, &value) in tail.iter().enumerate() {
-        push(done + i, value);
+    for (i, &value) in (done as u32..).zip(tail) {
+        if passes(value) {
+            keys.push(order_key(value, i));
+        }
     }
 }
 

@@ -74,3 +74,7 @@ pub fn info_nce(
 #[cfg(test)]
 #[path = "info_nce_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "strategy_tests.rs"]
+mod strategy_tests;

@@ -24,15 +24,30 @@ pub(crate) fn largest(row: &[f32]) -> f32 {
 /// Dot product of two vectors of one length.
 #[inline(always)]
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    let (xs, ys) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail: f32 = xs.remainder().iter().zip(ys.remainder()).map(|(x, y)| x * y).sum();
+    // Four registers of sums, so that an addition need not wait for the one before it, and a tree at the end.
+    const WIDE: usize = 4 * LANES;
+    let mut sums = [0.0f32; WIDE];
+    let (xs, ys) = (a.chunks_exact(WIDE), b.chunks_exact(WIDE));
+    let (x_rest, y_rest) = (xs.remainder().chunks_exact(LANES), ys.remainder().chunks_exact(LANES));
+    let tail: f32 = x_rest.remainder().iter().zip(y_rest.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in xs.zip(ys) {
-        for i in 0..LANES {
-            lanes[i] += x[i] * y[i];
+        for i in 0..WIDE {
+            sums[i] += x[i] * y[i];
         }
     }
-    lanes.iter().sum::<f32>() + tail
+    for (x, y) in x_rest.zip(y_rest) {
+        for i in 0..LANES {
+            sums[i] += x[i] * y[i];
+        }
+    }
+    let mut width = WIDE / 2;
+    while width > 0 {
+        for i in 0..width {
+            sums[i] += sums[i + width];
+        }
+        width /= 2;
+    }
+    sums[0] + tail
 }
 
 /// Replaces each cosine c by `e = exp((c - shift) / t)`; returns (sum e, sum e (c - shift)/t).

@@ -33,7 +33,7 @@ pub fn info_nce(
     let mut parts = vec![positive.f_mul(&slope)?.f_add(&offset)?, cosines];
     let mut omegas = vec![out.f_logical_not()?.f_to_kind(kind)?];
     if objective.synthesises() {
-        let set = hardest_sets(&masked, objective.synthesis.hardest)?;
+        let (set, _) = hardest_sets(&masked, objective.synthesis.hardest)?;
         for drawing in draw(objective, context, &set, &valid, kind)? {
             let points = vectors(query, columns, &drawing, context)?;
             parts.push(query.f_unsqueeze(1)?.f_matmul(&points.f_transpose(1, 2)?)?.f_squeeze_dim(1)?);

@@ -8,7 +8,8 @@ use std::ops::Range;
 use crate::draws::{Drawn, Source};
 use crate::kernels;
 use crate::points::{
-    Coefficients, Cosines, Extra, ExtraDots, Strategy, adversarial, noise, normalised, with_inner_gradient,
+    Coefficients, Cosines, Extra, ExtraDots, Strategy, adversarial, noise, normalised, pair_mixing, query_mixing,
+    with_inner_gradient,
 };
 use crate::synthesis::Block;
 
@@ -26,8 +27,8 @@ pub(crate) struct Mixed {
     query: Vec<f32>,
     /// On the extra vector; empty but for blocks that have one.
     extra: Vec<f32>,
-    /// n_i·n_j of the block at hand.
-    parents: Vec<f32>,
+    /// q·n_i, q·n_j and n_i·n_j of the block at hand.
+    dots: [Vec<f32>; 3],
     blocks: Vec<(Block, Range<usize>)>,
     set_weights: Vec<f32>,
     signs: Vec<f32>,
@@ -84,58 +85,57 @@ impl Mixed {
         for values in [&mut self.cosine, &mut self.first, &mut self.second, &mut self.query, &mut self.extra] {
             values.resize(range.end, 0.0);
         }
-        self.parents.clear();
-        if block.strategy.has_pairs() {
-            let pairs = self.drawn.first[range.clone()].iter().zip(&self.drawn.second[range.clone()]);
-            self.parents.extend(pairs.map(|(&i, &j)| kernels::dot(parents.row(i), parents.row(j))));
-        }
+        self.gather(range.clone(), block.strategy, parents);
         let square = f64::from(parents.square);
+        // One loop a kind, so that each is compiled without a choice inside.
         match block.strategy {
             Strategy::Shift(extra) => self.shift(extra, range.clone(), source, row, parents),
-            strategy if strategy.inner() => {
-                self.mix(range.clone(), square, |share| strategy.coefficients(share), true);
+            Strategy::Pairs { .. } => self.mix(range.clone(), square, pair_mixing::coefficients, false),
+            Strategy::QueryMixes { inner: false, .. } => {
+                self.mix(range.clone(), square, query_mixing::coefficients, false);
             }
-            // One loop a kind, so that each is compiled without a choice inside.
-            Strategy::Pairs { .. } => self.mix_pairs(range.clone(), square, block.strategy),
-            Strategy::QueryMixes { .. } => {
-                self.mix(range.clone(), square, crate::points::query_mixing::coefficients, false);
-            }
-            strategy => self.mix(range.clone(), square, |share| strategy.coefficients(share), false),
+            strategy => self.mix(range.clone(), square, |share| strategy.coefficients(share), strategy.inner()),
         }
         self.blocks.push((*block, range.clone()));
         range
     }
 
+    /// The dot products of a block's parents with the query and each other.
     #[inline(always)]
-    fn mix_pairs(&mut self, range: Range<usize>, square: f64, strategy: Strategy) {
-        let (table, drawn) = (&self.set_cosines, &self.drawn);
-        for (at, p) in range.enumerate() {
-            let (i, j) = (drawn.first[p], drawn.second[p]);
-            let dots = Cosines {
-                square,
-                first: f64::from(table[i as usize]),
-                second: f64::from(table[j as usize]),
-                parents: if i == j { 1.0 } else { f64::from(self.parents[at]) },
-            };
-            let point = normalised(strategy.coefficients(drawn.share[p]), dots, ExtraDots::default());
-            self.cosine[p] = point.cosine as f32;
-            self.first[p] = point.first as f32;
-            self.second[p] = point.second as f32;
+    fn gather(&mut self, range: Range<usize>, strategy: Strategy, parents: &Parents) {
+        let (first, second) = (&self.drawn.first[range.clone()], &self.drawn.second[range]);
+        let table = &self.set_cosines;
+        let [of_first, of_second, between] = &mut self.dots;
+        for values in [&mut *of_first, &mut *of_second, &mut *between] {
+            values.clear();
+        }
+        of_first.extend(first.iter().map(|&i| table[i as usize]));
+        if strategy.has_pairs() {
+            of_second.extend(second.iter().map(|&j| table[j as usize]));
+            // A key mixed with itself has the cosine 1 with itself, whatever rounding says.
+            let dot = |(&i, &j): (&u32, &u32)| if i == j { 1.0 } else { kernels::dot(parents.row(i), parents.row(j)) };
+            between.extend(first.iter().zip(second).map(dot));
+        } else {
+            of_second.resize(first.len(), 0.0);
+            between.resize(first.len(), 0.0);
         }
     }
 
-    /// Points of one parent.
     #[inline(always)]
     fn mix(&mut self, range: Range<usize>, square: f64, coefficients: impl Fn(f64) -> Coefficients, inner: bool) {
-        let (table, drawn) = (&self.set_cosines, &self.drawn);
-        for p in range {
-            let first = f64::from(table[drawn.first[p] as usize]);
-            let dots = Cosines { square, first, ..Cosines::default() };
-            let point = normalised(coefficients(drawn.share[p]), dots, ExtraDots::default());
+        let [of_first, of_second, between] = &self.dots;
+        let dots = of_first.iter().zip(of_second).zip(between).zip(&self.drawn.share[range.clone()]);
+        let (first, second) = (&mut self.first[range.clone()], &mut self.second[range.clone()]);
+        let (cosine, query) = (&mut self.cosine[range.clone()], &mut self.query[range]);
+        let out = cosine.iter_mut().zip(query).zip(first.iter_mut().zip(second));
+        for ((((a, b), g), share), ((cosine, query), (first, second))) in dots.zip(out) {
+            let dots = Cosines { square, first: f64::from(*a), second: f64::from(*b), parents: f64::from(*g) };
+            let point = normalised(coefficients(*share), dots, ExtraDots::default());
             let point = if inner { with_inner_gradient(point) } else { point };
-            self.cosine[p] = point.cosine as f32;
-            self.first[p] = point.first as f32;
-            self.query[p] = point.query as f32;
+            *cosine = point.cosine as f32;
+            *query = point.query as f32;
+            *first = point.first as f32;
+            *second = point.second as f32;
         }
     }
 

@@ -23,6 +23,7 @@ pub struct ClosedForm {
     columns: i64,
     /// Points of each block.
     points: Vec<i64>,
+    /// Cosines of the hardest sets (B, N).
     hardest: Option<Tensor>,
     fewest: usize,
 }
@@ -78,11 +79,11 @@ fn evaluate_all(
 
     let (mut hardest, mut blocks) = (None, Vec::new());
     if objective.synthesises() {
-        let set = hardest_sets(&cosines, objective.synthesis.hardest)?;
+        let (set, values) = hardest_sets(&cosines, objective.synthesis.hardest)?;
         for drawing in draw(objective, context, &set, &valid, kind)? {
             blocks.push(mix(query, columns, &cosines, drawing, context.source())?);
         }
-        hardest = Some(set);
+        hardest = Some(values);
     }
     let points: Vec<i64> = blocks.iter().map(|block| block.cosines.size()[1]).collect();
 
@@ -192,7 +193,7 @@ impl ClosedForm {
         let seen = p.f_mul(&real.f_clamp_min(f64::MIN)?)?;
         let entropy = z.f_view([-1])?.f_sub(&seen.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double)?)?;
         let hardest = match &self.hardest {
-            Some(set) => Some(mean(&self.mean_of_valid(&real.f_gather(1, set, false)?)?)?),
+            Some(values) => Some(mean_of_valid(&values.f_to_kind(Kind::Double)?)?.f_double_value(&[])?),
             None => None,
         };
         let bar = largest_real.f_add_scalar(f64::from(HARDER_BY) / temperature)?;
@@ -213,15 +214,23 @@ impl ClosedForm {
             hardest,
             pair: paper[0],
             query_mix: paper[1],
-            synthetic_harder: if points > 0 { Some(share(synthetic.f_gt_tensor(&bar)?)?) } else { None },
+            synthetic_harder: if points > 0 { Some(share_of_points(&synthetic, &bar)?) } else { None },
             effective_negatives: entropy.f_exp()?.f_mean(Kind::Double)?.f_to_device(Device::Cpu)?.f_double_value(&[])?,
         })
     }
+}
 
-    /// Means over each row's entries above -infinity (B,): a set of fewer valid columns than N ends in others.
-    fn mean_of_valid(&self, values: &Tensor) -> Result<Tensor, ContrastError> {
-        let valid = values.f_gt(f64::NEG_INFINITY)?;
-        let sum = |t: &Tensor| t.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
-        Ok(sum(&values.f_masked_fill(&valid.f_logical_not()?, 0.0)?)?.f_div(&sum(&valid)?.f_clamp_min(1.0)?)?)
-    }
+/// The mean over rows of the share of a row's points above the bar (B, 1); points of no weight are none.
+fn share_of_points(points: &Tensor, bar: &Tensor) -> Result<f64, ContrastError> {
+    let count = |t: Tensor| t.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
+    let all = count(points.f_gt(f64::NEG_INFINITY)?)?;
+    Ok(count(points.f_gt_tensor(bar)?)?.f_div(&all)?.f_mean(Kind::Double)?.f_double_value(&[])?)
+}
+
+/// The mean over rows of the mean over a row's entries above -infinity: a set of fewer valid columns than N ends in others.
+fn mean_of_valid(values: &Tensor) -> Result<Tensor, ContrastError> {
+    let valid = values.f_gt(f64::NEG_INFINITY)?;
+    let sum = |t: &Tensor| t.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
+    let total = sum(&values.f_masked_fill(&valid.f_logical_not()?, 0.0)?)?;
+    Ok(total.f_div(&sum(&valid)?.f_clamp_min(1.0)?)?.f_mean(Kind::Double)?)
 }

@@ -40,13 +40,13 @@ pub(crate) struct Synthetic {
     pub extra: Option<Tensor>,
 }
 
-/// The hardest sets (B, n), columns ascending, of cosines in which masked columns are -infinity; a row of fewer than n valid ones has others
-/// at its end, which are never drawn.
-pub(crate) fn hardest_sets(cosines: &Tensor, n: usize) -> Result<Tensor, ContrastError> {
+/// The hardest sets (B, n), columns ascending, of cosines in which masked columns are -infinity, and their cosines in another order; a row
+/// of fewer than n valid ones has others at its end, which are never drawn, and -infinity among its cosines.
+pub(crate) fn hardest_sets(cosines: &Tensor, n: usize) -> Result<(Tensor, Tensor), ContrastError> {
     let size = cosines.size()[1];
     let (values, columns) = cosines.f_topk(to_i64(n).min(size), 1, true, false)?;
     let masked = values.f_eq(f64::NEG_INFINITY)?;
-    Ok(columns.f_masked_fill(&masked, size)?.f_sort(1, false)?.0.f_clamp_max(size - 1)?)
+    Ok((columns.f_masked_fill(&masked, size)?.f_sort(1, false)?.0.f_clamp_max(size - 1)?, values))
 }
 
 /// Draws a batch's points: `valid` holds each row's number of columns that are negatives.
@@ -130,6 +130,11 @@ pub(crate) fn mix(
     }
     let r = r2.f_add(&cross.f_mul_scalar(2.0)?)?.f_clamp_min(0.0)?.f_sqrt()?.f_clamp_min(1e-12)?;
     let point = dot.f_div(&r)?;
+    // A point that fills up a row is as far away as a masked column.
+    let point = match &drawing.omega {
+        Some(omega) => point.f_masked_fill(&omega.f_eq(0.0)?, f64::NEG_INFINITY)?,
+        None => point,
+    };
     let (mut own, mut first, mut second) = (c_q.f_div(&r)?, c_i.f_div(&r)?, c_j.f_div(&r)?);
     if strategy.inner() {
         let bend = point.f_mul(&own)?;

@@ -61,6 +61,8 @@ pub struct Pretraining {
     step: u64,
     elapsed_s: f64,
     resumed: bool,
+    /// Whether it was told that some query has fewer negatives than N.
+    clamped_told: bool,
 }
 
 impl Pretraining {
@@ -71,8 +73,11 @@ impl Pretraining {
     pub fn create(run: RunFolder, settings: Resolved, dataset: Dataset, engine: &Engine) -> Result<Self, TrainError> {
         set_threads(settings.compute.threads);
         let learner = Learner::new(&settings, compute(&settings, engine)?)?;
+        if settings.negatives.guards.iter().any(|guard| guard.name() == "class-oracle") && dataset.labels().is_none() {
+            return Err(ContrastError::Unknown { guard: "class-oracle", what: "labels" }.into());
+        }
         run.write_config(&settings.to_toml())?;
-        Ok(Self { run, settings, dataset, learner, step: 0, elapsed_s: 0.0, resumed: false })
+        Ok(Self { run, settings, dataset, learner, step: 0, elapsed_s: 0.0, resumed: false, clamped_told: false })
     }
 
     /// A run as its newest checkpoint left it, in the middle of an epoch or not.
@@ -97,7 +102,8 @@ impl Pretraining {
         set_threads(settings.compute.threads);
         let mut learner = Learner::new(&settings, compute(&settings, engine)?)?;
         checkpoint::restore(&newest.path, &mut learner, &state)?;
-        Ok(Self { run, settings, dataset, learner, step: state.step, elapsed_s: state.elapsed_s, resumed: true })
+        let (step, elapsed_s) = (state.step, state.elapsed_s);
+        Ok(Self { run, settings, dataset, learner, step, elapsed_s, resumed: true, clamped_told: false })
     }
 
     /// The run's settings.
@@ -144,7 +150,7 @@ impl Pretraining {
                     }
                 };
                 let elapsed = self.elapsed_s + begun.elapsed().as_secs_f64();
-                let now = self.take_step(&batch, epoch, per_epoch, elapsed, &mut meter)?;
+                let now = self.take_step(&batch, epoch, per_epoch, elapsed, &mut meter, watch)?;
                 loader.recycle(batch);
                 records.bad_images(&loader.bad_images(), watch)?;
                 let due = self.step.is_multiple_of(self.settings.log.every_steps) || self.step == total;
@@ -213,6 +219,7 @@ impl Pretraining {
         per_epoch: u64,
         elapsed_s: f64,
         meter: &mut Meter,
+        watch: &mut dyn FnMut(Event),
     ) -> Result<StepRecord, TrainError> {
         let settings = &self.settings;
         let rate = learning_rate(&settings.optimizer, self.step, per_epoch, settings.epochs);
@@ -231,6 +238,14 @@ impl Pretraining {
             }
             other => other?,
         };
+        if let Some(fewest) = report.clamped.filter(|_| !self.clamped_told) {
+            self.clamped_told = true;
+            let n = settings.negatives.hardest;
+            watch(Event::Note(format!(
+                "negatives.hardest is {n}, but the guards leave a query {fewest} keys at step {}: all of them are its hardest set",
+                self.step
+            )));
+        }
         self.step += 1;
         meter.add(&report, batch.images.len(), batch.waited);
         let (images_per_s, data_wait_share) = meter.pace();

@@ -2,8 +2,10 @@
 
 use std::str::FromStr;
 
-use mochi_config::{Alpha, Beta, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Stem as WantedStem};
-use mochi_contrast::{Coefficient, Objective, Synthesis};
+use mochi_config::{
+    Alpha, Beta, Call, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Stem as WantedStem,
+};
+use mochi_contrast::{Coefficient, Form, Guard, Objective, Synthesis, Term};
 use mochi_data::dataset::path_from_text;
 use mochi_data::{DataError, Dataset, OpenOptions, Recipe, Split};
 use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
@@ -65,7 +67,47 @@ pub fn encoder_spec(settings: &Resolved) -> Result<EncoderSpec, TensorError> {
 /// # Errors
 /// A word that the loss's room does not know (the two lists are held against each other in a test).
 pub fn objective(settings: &Resolved) -> Result<Objective, TrainError> {
-    Ok(Objective::mochi(settings.moco.temperature, synthesis(settings)))
+    let unknown = |call: &Call| TrainError::from(TensorError::Mismatch(format!("\"{call}\" is no part of a loss")));
+    let form = form(&settings.moco.loss).ok_or_else(|| unknown(&settings.moco.loss))?;
+    let n = &settings.negatives;
+    let also = n.also.iter().map(|call| term(call).ok_or_else(|| unknown(call))).collect::<Result<_, _>>()?;
+    let guards = n.guards.iter().map(|call| guard(call).ok_or_else(|| unknown(call))).collect::<Result<_, _>>()?;
+    Ok(Objective { also, guards, form, ..Objective::mochi(settings.moco.temperature, synthesis(settings)) })
+}
+
+fn form(call: &Call) -> Option<Form> {
+    Some(match call.name() {
+        "info-nce" => Form::InfoNce,
+        "decoupled" => Form::Decoupled,
+        "debiased" => Form::Debiased { c: call.get("c")? },
+        "hcl" => Form::Hcl { beta: call.get("beta")?, c: call.get("c")? },
+        _ => return None,
+    })
+}
+
+fn term(call: &Call) -> Option<Term> {
+    // Whole and within bounds: the table of words has seen to it.
+    let s = || call.get("s").map(|s| s as usize);
+    Some(match call.name() {
+        "extrapolate" => Term::Extrapolate { s: s()?, max: call.get("max")? },
+        "noise" => Term::Noise { s: s()?, sigma: call.get("sigma")? },
+        "perturb" => Term::Perturb { s: s()?, delta: call.get("delta")? },
+        "adversarial" => Term::Adversarial { s: s()?, eta: call.get("eta")? },
+        "repeat" => Term::Repeat { s: s()? },
+        "weight" => Term::Weight { w: call.get("w")? },
+        _ => return None,
+    })
+}
+
+fn guard(call: &Call) -> Option<Guard> {
+    Some(match call.name() {
+        "same-image" => Guard::SameImage,
+        "class-oracle" => Guard::ClassOracle,
+        "margin" => Guard::Margin(call.get("m")?),
+        "percentage" => Guard::Percentage(call.get("p")?),
+        "ring" => Guard::Ring { from: call.get("from")?, to: call.get("to")? },
+        _ => return None,
+    })
 }
 
 /// MoCHi (N, s, s') as configured.
@@ -111,7 +153,44 @@ pub fn recipe(settings: &Resolved) -> Result<Recipe, TrainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mochi_config::{Arch as ArchName, Augment};
+    use mochi_config::{Arch as ArchName, Augment, Settings};
+
+    /// The objective of some words of the command line.
+    fn objective_of(words: &[&str]) -> Objective {
+        let facts = Facts { images: 10_000, cores: 1, memory_bytes: 0, cuda: false, bf16_fast: false };
+        let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+        let (settings, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts).unwrap();
+        objective(&settings).unwrap()
+    }
+
+    #[test]
+    fn defaults_are_plain_and_words_become_parts_of_the_loss() {
+        let plain = objective_of(&[]);
+        assert_eq!(plain, Objective { synthesis: Synthesis::paper(1024, 0, 0), ..Objective::plain(0.2) });
+        let all = objective_of(&[
+            r#"negatives.also=["extrapolate(s=256, max=1.4)", "noise(64)", "perturb(s=3)", "adversarial(s=4, eta=0.02)", "repeat(5)", "weight(w=2)"]"#,
+            r#"negatives.guards=["same-image", "class-oracle", "margin(0.1)", "percentage", "ring(0.02, 0.2)"]"#,
+            "moco.loss=hcl(beta=0.5, c=0.05)",
+        ]);
+        let also = [
+            Term::Extrapolate { s: 256, max: 1.4 },
+            Term::Noise { s: 64, sigma: 0.01 },
+            Term::Perturb { s: 3, delta: 0.01 },
+            Term::Adversarial { s: 4, eta: 0.02 },
+            Term::Repeat { s: 5 },
+            Term::Weight { w: 2.0 },
+        ];
+        assert_eq!(all.also, also);
+        let ring = Guard::Ring { from: 0.02, to: 0.2 };
+        assert_eq!(
+            all.guards,
+            [Guard::SameImage, Guard::ClassOracle, Guard::Margin(0.1), Guard::Percentage(0.95), ring]
+        );
+        assert_eq!(all.form, Form::Hcl { beta: 0.5, c: 0.05 });
+        assert_eq!(objective_of(&["moco.loss=debiased"]).form, Form::Debiased { c: 0.1 });
+        assert_eq!(objective_of(&["moco.loss=decoupled"]).form, Form::Decoupled);
+        all.check().unwrap();
+    }
 
     #[test]
     fn every_word_of_the_settings_has_its_partner() {

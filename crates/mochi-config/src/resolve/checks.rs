@@ -35,11 +35,30 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
             format!("set moco.bn_groups to at most {}, or auto", moco.batch / 2),
         );
     }
-    if negatives.hardest == 0 && negatives.pairs + negatives.query_mixes > 0 {
+    if negatives.hardest == 0 && negatives.synthesises() {
         conflict(
             "`negatives.hardest` is 0, which leaves nothing to mix".to_owned(),
-            "set negatives.hardest to at least 1, or negatives.pairs and negatives.query_mixes to 0".to_owned(),
+            if negatives.also.is_empty() {
+                "set negatives.hardest to at least 1, or negatives.pairs and negatives.query_mixes to 0".to_owned()
+            } else {
+                "set negatives.hardest to at least 1, or leave out all points, negatives.also as well".to_owned()
+            },
         );
+    }
+    for (key, calls) in [("negatives.also", &negatives.also), ("negatives.guards", &negatives.guards)] {
+        for (at, call) in calls.iter().enumerate() {
+            if calls.iter().take(at).any(|other| other.name() == call.name()) {
+                conflict(format!("`{key}` names {} twice", call.name()), "name it once".to_owned());
+            }
+            if let (Some(from), Some(to)) = (call.get("from"), call.get("to"))
+                && from >= to
+            {
+                conflict(
+                    format!("`{key}` has {call}, which keeps nothing"),
+                    "let the ring end at a larger share than it begins with, as ring(from=0.01, to=0.1)".to_owned(),
+                );
+            }
+        }
     }
     if compute.device == Device::Cuda && !facts.cuda {
         conflict(
@@ -66,8 +85,7 @@ pub(super) fn warnings(resolved: &Resolved, facts: &Facts, bytes_per_image: u64,
     if moco.queue < step_keys {
         warnings.push(Warning::QueueSmallerThanBatch { queue: moco.queue, keys: step_keys });
     }
-    let synthesises = negatives.pairs + negatives.query_mixes > 0;
-    if synthesises && negatives.warmup_epochs >= epochs {
+    if negatives.synthesises() && negatives.warmup_epochs >= epochs {
         warnings.push(Warning::SynthesisNeverStarts { warmup: negatives.warmup_epochs, epochs });
     }
     if negatives.distinct && negatives.pairs > 0 && negatives.hardest == 1 {

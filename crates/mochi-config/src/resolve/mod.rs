@@ -89,7 +89,7 @@ impl Settings {
         let queue = pick.pick("moco.queue", moco.queue, || rules::queue(facts.images, batch, moco.symmetric));
         let bn_groups = pick.pick("moco.bn_groups", moco.bn_groups, || rules::bn_groups(batch));
         let (momentum, temperature, symmetric) = (moco.momentum, moco.temperature, moco.symmetric);
-        let moco = Moco { batch, queue, momentum, temperature, symmetric, bn_groups };
+        let moco = Moco { batch, queue, momentum, temperature, loss: moco.loss, symmetric, bn_groups };
 
         let mut hardest = pick.pick("negatives.hardest", negatives.hardest, || rules::hardest(queue));
         let pairs = pick.pick("negatives.pairs", negatives.pairs, || (hardest, "as many as hardest".to_owned()));
@@ -98,7 +98,7 @@ impl Settings {
         let mut warnings = Vec::new();
         if hardest > queue {
             // Without synthesis N stands for nothing: clamp in silence.
-            if pairs + query_mixes > 0 {
+            if pairs + query_mixes > 0 || !negatives.also.is_empty() {
                 warnings.push(Warning::HardestClamped { hardest, queue });
             }
             pick.adjust("negatives.hardest", format!("{hardest} is more than the queue holds"));
@@ -118,6 +118,8 @@ impl Settings {
             beta_max: negatives.beta_max,
             distinct: negatives.distinct,
             query_gradient: negatives.query_gradient,
+            also: negatives.also,
+            guards: negatives.guards,
         };
 
         let learning_rate = pick

@@ -1,6 +1,7 @@
 //! `[moco]`: the contrast itself (He et al. 2020; Chen et al. 2020).
 
 use super::section;
+use crate::calls::{Call, LOSS};
 use crate::keys::{Kind, MANY};
 
 section! {
@@ -16,6 +17,10 @@ section! {
         plain momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
         /// Temperature t that similarities are divided by.
         plain temperature: f64 = Kind::Positive { max: 100.0 };
+        /// How positive and negatives make a loss: InfoNCE; `decoupled`, the positive left out of the denominator (Yeh
+        /// et al. 2022); `debiased`, corrected for a share c of false negatives (Chuang et al. 2020); `hcl`, that with
+        /// hard negatives weighing more (Robinson et al. 2021).
+        plain loss: Call = Kind::Call(LOSS);
         /// Use each view once as query and once as key (twice the work a step, better for the same epochs).
         plain symmetric: bool = Kind::Switch;
         /// Groups of the batch that batch-norm takes its statistics from, against the leak that shuffle-BN exists
