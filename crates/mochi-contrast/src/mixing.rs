@@ -29,6 +29,8 @@ pub(crate) struct Mixed {
     extra: Vec<f32>,
     /// q·n_i, q·n_j and n_i·n_j of the block at hand.
     dots: [Vec<f32>; 3],
+    /// Rows of the hardest set (N, D), where they are read often enough to be worth it.
+    near: Vec<f32>,
     blocks: Vec<(Block, Range<usize>)>,
     set_weights: Vec<f32>,
     signs: Vec<f32>,
@@ -53,6 +55,21 @@ impl Parents<'_> {
         &self.columns[self.set[position as usize] as usize * self.dim..][..self.dim]
     }
 }
+
+impl Parents<'_> {
+    /// Copies the set's rows side by side, in the order of their columns: many rows are on their way from memory at once, where the points'
+    /// own order would wait for one pair after the other.
+    #[inline(always)]
+    fn copy(&self, near: &mut Vec<f32>) {
+        near.resize(self.set.len() * self.dim, 0.0);
+        for (to, &column) in near.chunks_exact_mut(self.dim.max(1)).zip(self.set) {
+            to.copy_from_slice(&self.columns[column as usize * self.dim..][..self.dim]);
+        }
+    }
+}
+
+/// How many numbers of parents are copied at most: 2^18 floats are 1 MB, about a core's second cache.
+const NEAR: usize = 1 << 18;
 
 impl Mixed {
     pub fn clear(&mut self) {
@@ -113,8 +130,17 @@ impl Mixed {
         if strategy.has_pairs() {
             of_second.extend(second.iter().map(|&j| table[j as usize]));
             // A key mixed with itself has the cosine 1 with itself, whatever rounding says.
-            let dot = |(&i, &j): (&u32, &u32)| if i == j { 1.0 } else { kernels::dot(parents.row(i), parents.row(j)) };
-            between.extend(first.iter().zip(second).map(dot));
+            let pairs = first.iter().zip(second);
+            if parents.set.len() <= 2 * first.len() && parents.set.len() * parents.dim <= NEAR {
+                parents.copy(&mut self.near);
+                let row = |at: u32| &self.near[at as usize * parents.dim..][..parents.dim];
+                let dot = |(&i, &j): (&u32, &u32)| if i == j { 1.0 } else { kernels::dot(row(i), row(j)) };
+                between.extend(pairs.map(dot));
+            } else {
+                let row = |at: u32| parents.row(at);
+                let dot = |(&i, &j): (&u32, &u32)| if i == j { 1.0 } else { kernels::dot(row(i), row(j)) };
+                between.extend(pairs.map(dot));
+            }
         } else {
             of_second.resize(first.len(), 0.0);
             between.resize(first.len(), 0.0);
