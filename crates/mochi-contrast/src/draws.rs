@@ -104,12 +104,12 @@ impl Drawn {
     /// One parent each and no number.
     #[inline(always)]
     pub fn parents(&mut self, key: DrawKey, stream: u64, row: usize, n: usize, count: usize) {
-        self.extend(count, |out, start| {
+        self.extend(count, |(first, second, share), start| {
             let words = key.family(stream).block(key.counter(row), to_u32(start));
             for i in 0..LANES {
-                out.0[i] = below(words[0][i], to_u32(n));
-                out.1[i] = out.0[i];
-                out.2[i] = 0.0;
+                first[i] = below(words[0][i], to_u32(n));
+                second[i] = first[i];
+                share[i] = 0.0;
             }
         });
     }

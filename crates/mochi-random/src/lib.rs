@@ -118,9 +118,9 @@ mod tests {
         let family = Philox::new(7, 3);
         for last in [0, 5, u32::MAX - 4] {
             let block = family.block([1, 2, 3], last);
-            for i in 0..LANES {
-                let words = family.words([1, 2, 3, last.wrapping_add(i as u32)]);
-                assert_eq!(words, [block[0][i], block[1][i], block[2][i], block[3][i]]);
+            for (i, counter) in (0..LANES).zip(0u32..) {
+                let words = family.words([1, 2, 3, last.wrapping_add(counter)]);
+                assert_eq!(words, block.map(|word| word[i]));
             }
         }
     }

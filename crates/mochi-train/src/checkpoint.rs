@@ -122,7 +122,7 @@ pub(crate) fn restore(folder: &Path, learner: &mut Learner, state: &State) -> Re
     }
     let rows = rows.f_to_device(learner.queue.rows().device())?;
     // Checkpoints of before the guards hold neither: all unknown.
-    let mut whole = |name: &str| queue.remove(name).map(|t| Vec::<i64>::try_from(t)).transpose();
+    let mut whole = |name: &str| queue.remove(name).map(Vec::<i64>::try_from).transpose();
     let (images, labels) = (whole("images")?, whole("labels")?);
     let known = Known { images: images.as_deref(), labels: labels.as_deref() };
     learner.queue = Queue::restore(rows, known, state.queue_position, state.queue_filled)?;
