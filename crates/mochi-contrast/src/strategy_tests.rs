@@ -62,7 +62,9 @@ struct Facts {
 impl Facts {
     fn new(b: usize, k: usize) -> Self {
         let numbers = |n: usize, of: i64, by: i64| (0..to_i64(n)).map(|i| i * by % of - 1).collect::<Vec<i64>>();
-        let own = |row: usize| [(row * 5 % k) as u32, if row % 2 == 0 { Context::NO_COLUMN } else { (k - 1) as u32 }];
+        let own = |row: usize| {
+            [(row * 5 % k) as u32, if row.is_multiple_of(2) { Context::NO_COLUMN } else { (k - 1) as u32 }]
+        };
         Self {
             images: (numbers(b, 23, 3), numbers(k, 23, 7)),
             labels: (numbers(b, 6, 1), numbers(k, 6, 5)),
