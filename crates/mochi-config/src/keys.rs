@@ -158,7 +158,7 @@ fn call(text: &str, table: &'static [Word]) -> Result<Value, Fault> {
 
 /// Keys that came later than the first runs, with the TOML value that does what those runs did: their `config.toml` has none of them.
 pub(crate) const LATER: &[(&str, &str)] =
-    &[("moco.loss", "\"info-nce\""), ("negatives.also", "[]"), ("negatives.guards", "[]")];
+    &[("data.also", "[]"), ("moco.loss", "\"info-nce\""), ("negatives.also", "[]"), ("negatives.guards", "[]")];
 
 /// Keys outside any section.
 const TOP: &[Key] = &[
