@@ -22,6 +22,7 @@ struct Fixture {
 const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_loss_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_strategy_cases.py", arguments: &[] },
+    Fixture { script: "crates/mochi-contrast/tests/fixtures/make_neighbour_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-data/tests/fixtures/make_survey.py", arguments: &[] },
     Fixture { script: "crates/mochi-data/tests/fixtures/make_views.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_eval.py", arguments: &[] },

@@ -23,25 +23,35 @@
 //! | controls: hard negatives repeated or weighted, not mixed | [`points::repeated`], [`points::weighted`] |
 //! | decoupled, debiased, HCL | [`forms`] |
 //! | ring, margin, percentage, same image, class oracle | [`guards`] |
-//! | Feature Transformation's positive, image mixing's weights, in-batch columns | [`Context`]: `positive`, `weights`, `own` |
+//! | SimCLR, SupCon, NNCLR: contrast within the batch | [`sim_clr`](fn@sim_clr), [`sup_con`](fn@sup_con), [`nnclr`] |
+//! | the nearest neighbour as positive | [`nearest`](fn@nearest) |
+//! | Feature Transformation | [`feature_transformation`]: an affine positive, columns mixed with each other |
+//! | Un-Mix, i-Mix, MixCo | [`images`]: mixed queries with two weighted positives |
+//! | keys of the batch beside the queue or instead of it | any columns, with [`Context::own`] |
 #![forbid(unsafe_code)]
 
 mod context;
 mod draws;
 mod error;
+pub mod feature_transformation;
 pub mod forms;
 mod fused;
 pub mod guards;
 pub mod hardest;
+pub mod images;
+mod in_batch;
 mod info_nce;
 mod kernels;
 pub mod materialised;
 mod measures;
 mod mixing;
+mod nearest;
 mod objective;
 pub mod points;
 mod queue;
 mod row;
+mod sim_clr;
+mod sup_con;
 mod synthesis;
 mod tensor_forms;
 mod tensor_guards;
@@ -55,7 +65,10 @@ pub use forms::Form;
 pub use guards::Guard;
 pub use info_nce::{Loss, info_nce};
 pub use measures::Measures;
+pub use nearest::{nearest, nnclr};
 pub use objective::Objective;
 pub use queue::{Queue, check_unit};
+pub use sim_clr::sim_clr;
+pub use sup_con::sup_con;
 pub use synthesis::{Synthesis, Term};
 pub use tensor_path::{ClosedForm, evaluate};

@@ -5,6 +5,10 @@
 //! tests are those of its reference implementation, Random123.
 #![forbid(unsafe_code)]
 
+mod beta;
+
+pub use beta::Beta;
+
 /// A family of draws: one key, 2^128 counters, four words each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Philox {
@@ -93,9 +97,32 @@ pub fn below(word: u32, n: u32) -> u32 {
     low((u64::from(word) * u64::from(n)) >> 32)
 }
 
+/// A permutation of `0..n` (Fisher and Yates); draw `i` takes the family's counter (`place`, i).
+pub fn permutation(family: Philox, place: [u32; 3], n: u32) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..n).collect();
+    for i in (1..n).rev() {
+        let [a, b, c] = place;
+        order.swap(i as usize, below(family.words([a, b, c, i])[0], i + 1) as usize);
+    }
+    order
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn permutations_are_permutations_and_change_with_their_place() {
+        let family = Philox::new(1, 2);
+        let one = permutation(family, [7, 0, 0], 100);
+        let mut sorted = one.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..100).collect::<Vec<_>>());
+        assert_ne!(one, permutation(family, [8, 0, 0], 100));
+        assert_ne!(one, permutation(family, [7, 0, 1], 100));
+        assert_eq!(one, permutation(family, [7, 0, 0], 100));
+        assert!(permutation(family, [0; 3], 0).is_empty());
+    }
 
     #[test]
     fn known_answers_of_random123() {

@@ -1,0 +1,75 @@
+//! i-Mix (Lee, Zhu, Sohn, Li, Shin, Lee: *i-Mix: A Domain-Agnostic Strategy for Contrastive Representation Learning*, ICLR 2021), with MoCo:
+//! every key of the batch is a virtual class, and a mixed image belongs to two of them.
+//!
+//! ```text
+//! loss = mean over images of  λ_i l(q̃_i, k_i) + (1-λ_i) l(q̃_i, k_π(i)),     x̃_i = λ_i x_i + (1-λ_i) x_π(i)
+//! λ_i = max(x, 1-x), x ~ Beta(α, α)          π a permutation of the batch
+//! columns of l: the batch's keys and the queue
+//! ```
+//!
+//! It takes the plain loss's place. Options: α (1), the share of steps that paste a box of x_π(i) instead (0); those have one λ.
+
+use super::{CutBox, Mixed, Place, blend, draws, shape};
+use crate::ContrastError;
+use mochi_random::{Beta, permutation, unit};
+use mochi_tensor::Tensor;
+
+const PURPOSE: u64 = 0x694d_4958;
+const ORDER: u64 = 0x694d_4959;
+
+/// The mixed batch of one step from views (B, 3, H, W); a share `region` of steps mixes a box instead of the whole image.
+///
+/// # Errors
+/// Where `images` is no batch of images.
+pub fn i_mix(images: &Tensor, law: &Beta, region: f64, place: Place) -> Result<Mixed, ContrastError> {
+    let (batch, height, width) = shape(images)?;
+    let partners = permutation(place.family(ORDER), place.counter(), u32::try_from(batch).unwrap_or(u32::MAX));
+    let partners: Vec<i64> = partners.into_iter().map(i64::from).collect();
+    let others = images.f_index_select(0, &Tensor::f_from_slice(&partners)?.f_to_device(images.device())?)?;
+    let larger = |word: u32| {
+        let share = law.share(word);
+        share.max(1.0 - share)
+    };
+    let [choice, share, row, column] = draws(place, PURPOSE, 0);
+    let own = (0..batch).collect();
+    if unit(choice) < region {
+        let cut = CutBox::draw(height, width, larger(share), [row, column]);
+        let share = cut.share(height, width);
+        return Ok(Mixed::new(cut.paste(images, &others)?, own, partners, |_| share));
+    }
+    let count = usize::try_from(batch).unwrap_or(0);
+    let shares: Vec<f64> = (0..count).map(|i| larger(draws(place, PURPOSE, 1 + i)[0])).collect();
+    let mixed = blend(images, &others, &shares)?;
+    Ok(Mixed::new(mixed, own, partners, |i| shares.get(i).copied().unwrap_or(1.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mochi_tensor::{Device, Kind};
+
+    #[test]
+    fn pixels_and_weights_tell_the_same_share_and_the_larger_one_is_the_image_s_own() {
+        let images =
+            Tensor::arange(6, (Kind::Float, Device::Cpu)).view([6, 1, 1, 1]).expand([6, 3, 8, 8], false).contiguous();
+        let law = Beta::symmetric(1.0);
+        for region in [0.0, 1.0] {
+            for step in 0..20 {
+                let mixed = i_mix(&images, &law, region, Place { seed: 9, step, side: 0 }).unwrap();
+                let [own, other] = &mixed.targets;
+                let mut sorted = other.keys.clone();
+                sorted.sort_unstable();
+                assert_eq!(sorted, (0..6).collect::<Vec<_>>());
+                let total: f64 = own.weights.iter().chain(&other.weights).sum();
+                assert!((total - 1.0).abs() < 1e-12);
+                for i in 0..6 {
+                    let share = own.weights[i] * 6.0;
+                    assert!(share >= 0.5 - 1e-9);
+                    let mean = mixed.images.get(i as i64).mean(Kind::Double).double_value(&[]);
+                    assert!((mean - (share * i as f64 + (1.0 - share) * other.keys[i] as f64)).abs() < 1e-5);
+                }
+                assert!(region > 0.0 || own.weights[0] != own.weights[1], "each image has a share of its own");
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Baselines that mix pixels: queries of mixed images, each answering for the keys of two images in the shares of the mixture.
+//!
+//! ```text
+//! loss(mixed) = Σ_m  w_m l(q̃_m, k_{i(m)}) + w'_m l(q̃_m, k_{j(m)}),      Σ_m w_m + w'_m = 1
+//! ```
+//!
+//! with `l` any loss of [`crate::info_nce`]: a strategy is no more than mixed pixels with two lists of keys and weights ([`Mixed`]), so
+//! it composes with every negative, guard and form there is. Where the batch's keys are negatives too, key i(m) is left out of them.
+//!
+//! | strategy | mixes | beside the plain loss | columns |
+//! |---|---|---|---|
+//! | [`un_mix`] | the batch with its reverse, whole or in a box, one share a step | yes | the queue |
+//! | [`i_mix`] | every image with another one, each with its own share | no, instead | batch keys and queue |
+//! | [`mixco`] | the batch's halves, each pair with its own share | yes, at its own temperature | batch keys and queue |
+//!
+//! In a symmetric loss each side mixes the views that it takes its queries from. (Un-Mix's public code takes the first view's for both.)
+
+mod i_mix;
+mod mixco;
+mod un_mix;
+
+pub use i_mix::i_mix;
+pub use mixco::mixco;
+pub use un_mix::un_mix;
+
+use crate::{Affine, Context, ContrastError, DrawKey, Known, Loss, Objective, info_nce};
+use mochi_random::{Philox, below};
+use mochi_tensor::Tensor;
+
+/// Which draws of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The run's seed.
+    pub seed: u64,
+    /// Training step.
+    pub step: u64,
+    /// Which loss of the step: 0, or 1 for the second half of a symmetric loss.
+    pub side: u32,
+}
+
+impl Place {
+    /// The draws of one purpose.
+    pub(crate) fn family(self, purpose: u64) -> Philox {
+        Philox::new(self.seed, purpose)
+    }
+
+    /// The counter's first three words.
+    pub(crate) fn counter(self) -> [u32; 3] {
+        [(self.step & 0xffff_ffff) as u32, (self.step >> 32) as u32, self.side]
+    }
+}
+
+/// Four words for item `index` of one purpose.
+pub(crate) fn draws(place: Place, purpose: u64, index: usize) -> [u32; 4] {
+    let [a, b, c] = place.counter();
+    place.family(purpose).words([a, b, c, u32::try_from(index).unwrap_or(u32::MAX)])
+}
+
+/// Whose key is one positive of each mixed image, and what that term weighs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// For each mixed image the row of its key in the batch.
+    pub keys: Vec<i64>,
+    /// For each mixed image the term's weight; those of both targets sum to 1.
+    pub weights: Vec<f64>,
+}
+
+/// Mixed images and what they answer for.
+#[derive(Debug)]
+pub struct Mixed {
+    /// (M, 3, H, W).
+    pub images: Tensor,
+    /// The image's own part and its partner's.
+    pub targets: [Target; 2],
+}
+
+impl Mixed {
+    /// Images with the keys of their parts, `share` being the first part's.
+    fn new(images: Tensor, first: Vec<i64>, second: Vec<i64>, share: impl Fn(usize) -> f64) -> Self {
+        let count = first.len().max(1) as f64;
+        let weights = |of: &dyn Fn(usize) -> f64| (0..first.len()).map(|m| of(m) / count).collect();
+        let own = weights(&|m| share(m));
+        let other = weights(&|m| 1.0 - share(m));
+        Self { images, targets: [Target { keys: first, weights: own }, Target { keys: second, weights: other }] }
+    }
+}
+
+/// How far apart the draws of a batch's own points and of its mixtures' two terms lie: more than any batch is large.
+const TERM: u32 = 1 << 24;
+
+/// The loss of mixed queries (M, D): each target's weighted sum of [`info_nce`] against the positives (B, D) of the images that it names.
+///
+/// `context` tells of the B images of the batch; each term takes from it what belongs to its images. Measures are the first target's.
+///
+/// # Errors
+/// As [`info_nce`], and where a target names an image that the batch does not have.
+pub fn loss(
+    query: &Tensor,
+    positives: &Tensor,
+    columns: &Tensor,
+    targets: &[Target; 2],
+    objective: &Objective,
+    context: &Context,
+) -> Result<Loss, ContrastError> {
+    let [first, second] = targets;
+    let mut sum = term(query, positives, columns, first, 1, objective, context)?;
+    let other = term(query, positives, columns, second, 2, objective, context)?;
+    sum.value += other.value;
+    sum.gradient = sum.gradient.f_add(&other.gradient)?;
+    sum.clamped = sum.clamped.into_iter().chain(other.clamped).min();
+    Ok(sum)
+}
+
+fn term(
+    query: &Tensor,
+    positives: &Tensor,
+    columns: &Tensor,
+    target: &Target,
+    number: u32,
+    objective: &Objective,
+    context: &Context,
+) -> Result<Loss, ContrastError> {
+    let batch = positives.size().first().map_or(0, |&n| usize::try_from(n).unwrap_or(0));
+    let images: Vec<usize> = target.keys.iter().map(|&key| usize::try_from(key).unwrap_or(usize::MAX)).collect();
+    if let Some(image) = images.iter().find(|&&image| image >= batch) {
+        return Err(ContrastError::Shape(format!("a mixture names image {image} of {batch}")));
+    }
+    let whole = |values: Option<&[i64]>| values.map(|values| pick(values, &images));
+    let (ids, labels) = (whole(context.queries.images), whole(context.queries.labels));
+    let width = context.own.len() / batch.max(1);
+    let own: Vec<u32> =
+        images.iter().flat_map(|&image| context.own.iter().copied().skip(image * width).take(width)).collect();
+    let affine: Option<Vec<Affine>> = context.positive.map(|positive| pick(positive, &images));
+    let first_query = context.draws.first_query.wrapping_add(number * TERM);
+    let context = Context {
+        draws: DrawKey { first_query, ..context.draws },
+        queries: Known { images: ids.as_deref(), labels: labels.as_deref() },
+        columns: context.columns,
+        own: &own,
+        weights: Some(&target.weights),
+        positive: affine.as_deref(),
+        points: None,
+    };
+    let key = positives.f_index_select(0, &Tensor::f_from_slice(&target.keys)?.f_to_device(positives.device())?)?;
+    info_nce(query, &key, columns, objective, &context)
+}
+
+/// The entries of `images`; those beyond the end are left out, and told by the lengths that then do not fit.
+fn pick<T: Copy>(values: &[T], images: &[usize]) -> Vec<T> {
+    images.iter().filter_map(|&image| values.get(image).copied()).collect()
+}
+
+/// `share · a + (1 - share) · b` with a share for each image.
+fn blend(a: &Tensor, b: &Tensor, shares: &[f64]) -> Result<Tensor, ContrastError> {
+    let shares = Tensor::f_from_slice(shares)?.f_view([-1, 1, 1, 1])?.f_to_kind(a.kind())?.f_to_device(a.device())?;
+    Ok(b.f_lerp_tensor(a, &shares)?)
+}
+
+/// CutMix's box (Yun et al. 2019): sides √(1 - share) of the image's around a uniform centre, cut off at the border.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct CutBox {
+    top: i64,
+    left: i64,
+    height: i64,
+    width: i64,
+}
+
+impl CutBox {
+    fn draw(height: i64, width: i64, share: f64, words: [u32; 2]) -> Self {
+        let span = |side: i64, word: u32| {
+            let half = (side as f64 * (1.0 - share).max(0.0).sqrt()) as i64 / 2;
+            let centre = i64::from(below(word, u32::try_from(side).unwrap_or(u32::MAX)));
+            let (from, to) = ((centre - half).clamp(0, side), (centre + half).clamp(0, side));
+            (from, to - from)
+        };
+        let ((top, height), (left, width)) = (span(height, words[0]), span(width, words[1]));
+        Self { top, left, height, width }
+    }
+
+    /// What is left of the image outside the box: the share that the pixels say.
+    fn share(self, height: i64, width: i64) -> f64 {
+        1.0 - (self.height * self.width) as f64 / (height * width).max(1) as f64
+    }
+
+    /// `images` with the partners' pixels inside the box.
+    fn paste(self, images: &Tensor, partners: &Tensor) -> Result<Tensor, ContrastError> {
+        let mixed = images.copy();
+        if self.height > 0 && self.width > 0 {
+            let window = |t: &Tensor| t.f_narrow(2, self.top, self.height)?.f_narrow(3, self.left, self.width);
+            window(&mixed)?.f_copy_(&window(partners)?)?;
+        }
+        Ok(mixed)
+    }
+}
+
+/// (B, H, W) of a batch of images.
+fn shape(images: &Tensor) -> Result<(i64, i64, i64), ContrastError> {
+    match images.size()[..] {
+        [batch, _, height, width] if batch > 0 => Ok((batch, height, width)),
+        ref other => Err(ContrastError::Shape(format!("images of shape {other:?} are not (B, 3, H, W)"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn boxes_lie_in_the_image_and_tell_their_share(h in 1i64..40, w in 1i64..40, share in 0.0..=1.0f64, words in any::<[u32; 2]>()) {
+            let cut = CutBox::draw(h, w, share, words);
+            prop_assert!(cut.top >= 0 && cut.left >= 0 && cut.top + cut.height <= h && cut.left + cut.width <= w);
+            // What is cut off at the border only shrinks the box.
+            prop_assert!(cut.share(h, w) >= share - 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_box_in_the_middle_is_cut_mix_s() {
+        // Share 3/4: half of each side, centre (16, 16).
+        let cut = CutBox::draw(32, 32, 0.75, [1 << 31, 1 << 31]);
+        assert_eq!(cut, CutBox { top: 8, left: 8, height: 16, width: 16 });
+        assert_eq!(cut.share(32, 32), 0.75);
+        assert_eq!(CutBox::draw(32, 32, 1.0, [5, 5]).share(32, 32), 1.0);
+    }
+}

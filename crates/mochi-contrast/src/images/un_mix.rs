@@ -1,0 +1,83 @@
+//! Un-Mix (Shen, Liu, Liu, Savvides, Darrell, Xing: *Un-Mix: Rethinking Image Mixtures for Unsupervised Visual Representation Learning*, AAAI
+//! 2022; the "iMix" rows of MoCHi's tables mix images in this manner): the batch mixed with itself in reverse order.
+//!
+//! ```text
+//! loss = l(q, k) + λ l(q̃, k) + (1-λ) l(q̃, k_rev)          λ ~ Beta(α, α), one for each step; rev(i) = B-1-i
+//! global: x̃ = λ x + (1-λ) x_rev          region: x̃ = x with a box of x_rev, λ then the share outside the box
+//! ```
+//!
+//! x is the query's view; keys are of plain views. The public code flips q̃ where this file flips k: the same sum in another order.
+//! Options: α (1), the share of steps that cut a box (1/2).
+
+use super::{CutBox, Mixed, Place, blend, draws, shape};
+use crate::ContrastError;
+use mochi_random::{Beta, unit};
+use mochi_tensor::Tensor;
+
+const PURPOSE: u64 = 0x554d_4958;
+
+/// The mixed batch of one step from views (B, 3, H, W); a share `region` of steps mixes a box instead of the whole image.
+///
+/// # Errors
+/// Where `images` is no batch of images.
+pub fn un_mix(images: &Tensor, law: &Beta, region: f64, place: Place) -> Result<Mixed, ContrastError> {
+    let (batch, height, width) = shape(images)?;
+    let [choice, share, row, column] = draws(place, PURPOSE, 0);
+    let share = law.share(share);
+    let reversed = images.f_flip([0])?;
+    let (mixed, share) = if unit(choice) < region {
+        let cut = CutBox::draw(height, width, share, [row, column]);
+        (cut.paste(images, &reversed)?, cut.share(height, width))
+    } else {
+        (blend(images, &reversed, &[share])?, share)
+    };
+    Ok(Mixed::new(mixed, (0..batch).collect(), (0..batch).rev().collect(), |_| share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mochi_tensor::{Device, Kind};
+
+    fn place(step: u64) -> Place {
+        Place { seed: 1, step, side: 0 }
+    }
+
+    #[test]
+    fn pixels_and_weights_tell_the_same_share() {
+        // Image i is i everywhere, so a pixel of a mixture of i and B-1-i says what it is made of.
+        let images =
+            Tensor::arange(4, (Kind::Float, Device::Cpu)).view([4, 1, 1, 1]).expand([4, 3, 8, 8], false).contiguous();
+        let law = Beta::symmetric(1.0);
+        for region in [0.0, 1.0] {
+            for step in 0..20 {
+                let mixed = un_mix(&images, &law, region, place(step)).unwrap();
+                let [own, other] = &mixed.targets;
+                assert_eq!((own.keys.as_slice(), other.keys.as_slice()), (&[0, 1, 2, 3][..], &[3, 2, 1, 0][..]));
+                let total: f64 = own.weights.iter().chain(&other.weights).sum();
+                assert!((total - 1.0).abs() < 1e-12);
+                for i in 0..4 {
+                    let (share, mean) =
+                        (own.weights[i] * 4.0, mixed.images.get(i as i64).mean(Kind::Double).double_value(&[]));
+                    assert!((mean - (share * i as f64 + (1.0 - share) * (3 - i) as f64)).abs() < 1e-5);
+                }
+                let whole = mixed.images.get(0).max().double_value(&[]) == mixed.images.get(0).min().double_value(&[]);
+                assert!(region > 0.0 || whole);
+            }
+        }
+    }
+
+    #[test]
+    fn half_of_the_steps_cut_a_box() {
+        let images = Tensor::arange(2 * 3 * 64, (Kind::Float, Device::Cpu)).view([2, 3, 8, 8]);
+        let law = Beta::symmetric(1.0);
+        // A box leaves pixels as they are or as the partner's; a blend changes them.
+        let boxes = (0..400).filter(|&step| {
+            let mixed = un_mix(&images, &law, 0.5, place(step)).unwrap().images;
+            let kept = mixed.eq_tensor(&images).logical_or(&mixed.eq_tensor(&images.flip([0])));
+            kept.all().int64_value(&[]) == 1
+        });
+        assert!((160..240).contains(&boxes.count()));
+        assert!(un_mix(&images.view([6, 64]), &law, 0.5, place(0)).is_err());
+    }
+}

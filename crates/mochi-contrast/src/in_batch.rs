@@ -1,0 +1,226 @@
+//! Contrast within a batch, closed form: what SimCLR, SupCon and NNCLR share, where the gradient goes into both sides of a cosine.
+//!
+//! Rows a (A, D) meet columns c (C, D). Row i sees every column but its own copy among them, and its positives P(i) are the columns that it
+//! sees under its own label:
+//!
+//! ```text
+//! s_ij = a_i·c_j / t          p_i = softmax over the columns that i sees          y_ij = 1/|P(i)| for j in P(i), else 0
+//! loss = mean over rows of  log Σ_j e^{s_ij} - Σ_j y_ij s_ij
+//! G = (p - y) / (t A)         dloss/da = G c         dloss/dc = Gᵀ a
+//! ```
+//!
+//! One positive a row is InfoNCE; several are the outer form of Khosla et al. (the mean stands outside the logarithm). The (A, C) matrix
+//! is made a block of rows at a time, so a batch of 4,096 images needs no matrix of 8,192 x 8,192.
+
+use crate::queue::check_unit;
+use crate::{ContrastError, Measures};
+use mochi_tensor::{Kind, Tensor, no_grad};
+
+/// Rows of one block of the matrix.
+const BLOCK: i64 = 1024;
+
+/// Unit rows and columns with their labels.
+pub(crate) struct InBatch<'a> {
+    /// (A, D).
+    pub rows: &'a Tensor,
+    /// (C, D).
+    pub columns: &'a Tensor,
+    /// Label of each row and of each column, (A,) and (C,), int64.
+    pub labels: [&'a Tensor; 2],
+    /// Whether row i is column i and must not meet itself.
+    pub same: bool,
+    /// t.
+    pub temperature: f64,
+    /// Training step, for errors.
+    pub step: u64,
+}
+
+/// The loss with the gradients of its two sides.
+pub(crate) struct Pulls {
+    pub value: f64,
+    /// (A, D).
+    pub rows: Tensor,
+    /// (C, D).
+    pub columns: Tensor,
+    pub measures: Measures,
+}
+
+impl InBatch<'_> {
+    /// Loss, gradients and measurements.
+    ///
+    /// # Errors
+    /// Rows that are not finite or not of norm 1, shapes that do not fit, a row without a positive, a temperature out of range.
+    pub fn evaluate(&self) -> Result<Pulls, ContrastError> {
+        let (a, c) = (self.rows.size(), self.columns.size());
+        let [row_labels, column_labels] = self.labels;
+        let fits = a.len() == 2 && c.len() == 2 && a[0] > 0 && a[1] == c[1];
+        if !fits || row_labels.size() != [a[0]] || column_labels.size() != [c[0]] || (self.same && a[0] != c[0]) {
+            return Err(ContrastError::Shape(format!(
+                "rows {a:?} and columns {c:?} with their labels do not fit each other"
+            )));
+        }
+        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
+            let value = self.temperature.to_string();
+            return Err(ContrastError::Option { option: "moco.temperature", value, expected: "it must be above 0" });
+        }
+        check_unit("query", self.rows, self.step)?;
+        check_unit("key", self.columns, self.step)?;
+        let pulls = no_grad(|| self.blocks(a[0]))?;
+        if pulls.value.is_finite() { Ok(pulls) } else { Err(ContrastError::LossNotFinite { step: self.step }) }
+    }
+
+    fn blocks(&self, count: i64) -> Result<Pulls, ContrastError> {
+        let mut rows = Vec::new();
+        let mut columns = self.columns.f_zeros_like()?;
+        let mut sums = [0.0f64; 4];
+        let mut start = 0;
+        while start < count {
+            let len = BLOCK.min(count - start);
+            let (gradient, seen) = self.block(start, len, count)?;
+            rows.push(gradient.f_matmul(self.columns)?);
+            columns = columns.f_add_(&gradient.f_transpose(0, 1)?.f_matmul(&self.rows.f_narrow(0, start, len)?)?)?;
+            for (sum, seen) in sums.iter_mut().zip(seen) {
+                *sum += seen;
+            }
+            start += len;
+        }
+        let [value, beats, positive, effective] = sums.map(|sum| sum / count as f64);
+        let measures = Measures {
+            accuracy_real: beats,
+            accuracy_with_synthetic: beats,
+            positive,
+            effective_negatives: effective,
+            ..Measures::default()
+        };
+        Ok(Pulls { value, rows: Tensor::f_cat(&rows, 0)?, columns, measures })
+    }
+
+    /// G of rows `start..start + len`, and their sums of loss, of rows whose nearest column is a positive, of positives' cosines, and of
+    /// effective negatives.
+    fn block(&self, start: i64, len: i64, count: i64) -> Result<(Tensor, [f64; 4]), ContrastError> {
+        let (rows, kind) = (self.rows.f_narrow(0, start, len)?, self.rows.kind());
+        let sum = |t: &Tensor| t.f_sum_dim_intlist([1i64].as_slice(), true, kind);
+        let cosines = rows.f_matmul(&self.columns.f_transpose(0, 1)?)?; // (len, C)
+        let labels = self.labels[0].f_narrow(0, start, len)?.f_unsqueeze(1)?;
+        let mut positives = labels.f_eq_tensor(&self.labels[1].f_unsqueeze(0)?)?; // (len, C)
+        let mut logits = cosines.f_div_scalar(self.temperature)?;
+        if self.same {
+            let own =
+                Tensor::f_eye_m(len, self.columns.size()[0], (Kind::Bool, rows.device()))?.f_roll([start], [1])?;
+            logits = logits.f_masked_fill_(&own, f64::NEG_INFINITY)?;
+            positives = positives.f_logical_and(&own.f_logical_not()?)?;
+        }
+        let targets = positives.f_to_kind(kind)?;
+        let found = sum(&targets)?;
+        if found.f_min()?.f_double_value(&[])? < 1.0 {
+            return Err(ContrastError::Shape("a row of the batch has no positive among the columns".into()));
+        }
+        let targets = targets.f_div(&found)?;
+        let total = logits.f_logsumexp([1i64].as_slice(), true)?;
+        let positive = sum(&targets.f_mul(&cosines)?)?; // (len, 1)
+        let losses = total.f_sub(&positive.f_div_scalar(self.temperature)?)?;
+        let gradient = logits.f_sub(&total)?.f_exp()?.f_sub(&targets)?.f_div_scalar(self.temperature * count as f64)?;
+
+        let nearest = |t: &Tensor| t.f_amax([1i64].as_slice(), true);
+        let best = nearest(&cosines.f_masked_fill(&positives.f_logical_not()?, f64::NEG_INFINITY)?)?;
+        let negatives = logits.f_masked_fill_(&positives, f64::NEG_INFINITY)?;
+        let beats = best.f_div_scalar(self.temperature)?.f_gt_tensor(&nearest(&negatives)?)?;
+        // Perplexity of the softmax over the negatives alone: exp(log Z - Σ p s); 0 for a row that has none.
+        let z = negatives.f_logsumexp([1i64].as_slice(), true)?;
+        let p = negatives.f_sub(&z)?.f_exp()?;
+        let entropy = z.f_sub(&sum(&p.f_mul(&cosines)?)?.f_div_scalar(self.temperature)?)?;
+        let effective = entropy.f_exp()?.f_nan_to_num(0.0, 0.0, 0.0)?;
+        let add = |t: &Tensor| -> Result<f64, ContrastError> { Ok(t.f_sum(Kind::Double)?.f_double_value(&[])?) };
+        Ok((gradient, [add(&losses)?, add(&beats)?, add(&positive)?, add(&effective)?]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mochi_tensor::Device;
+    use proptest::prelude::*;
+
+    fn unit_rows(n: i64, d: i64, seed: f64) -> Tensor {
+        let values = ((Tensor::arange(n * d, (Kind::Double, Device::Cpu)) * 78.233 + seed).sin() * 43758.5453).frac();
+        let rows = values.view([n, d]);
+        &rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true)
+    }
+
+    /// As the header says, by autograd over a matrix with every term written out.
+    fn explicit(rows: &Tensor, columns: &Tensor, labels: [&[i64]; 2], same: bool, t: f64) -> Tensor {
+        let logits = rows.matmul(&columns.tr()) / t;
+        let (mut losses, n) = (Vec::new(), labels[0].len());
+        for i in 0..n {
+            let seen: Vec<i64> = (0..labels[1].len()).filter(|&j| !same || j != i).map(|j| j as i64).collect();
+            let total =
+                logits.get(i as i64).index_select(0, &Tensor::from_slice(&seen)).logsumexp([0i64].as_slice(), false);
+            let positives: Vec<i64> = seen.into_iter().filter(|&j| labels[1][j as usize] == labels[0][i]).collect();
+            let mean = logits.get(i as i64).index_select(0, &Tensor::from_slice(&positives)).mean(Kind::Double);
+            losses.push(total - mean);
+        }
+        Tensor::stack(&losses, 0).mean(Kind::Double)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn equals_autograd_on_both_sides(b in 2i64..7, d in 2i64..20, classes in 1i64..4, t in 0.05..1.0f64, same in any::<bool>(), seed in 0.0..100.0f64) {
+            let rows = unit_rows(2 * b, d, seed).set_requires_grad(true);
+            let columns = unit_rows(2 * b, d, seed + 1.0).set_requires_grad(true);
+            let labels: Vec<i64> = (0..2 * b).map(|i| (i % b) % classes).collect();
+            let label = Tensor::from_slice(&labels);
+            let (left, right) = if same { (&rows, &rows) } else { (&rows, &columns) };
+            let loss = explicit(left, right, [&labels, &labels], same, t);
+            loss.backward();
+            let form = InBatch { rows: &left.detach(), columns: &right.detach(), labels: [&label, &label], same, temperature: t, step: 0 };
+            let pulls = form.evaluate().unwrap();
+            prop_assert!((pulls.value - loss.double_value(&[])).abs() < 1e-12 * (1.0 + pulls.value.abs()));
+            let off = |ours: &Tensor, theirs: &Tensor| (ours - theirs).abs().max().double_value(&[]) * t * b as f64;
+            if same {
+                prop_assert!(off(&(&pulls.rows + &pulls.columns), &rows.grad()) < 1e-13);
+            } else {
+                prop_assert!(off(&pulls.rows, &rows.grad()) < 1e-13);
+                prop_assert!(off(&pulls.columns, &columns.grad()) < 1e-13);
+            }
+            prop_assert!(pulls.measures.accuracy_real <= 1.0 && pulls.measures.effective_negatives <= 2.0 * b as f64 + 1e-9);
+        }
+    }
+
+    #[test]
+    fn blocks_are_the_whole() {
+        // More rows than a block holds, and not a multiple of it.
+        let (n, labels) =
+            (2 * BLOCK + 6, Tensor::arange(2 * BLOCK + 6, (Kind::Int64, Device::Cpu)).remainder(BLOCK + 3));
+        let rows = unit_rows(n, 8, 5.0);
+        let form =
+            InBatch { rows: &rows, columns: &rows, labels: [&labels, &labels], same: true, temperature: 0.2, step: 0 };
+        let pulls = form.evaluate().unwrap();
+        let logits = rows.matmul(&rows.tr()) / 0.2;
+        let logits = &logits - Tensor::eye(n, (Kind::Double, Device::Cpu)) * 1e9;
+        let target = Tensor::arange(n, (Kind::Int64, Device::Cpu)).roll([BLOCK + 3], [0]);
+        let wanted = logits.cross_entropy_loss(&target, None::<&Tensor>, mochi_tensor::Reduction::Mean, -100, 0.0);
+        assert!((pulls.value - wanted.double_value(&[])).abs() < 1e-10);
+        let probability = logits.softmax(1, Kind::Double);
+        let y = Tensor::zeros([n, n], (Kind::Double, Device::Cpu)).scatter_value(1, &target.unsqueeze(1), 1.0);
+        let g = (probability - y) / (0.2 * n as f64);
+        assert!((&pulls.rows - g.matmul(&rows)).abs().max().double_value(&[]) < 1e-12);
+        assert!((&pulls.columns - g.tr().matmul(&rows)).abs().max().double_value(&[]) < 1e-12);
+    }
+
+    #[test]
+    fn bad_input_is_a_typed_error() {
+        let (rows, labels) = (unit_rows(4, 8, 1.0), Tensor::from_slice(&[0i64, 1, 0, 1]));
+        let run = |rows: &Tensor, labels: &Tensor, temperature: f64| {
+            InBatch { rows, columns: rows, labels: [labels, labels], same: true, temperature, step: 3 }
+                .evaluate()
+                .map(|p| p.value)
+        };
+        assert!(run(&rows, &labels, 0.2).is_ok());
+        assert!(matches!(run(&(&rows * f64::NAN), &labels, 0.2), Err(ContrastError::NotFinite { step: 3, .. })));
+        assert!(matches!(run(&(&rows * 2.0), &labels, 0.2), Err(ContrastError::NotUnit { .. })));
+        assert!(matches!(run(&rows, &labels.narrow(0, 0, 3), 0.2), Err(ContrastError::Shape(_))));
+        assert!(matches!(run(&rows, &Tensor::from_slice(&[0i64, 1, 0, 2]), 0.2), Err(ContrastError::Shape(_))));
+        assert!(matches!(run(&rows, &labels, 0.0), Err(ContrastError::Option { .. })));
+    }
+}

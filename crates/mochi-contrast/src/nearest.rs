@@ -1,0 +1,76 @@
+//! NNCLR (Dwibedi, Aytar, Tompson, Sermanet, Zisserman: *With a Little Help from My Friends*, ICCV 2021): the positive is not the key but
+//! the key's nearest neighbour among past keys.
+//!
+//! ```text
+//! n_i = the queue row with the largest k_i·n                                                       [nearest]
+//! loss = mean over images of  -log( e^{n_i·q_i/t} / Σ_j e^{n_i·q_j/t} )                            [nnclr], the paper's eq. 2 and 3
+//! ```
+//!
+//! As in the paper and its public implementations the neighbour asks and the batch's queries answer, so the gradient reaches q_i both as a
+//! positive and as the others' negative. Against a queue instead, the neighbour is an ordinary positive of [`crate::info_nce`], and the row
+//! that it was found in is left out of that query's negatives. Rows of the queue that hold no key yet are not looked at.
+
+use crate::in_batch::InBatch;
+use crate::{ContrastError, Loss, Queue};
+use mochi_tensor::{Kind, Tensor, no_grad};
+
+/// The columns (B,) int64 of each key's nearest neighbour among the queue's real keys; `None` while there is none.
+///
+/// # Errors
+/// What libtorch says, e.g. where keys (B, D) and queue do not fit.
+pub fn nearest(keys: &Tensor, queue: &Queue) -> Result<Option<Tensor>, ContrastError> {
+    let filled = i64::try_from(queue.filled()).unwrap_or(0);
+    if filled == 0 {
+        return Ok(None);
+    }
+    // The ring is filled from its first row on: real keys are the first `filled` rows.
+    let real = queue.rows().f_narrow(0, 0, filled)?;
+    let columns =
+        no_grad(|| keys.f_detach()?.f_to_kind(real.kind())?.f_matmul(&real.f_transpose(0, 1)?)?.f_argmax(1, false))?;
+    Ok(Some(columns))
+}
+
+/// NNCLR's in-batch loss of queries (B, D) and the neighbours (B, D) of their keys. The gradient is that of the queries.
+///
+/// # Errors
+/// Rows that are not finite or not of norm 1, shapes that do not fit, a temperature that is not above 0.
+pub fn nnclr(query: &Tensor, neighbours: &Tensor, temperature: f64, step: u64) -> Result<Loss, ContrastError> {
+    let (rows, columns) = (neighbours.f_detach()?.f_to_kind(query.kind())?, query.f_detach()?);
+    let images = Tensor::f_arange(columns.size().first().copied().unwrap_or(0), (Kind::Int64, query.device()))?;
+    let batch = InBatch { rows: &rows, columns: &columns, labels: [&images, &images], same: false, temperature, step };
+    let pulls = batch.evaluate()?;
+    Ok(Loss { value: pulls.value, gradient: pulls.columns, measures: pulls.measures, clamped: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Known;
+    use mochi_tensor::Device;
+
+    fn corners(angles: &[f64]) -> Tensor {
+        let angles = Tensor::from_slice(angles);
+        Tensor::stack(&[angles.cos(), angles.sin()], 1)
+    }
+
+    #[test]
+    fn neighbours_are_found_among_real_keys_alone() {
+        let mut queue = Queue::new(8, 2, Device::Cpu).unwrap();
+        let keys = corners(&[0.0, 1.0, 2.0]).to_kind(Kind::Float);
+        assert!(nearest(&keys, &queue).unwrap().is_none());
+        queue.enqueue(&corners(&[1.1, 3.0, 0.2]).to_kind(Kind::Float), Known::default()).unwrap();
+        let found = nearest(&keys, &queue).unwrap().unwrap();
+        assert_eq!(Vec::<i64>::try_from(&found).unwrap(), [2, 0, 0]);
+    }
+
+    #[test]
+    fn a_query_at_its_neighbour_and_far_from_the_others_has_the_least_loss() {
+        let pole = std::f64::consts::PI;
+        let neighbours = corners(&[0.0, pole]);
+        let good = nnclr(&neighbours, &neighbours, 0.2, 0).unwrap();
+        assert!((good.value - (1.0 + (-2.0f64 / 0.2).exp()).ln()).abs() < 1e-12);
+        let swapped = nnclr(&corners(&[pole, 0.0]), &neighbours, 0.2, 0).unwrap();
+        assert!(swapped.value > 9.0);
+        assert_eq!((good.measures.accuracy_real, swapped.measures.accuracy_real), (1.0, 0.0));
+    }
+}

@@ -1,0 +1,58 @@
+//! SupCon (Khosla et al.: *Supervised Contrastive Learning*, NeurIPS 2020, eq. 2, the outer form L_out): SimCLR whose positives are all
+//! embeddings of the same class.
+//!
+//! ```text
+//! loss = mean over the 2B embeddings of  -1/|P(i)| Σ_{p in P(i)} log( e^{z_i·z_p/t} / Σ_{j ≠ i} e^{z_i·z_j/t} )
+//! P(i) = every other embedding of i's class; the other view of its image is always among them
+//! ```
+//!
+//! The authors' code multiplies by t / 0.07, which is 1 at their temperature; this file does not. With a class for each image it is SimCLR
+//! exactly. No options but the temperature.
+
+use crate::sim_clr::both_sides;
+use crate::{ContrastError, Loss};
+use mochi_tensor::Tensor;
+
+/// L_out of embeddings (2B, D), first views, then second views, with the class of each of the B images. The gradient is (2B, D).
+/// An image of a negative class, which stands for "unknown", has its other view alone for a positive.
+///
+/// # Errors
+/// As [`crate::sim_clr`], and where there are not B labels.
+pub fn sup_con(embeddings: &Tensor, labels: &[i64], temperature: f64, step: u64) -> Result<Loss, ContrastError> {
+    let own = |(image, &label): (i64, &i64)| if label < 0 { -1 - image } else { label };
+    let one: Vec<i64> = (0i64..).zip(labels).map(own).collect();
+    let labels = [one.as_slice(), one.as_slice()].concat();
+    let labels = Tensor::f_from_slice(&labels)?.f_to_device(embeddings.device())?;
+    both_sides(embeddings, &labels, temperature, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim_clr;
+
+    fn embeddings() -> Tensor {
+        let angles = Tensor::from_slice(&[0.1f64, 0.9, 2.0, 0.3, 1.5, 2.2]);
+        Tensor::stack(&[angles.cos(), angles.sin()], 1)
+    }
+
+    #[test]
+    fn a_class_for_each_image_is_sim_clr() {
+        let z = embeddings();
+        let (one, other) = (sup_con(&z, &[7, 3, 5], 0.2, 0).unwrap(), sim_clr(&z, 0.2, 0).unwrap());
+        assert_eq!(one.value, other.value);
+        assert!(one.gradient.equal(&other.gradient));
+    }
+
+    #[test]
+    fn classes_change_the_loss_and_one_class_for_all_is_allowed() {
+        let z = embeddings();
+        let loss = |labels: &[i64]| sup_con(&z, labels, 0.2, 0).unwrap();
+        assert_ne!(loss(&[0, 0, 1]).value, loss(&[0, 1, 2]).value);
+        assert_eq!(loss(&[-1, -1, 3]).value, loss(&[0, 1, 2]).value);
+        let alone = loss(&[4, 4, 4]);
+        assert!(alone.value.is_finite());
+        assert_eq!((alone.measures.accuracy_real, alone.measures.effective_negatives), (1.0, 0.0));
+        assert!(sup_con(&z, &[1, 2], 0.2, 0).is_err());
+    }
+}
