@@ -120,6 +120,54 @@ choice! {
 }
 
 choice! {
+    /// Where keys come from.
+    EncoderKind {
+        /// f_k, the moving average of f_q (MoCo).
+        Momentum = "momentum",
+        /// f_q itself, both views learning (SimCLR).
+        Shared = "shared",
+    }
+}
+
+choice! {
+    /// What a query is drawn towards.
+    Positive {
+        /// The key of the same image.
+        Key = "key",
+        /// The nearest neighbour of that key among the queue's keys (NNCLR).
+        Nearest = "nearest",
+        /// Every embedding of the same class (SupCon).
+        Label = "label",
+    }
+}
+
+choice! {
+    /// Where negatives come from.
+    NegativesFrom {
+        /// Keys of past steps (MoCo).
+        Queue = "queue",
+        /// The other images of the batch.
+        Batch = "batch",
+        /// The other images' keys and the queue.
+        Both = "both",
+    }
+}
+
+choice! {
+    /// Baselines that mix pixels.
+    ImageMix {
+        /// No mixing.
+        None = "none",
+        /// Un-Mix (Shen et al. 2022).
+        UnMix = "un-mix",
+        /// i-Mix (Lee et al. 2021).
+        IMix = "i-mix",
+        /// MixCo (Kim et al. 2020).
+        Mixco = "mixco",
+    }
+}
+
+choice! {
     /// The law of the mixing coefficient a of pair mixing, `h = normalize(a n_i + (1-a) n_j)`.
     Alpha {
         /// a ~ U(0, 1) (MoCHi).

@@ -157,8 +157,22 @@ fn call(text: &str, table: &'static [Word]) -> Result<Value, Fault> {
 }
 
 /// Keys that came later than the first runs, with the TOML value that does what those runs did: their `config.toml` has none of them.
-pub(crate) const LATER: &[(&str, &str)] =
-    &[("data.also", "[]"), ("moco.loss", "\"info-nce\""), ("negatives.also", "[]"), ("negatives.guards", "[]")];
+pub(crate) const LATER: &[(&str, &str)] = &[
+    ("data.also", "[]"),
+    ("moco.loss", "\"info-nce\""),
+    ("negatives.also", "[]"),
+    ("negatives.guards", "[]"),
+    ("moco.encoder", "\"momentum\""),
+    ("moco.positive", "\"key\""),
+    ("moco.extrapolate", "0.0"),
+    ("negatives.from", "\"queue\""),
+    ("negatives.interpolate", "0.0"),
+    ("mix.images", "\"none\""),
+    ("mix.alpha", "1.0"),
+    ("mix.region", "0.5"),
+    ("mix.weight", "1.0"),
+    ("mix.temperature", "0.05"),
+];
 
 /// Keys outside any section.
 const TOP: &[Key] = &[
@@ -185,6 +199,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> + Clone {
         sections::Model::KEYS,
         sections::Moco::KEYS,
         sections::Negatives::KEYS,
+        sections::Mix::KEYS,
         sections::Optimizer::KEYS,
         sections::Compute::KEYS,
         sections::Checkpoint::KEYS,

@@ -33,7 +33,8 @@ mod warning;
 pub use auto::Auto;
 pub use calls::Call;
 pub use choice::{
-    Alpha, Arch, Augment, Beta, Device, Head, Layout, OptimizerName, Per, Precision, Schedule, Stem, UnknownChoice,
+    Alpha, Arch, Augment, Beta, Device, EncoderKind, Head, ImageMix, Layout, NegativesFrom, OptimizerName, Per,
+    Positive, Precision, Schedule, Stem, UnknownChoice,
 };
 pub use error::{ConfigError, Problem};
 pub use origin::{Described, Origin};
@@ -41,8 +42,8 @@ pub use reference::reference;
 pub use resolve::Facts;
 pub use resolved::Resolved;
 pub use sections::{
-    Checkpoint, CheckpointSettings, Compute, ComputeSettings, Data, DataSettings, Log, LogSettings, Moco, MocoSettings,
-    Model, ModelSettings, Negatives, NegativesSettings, Optimizer, OptimizerSettings,
+    Checkpoint, CheckpointSettings, Compute, ComputeSettings, Data, DataSettings, Log, LogSettings, Mix, MixSettings,
+    Moco, MocoSettings, Model, ModelSettings, Negatives, NegativesSettings, Optimizer, OptimizerSettings,
 };
 pub use settings::Settings;
 pub use warning::Warning;

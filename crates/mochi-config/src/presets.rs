@@ -41,6 +41,14 @@ const PRESETS: &[Preset] = presets![
     "mochi-256-512-256",
     "mochi-256-2048-2048",
     "mochi-128-1024-512",
+    "simclr",
+    "supcon",
+    "nnclr",
+    "un-mix",
+    "i-mix",
+    "mixco",
+    "feature-transformation",
+    "synco",
 ];
 
 /// Every built-in preset.

@@ -11,7 +11,7 @@ use crate::error::{ConfigError, Problem};
 use crate::keys;
 use crate::layers::Layers;
 use crate::origin::{Described, Origin};
-use crate::sections::{Checkpoint, Compute, Data, Log, Moco, Model, Negatives, Optimizer};
+use crate::sections::{Checkpoint, Compute, Data, Log, Mix, Moco, Model, Negatives, Optimizer};
 use crate::settings::mismatch;
 
 /// Everything that a run needs to know, in plain values.
@@ -30,6 +30,8 @@ pub struct Resolved {
     pub moco: Moco,
     /// `[negatives]`
     pub negatives: Negatives,
+    /// `[mix]`
+    pub mix: Mix,
     /// `[optimizer]`
     pub optimizer: Optimizer,
     /// `[compute]`

@@ -11,8 +11,8 @@ use crate::layers::Layers;
 use crate::origin::{Described, Origin};
 use crate::presets;
 use crate::sections::{
-    CheckpointSettings, ComputeSettings, DataSettings, LogSettings, MocoSettings, ModelSettings, NegativesSettings,
-    OptimizerSettings,
+    CheckpointSettings, ComputeSettings, DataSettings, LogSettings, MixSettings, MocoSettings, ModelSettings,
+    NegativesSettings, OptimizerSettings,
 };
 
 /// Everything that a user can set, as written.
@@ -31,6 +31,8 @@ pub struct Settings {
     pub moco: MocoSettings,
     /// `[negatives]`
     pub negatives: NegativesSettings,
+    /// `[mix]`
+    pub mix: MixSettings,
     /// `[optimizer]`
     pub optimizer: OptimizerSettings,
     /// `[compute]`

@@ -27,12 +27,12 @@ pub enum Warning {
         keys: usize,
     },
     /// N was larger than K.
-    #[error("negatives.hardest is {hardest} but the queue holds {queue}: all {queue} are mixed, hard or not")]
+    #[error("negatives.hardest is {hardest} but a query meets {columns} columns: all {columns} are mixed, hard or not")]
     HardestClamped {
         /// N as written.
         hardest: usize,
-        /// K, which N is now.
-        queue: usize,
+        /// Columns that a query meets, which N is now.
+        columns: usize,
     },
     /// Synthesis never begins.
     #[error("negatives.warmup_epochs is {warmup} of {epochs} epochs: no synthetic negative is ever made")]
@@ -81,6 +81,9 @@ pub enum Warning {
          use to cheat"
     )]
     BatchNormLeak,
+    /// `symmetric` for an encoder that sees both views at once.
+    #[error("moco.symmetric has no effect with a shared encoder, whose loss always has both directions")]
+    SymmetricIgnored,
     /// bf16 where nothing makes it fast.
     #[error("compute.precision is bf16 but this machine has no fast bf16 arithmetic: float32 may be faster")]
     SlowBf16,
@@ -104,7 +107,7 @@ impl Warning {
                 format!("moco.queue=auto (here {suggested}) keeps that rare")
             }
             Warning::QueueSmallerThanBatch { keys, .. } => format!("set moco.queue to at least {keys}"),
-            Warning::HardestClamped { .. } => "negatives.hardest=auto takes a sixteenth of the queue".to_owned(),
+            Warning::HardestClamped { .. } => "negatives.hardest=auto takes a sixteenth of them".to_owned(),
             Warning::SynthesisNeverStarts { epochs, .. } => {
                 format!("set negatives.warmup_epochs below {epochs}, or auto")
             }
@@ -117,7 +120,7 @@ impl Warning {
             Warning::BatchNormLeak => "moco.bn_groups=auto splits the batch".to_owned(),
             Warning::SlowBf16 => "compute.precision=auto takes what is fast here".to_owned(),
             Warning::MemoryTight { .. } => "moco.batch=auto takes a batch that fits".to_owned(),
-            Warning::StemIgnored { .. } => return None,
+            Warning::StemIgnored { .. } | Warning::SymmetricIgnored => return None,
         })
     }
 }

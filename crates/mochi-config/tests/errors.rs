@@ -14,7 +14,7 @@ fn failure(list: &[&str]) -> (String, Option<String>) {
 }
 
 fn facts() -> Facts {
-    Facts { images: 4000, cores: 4, memory_bytes: 16 << 30, cuda: false, bf16_fast: false }
+    Facts { images: 4000, cores: 4, memory_bytes: 16 << 30, cuda: false, bf16_fast: false, labels: true }
 }
 
 fn conflict(list: &[&str], facts: Facts) -> (String, Option<String>) {
@@ -153,4 +153,68 @@ fn values_that_cannot_stand_together() {
     );
     let both = conflict(&["compute.device=cuda", "moco.batch=5000"], facts()).0;
     assert!(both.starts_with("2 settings cannot be used:\n"), "{both}");
+}
+
+#[test]
+fn ways_that_do_not_stand_together_are_all_told() {
+    let case = |list: &[&str], parts: &[&str]| {
+        let list: Vec<&str> = ["negatives.pairs=0", "negatives.query_mixes=0"].iter().chain(list).copied().collect();
+        let (message, _) = conflict(&list, facts());
+        for part in parts {
+            assert!(message.contains(part), "{list:?}: {message}");
+        }
+        let told = message.lines().count().saturating_sub(1).max(1);
+        assert_eq!(told, parts.len(), "{message}");
+    };
+    case(&["moco.encoder=shared"], &["no key encoder to fill a queue"]);
+    case(&["moco.positive=label"], &["only the loss within a batch has"]);
+    case(
+        &["moco.encoder=shared", "moco.positive=label", "mix.images=mixco", "negatives.interpolate=1.6"],
+        &["no key encoder", "only the loss within a batch", "`mix.images` mixes queries"],
+    );
+    let simclr = ["moco.encoder=shared", "negatives.from=batch"];
+    case(&[&simclr[..], &["negatives.interpolate=1.6"]].concat(), &["mixes the queue's keys"]);
+    case(
+        &[&simclr[..], &["negatives.pairs=8", "moco.extrapolate=2"]].concat(),
+        &["synthesis (`negatives.pairs`", "`moco.extrapolate` does not reach SimCLR's"],
+    );
+    case(
+        &[&simclr[..], &["negatives.guards=[\"same-image\"]", "moco.loss=decoupled"]].concat(),
+        &["`negatives.guards` does not reach SimCLR's", "`moco.loss` does not reach SimCLR's"],
+    );
+    let nnclr = ["moco.positive=nearest", "negatives.from=batch"];
+    case(&[&nnclr[..], &["mix.images=un-mix"]].concat(), &["does not reach NNCLR's"]);
+    let simclr_label = [&simclr[..], &["moco.positive=label"]].concat();
+    let unlabelled = Facts { labels: false, ..facts() };
+    let list = [&simclr_label[..], &["negatives.pairs=0", "negatives.query_mixes=0"]].concat();
+    assert!(conflict(&list, unlabelled).0.contains("the data set has no classes"));
+    case(
+        &["mix.images=mixco", "moco.batch=24", "moco.bn_groups=8"],
+        &["`moco.bn_groups` is 8 and does not divide the 12"],
+    );
+    let resolves = |list: &[&str]| Settings::load(Some("small"), None, &words(list)).unwrap().resolve(&facts()).is_ok();
+    for mix in ["none", "un-mix", "i-mix", "mixco"] {
+        for from in ["queue", "batch", "both"] {
+            let list = [format!("mix.images={mix}"), format!("negatives.from={from}"), "moco.extrapolate=2".to_owned()];
+            assert!(resolves(&list.each_ref().map(String::as_str)), "{list:?}");
+        }
+    }
+    assert!(resolves(&[
+        "moco.positive=nearest",
+        "negatives.from=both",
+        "negatives.interpolate=1.6",
+        "mix.images=i-mix"
+    ]));
+}
+
+#[test]
+fn a_batch_without_a_queue_needs_none() {
+    let resolve =
+        |list: &[&str]| Settings::load(Some("small"), None, &words(list)).unwrap().resolve(&facts()).unwrap().0;
+    let batch = resolve(&["negatives.from=batch", "moco.batch=64"]);
+    assert!(!batch.uses_queue());
+    assert_eq!((batch.moco.queue, batch.negatives.hardest), (1, 64));
+    let nearest =
+        resolve(&["negatives.from=batch", "moco.positive=nearest", "negatives.pairs=0", "negatives.query_mixes=0"]);
+    assert!(nearest.uses_queue() && nearest.within_batch() && nearest.moco.queue > 1);
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use mochi_config::{Auto, Device, Facts, Layout, Origin, Precision, Resolved, Settings, Warning, presets};
 use proptest::prelude::*;
 
-const LAPTOP: Facts = Facts { images: 4000, cores: 8, memory_bytes: 16 << 30, cuda: false, bf16_fast: false };
+const LAPTOP: Facts =
+    Facts { images: 4000, cores: 8, memory_bytes: 16 << 30, cuda: false, bf16_fast: false, labels: true };
 
 fn load(preset: &str, words: &[&str]) -> Settings {
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
@@ -24,6 +25,9 @@ fn every_preset_resolves_without_an_unexpected_warning_on_its_own_data() {
             "small" => LAPTOP,
             "demo" => Facts { images: 60_000, cores: 2, ..LAPTOP },
             "moco-v2-cifar" => Facts { images: 50_000, ..LAPTOP },
+            "simclr" | "nnclr" => {
+                Facts { images: 1_281_167, memory_bytes: 1 << 40, cuda: true, bf16_fast: true, ..LAPTOP }
+            }
             _ => Facts { images: 126_689, memory_bytes: 80 << 30, cuda: true, bf16_fast: true, ..LAPTOP },
         };
         let (resolved, warnings) = Settings::preset(preset.name).unwrap().resolve(&facts).unwrap();
@@ -109,7 +113,7 @@ fn warnings_say_why() {
     assert!(warnings("small", &["moco.queue=8000", "moco.symmetric=true"], LAPTOP).is_empty(), "two keys an image");
     assert_eq!(
         warnings("small", &["negatives.hardest=2000"], LAPTOP),
-        ["negatives.hardest is 2000 but the queue holds 512: all 512 are mixed, hard or not"]
+        ["negatives.hardest is 2000 but a query meets 512 columns: all 512 are mixed, hard or not"]
     );
     assert!(warnings("moco-v2", &["moco.queue=512", "moco.batch=64"], LAPTOP).is_empty(), "plain MoCo mixes nothing");
     assert_eq!(
@@ -126,7 +130,7 @@ fn warnings_say_why() {
     );
     let (resolved, list) = load("small", &["negatives.hardest=2000"]).resolve(&LAPTOP).unwrap();
     assert_eq!(resolved.negatives.hardest, 512);
-    assert_eq!(list, [Warning::HardestClamped { hardest: 2000, queue: 512 }]);
+    assert_eq!(list, [Warning::HardestClamped { hardest: 2000, columns: 512 }]);
 }
 
 #[test]
@@ -204,7 +208,7 @@ proptest! {
         images in 2usize..3_000_000, cores in 1usize..256, memory in 0u64..(1 << 40), cuda: bool, bf16_fast: bool,
         symmetric: bool,
     ) {
-        let facts = Facts { images, cores, memory_bytes: memory, cuda, bf16_fast };
+        let facts = Facts { images, cores, memory_bytes: memory, cuda, bf16_fast, labels: true };
         let (resolved, warnings) =
             load("small", &[&format!("moco.symmetric={symmetric}")]).resolve(&facts).unwrap();
         let moco = &resolved.moco;

@@ -9,7 +9,7 @@ use mochi_run::{MetricsLog, RunFolder, StepRecord};
 /// A run of `steps` records with curves of a plausible shape.
 fn run(folder: &Path, steps: u64) -> RunFolder {
     let run = RunFolder::create(folder).unwrap();
-    let facts = Facts { images: 60_000, cores: 2, memory_bytes: 8 << 30, cuda: false, bf16_fast: true };
+    let facts = Facts { images: 60_000, cores: 2, memory_bytes: 8 << 30, cuda: false, bf16_fast: true, labels: true };
     let words = [
         "data.source=images/<fashion> & \"more\"",
         "negatives.hardest=512",

@@ -42,6 +42,12 @@ pub enum TrainError {
         /// What differs.
         reason: String,
     },
+    /// An option that needs classes, and a data set that has none.
+    #[error("{option} needs classes, and the data set has none")]
+    NoLabels {
+        /// The option as a setting.
+        option: &'static str,
+    },
     /// A run that has no checkpoint yet.
     #[error("{} holds no checkpoint", .0.display())]
     NoCheckpoint(PathBuf),
@@ -60,6 +66,7 @@ impl TrainError {
                 "lower optimizer.learning_rate, add optimizer.warmup_epochs, or set compute.precision=float32; the last checkpoint is untouched".into(),
             ),
             Self::Checkpoint { .. } => Some("resume with the data set and the settings that the run was started with".into()),
+            Self::NoLabels { .. } => Some("give a folder whose sub-folders are classes, a list with a class after each path, or CIFAR or IDX files with labels".into()),
             Self::NoCheckpoint(_) => Some("the run stopped before its first checkpoint: start it again with `mochi pretrain` and another --out".into()),
         }
     }

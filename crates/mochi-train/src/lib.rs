@@ -14,6 +14,7 @@ mod checkpoint;
 mod encoder;
 mod error;
 mod failure;
+mod flows;
 mod learner;
 mod meter;
 mod pretrain;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use mochi_config::Resolved;
+use mochi_config::{EncoderKind, Positive, Resolved};
 use mochi_contrast::{ContrastError, Known};
 use mochi_data::{BadImage, Batch, Dataset, Loader, LoaderOptions, Order};
 use mochi_run::{BadImageLog, EventWriter, MetricsLog, RunFolder, StepRecord, StopFlag};
@@ -71,6 +71,7 @@ impl Pretraining {
     /// # Errors
     /// Settings that the engine cannot follow, a folder that cannot be written.
     pub fn create(run: RunFolder, settings: Resolved, dataset: Dataset, engine: &Engine) -> Result<Self, TrainError> {
+        check_labels(&settings, &dataset)?;
         set_threads(settings.compute.threads);
         let learner = Learner::new(&settings, compute(&settings, engine)?)?;
         if settings.negatives.guards.iter().any(|guard| guard.name() == "class-oracle") && dataset.labels().is_none() {
@@ -99,6 +100,7 @@ impl Pretraining {
             );
             return Err(TrainError::Checkpoint { path: newest.path, reason });
         }
+        check_labels(&settings, &dataset)?;
         set_threads(settings.compute.threads);
         let mut learner = Learner::new(&settings, compute(&settings, engine)?)?;
         checkpoint::restore(&newest.path, &mut learner, &state)?;
@@ -179,6 +181,7 @@ impl Pretraining {
     fn statistics_note(&self) -> String {
         let moco = &self.settings.moco;
         match moco.bn_groups {
+            0 | 1 if moco.encoder == EncoderKind::Shared => "batch statistics: over both views of the batch".to_owned(),
             0 | 1 => {
                 "batch statistics: over the whole batch, keys not shuffled (on one device shuffling alone does nothing)"
                     .to_owned()
@@ -259,7 +262,9 @@ impl Pretraining {
             learning_rate: Some(rate),
             images_per_s: Some(images_per_s),
             data_wait_share: Some(data_wait_share),
-            queue_fill: Some(self.learner.queue.filled() as f64 / self.learner.queue.len() as f64),
+            queue_fill: settings
+                .uses_queue()
+                .then(|| self.learner.queue.filled() as f64 / self.learner.queue.len() as f64),
             accuracy_real: Some(m.accuracy_real),
             accuracy_with_synthetic: Some(m.accuracy_with_synthetic),
             positive_similarity: Some(m.positive),
@@ -300,6 +305,14 @@ impl Pretraining {
         watch(Event::Saved(&saved.path));
         Ok((self.step, saved.path))
     }
+}
+
+/// Refuses options that need classes where the data set has none.
+fn check_labels(settings: &Resolved, dataset: &Dataset) -> Result<(), TrainError> {
+    if dataset.labels().is_none() && settings.moco.positive == Positive::Label {
+        return Err(TrainError::NoLabels { option: "moco.positive=label" });
+    }
+    Ok(())
 }
 
 /// The run's three logs.

@@ -13,11 +13,11 @@ use mochi_tensor::{Compute, Engine, Precision, TensorError};
 
 use crate::TrainError;
 
-/// What the rules of `"auto"` need to know of this machine and a data set.
+/// What the rules of `"auto"` need to know of this machine and a data set, which is taken for one with classes.
 pub fn facts(engine: &Engine, images: usize) -> Facts {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cuda = engine.cuda_devices > 0;
-    Facts { images, cores, memory_bytes: memory_bytes(), cuda, bf16_fast: cuda || engine.fast_bf16 }
+    Facts { images, cores, memory_bytes: memory_bytes(), cuda, bf16_fast: cuda || engine.fast_bf16, labels: true }
 }
 
 /// The machine's memory; 0 where it cannot be known.
@@ -157,7 +157,7 @@ mod tests {
 
     /// The objective of some words of the command line.
     fn objective_of(words: &[&str]) -> Objective {
-        let facts = Facts { images: 10_000, cores: 1, memory_bytes: 0, cuda: false, bf16_fast: false };
+        let facts = Facts { images: 10_000, cores: 1, memory_bytes: 0, cuda: false, bf16_fast: false, labels: true };
         let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
         let (settings, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts).unwrap();
         objective(&settings).unwrap()

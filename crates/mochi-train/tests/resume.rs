@@ -92,8 +92,21 @@ fn stopping_anywhere_changes_no_bit() {
     let (data, engine) = (folder.path().join("data"), mochi_tensor::start(Some(2)).unwrap());
     std::fs::create_dir(&data).unwrap();
     pictures(&data, 100); // 6 steps an epoch, 4 images left over
-    for more in [&[][..], &["moco.symmetric=true", "optimizer.name=lars", "negatives.warmup_epochs=0"]] {
-        let runs = folder.path().join(format!("runs-{}", more.len()));
+    let within = |positive| {
+        ["moco.encoder=shared", "negatives.from=batch", positive, "negatives.pairs=0", "negatives.query_mixes=0"]
+    };
+    let ways: &[&[&str]] = &[
+        &[],
+        &["moco.symmetric=true", "optimizer.name=lars", "negatives.warmup_epochs=0"],
+        &within("moco.positive=key"),
+        &within("moco.positive=nearest"),
+        &["moco.positive=nearest", "negatives.from=both", "negatives.interpolate=1.6", "moco.extrapolate=2"],
+        &["mix.images=un-mix", "moco.symmetric=true"],
+        &["mix.images=i-mix", "negatives.warmup_epochs=0"],
+        &["mix.images=mixco"],
+    ];
+    for (number, &more) in ways.iter().enumerate() {
+        let runs = folder.path().join(format!("runs-{number}"));
         let straight = train(start(&data, &runs.join("straight"), &engine, more), u64::MAX);
         assert!(straight.finished);
         assert_eq!(straight.step, 12);

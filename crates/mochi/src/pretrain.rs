@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mochi_config::Settings;
+use mochi_config::{Facts, Resolved, Settings};
 use mochi_data::dataset::{path_from_text, path_to_text};
 use mochi_data::{Dataset, OpenOptions, Split, is_remote};
 use mochi_run::{Progress, RunFolder, StopFlag, default_path};
@@ -53,7 +53,8 @@ pub fn run(arguments: Arguments) -> Outcome {
     for warning in dataset.warnings() {
         progress.warning(warning);
     }
-    let (mut resolved, warnings) = settings.resolve(&facts(&engine, dataset.len()))?;
+    let known = Facts { labels: dataset.labels().is_some(), ..facts(&engine, dataset.len()) };
+    let (mut resolved, warnings) = settings.resolve(&known)?;
     for warning in &warnings {
         progress.warning(&warning.to_string());
         if let Some(hint) = warning.hint() {
@@ -78,17 +79,37 @@ pub fn run(arguments: Arguments) -> Outcome {
         resolved.compute.precision,
         path.display()
     ));
+    if let Some(way) = way(&resolved) {
+        progress.note(&way);
+    }
     let n = &resolved.negatives;
     progress.note(&format!(
-        "{} epochs of {} steps, batch {}, queue {}, MoCHi ({}, {}, {}) from epoch {}",
+        "{} epochs of {} steps, batch {}, {}, MoCHi ({}, {}, {}) from epoch {}",
         resolved.epochs,
         resolved.steps_per_epoch(dataset.len()),
         resolved.moco.batch,
-        resolved.moco.queue,
+        if resolved.uses_queue() { format!("queue {}", resolved.moco.queue) } else { "no queue".to_owned() },
         n.hardest,
         n.pairs,
         n.query_mixes,
         n.warmup_epochs
     ));
     drive(Pretraining::create(folder, resolved, dataset, &engine)?, &stop, &progress, arguments.json)
+}
+
+/// How the run differs from MoCo's way, if it does.
+fn way(settings: &Resolved) -> Option<String> {
+    let (moco, negatives, mix) = (&settings.moco, &settings.negatives, &settings.mix);
+    let words = [
+        ("encoder", moco.encoder.as_str(), "momentum"),
+        ("positive", moco.positive.as_str(), "key"),
+        ("negatives from", negatives.from.as_str(), "queue"),
+        ("mixed images", mix.images.as_str(), "none"),
+    ];
+    let chosen = words.iter().filter(|(_, word, usual)| word != usual).map(|(what, word, _)| format!("{what}: {word}"));
+    let laws =
+        [("positives extrapolated by Beta", moco.extrapolate), ("queue interpolated by Beta", negatives.interpolate)];
+    let laws = laws.iter().filter(|(_, v)| *v > 0.0).map(|(what, v)| format!("{what}({v}, {v})"));
+    let all: Vec<String> = chosen.chain(laws).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }

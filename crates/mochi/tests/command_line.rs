@@ -96,3 +96,25 @@ fn the_reference_page_is_the_codes() {
         "docs/reference/configuration.md is stale: cargo run -p mochi-config --example reference > docs/reference/configuration.md"
     );
 }
+
+#[test]
+fn labels_that_are_asked_for_and_not_there_end_before_a_run_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, flat, out) = (folder.path().join("data"), folder.path().join("flat"), folder.path().join("run"));
+    pictures(&data, 2, 8);
+    std::fs::create_dir(&flat).unwrap();
+    for (number, file) in walk(&data).into_iter().enumerate() {
+        std::fs::copy(&file, flat.join(format!("{number}.{}", file.extension().unwrap().display()))).unwrap();
+    }
+    let words =
+        ["pretrain", flat.to_str().unwrap(), "--preset", "supcon", "--out", out.to_str().unwrap(), "moco.batch=4"];
+    let text = refused(&words);
+    assert!(text.contains("the data set has no classes"), "{text}");
+    assert!(!out.exists());
+}
+
+/// The files below a folder.
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}

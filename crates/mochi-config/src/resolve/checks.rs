@@ -2,7 +2,7 @@
 
 use super::{Facts, rules};
 use crate::Resolved;
-use crate::choice::{Device, Precision, Schedule, Stem};
+use crate::choice::{Device, EncoderKind, Precision, Schedule, Stem};
 use crate::error::Problem;
 use crate::warning::Warning;
 
@@ -78,11 +78,11 @@ pub(super) fn warnings(resolved: &Resolved, facts: &Facts, bytes_per_image: u64,
     }
     let keys_an_image = if moco.symmetric { 2 } else { 1 };
     let (epoch_keys, step_keys) = (images.saturating_mul(keys_an_image), moco.batch.saturating_mul(keys_an_image));
-    if moco.queue > epoch_keys {
+    if resolved.uses_queue() && moco.queue > epoch_keys {
         let (suggested, _) = rules::queue(images, moco.batch, moco.symmetric);
         warnings.push(Warning::QueueLargerThanData { queue: moco.queue, images, keys: epoch_keys, suggested });
     }
-    if moco.queue < step_keys {
+    if resolved.uses_queue() && moco.queue < step_keys {
         warnings.push(Warning::QueueSmallerThanBatch { queue: moco.queue, keys: step_keys });
     }
     if negatives.synthesises() && negatives.warmup_epochs >= epochs {
@@ -107,8 +107,12 @@ pub(super) fn warnings(resolved: &Resolved, facts: &Facts, bytes_per_image: u64,
     if optimizer.warmup_epochs >= epochs {
         warnings.push(Warning::OnlyWarmup { warmup: optimizer.warmup_epochs, epochs });
     }
-    if moco.bn_groups == 1 {
+    // A shared encoder has both views in one pass: there is no key's batch of its own.
+    if moco.bn_groups == 1 && moco.encoder == EncoderKind::Momentum {
         warnings.push(Warning::BatchNormLeak);
+    }
+    if moco.symmetric && moco.encoder == EncoderKind::Shared {
+        warnings.push(Warning::SymmetricIgnored);
     }
     if compute.precision == Precision::Bf16 && !facts.bf16_fast {
         warnings.push(Warning::SlowBf16);

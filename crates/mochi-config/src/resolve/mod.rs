@@ -5,14 +5,16 @@
 //! hardest set -> the rest.
 
 mod checks;
+mod flows;
 pub mod rules;
 
 use std::collections::BTreeMap;
 
 use crate::auto::Auto;
+use crate::choice::{NegativesFrom, Positive};
 use crate::error::ConfigError;
 use crate::origin::Origin;
-use crate::sections::{Checkpoint, Compute, Data, Log, Moco, Model, Negatives, Optimizer};
+use crate::sections::{Checkpoint, Compute, Data, Log, Mix, Moco, Model, Negatives, Optimizer};
 use crate::warning::Warning;
 use crate::{Resolved, Settings};
 
@@ -29,6 +31,8 @@ pub struct Facts {
     pub cuda: bool,
     /// Whether the device that computes is fast at bf16 (AMX or AVX512-BF16; GPUs from Ampere on).
     pub bf16_fast: bool,
+    /// Whether the data set has classes.
+    pub labels: bool,
 }
 
 /// Takes a written value, or works it out and writes down how.
@@ -60,7 +64,8 @@ impl Settings {
     /// Settings that cannot stand together or not with this data set, all of them at once: a batch larger than the
     /// data set, groups that do not divide the batch, a hardest set of 0 with points to make, CUDA that is not there.
     pub fn resolve(self, facts: &Facts) -> Result<(Resolved, Vec<Warning>), ConfigError> {
-        let Settings { seed, epochs, data, model, moco, negatives, optimizer, compute, checkpoint, log, .. } = self;
+        let Settings { seed, epochs, data, model, moco, negatives, mix, optimizer, compute, checkpoint, log, .. } =
+            self;
         let mut choices = Choices { origins: self.origins };
         let pick = &mut choices;
 
@@ -86,28 +91,51 @@ impl Settings {
 
         let per_image = rules::bytes_per_image(&model, data.size, precision);
         let batch = pick.pick("moco.batch", moco.batch, || rules::batch(facts, per_image));
-        let queue = pick.pick("moco.queue", moco.queue, || rules::queue(facts.images, batch, moco.symmetric));
+        let stands_alone = negatives.from == NegativesFrom::Batch && moco.positive != Positive::Nearest;
+        let queue = pick.pick("moco.queue", moco.queue, || match stands_alone {
+            true => (1, "no key is kept".to_owned()),
+            false => rules::queue(facts.images, batch, moco.symmetric),
+        });
         let bn_groups = pick.pick("moco.bn_groups", moco.bn_groups, || rules::bn_groups(batch));
         let (momentum, temperature, symmetric) = (moco.momentum, moco.temperature, moco.symmetric);
-        let moco = Moco { batch, queue, momentum, temperature, loss: moco.loss, symmetric, bn_groups };
+        let moco = Moco {
+            batch,
+            queue,
+            encoder: moco.encoder,
+            positive: moco.positive,
+            extrapolate: moco.extrapolate,
+            momentum,
+            temperature,
+            loss: moco.loss,
+            symmetric,
+            bn_groups,
+        };
+        // Columns that a query meets, from which its hardest are taken.
+        let columns = match negatives.from {
+            NegativesFrom::Queue => queue,
+            NegativesFrom::Batch => batch,
+            NegativesFrom::Both => queue.saturating_add(batch),
+        };
 
-        let mut hardest = pick.pick("negatives.hardest", negatives.hardest, || rules::hardest(queue));
+        let mut hardest = pick.pick("negatives.hardest", negatives.hardest, || rules::hardest(columns));
         let pairs = pick.pick("negatives.pairs", negatives.pairs, || (hardest, "as many as hardest".to_owned()));
         let query_mixes =
             pick.pick("negatives.query_mixes", negatives.query_mixes, || (hardest / 8, "hardest / 8".to_owned()));
         let mut warnings = Vec::new();
-        if hardest > queue {
+        if hardest > columns {
             // Without synthesis N stands for nothing: clamp in silence.
             if pairs + query_mixes > 0 || !negatives.also.is_empty() {
-                warnings.push(Warning::HardestClamped { hardest, queue });
+                warnings.push(Warning::HardestClamped { hardest, columns });
             }
-            pick.adjust("negatives.hardest", format!("{hardest} is more than the queue holds"));
-            hardest = queue;
+            pick.adjust("negatives.hardest", format!("{hardest} is more than the {columns} columns that there are"));
+            hardest = columns;
         }
         let warmup_epochs = pick.pick("negatives.warmup_epochs", negatives.warmup_epochs, || {
             (epochs / 20, format!("{epochs} epochs / 20"))
         });
         let negatives = Negatives {
+            from: negatives.from,
+            interpolate: negatives.interpolate,
             hardest,
             pairs,
             query_mixes,
@@ -120,6 +148,14 @@ impl Settings {
             query_gradient: negatives.query_gradient,
             also: negatives.also,
             guards: negatives.guards,
+        };
+
+        let mix = Mix {
+            images: mix.images,
+            alpha: mix.alpha,
+            region: mix.region,
+            weight: mix.weight,
+            temperature: mix.temperature,
         };
 
         let learning_rate = pick
@@ -151,6 +187,7 @@ impl Settings {
             model,
             moco,
             negatives,
+            mix,
             optimizer,
             compute,
             checkpoint,
@@ -158,7 +195,9 @@ impl Settings {
             preset,
             origins,
         };
-        ConfigError::unless_empty(checks::problems(&resolved, facts))?;
+        let mut problems = checks::problems(&resolved, facts);
+        problems.extend(flows::problems(&resolved, facts));
+        ConfigError::unless_empty(problems)?;
         checks::warnings(&resolved, facts, per_image, &mut warnings);
         Ok((resolved, warnings))
     }

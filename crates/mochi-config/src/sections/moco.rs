@@ -2,6 +2,7 @@
 
 use super::section;
 use crate::calls::{Call, LOSS};
+use crate::choice::{EncoderKind, Positive};
 use crate::keys::{Kind, MANY};
 
 section! {
@@ -13,6 +14,14 @@ section! {
         /// Keys kept as negatives, K. Auto: the largest power of two that is at most a quarter of the keys of an
         /// epoch, from 256 to 65536.
         auto queue: usize = Kind::Integer { min: 1, max: 1 << 26 };
+        /// Who makes the keys: `momentum`, the moving average of the query encoder (MoCo); `shared`, the query encoder
+        /// itself, with the gradient into both views (SimCLR, SupCon, NNCLR; needs `negatives.from = "batch"`).
+        plain encoder: EncoderKind = Kind::Choice(EncoderKind::WORDS);
+        /// What a query is drawn towards: `key`; `nearest`, the key's nearest neighbour in the queue (NNCLR); `label`,
+        /// all embeddings of its class in the batch (SupCon; the data set must have classes).
+        plain positive: Positive = Kind::Choice(Positive::WORDS);
+        /// Push positives apart as Feature Transformation does, by 1 + Beta(v, v) a step. 0: not; the paper's v is 2.
+        plain extrapolate: f64 = Kind::Number { min: 0.0, max: 1000.0 };
         /// m of the key encoder's moving average, `k = m k + (1 - m) q`.
         plain momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
         /// Temperature t that similarities are divided by.

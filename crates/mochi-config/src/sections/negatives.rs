@@ -2,12 +2,17 @@
 
 use super::section;
 use crate::calls::{ALSO, Call, GUARDS};
-use crate::choice::{Alpha, Beta};
+use crate::choice::{Alpha, Beta, NegativesFrom};
 use crate::keys::Kind;
 
 section! {
     /// Synthetic hard negatives, written MoCHi (N, s, s') in the paper.
     Negatives, NegativesSettings, "negatives" {
+        /// Where negatives come from: `queue`, `batch` (the keys of the batch's other images) or `both`.
+        plain from: NegativesFrom = Kind::Choice(NegativesFrom::WORDS);
+        /// Mix the queue's keys with each other as Feature Transformation does, each dimension by a share from
+        /// Beta(v, v). 0: not; the paper's v is 1.6.
+        plain interpolate: f64 = Kind::Number { min: 0.0, max: 1000.0 };
         /// N: how many of the queue's hardest keys are mixed, for each query its own. Auto: a sixteenth of the queue,
         /// from 64 to 1024.
         auto hardest: usize = Kind::Integer { min: 0, max: 1 << 26 };

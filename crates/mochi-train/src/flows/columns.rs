@@ -1,0 +1,156 @@
+//! The columns that queries meet, and the positives that they are drawn towards.
+
+use std::borrow::Cow;
+
+use mochi_config::Positive;
+use mochi_contrast::feature_transformation::interpolate;
+use mochi_contrast::images::Place;
+use mochi_contrast::{Context, Known, Queue, nearest};
+use mochi_tensor::{Tensor, no_grad};
+
+use super::{Ways, rows_of};
+use crate::TrainError;
+
+/// What each image's query is drawn towards (B, D), and the queue's row that it was found in.
+pub(crate) struct Positives {
+    pub rows: Tensor,
+    pub found: Option<Vec<u32>>,
+}
+
+/// Columns (C, D) with what is known of them.
+pub(crate) struct Columns<'a> {
+    pub rows: Tensor,
+    /// For each image the columns that are its positive, (B, m).
+    pub own: Vec<u32>,
+    images: Option<Cow<'a, [i64]>>,
+    labels: Option<Cow<'a, [i64]>>,
+}
+
+impl Ways {
+    /// The keys (B, D) themselves, or their nearest neighbours in the queue; the keys as long as it holds none.
+    pub fn positives(&self, keys: &Tensor, queue: &Queue) -> Result<Positives, TrainError> {
+        let plain = || Positives { rows: keys.shallow_clone(), found: None };
+        if self.positive != Positive::Nearest {
+            return Ok(plain());
+        }
+        let Some(columns) = nearest(keys, queue)? else { return Ok(plain()) };
+        let rows = no_grad(|| queue.rows().f_index_select(0, &columns))?;
+        let found = Vec::<i64>::try_from(&columns)?.into_iter();
+        Ok(Positives { rows, found: Some(found.map(|column| u32::try_from(column).unwrap_or(u32::MAX)).collect()) })
+    }
+
+    /// The batch's keys, where `batch` asks for them, and then the queue's rows, where `queue` does.
+    pub fn columns<'a>(
+        &self,
+        [batch, from_queue]: [bool; 2],
+        keys: &Tensor,
+        positives: &Positives,
+        known: Known<'a>,
+        queue: &'a Queue,
+        place: Place,
+    ) -> Result<Columns<'a>, TrainError> {
+        let count = rows_of(keys);
+        let old = || -> Result<Tensor, TrainError> {
+            Ok(match &self.interpolate {
+                Some(law) => interpolate(queue.rows(), law, place)?,
+                None => queue.rows().shallow_clone(),
+            })
+        };
+        let rows = match (batch, from_queue) {
+            (true, true) => {
+                no_grad(|| -> Result<_, TrainError> { Ok(Tensor::f_cat(&[keys.shallow_clone(), old()?], 0)?) })?
+            }
+            (true, false) => keys.shallow_clone(),
+            (false, _) => old()?,
+        };
+        // A neighbour is a column of its own only where the queue stands among the columns.
+        let found = positives.found.as_ref().filter(|_| from_queue);
+        let offset = if batch { u32::try_from(count).unwrap_or(u32::MAX) } else { 0 };
+        let mut own = Vec::new();
+        for image in 0..count {
+            own.extend(batch.then(|| u32::try_from(image).unwrap_or(Context::NO_COLUMN)));
+            own.extend(found.map(|found| found.get(image).map_or(Context::NO_COLUMN, |&column| offset + column)));
+        }
+        let join = |new: Option<&'a [i64]>, old: Option<&'a [i64]>| match (batch, from_queue) {
+            (true, true) if new.is_some() || old.is_some() => {
+                let unknown = |values: Option<&[i64]>, n: usize| values.map_or_else(|| vec![-1; n], <[i64]>::to_vec);
+                let mut all = unknown(new, count);
+                all.extend(unknown(old, queue.len()));
+                Some(Cow::Owned(all))
+            }
+            (true, true) => None,
+            (true, false) => new.map(Cow::Borrowed),
+            (false, _) => old.map(Cow::Borrowed),
+        };
+        let past = queue.known();
+        let (images, labels) = (join(known.images, past.images), join(known.labels, past.labels));
+        Ok(Columns { rows, own, images, labels })
+    }
+}
+
+impl Columns<'_> {
+    /// What is known of the columns.
+    pub fn known(&self) -> Known<'_> {
+        Known { images: self.images.as_deref(), labels: self.labels.as_deref() }
+    }
+
+    /// Negatives of each query: all columns but its own.
+    pub fn negatives(&self, batch: usize) -> usize {
+        rows_of(&self.rows).saturating_sub(self.own.len() / batch.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mochi_config::{EncoderKind, NegativesFrom};
+    use mochi_tensor::{Device, Kind};
+
+    fn unit_rows(n: i64, seed: f64) -> Tensor {
+        let rows = ((Tensor::arange(n * 4, (Kind::Float, Device::Cpu)) + seed) * 1.7).sin().view([n, 4]);
+        &rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true)
+    }
+
+    #[test]
+    fn every_image_is_told_its_own_columns_and_every_column_its_image() {
+        let ways = Ways {
+            encoder: EncoderKind::Momentum,
+            positive: Positive::Nearest,
+            from: NegativesFrom::Both,
+            queue: true,
+            within_batch: false,
+            symmetric: false,
+            extrapolate: None,
+            interpolate: None,
+            mixing: None,
+        };
+        let mut queue = Queue::new(6, 4, Device::Cpu).unwrap();
+        let past = unit_rows(5, 3.0);
+        let ids = [50, 51, 52, 53, 54];
+        queue.enqueue(&past, Known { images: Some(&ids), labels: None }).unwrap();
+        // Keys 0 and 1 are old keys 4 and 2 themselves.
+        let keys = past.index_select(0, &Tensor::from_slice(&[4i64, 2]));
+        let positives = ways.positives(&keys, &queue).unwrap();
+        assert!(positives.rows.equal(&keys));
+        let known = Known { images: Some(&[7, 8]), labels: None };
+        let place = Place { seed: 0, step: 0, side: 0 };
+        let columns = |which| ways.columns(which, &keys, &positives, known, &queue, place).unwrap();
+
+        let both = columns([true, true]);
+        assert_eq!(both.own, [0, 2 + 4, 1, 2 + 2]);
+        assert_eq!(both.known().images.unwrap(), [7, 8, 50, 51, 52, 53, 54, -1]);
+        assert_eq!(both.known().labels.unwrap(), [-1; 8]);
+        assert_eq!(both.negatives(2), 6);
+        for (image, own) in both.own.chunks(2).enumerate() {
+            for &column in own {
+                assert!(both.rows.get(i64::from(column)).equal(&keys.get(image as i64)));
+            }
+        }
+        let past = columns([false, true]);
+        assert_eq!((past.own.as_slice(), past.negatives(2)), (&[4, 2][..], 5));
+        assert!(past.rows.equal(queue.rows()));
+        let batch = columns([true, false]);
+        assert_eq!((batch.own.as_slice(), batch.negatives(2)), (&[0, 1][..], 1));
+        assert_eq!(batch.known().images.unwrap(), [7, 8]);
+    }
+}
