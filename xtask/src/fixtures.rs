@@ -21,6 +21,7 @@ struct Fixture {
 /// Every script that made a committed fixture. A test holds this list to the files that are there.
 const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_loss_cases.py", arguments: &[] },
+    Fixture { script: "crates/mochi-contrast/tests/fixtures/make_measure_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_strategy_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_neighbour_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-data/tests/fixtures/make_survey.py", arguments: &[] },

@@ -12,6 +12,7 @@
 //! On the CPU in float32 [`crate::fused`] runs on all cores; everything else takes [`crate::tensor_path`], which is the same algebra in
 //! libtorch operations.
 
+use crate::measures::uniformity;
 use crate::queue::check_unit;
 use crate::{Context, ContrastError, Measures, Objective, fused, tensor_path};
 use mochi_tensor::{Device, Kind, Tensor, no_grad};
@@ -57,7 +58,7 @@ pub fn info_nce(
     objective.check()?;
     let size = |n: i64| usize::try_from(n).unwrap_or(0);
     context.check(objective, size(shape[0]), size(wide[0]))?;
-    let loss = no_grad(|| {
+    let mut loss = no_grad(|| {
         let plain = |t: &Tensor| t.device() == Device::Cpu && t.kind() == Kind::Float;
         if plain(&query) && plain(&key) && plain(&columns) {
             let dense = |t: &Tensor| t.f_contiguous();
@@ -66,6 +67,7 @@ pub fn info_nce(
             tensor_path::loss(&query, &key, &columns, objective, context)
         }
     })?;
+    loss.measures.uniformity = no_grad(|| uniformity::of_both(&query, &key))?;
     // A column that is not finite leaves the loss a number but not the gradient.
     let finite = loss.gradient.f_sum(Kind::Double)?.f_double_value(&[])?.is_finite();
     if finite && loss.value.is_finite() { Ok(loss) } else { Err(ContrastError::LossNotFinite { step }) }

@@ -12,7 +12,7 @@
 //!   gradient in query (B, D)                                 closed form, no autograd graph
 //! ```
 //!
-//! [`Objective`] says what the loss is, [`Context`] what is known of its rows, [`info_nce`] computes it.
+//! [`Objective`] says what the loss is, [`Context`] what is known of its rows, [`info_nce`] computes it with its [`Measures`]; [`look()`] looks closer.
 //!
 //! No synthetic vector is ever made: a mix's cosine with the query follows from its parents' cosines and one dot product, and its
 //! gradient flows back over its parents' columns. The room knows no files and no networks.
@@ -42,6 +42,7 @@ pub mod images;
 mod in_batch;
 mod info_nce;
 mod kernels;
+mod look;
 pub mod materialised;
 mod measures;
 mod mixing;
@@ -64,7 +65,12 @@ pub use error::ContrastError;
 pub use forms::Form;
 pub use guards::Guard;
 pub use info_nce::{Loss, info_nce};
+pub use look::{Look, look};
 pub use measures::Measures;
+pub use measures::false_negatives::FalseNegatives;
+pub use measures::matching::MatchingCurve;
+pub use measures::queue_age::{QueueAge, queue_age};
+pub use measures::uniformity::uniformity;
 pub use nearest::{nearest, nnclr};
 pub use objective::Objective;
 pub use queue::{Queue, check_unit};

@@ -216,6 +216,7 @@ impl ClosedForm {
             query_mix: paper[1],
             synthetic_harder: if points > 0 { Some(share_of_points(&synthetic, &bar)?) } else { None },
             effective_negatives: entropy.f_exp()?.f_mean(Kind::Double)?.f_to_device(Device::Cpu)?.f_double_value(&[])?,
+            ..Measures::default()
         })
     }
 }

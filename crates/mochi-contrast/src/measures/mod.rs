@@ -1,4 +1,10 @@
-//! What a step says about itself: means over the batch, at no cost beyond the loss's own passes.
+//! What a step says about itself: means over the batch, at hardly any cost beyond the loss's own passes. What costs more is a
+//! [`crate::look`]'s: [`matching`], [`false_negatives`].
+
+pub(crate) mod false_negatives;
+pub(crate) mod matching;
+pub(crate) mod queue_age;
+pub(crate) mod uniformity;
 
 use crate::Objective;
 use crate::points::Strategy;
@@ -22,6 +28,8 @@ pub struct Measures {
     pub synthetic_harder: Option<f64>,
     /// Effective number of real negatives: perplexity of the matching probabilities over the queue, exp(-sum p ln p).
     pub effective_negatives: f64,
+    /// log E exp(-2 |x - y|²) over pairs of a batch, mean of queries and keys; `None` where it was not taken.
+    pub uniformity: Option<f64>,
 }
 
 /// By how much a point's cosine must exceed the hardest real negative's to count as harder: a key mixed with itself is no harder than
@@ -62,6 +70,11 @@ pub(crate) struct RowMeasures {
 }
 
 impl Measures {
+    /// E |q - k|² over the positive pairs, from 0 (perfect) to 4.
+    pub fn alignment(&self) -> f64 {
+        uniformity::alignment(self.positive)
+    }
+
     /// Means over rows.
     pub(crate) fn of(rows: impl Iterator<Item = RowMeasures>, has: Has) -> Self {
         let (mut sum, mut n) = (RowMeasures::default(), 0.0f64);
@@ -87,6 +100,7 @@ impl Measures {
             query_mix: has.query_mixes.then_some(sum.query_mix / n),
             synthetic_harder: has.points.then_some(sum.harder / n),
             effective_negatives: sum.effective / n,
+            uniformity: None,
         }
     }
 }

@@ -1,0 +1,62 @@
+//! Age of the queue's keys in steps (MoCo, section 3.2: keys stay useful as long as the key encoder that made them has moved little).
+//!
+//! Every step puts n keys into the ring, so the j-th newest key (from 0) is `1 + floor(j / n)` steps old when the next step meets it, and no
+//! key needs a stamp. With F keys, `f = floor(F / n)` whole steps and `r = F - f n` left over:
+//!
+//! ```text
+//! mean = (n f (f + 1) / 2 + r (f + 1)) / F          max = f, and one more where r > 0
+//! ```
+//!
+//! Random rows of the start are no keys: they have no age and do not count.
+
+/// Ages, in steps, that the queue's keys have when the next step meets them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QueueAge {
+    /// Mean over the rows that hold keys.
+    pub mean: f64,
+    /// The oldest key's.
+    pub max: u64,
+}
+
+/// The ages in a queue in which `filled` rows hold keys and to which every step brought `per_step` keys; `None` where there are none.
+pub fn queue_age(filled: usize, per_step: usize) -> Option<QueueAge> {
+    if filled == 0 || per_step == 0 {
+        return None;
+    }
+    let (whole, rest) = (filled / per_step, filled % per_step);
+    let (n, f, r) = (per_step as f64, whole as f64, rest as f64);
+    let mean = (n * f * (f + 1.0) / 2.0 + r * (f + 1.0)) / filled as f64;
+    Some(QueueAge { mean, max: whole as u64 + u64::from(rest > 0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Known, Queue};
+    use mochi_tensor::{Device, Kind, Tensor};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn equals_stamps_in_a_real_queue(size in 1usize..60, batch in 1usize..40, sides in 1usize..3, steps in 0i64..30) {
+            let mut queue = Queue::new(size, 2, Device::Cpu).unwrap();
+            let keys = Tensor::from_slice(&[1.0f32, 0.0]).view([1, 2]).repeat([i64::try_from(batch).unwrap(), 1]);
+            for step in 0..steps {
+                for _ in 0..sides {
+                    let stamps = vec![step; batch];
+                    queue.enqueue(&keys.to_kind(Kind::Float), Known { images: Some(&stamps), labels: None }).unwrap();
+                }
+            }
+            let stamps = queue.known().images.unwrap().iter().filter(|&&stamp| stamp >= 0);
+            let ages: Vec<i64> = stamps.map(|stamp| steps - stamp).collect();
+            match queue_age(queue.filled(), batch * sides) {
+                None => prop_assert!(ages.is_empty()),
+                Some(age) => {
+                    let mean = ages.iter().sum::<i64>() as f64 / ages.len() as f64;
+                    prop_assert!((age.mean - mean).abs() < 1e-9, "{:?} against {}", age, mean);
+                    prop_assert_eq!(age.max, u64::try_from(*ages.iter().max().unwrap()).unwrap());
+                }
+            }
+        }
+    }
+}

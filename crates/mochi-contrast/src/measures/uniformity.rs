@@ -1,0 +1,76 @@
+//! Alignment and uniformity (Wang & Isola, *Understanding Contrastive Representation Learning through Alignment and Uniformity on the
+//! Hypersphere*, ICML 2020, section 4.1):
+//!
+//! ```text
+//! alignment  = E |q - k|²  = 2 - 2 E q·k                          over positive pairs; 0 is perfect
+//! uniformity = log E exp(-2 |x - y|²)                             over pairs of different rows; lower is more even
+//! ```
+//!
+//! The expectation of uniformity runs over the B (B - 1) / 2 pairs of one batch; the measure is the mean of the queries' and the keys', as
+//! the authors' loss has it. Bounds: 0 where all rows are one; rows spread evenly over a sphere of many dimensions come to about -4
+//! (`|x - y|²` is then near 2), and no batch lies far below.
+
+use crate::ContrastError;
+use mochi_tensor::{Kind, Tensor};
+
+/// E |q - k|² of unit rows from their mean cosine.
+pub(crate) fn alignment(mean_cosine: f64) -> f64 {
+    2.0 - 2.0 * mean_cosine
+}
+
+/// Mean of [`uniformity`] of queries and keys (B, D); `None` for a batch of one, which has no pairs.
+pub(crate) fn of_both(query: &Tensor, key: &Tensor) -> Result<Option<f64>, ContrastError> {
+    match (uniformity(query)?, uniformity(key)?) {
+        (Some(q), Some(k)) => Ok(Some((q + k) / 2.0)),
+        _ => Ok(None),
+    }
+}
+
+/// log of the mean of exp(-2 |x - y|²) over pairs of different rows (B, D).
+///
+/// # Errors
+/// What libtorch says of rows that are no matrix.
+pub fn uniformity(rows: &Tensor) -> Result<Option<f64>, ContrastError> {
+    let count = rows.size()[0];
+    if count < 2 {
+        return Ok(None);
+    }
+    let squares = rows.f_square()?.f_sum_dim_intlist([1i64].as_slice(), true, rows.kind())?; // (B, 1)
+    let dots = rows.f_matmul(&rows.f_transpose(0, 1)?)?; // (B, B)
+    // -2 |x - y|² = 4 x·y - 2 x·x - 2 y·y, which rounding must not take above 0.
+    let squares = squares.f_mul_scalar(2.0)?;
+    let exponents = dots.f_mul_scalar(4.0)?.f_sub(&squares)?.f_sub(&squares.f_transpose(0, 1)?)?.f_clamp_max(0.0)?;
+    let e = exponents.f_exp()?;
+    // A row with itself is no pair.
+    let sum = e.f_sum(Kind::Double)?.f_sub(&e.f_diagonal(0, 0, 1)?.f_sum(Kind::Double)?)?;
+    Ok(Some((sum.f_double_value(&[])? / (count * (count - 1)) as f64).ln()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn unit(angles: &[f64]) -> Tensor {
+        let angles = Tensor::from_slice(angles);
+        Tensor::stack(&[angles.cos(), angles.sin()], 1)
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_rotation_change_nothing_and_bounds_hold(angles in prop::collection::vec(-3.0..3.0f64, 2..40), turn in -3.0..3.0f64) {
+            let there = uniformity(&unit(&angles)).unwrap().unwrap();
+            let back: Vec<f64> = angles.iter().rev().map(|a| a + turn).collect();
+            prop_assert!((uniformity(&unit(&back)).unwrap().unwrap() - there).abs() < 1e-9);
+            prop_assert!((-8.0..=1e-12).contains(&there), "{}", there);
+        }
+    }
+
+    #[test]
+    fn one_point_is_0_and_opposite_points_are_minus_8() {
+        assert!(uniformity(&unit(&[1.0; 5])).unwrap().unwrap().abs() < 1e-12);
+        assert!((uniformity(&unit(&[0.0, std::f64::consts::PI])).unwrap().unwrap() + 8.0).abs() < 1e-12);
+        assert_eq!(uniformity(&unit(&[0.0])).unwrap(), None);
+        assert_eq!((alignment(1.0), alignment(-1.0)), (0.0, 4.0));
+    }
+}
