@@ -172,6 +172,7 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("mix.region", "0.5"),
     ("mix.weight", "1.0"),
     ("mix.temperature", "0.05"),
+    ("log.curve_every_steps", "0"),
 ];
 
 /// Keys outside any section.

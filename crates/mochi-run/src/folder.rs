@@ -3,6 +3,7 @@
 //! ```text
 //! RUN/config.toml            every setting, plain values; its presence makes a folder a run
 //!     metrics.jsonl          one record a line
+//!     curves.jsonl           one matching-probability curve a line
 //!     events.out.tfevents.*  the same for TensorBoard
 //!     bad-images.jsonl       what could not be read, if anything
 //!     checkpoints/step-N/    whole checkpoints only
@@ -73,6 +74,11 @@ impl RunFolder {
     /// `metrics.jsonl`
     pub fn metrics_path(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
+    }
+
+    /// `curves.jsonl`
+    pub fn curves_path(&self) -> PathBuf {
+        self.path.join("curves.jsonl")
     }
 
     /// `bad-images.jsonl`

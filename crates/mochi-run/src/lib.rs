@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`folder`] | the run folder: creating, opening, the lock against two processes in one run |
 //! | [`checkpoint`] | how a checkpoint becomes whole or is not there: temporary name, sync, rename |
-//! | [`metrics`] | `metrics.jsonl`, one [`StepRecord`] a line |
+//! | [`metrics`] | `metrics.jsonl`, one [`StepRecord`] a line; `curves.jsonl`, one [`CurveRecord`] a line |
 //! | [`tensorboard`] | the same numbers as TensorBoard event files |
 //! | [`bad_images`] | `bad-images.jsonl`, what could not be read |
 //! | [`stop`] | the first signal asks, the second leaves |
@@ -14,6 +14,7 @@
 
 pub mod bad_images;
 pub mod checkpoint;
+mod curve;
 mod error;
 pub mod folder;
 pub mod metrics;
@@ -24,9 +25,10 @@ pub mod tensorboard;
 
 pub use bad_images::BadImageLog;
 pub use checkpoint::{Checkpoint, Checkpoints, Pending};
+pub use curve::CurveRecord;
 pub use error::RunError;
 pub use folder::{RunFolder, default_path};
-pub use metrics::MetricsLog;
+pub use metrics::{CurvesLog, MetricsLog};
 pub use progress::{Progress, Snapshot, Target, Task};
 pub use record::StepRecord;
 pub use stop::StopFlag;

@@ -1,52 +1,82 @@
-//! `metrics.jsonl`: one JSON object a line, flushed a line at a time, so that a killed run loses at most the line that
+//! `metrics.jsonl` and `curves.jsonl`: one JSON object a line, flushed a line at a time, so that a killed run loses at most the line that
 //! it was writing. A resumed run cuts what lies after its checkpoint: those steps are done again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::curve::CurveRecord;
 use crate::error::RunError;
 use crate::record::StepRecord;
 
-/// The open log of a run.
-#[derive(Debug)]
-pub struct MetricsLog {
-    path: PathBuf,
-    file: File,
+/// What a log's lines are.
+pub trait Record: Serialize + DeserializeOwned {
+    /// Steps done when it was taken.
+    fn step(&self) -> u64;
 }
 
-impl MetricsLog {
+impl Record for StepRecord {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+impl Record for CurveRecord {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+/// `metrics.jsonl`
+pub type MetricsLog = Log<StepRecord>;
+
+/// `curves.jsonl`
+pub type CurvesLog = Log<CurveRecord>;
+
+/// The open log of a run.
+#[derive(Debug)]
+pub struct Log<T> {
+    path: PathBuf,
+    file: File,
+    lines: PhantomData<T>,
+}
+
+impl<T: Record> Log<T> {
     /// Starts a new log; an old one at the path is emptied.
-    pub fn create(path: &Path) -> Result<MetricsLog, RunError> {
+    pub fn create(path: &Path) -> Result<Self, RunError> {
         let file = File::create(path).map_err(RunError::io("create", path))?;
-        Ok(MetricsLog { path: path.to_owned(), file })
+        Ok(Self { path: path.to_owned(), file, lines: PhantomData })
     }
 
     /// Opens the log of a run that goes on after `step`: records of later steps and a torn last line are cut off.
     /// A log that is not there starts empty.
-    pub fn resume(path: &Path, step: u64) -> Result<MetricsLog, RunError> {
+    pub fn resume(path: &Path, step: u64) -> Result<Self, RunError> {
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = options.map_err(RunError::io("open", path))?;
         let text = std::fs::read(path).map_err(RunError::io("read", path))?;
         let mut keep = 0;
-        for (line, record) in lines(path, &text) {
-            if record?.step > step {
+        for (line, record) in lines::<T>(path, &text) {
+            if record?.step() > step {
                 break;
             }
             keep = line;
         }
         file.set_len(keep).map_err(RunError::io("cut", path))?;
         file.seek(SeekFrom::End(0)).map_err(RunError::io("open", path))?;
-        Ok(MetricsLog { path: path.to_owned(), file })
+        Ok(Self { path: path.to_owned(), file, lines: PhantomData })
     }
 
     /// Writes one record. Numbers that are not finite are written as `null`, which JSON has in their place.
-    pub fn append(&mut self, record: &StepRecord) -> Result<(), RunError> {
+    pub fn append(&mut self, record: &T) -> Result<(), RunError> {
         append_line(&mut self.file, &self.path, record)
     }
 
     /// Every whole record of a log, a torn last line left out. A log that is not there is empty.
-    pub fn read(path: &Path) -> Result<Vec<StepRecord>, RunError> {
+    pub fn read(path: &Path) -> Result<Vec<T>, RunError> {
         match std::fs::read(path) {
             Ok(text) => lines(path, &text).map(|(_, record)| record).collect(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -56,7 +86,7 @@ impl MetricsLog {
 }
 
 /// One line of JSON in a single write: readers see whole lines or a torn last one, nothing else.
-pub(crate) fn append_line<T: serde::Serialize>(file: &mut File, path: &Path, record: &T) -> Result<(), RunError> {
+pub(crate) fn append_line<T: Serialize>(file: &mut File, path: &Path, record: &T) -> Result<(), RunError> {
     let unwritable = |source| RunError::Unwritable { path: path.to_owned(), source };
     let mut line = serde_json::to_vec(record).map_err(unwritable)?;
     line.push(b'\n');
@@ -64,7 +94,7 @@ pub(crate) fn append_line<T: serde::Serialize>(file: &mut File, path: &Path, rec
 }
 
 /// Each whole line's end in bytes and its record. What lies after the last line break is torn and left out.
-fn lines(path: &Path, text: &[u8]) -> impl Iterator<Item = (u64, Result<StepRecord, RunError>)> {
+fn lines<T: Record>(path: &Path, text: &[u8]) -> impl Iterator<Item = (u64, Result<T, RunError>)> {
     let mut end = 0u64;
     let whole = text.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
     whole.enumerate().map(move |(i, line)| {

@@ -56,6 +56,37 @@ pub struct StepRecord {
     /// Negatives that share the probability, exp of the entropy of their matching probabilities.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_negatives: Option<f64>,
+    /// E |q - k|² over the positive pairs of the batch, 0 to 4.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<f64>,
+    /// log E exp(-2 |x - y|²) over pairs of the batch, mean of queries and keys; lower is more even.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uniformity: Option<f64>,
+    /// Mean age of the queue's keys, in steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_age_mean_steps: Option<f64>,
+    /// Age of the queue's oldest key, in steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_age_max_steps: Option<f64>,
+    /// The same in epochs: above 1, images meet older keys of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_age_max_epochs: Option<f64>,
+    /// Share of all negatives that are of the query's class, 0 to 1. This and the four after it: data sets with labels, and only records with a
+    /// closer look since the one before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub false_negatives_in_queue: Option<f64>,
+    /// Share of the N hardest negatives that are of the query's class, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub false_negatives_in_hardest: Option<f64>,
+    /// Share of pair mixes with at least one parent of the query's class, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub false_negatives_pair_either: Option<f64>,
+    /// Share of pair mixes with both parents of the query's class, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub false_negatives_pair_both: Option<f64>,
+    /// Share of query mixes whose parent is of the query's class, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub false_negatives_query_mix: Option<f64>,
     /// Seconds of training since the start, over all resumes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elapsed_s: Option<f64>,
@@ -80,6 +111,16 @@ impl StepRecord {
             ("similarity/query_mix", self.query_mix_similarity),
             ("hardness/synthetic_harder_share", self.synthetic_harder_share),
             ("hardness/effective_negatives", self.effective_negatives),
+            ("sphere/alignment", self.alignment),
+            ("sphere/uniformity", self.uniformity),
+            ("queue/age_mean_steps", self.queue_age_mean_steps),
+            ("queue/age_max_steps", self.queue_age_max_steps),
+            ("queue/age_max_epochs", self.queue_age_max_epochs),
+            ("false_negatives/in_queue", self.false_negatives_in_queue),
+            ("false_negatives/in_hardest", self.false_negatives_in_hardest),
+            ("false_negatives/pair_either", self.false_negatives_pair_either),
+            ("false_negatives/pair_both", self.false_negatives_pair_both),
+            ("false_negatives/query_mix", self.false_negatives_query_mix),
         ]
         .into_iter()
         .filter_map(|(tag, value)| Some((tag, value?)))

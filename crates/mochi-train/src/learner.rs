@@ -16,11 +16,11 @@
 //! device shuffling alone does nothing.
 
 use mochi_config::{EncoderKind, OptimizerName, Resolved};
-use mochi_contrast::{Known, Measures, Objective, Queue};
+use mochi_contrast::{Known, Look, Measures, Objective, Queue};
 use mochi_nets::{Encoder, EncoderSpec, NormMode};
 use mochi_tensor::{Compute, Kind, Optimizer, Tensor, Update, with_seed};
 
-use crate::flows::{Now, Pull, Ways, momentum, shared};
+use crate::flows::{Now, Pull, Ways, momentum, rows_of, shared};
 use crate::{TrainError, encoder_spec, objective};
 
 /// Encoders, queue and optimizer of a run.
@@ -34,6 +34,8 @@ pub struct Learner {
     pub queue: Queue,
     /// State of SGD or LARS.
     pub optimizer: Optimizer,
+    /// Whether a step is looked at closely ([`mochi_contrast::look()`]); it learns the same either way.
+    pub look: bool,
     pub(crate) ways: Ways,
     pub(crate) seed: u64,
     pub(crate) momentum: f64,
@@ -44,7 +46,7 @@ pub struct Learner {
 }
 
 /// What a step saw.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct StepReport {
     /// What was minimised: the mean loss over the queries, over both directions if symmetric, with that of mixed images in its weight.
     pub loss: f64,
@@ -54,6 +56,10 @@ pub struct StepReport {
     pub measures: Measures,
     /// Where a query had fewer valid negatives than N: how many.
     pub clamped: Option<usize>,
+    /// Keys that entered the queue.
+    pub entered: usize,
+    /// The closer look at the first direction's loss, where [`Learner::look`] asked for it.
+    pub look: Option<Look>,
 }
 
 impl Learner {
@@ -82,6 +88,7 @@ impl Learner {
             key,
             queue,
             optimizer,
+            look: false,
             ways: Ways::new(settings),
             seed: settings.seed,
             momentum: settings.moco.momentum,
@@ -112,14 +119,18 @@ impl Learner {
         self.optimizer.clear_gradients()?;
         backward(&taken.pulls)?;
         self.optimizer.step(learning_rate)?;
+        let mut entered = 0;
         for keys in &taken.keys {
             self.queue.enqueue(keys, known)?;
+            entered += rows_of(keys);
         }
         Ok(StepReport {
             loss: taken.loss,
             loss_ceiling: taken.loss_ceiling,
             measures: taken.measures,
             clamped: taken.clamped,
+            entered,
+            look: taken.look,
         })
     }
 

@@ -16,6 +16,7 @@ mod error;
 mod failure;
 mod flows;
 mod learner;
+mod looks;
 mod meter;
 mod pretrain;
 mod schedule;

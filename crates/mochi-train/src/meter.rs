@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use mochi_run::StepRecord;
 
-use crate::StepReport;
+use crate::{StepReport, looks};
+
+/// Numbers that are averaged.
+const MEANS: usize = 16;
 
 /// Adds up steps until a record is due.
 pub(crate) struct Meter {
@@ -12,13 +15,20 @@ pub(crate) struct Meter {
     steps: u32,
     images: u64,
     waited: Duration,
-    sums: [f64; 9],
-    present: [u32; 9],
+    sums: [f64; MEANS],
+    present: [u32; MEANS],
 }
 
 impl Meter {
     pub fn new() -> Self {
-        Self { begun: Instant::now(), steps: 0, images: 0, waited: Duration::ZERO, sums: [0.0; 9], present: [0; 9] }
+        Self {
+            begun: Instant::now(),
+            steps: 0,
+            images: 0,
+            waited: Duration::ZERO,
+            sums: [0.0; MEANS],
+            present: [0; MEANS],
+        }
     }
 
     /// Adds a step of `images` images that waited `waited` for its data.
@@ -27,7 +37,8 @@ impl Meter {
         self.images += images as u64;
         self.waited += waited;
         let m = &report.measures;
-        let values = [
+        let [in_queue, in_hardest, pair_either, pair_both, query_mix] = looks::shares(report.look.as_ref());
+        let values: [Option<f64>; MEANS] = [
             Some(report.loss),
             Some(m.accuracy_real),
             Some(m.accuracy_with_synthetic),
@@ -37,6 +48,13 @@ impl Meter {
             m.query_mix,
             m.synthetic_harder,
             Some(m.effective_negatives),
+            Some(m.alignment()),
+            m.uniformity,
+            in_queue,
+            in_hardest,
+            pair_either,
+            pair_both,
+            query_mix,
         ];
         for (i, value) in values.into_iter().enumerate() {
             if let Some(value) = value {
@@ -66,9 +84,11 @@ impl Meter {
             query_mix_similarity: mean(6),
             synthetic_harder_share: mean(7),
             effective_negatives: mean(8),
+            alignment: mean(9),
+            uniformity: mean(10),
             images_per_s: Some(images_per_s),
             data_wait_share: Some(data_wait_share),
-            ..record
+            ..looks::fill(record, [mean(11), mean(12), mean(13), mean(14), mean(15)])
         };
         *self = Self::new();
         record

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use mochi_config::{EncoderKind, Positive, Resolved};
-use mochi_contrast::{ContrastError, Known};
+use mochi_contrast::{ContrastError, Known, queue_age};
 use mochi_data::{BadImage, Batch, Dataset, Loader, LoaderOptions, Order};
-use mochi_run::{BadImageLog, EventWriter, MetricsLog, RunFolder, StepRecord, StopFlag};
+use mochi_run::{BadImageLog, CurveRecord, CurvesLog, EventWriter, MetricsLog, RunFolder, StepRecord, StopFlag};
 use mochi_tensor::{Engine, Tensor, from_f32, set_threads};
 
 use crate::checkpoint::{self, State};
 use crate::meter::Meter;
-use crate::{Learner, TrainError, compute, failure, learning_rate, load_state, open_data, recipe};
+use crate::{Learner, TrainError, compute, failure, learning_rate, load_state, looks, open_data, recipe};
 
 /// What a run tells whoever watches it.
 #[derive(Debug)]
@@ -152,13 +152,16 @@ impl Pretraining {
                     }
                 };
                 let elapsed = self.elapsed_s + begun.elapsed().as_secs_f64();
-                let now = self.take_step(&batch, epoch, per_epoch, elapsed, &mut meter, watch)?;
+                let (now, curve) = self.take_step(&batch, epoch, per_epoch, elapsed, &mut meter, watch)?;
                 loader.recycle(batch);
                 records.bad_images(&loader.bad_images(), watch)?;
                 let due = self.step.is_multiple_of(self.settings.log.every_steps) || self.step == total;
                 watch(Event::Step { step: self.step, steps: total, epoch, elapsed_s: elapsed, now: &now });
                 if due {
                     records.append(&meter.record(now))?;
+                }
+                if let Some(curve) = curve {
+                    records.curve(&curve)?;
                 }
                 let stopping = stop.requested();
                 if stopping || self.step.is_multiple_of(self.settings.checkpoint.every_steps) {
@@ -214,7 +217,7 @@ impl Pretraining {
         Ok(Loader::new(&self.dataset, options)?)
     }
 
-    /// One batch through the learner; what it saw as a record of this step alone.
+    /// One batch through the learner; what it saw as a record of this step alone, and the curve where one is due.
     fn take_step(
         &mut self,
         batch: &Batch,
@@ -223,7 +226,8 @@ impl Pretraining {
         elapsed_s: f64,
         meter: &mut Meter,
         watch: &mut dyn FnMut(Event),
-    ) -> Result<StepRecord, TrainError> {
+    ) -> Result<(StepRecord, Option<CurveRecord>), TrainError> {
+        self.learner.look = looks::due(self.settings.log.curve_every_steps, self.step + 1, self.total_steps());
         let settings = &self.settings;
         let rate = learning_rate(&settings.optimizer, self.step, per_epoch, settings.epochs);
         let synthesise = epoch >= settings.negatives.warmup_epochs;
@@ -253,7 +257,8 @@ impl Pretraining {
         meter.add(&report, batch.images.len(), batch.waited);
         let (images_per_s, data_wait_share) = meter.pace();
         let m = report.measures;
-        Ok(StepRecord {
+        let age = queue_age(self.learner.queue.filled(), report.entered);
+        let record = StepRecord {
             step: self.step,
             epoch: Some(u64::from(epoch)),
             images: Some(self.step * settings.moco.batch as u64),
@@ -273,8 +278,16 @@ impl Pretraining {
             query_mix_similarity: m.query_mix,
             synthetic_harder_share: m.synthetic_harder,
             effective_negatives: Some(m.effective_negatives),
+            alignment: Some(m.alignment()),
+            uniformity: m.uniformity,
+            queue_age_mean_steps: age.map(|age| age.mean),
+            queue_age_max_steps: age.map(|age| age.max as f64),
+            queue_age_max_epochs: age.map(|age| age.max as f64 / per_epoch.max(1) as f64),
             elapsed_s: Some(elapsed_s),
-        })
+            ..StepRecord::default()
+        };
+        let curve = report.look.as_ref().map(|look| looks::curve(look, self.step, epoch));
+        Ok((looks::fill(record, looks::shares(report.look.as_ref())), curve))
     }
 
     /// Which images a batch holds, and their labels where the data set has any.
@@ -315,9 +328,10 @@ fn check_labels(settings: &Resolved, dataset: &Dataset) -> Result<(), TrainError
     Ok(())
 }
 
-/// The run's three logs.
+/// The run's logs.
 struct Records {
     metrics: MetricsLog,
+    curves: CurvesLog,
     events: EventWriter,
     bad: BadImageLog,
     known_bad: HashSet<usize>,
@@ -325,22 +339,27 @@ struct Records {
 
 impl Records {
     fn open(run: &RunFolder, resumed: bool, step: u64) -> Result<Self, TrainError> {
-        let metrics = if resumed {
-            MetricsLog::resume(&run.metrics_path(), step)?
+        let (metrics, curves) = if resumed {
+            (MetricsLog::resume(&run.metrics_path(), step)?, CurvesLog::resume(&run.curves_path(), step)?)
         } else {
-            MetricsLog::create(&run.metrics_path())?
+            (MetricsLog::create(&run.metrics_path())?, CurvesLog::create(&run.curves_path())?)
         };
         let events = if resumed { EventWriter::resume(run.path(), step)? } else { EventWriter::create(run.path())? };
         // A resumed run meets its bad images again: they are listed once.
         let listed = std::fs::read_to_string(run.bad_images_path()).unwrap_or_default();
         let index = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?.get("index")?.as_u64();
         let known_bad = listed.lines().filter_map(|line| usize::try_from(index(line)?).ok()).collect();
-        Ok(Self { metrics, events, bad: BadImageLog::open(&run.bad_images_path()), known_bad })
+        Ok(Self { metrics, curves, events, bad: BadImageLog::open(&run.bad_images_path()), known_bad })
     }
 
     fn append(&mut self, record: &StepRecord) -> Result<(), TrainError> {
         self.metrics.append(record)?;
         Ok(self.events.append(record)?)
+    }
+
+    fn curve(&mut self, curve: &CurveRecord) -> Result<(), TrainError> {
+        self.curves.append(curve)?;
+        Ok(self.events.scalars(curve.step, curve.scalars())?)
     }
 
     fn bad_images(&mut self, seen: &[BadImage], watch: &mut dyn FnMut(Event)) -> Result<(), TrainError> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use mochi_config::{Resolved, Settings};
 use mochi_data::{Dataset, OpenOptions, Split};
-use mochi_run::{MetricsLog, RunFolder, StopFlag};
+use mochi_run::{CurvesLog, MetricsLog, RunFolder, StopFlag};
 use mochi_tensor::{Engine, read_tensors};
 use mochi_train::{Event, Outcome, Pretraining, TrainError, facts};
 
@@ -47,6 +47,7 @@ fn settings(data: &Path, engine: &Engine, dataset: &Dataset, more: &[&str]) -> R
         "negatives.warmup_epochs=1",
         "checkpoint.every_steps=100",
         "log.every_steps=1",
+        "log.curve_every_steps=3",
         "compute.precision=float32",
     ];
     let words: Vec<String> = words.iter().chain(more).map(|w| (*w).to_owned()).collect();
@@ -129,7 +130,45 @@ fn stopping_anywhere_changes_no_bit() {
         };
         assert_eq!(losses("straight").len(), 12);
         assert_eq!(losses("straight"), losses("stopped"));
+        let curves = |run: &str| CurvesLog::read(&runs.join(run).join("curves.jsonl")).unwrap();
+        assert_eq!(curves("straight").iter().map(|curve| curve.step).collect::<Vec<_>>(), [3, 6, 9, 12]);
+        assert_eq!(curves("straight"), curves("stopped"));
     }
+}
+
+#[test]
+fn a_look_changes_no_bit_and_is_in_the_records_where_it_was_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, engine) = (folder.path().join("data"), mochi_tensor::start(Some(2)).unwrap());
+    std::fs::create_dir(&data).unwrap();
+    pictures(&data, 100);
+    let run = |name: &str, every: &str| train(start(&data, &folder.path().join(name), &engine, &[every]), u64::MAX);
+    let seen = run("seen", "log.curve_every_steps=5");
+    identical(&run("unseen", "log.curve_every_steps=0").checkpoint, &seen.checkpoint);
+    assert!(CurvesLog::read(&folder.path().join("unseen/curves.jsonl")).unwrap().is_empty());
+
+    let curves = CurvesLog::read(&folder.path().join("seen/curves.jsonl")).unwrap();
+    assert_eq!(
+        curves.iter().map(|c| (c.step, c.epoch, c.all.is_some())).collect::<Vec<_>>(),
+        [(5, 0, false), (10, 1, true), (12, 1, true)]
+    );
+    assert_eq!(curves[0].ranks.last(), Some(&50), "the queue's rows");
+    let records = MetricsLog::read(&folder.path().join("seen/metrics.jsonl")).unwrap();
+    for record in &records {
+        // Labels come with the data set; nothing was asked for. Synthesis begins with the second epoch.
+        let looked = [5, 10, 12].contains(&record.step);
+        assert_eq!(record.false_negatives_in_queue.is_some(), looked, "step {}", record.step);
+        assert_eq!(record.false_negatives_pair_either.is_some(), looked && record.step > 6);
+        assert!((record.alignment.unwrap() + 2.0 * record.positive_similarity.unwrap() - 2.0).abs() < 1e-12);
+        assert!(record.uniformity.unwrap() < 0.0);
+        // 16 keys a step into 50 rows: four steps' keys, the oldest in part overwritten.
+        assert_eq!(record.queue_age_max_steps, Some(record.step.min(4) as f64));
+        assert_eq!(record.queue_age_max_epochs, Some(record.step.min(4) as f64 / 6.0));
+    }
+    let last = records.last().unwrap();
+    assert_eq!(last.queue_age_mean_steps, Some((16.0 * 6.0 + 2.0 * 4.0) / 50.0));
+    // Four classes of 25 images each.
+    assert!((last.false_negatives_in_queue.unwrap() - 0.25).abs() < 0.1);
 }
 
 #[test]

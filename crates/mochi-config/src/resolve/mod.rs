@@ -177,7 +177,10 @@ impl Settings {
         });
         let (keep_last, keep_every) = (checkpoint.keep_last, checkpoint.keep_every);
         let checkpoint = Checkpoint { every_steps, keep_last, keep_every };
-        let log = Log { every_steps: log.every_steps };
+        let curve_every_steps = pick.pick("log.curve_every_steps", log.curve_every_steps, || {
+            rules::curve_every_steps(facts.images.checked_div(batch).unwrap_or(0) as u64)
+        });
+        let log = Log { every_steps: log.every_steps, curve_every_steps };
 
         let (preset, origins) = (self.preset, choices.origins);
         let resolved = Resolved {

@@ -135,3 +135,9 @@ pub fn learning_rate(name: OptimizerName, batch: usize) -> (f64, String) {
     };
     (base * batch as f64 / 256.0, format!("{base} x {batch} / 256"))
 }
+
+/// Once an epoch. A look costs about as much as the step's loss, so that twenty steps make it little; a large data set would wait long for an
+/// epoch's end.
+pub fn curve_every_steps(steps_per_epoch: u64) -> (u64, String) {
+    (steps_per_epoch.clamp(20, 1000), format!("{steps_per_epoch} steps an epoch, from 20 to 1000"))
+}

@@ -13,7 +13,7 @@ pub(crate) mod momentum;
 pub(crate) mod shared;
 
 use mochi_config::{EncoderKind, NegativesFrom, Positive, Resolved};
-use mochi_contrast::{Known, Loss, Measures};
+use mochi_contrast::{Known, Look, Loss, Measures};
 use mochi_random::Beta;
 use mochi_tensor::Tensor;
 
@@ -78,6 +78,8 @@ pub(crate) struct Taken {
     pub loss_ceiling: f64,
     pub measures: Measures,
     pub clamped: Option<usize>,
+    /// The closer look, where the learner asked for one.
+    pub look: Option<Look>,
 }
 
 impl Taken {
@@ -90,6 +92,7 @@ impl Taken {
             loss_ceiling,
             measures: loss.measures,
             clamped: loss.clamped,
+            look: None,
         }
     }
 

@@ -5,7 +5,7 @@
 use mochi_config::NegativesFrom;
 use mochi_contrast::feature_transformation::extrapolate;
 use mochi_contrast::images::{self, Place};
-use mochi_contrast::{Affine, Context, DrawKey, info_nce, nnclr};
+use mochi_contrast::{Affine, Context, DrawKey, info_nce, look, nnclr};
 use mochi_nets::NormMode;
 use mochi_random::{Philox, permutation};
 use mochi_tensor::{Tensor, TensorError, momentum_update, no_grad};
@@ -52,6 +52,7 @@ fn side(learner: &Learner, now: Now, query: Option<Tensor>, images: &Tensor, ind
 
     let mut taken: Option<Taken> = None;
     if let Some(query) = query {
+        let mut closer = None;
         let (loss, ceiling) = if ways.within_batch {
             (nnclr(&query, &positives.rows, objective.temperature, now.step)?, (batch as f64).ln())
         } else {
@@ -65,9 +66,12 @@ fn side(learner: &Learner, now: Now, query: Option<Tensor>, images: &Tensor, ind
                 ..Context::default()
             };
             let loss = info_nce(&query, &positives.rows, &columns.rows, objective, &context)?;
+            if learner.look && index == 0 {
+                closer = Some(look(&query, &positives.rows, &columns.rows, objective, &context)?);
+            }
             (loss, objective.ceiling(columns.negatives(batch)))
         };
-        taken = Some(Taken::of(query, loss, ceiling));
+        taken = Some(Taken { look: closer, ..Taken::of(query, loss, ceiling) });
     }
     if let Some(mixing) = &ways.mixing {
         let mixed = mixing.mix(now.views[index as usize % 2], place)?;
