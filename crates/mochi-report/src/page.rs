@@ -3,16 +3,23 @@
 use std::fmt::Write as _;
 
 use mochi_config::Resolved;
-use mochi_run::StepRecord;
+use mochi_run::{CurveRecord, StepRecord};
 
-use crate::curves;
+use crate::chart::Chart;
 use crate::escape::Escaped;
 use crate::results::Results;
+use crate::{curves, matching};
 
 const STYLE: &str = include_str!("page.css");
 
 /// The whole page as HTML.
-pub(crate) fn render(name: &str, settings: &Resolved, records: &[StepRecord], results: &Results) -> String {
+pub(crate) fn render(
+    name: &str,
+    settings: &Resolved,
+    records: &[StepRecord],
+    matched: &[CurveRecord],
+    results: &Results,
+) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -27,7 +34,9 @@ pub(crate) fn render(name: &str, settings: &Resolved, records: &[StepRecord], re
     }
     page.push_str("</dl>\n");
     push_results(&mut page, results);
-    let charts: Vec<String> = curves::charts(records).iter().filter_map(|chart| chart.render()).collect();
+    let (learning, state) = curves::charts(records);
+    let drawn = |charts: &[Chart]| charts.iter().filter_map(Chart::render).collect::<Vec<_>>();
+    let charts = [drawn(&learning), matching::charts(matched), drawn(&state)].concat();
     if charts.is_empty() {
         page.push_str("<h2>Curves</h2>\n<p class=\"small\">Nothing has been measured yet.</p>\n");
     } else {

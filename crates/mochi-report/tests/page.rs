@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use mochi_config::{Facts, Settings};
-use mochi_run::{MetricsLog, RunFolder, StepRecord};
+use mochi_run::{CurveRecord, CurvesLog, MetricsLog, RunFolder, StepRecord};
 
 /// A run of `steps` records with curves of a plausible shape.
 fn run(folder: &Path, steps: u64) -> RunFolder {
@@ -43,9 +43,28 @@ fn run(folder: &Path, steps: u64) -> RunFolder {
             query_mix_similarity: synthetic(0.9 - 0.13 * t),
             synthetic_harder_share: synthetic(0.1 + 0.05 * t),
             effective_negatives: Some(8192.0 * (1.0 - t).powi(2) + 40.0),
+            alignment: Some(0.1 + 0.4 * t),
+            uniformity: Some(-0.3 - 2.5 * t.sqrt()),
+            queue_age_mean_steps: Some((i as f64 * 5.0).min(16.5)),
+            queue_age_max_steps: Some((i as f64 * 10.0).min(32.0)),
+            queue_age_max_epochs: Some((i as f64 * 10.0).min(32.0) / 234.0),
+            false_negatives_in_queue: i.is_multiple_of(20).then_some(0.1),
+            false_negatives_in_hardest: i.is_multiple_of(20).then_some(0.3 + 0.3 * t),
+            false_negatives_pair_either: synthetic(0.5 + 0.3 * t).filter(|_| i.is_multiple_of(20)),
+            false_negatives_pair_both: synthetic(0.2 + 0.3 * t).filter(|_| i.is_multiple_of(20)),
+            false_negatives_query_mix: synthetic(0.31 + 0.3 * t).filter(|_| i.is_multiple_of(20)),
             elapsed_s: Some(i as f64 * 2.0),
         })
         .unwrap();
+    }
+    let mut log = CurvesLog::create(&run.curves_path()).unwrap();
+    for epoch in 0..steps.min(10) {
+        let (steep, ranks) = (0.4 + epoch as f64 * 0.1, (0..=20).map(|i| 2f64.powf(f64::from(i) / 2.0)));
+        let ranks: Vec<u32> = ranks.map(|rank| rank.round() as u32).collect();
+        let real: Vec<f64> =
+            ranks.iter().map(|&rank| 0.01 * (1.0 + epoch as f64) * f64::from(rank).powf(-steep)).collect();
+        let all = (epoch > 0).then(|| real.iter().map(|p| p * 0.6).collect());
+        log.append(&CurveRecord { step: (epoch + 1) * 240, epoch, ranks, real, all }).unwrap();
     }
     run
 }
@@ -72,7 +91,10 @@ fn the_page_stands_alone_and_shows_everything() {
     let page = std::fs::read_to_string(&path).unwrap();
     assert_eq!(path, run.path().join("report.html"));
     assert!(page.contains("<h1>demo-run</h1>"));
-    assert_eq!(page.matches("<svg").count(), 8);
+    assert_eq!(page.matches("<svg").count(), 13);
+    for epoch in [1, 3, 5, 6, 8, 10] {
+        assert_eq!(page.matches(&format!(">epoch {epoch}<")).count(), if epoch == 1 { 1 } else { 2 }, "{epoch}");
+    }
     assert!(page.contains("images/&lt;fashion&gt; &amp; &quot;more&quot;") && !page.contains("<fashion>"));
     for shown in [
         "<b>84.00</b>",

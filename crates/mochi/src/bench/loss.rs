@@ -1,13 +1,16 @@
 //! `mochi bench loss`: what hard negatives cost on top of the plain loss, in closed form and materialised.
 //!
-//! Forward and backward of the loss alone, float32, on the CPU: the three ways in turn within each round, medians over rounds. Memory is the
+//! Forward and backward of the loss alone, float32, on the CPU: the three ways in turn within each round, medians over rounds; and what the
+//! measurements cost that are not by-products: uniformity (every step, part of the three) and the closer look (now and then). Memory is the
 //! growth of the process's peak over the plain loss's, each way in a process of its own.
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use mochi_contrast::{Context, ContrastError, DrawKey, Objective, Queue, Synthesis, info_nce, materialised};
+use mochi_contrast::{
+    Context, ContrastError, DrawKey, Known, Objective, Queue, Synthesis, info_nce, look, materialised, uniformity,
+};
 use mochi_tensor::{Device, Kind, Tensor, with_seed};
 use serde::Serialize;
 
@@ -49,6 +52,12 @@ enum Way {
     Plain,
     Mochi,
     Materialised,
+    /// The uniformity that is part of every step's measures.
+    #[value(skip)]
+    Uniformity,
+    /// The closer look, with labels.
+    #[value(skip)]
+    Look,
 }
 
 #[derive(Serialize)]
@@ -56,6 +65,10 @@ struct Report {
     plain_s: f64,
     mochi_s: f64,
     materialised_s: f64,
+    /// Uniformity of queries and keys, contained in the times above.
+    uniformity_s: f64,
+    /// The curve and the false negatives, every `log.curve_every_steps`.
+    look_s: f64,
     /// (mochi - plain) / (materialised - plain)
     extra_time_share: f64,
     mochi_extra_bytes: u64,
@@ -122,6 +135,17 @@ impl Case {
                 let (loss, _) = materialised::info_nce(&leaf, key, columns, &self.mochi, &context)?;
                 loss.f_backward()?;
             }
+            Way::Uniformity => {
+                uniformity(&self.query)?;
+                uniformity(key)?;
+            }
+            Way::Look => {
+                let labels = |n: i64| (0..n).map(|row| row % 100).collect::<Vec<_>>();
+                let (queries, rows) = (labels(self.query.size()[0]), labels(columns.size()[0]));
+                let known = |labels| Known { images: None, labels: Some(labels) };
+                let context = Context { queries: known(&queries), columns: known(&rows), ..context };
+                look(&self.query, key, columns, &self.mochi, &context)?;
+            }
         }
         Ok(start.elapsed().as_secs_f64())
     }
@@ -138,8 +162,8 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_line(&(memory::peak_bytes().unwrap_or(0) - before).to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    let ways = [Way::Plain, Way::Mochi, Way::Materialised];
-    let mut times = [const { Vec::new() }; 3];
+    let ways = [Way::Plain, Way::Mochi, Way::Materialised, Way::Uniformity, Way::Look];
+    let mut times = [const { Vec::new() }; 5];
     for round in 0..=arguments.rounds as u64 {
         for (way, times) in ways.iter().zip(&mut times) {
             let seconds = case.run(*way, round)?;
@@ -149,11 +173,13 @@ pub fn run(arguments: Arguments) -> Outcome {
             }
         }
     }
-    let [plain_s, mochi_s, materialised_s] = times.map(|t| median(&t));
+    let [plain_s, mochi_s, materialised_s, uniformity_s, look_s] = times.map(|t| median(&t));
     let report = Report {
         plain_s,
         mochi_s,
         materialised_s,
+        uniformity_s,
+        look_s,
         extra_time_share: (mochi_s - plain_s) / (materialised_s - plain_s),
         mochi_extra_bytes: extra_bytes(&arguments, "mochi")?,
         materialised_extra_bytes: extra_bytes(&arguments, "materialised")?,
@@ -183,6 +209,8 @@ pub fn run(arguments: Arguments) -> Outcome {
             ms(materialised_s - plain_s),
             report.materialised_extra_bytes as f64 / 1e6
         ));
+        print_line(&format!("uniformity    {:8.2} ms, within plain and MoCHi", ms(uniformity_s)));
+        print_line(&format!("closer look   {:8.1} ms, every log.curve_every_steps", ms(look_s)));
         print_line(&format!("MoCHi adds {:.3} of what materialising adds", report.extra_time_share));
     }
     Ok(ExitCode::SUCCESS)
