@@ -208,7 +208,7 @@ mod tests {
         table.prepare(&HuffmanSpec::new(counts, &symbols).unwrap()).unwrap();
         let mut pairs = 0;
         for sixteen in 0..1u64 << 16 {
-            let bits = sixteen << 48 | sixteen * 0x5bd1 & 0xFFFF_FFFF;
+            let bits = (sixteen << 48) | ((sixteen * 0x5bd1) & 0xFFFF_FFFF);
             let Ok(first) = table.search(bits) else { continue };
             let entry = table.look(bits);
             if entry == Entry::UNSETTLED {

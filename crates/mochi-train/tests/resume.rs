@@ -131,7 +131,10 @@ fn stopping_anywhere_changes_no_bit() {
         assert_eq!(losses("straight").len(), 12);
         assert_eq!(losses("straight"), losses("stopped"));
         let curves = |run: &str| CurvesLog::read(&runs.join(run).join("curves.jsonl")).unwrap();
-        assert_eq!(curves("straight").iter().map(|curve| curve.step).collect::<Vec<_>>(), [3, 6, 9, 12]);
+        // Only queries of single images against columns are looked at.
+        let looked = !more.iter().any(|word| ["moco.encoder=shared", "mix.images=i-mix"].contains(word));
+        let steps: &[u64] = if looked { &[3, 6, 9, 12] } else { &[] };
+        assert_eq!(curves("straight").iter().map(|curve| curve.step).collect::<Vec<_>>(), steps);
         assert_eq!(curves("straight"), curves("stopped"));
     }
 }

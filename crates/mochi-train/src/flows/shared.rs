@@ -49,5 +49,6 @@ fn nearest(learner: &Learner, both: Tensor, batch: usize, temperature: f64, step
         loss_ceiling: (batch.max(1) as f64).ln(),
         measures: first.measures,
         clamped: None,
+        look: None,
     })
 }
