@@ -13,7 +13,7 @@
 //! libtorch operations.
 
 use crate::measures::uniformity;
-use crate::queue::check_unit;
+use crate::queue::{check_norms, row_norms};
 use crate::{Context, ContrastError, Measures, Objective, fused, tensor_path};
 use mochi_tensor::{Device, Kind, Tensor, no_grad};
 
@@ -53,8 +53,12 @@ pub fn info_nce(
         return Err(ContrastError::Shape(text));
     }
     let step = context.draws.step;
-    check_unit("query", &query, step)?;
-    check_unit("key", &key, step)?;
+    let norms = [("query", row_norms(&query)?), ("key", row_norms(&key)?)];
+    let unit = || norms.iter().try_for_each(|(what, norms)| check_norms(what, norms, step));
+    let on_host = query.device() == Device::Cpu;
+    if on_host {
+        unit()?;
+    }
     objective.check()?;
     let size = |n: i64| usize::try_from(n).unwrap_or(0);
     context.check(objective, size(shape[0]), size(wide[0]))?;
@@ -68,6 +72,10 @@ pub fn info_nce(
         }
     })?;
     loss.measures.uniformity = no_grad(|| uniformity::of_both(&query, &key))?;
+    // On a device the rows are looked at last: asked before, the host would wait for both encoders and the device then for the host.
+    if !on_host {
+        unit()?;
+    }
     // A column that is not finite leaves the loss a number but not the gradient.
     let finite = loss.gradient.f_sum(Kind::Double)?.f_double_value(&[])?.is_finite();
     if finite && loss.value.is_finite() { Ok(loss) } else { Err(ContrastError::LossNotFinite { step }) }

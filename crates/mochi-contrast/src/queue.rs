@@ -141,13 +141,17 @@ const NORM_TOLERANCE: f64 = 1e-2;
 /// # Errors
 /// [`ContrastError::NotFinite`], [`ContrastError::NotUnit`].
 pub fn check_unit(what: &'static str, rows: &Tensor, step: u64) -> Result<(), ContrastError> {
-    let norms = no_grad(|| {
-        rows.f_detach()?
-            .f_norm_scalaropt_dim(2, [1i64].as_slice(), false)?
-            .f_to_device(Device::Cpu)?
-            .f_to_kind(Kind::Double)
-    })?;
-    let norms = Vec::<f64>::try_from(&norms)?;
+    check_norms(what, &row_norms(rows)?, step)
+}
+
+/// Norms of the rows (B,), where the rows are: nothing is read back yet.
+pub(crate) fn row_norms(rows: &Tensor) -> Result<Tensor, ContrastError> {
+    Ok(no_grad(|| rows.f_detach()?.f_norm_scalaropt_dim(2, [1i64].as_slice(), false))?)
+}
+
+/// Every norm finite and 1.
+pub(crate) fn check_norms(what: &'static str, norms: &Tensor, step: u64) -> Result<(), ContrastError> {
+    let norms = Vec::<f64>::try_from(&norms.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?)?;
     for (row, &norm) in norms.iter().enumerate() {
         if !norm.is_finite() {
             return Err(ContrastError::NotFinite { what, step });
