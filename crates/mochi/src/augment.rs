@@ -5,18 +5,19 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, sheet, words};
-use mochi_data::{Dataset, DecodeError, OpenOptions, Recipe, Split};
+use mochi_data::{DecodeError, Recipe};
 use mochi_report::{Encoding, Picture, ShownView, ViewsPage, ViewsRow};
 use mochi_run::Progress;
 
 use crate::failure::{Failure, Outcome, print_line};
 use crate::settings::Words;
+use crate::sources::Sources;
 
 /// Words of the verb.
 #[derive(Args)]
 pub struct Arguments {
-    /// A folder of pictures, a list, IDX or CIFAR files
-    data: PathBuf,
+    #[command(flatten)]
+    sources: Sources,
     #[command(flatten)]
     words: Words,
     /// How many images: the first ones of the epoch
@@ -58,7 +59,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         fast_decode: settings.data.fast_decode,
         thumbnail: if kind == "png" { size } else { 448 },
     };
-    let dataset = Dataset::open(&arguments.data, &OpenOptions { split: Split::Train })?;
+    let dataset = arguments.sources.open(&settings)?;
     let (previews, bad) = preview(&dataset, &options)?;
     let progress = Progress::detect();
     for image in &bad {
@@ -68,7 +69,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let bytes = if kind == "png" {
         sheet(&previews, size).map_err(drawing)?
     } else {
-        page(&arguments.data, &options, augment, &previews).map_err(drawing)?.render().into_bytes()
+        page(arguments.sources.data(), &options, augment, &previews).map_err(drawing)?.render().into_bytes()
     };
     mochi_run::folder::write_whole(&arguments.out, &bytes)?;
     print_line(&arguments.out.display().to_string());

@@ -18,6 +18,7 @@ mod pretrain;
 mod report;
 mod resume;
 mod settings;
+mod sources;
 
 use std::process::ExitCode;
 

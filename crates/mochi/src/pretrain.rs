@@ -4,23 +4,20 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mochi_config::{Facts, Resolved, Settings};
-use mochi_data::dataset::{path_from_text, path_to_text};
-use mochi_data::{Dataset, OpenOptions, Split, is_remote};
+use mochi_data::dataset::path_to_text;
+use mochi_data::is_remote;
 use mochi_run::{Progress, RunFolder, StopFlag, default_path};
 use mochi_train::{Pretraining, facts};
 
 use crate::drive::drive;
 use crate::failure::Outcome;
+use crate::sources::Sources;
 
 /// Words of the verb.
 #[derive(Args)]
 pub struct Arguments {
-    /// A folder of pictures (nested anyhow), a pattern in quotes ('photos/2019-*/**/*.jpg'), a .txt list of all these, tar shards (also
-    /// behind http, https or s3), IDX files (MNIST) or CIFAR binary batches
-    data: PathBuf,
-    /// One more folder, pattern or list; can be given several times
-    #[arg(long, value_name = "DATA")]
-    also: Vec<PathBuf>,
+    #[command(flatten)]
+    sources: Sources,
     /// A preset to start from; `mochi presets` lists them
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     preset: Option<String>,
@@ -44,12 +41,8 @@ pub fn run(arguments: Arguments) -> Outcome {
     let stop = StopFlag::listen()?;
     let progress = Progress::detect();
     let engine = mochi_tensor::start(None)?;
-    let mut sources = vec![arguments.data];
-    sources.extend(match arguments.also {
-        also if also.is_empty() => settings.data.also.iter().map(|text| path_from_text(text)).collect(),
-        also => also,
-    });
-    let dataset = Dataset::open_all(&sources, &OpenOptions { split: Split::Train })?;
+    let dataset = arguments.sources.open(&settings)?;
+    let sources = arguments.sources.paths(&settings);
     for warning in dataset.warnings() {
         progress.warning(warning);
     }

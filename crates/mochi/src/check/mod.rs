@@ -8,18 +8,18 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::survey::{Stage, Survey, SurveyOptions, Weight, survey};
-use mochi_data::{Dataset, OpenOptions, Split};
 use mochi_run::{Progress, Task};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
 use crate::settings::Words;
+use crate::sources::Sources;
 
 /// Words of the verb.
 #[derive(Args)]
 pub struct Arguments {
-    /// A folder of pictures, a list, IDX or CIFAR files
-    data: PathBuf,
+    #[command(flatten)]
+    sources: Sources,
     #[command(flatten)]
     words: Words,
     /// Also write a page with histograms, bad files, copies side by side and a contact sheet
@@ -50,21 +50,21 @@ pub fn run(arguments: Arguments) -> Outcome {
         max_bad_share: settings.data.max_bad_share,
         threads: arguments.threads,
     };
-    let dataset = Dataset::open(&arguments.data, &OpenOptions { split: Split::Train })?;
+    let dataset = arguments.sources.open(&settings)?;
     // No stop signal is caught: nothing is half done, so Ctrl-C may leave at once.
     let progress = Progress::detect();
     let mut line = Line { progress: progress.clone(), current: None };
     let survey = survey(&dataset, &options, &mut |stage, done, of| line.update(stage, done, of))?;
     line.finish();
     if let Some(out) = &arguments.out {
-        let page = page::page(&arguments.data, &dataset, &survey, &progress);
+        let page = page::page(arguments.sources.data(), &dataset, &survey, &progress);
         mochi_run::folder::write_whole(out, page.render().as_bytes())?;
     }
     if arguments.json {
         let page = arguments.out.as_ref().map(|out| out.display().to_string());
-        print_json(&Checked { data: arguments.data.display().to_string(), page, survey: &survey })?;
+        print_json(&Checked { data: arguments.sources.data().display().to_string(), page, survey: &survey })?;
     } else {
-        print_line(&table::table(&arguments.data, &survey, arguments.out.as_deref()));
+        print_line(&table::table(arguments.sources.data(), &survey, arguments.out.as_deref()));
     }
     match survey.findings.iter().find(|finding| finding.weight == Weight::Breaks) {
         Some(finding) => Err(Failure::new(finding.what.clone(), finding.hint.clone())),
