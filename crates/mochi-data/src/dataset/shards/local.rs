@@ -162,7 +162,9 @@ fn matching(source: &Path, text: &str) -> Result<Vec<PathBuf>, DataError> {
 }
 
 fn list_all(paths: &[PathBuf]) -> Result<(Vec<Listing>, Vec<String>), DataError> {
-    let listed: Result<Vec<_>, _> = paths.par_iter().map(|path| list(path)).collect();
+    // Of several that fail the first one in order is told, whichever thread came first.
+    let listed: Vec<Result<_, _>> = paths.par_iter().map(|path| list(path)).collect();
+    let listed: Result<Vec<_>, _> = listed.into_iter().collect();
     let (listings, warnings): (Vec<_>, Vec<_>) = listed?.into_iter().unzip();
     Ok((listings, warnings.into_iter().flatten().collect()))
 }
