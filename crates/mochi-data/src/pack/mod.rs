@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Images are decoded once to see that they can be, and copied byte for byte; only pictures whose short side is longer than asked for
-//! are resized and written as JPEG ([`encode`]). They are shuffled over all shards (a function of the seed alone), so that
+//! are resized and written as JPEG (`encode`). They are shuffled over all shards (a function of the seed alone), so that
 //! any few shards are a fair sample; or left in their order.
 //!
 //! Every file is written under a temporary name, synced and renamed. After each shard the state of the work is kept in
