@@ -262,6 +262,10 @@ impl Loader {
             self.next += 1;
             let mut state = lock(&self.shared.state);
             state.health.add(assembled.looked_at, assembled.bad);
+            // Places left open by threads that were told to leave are nobody's bad images.
+            if assembled.incomplete && self.shared.signals.stop.load(Ordering::Relaxed) {
+                return Some(Err(DataError::Threads { detail: "they have ended early".into() }));
+            }
             if let Some(error) = state.health.verdict(assembled.incomplete) {
                 return Some(Err(error));
             }
