@@ -60,6 +60,9 @@ impl Decoder {
         match self.arch {
             #[cfg(target_arch = "x86_64")]
             Arch::V3(simd) => self.decode_with(crate::kernels::Avx2(simd), header, bytes, rgb),
+            #[cfg(target_arch = "x86_64")]
+            // A processor that has more has AVX2 as well.
+            Arch::V4(simd) => self.decode_with(crate::kernels::Avx2(*simd), header, bytes, rgb),
             _ => self.decode_with(Portable, header, bytes, rgb),
         }
     }
