@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::axis::Axis;
+use crate::drawing::{self, END, FLOOR, LEFT, TOP};
 use crate::escape::Escaped;
 use crate::series::{Column, Series};
 
@@ -17,12 +18,6 @@ pub(crate) struct Chart {
     pub(crate) reach: &'static [f64],
 }
 
-const WIDTH: f64 = 470.0;
-const HEIGHT: f64 = 210.0;
-const LEFT: f64 = 44.0;
-const RIGHT: f64 = 128.0;
-const TOP: f64 = 30.0;
-const BOTTOM: f64 = 34.0;
 /// Distance of two names, in units of the drawing.
 const NAME_GAP: f64 = 12.5;
 const COLUMNS: usize = 230;
@@ -37,41 +32,17 @@ impl Chart {
         let shown = points().filter_map(|point| point.1).chain(self.reach.iter().copied());
         let (low, high) = bounds(shown)?;
         let (x_axis, y_axis) = (Axis::over(from, to, 5), Axis::rounded(low, high, 4));
-        let x = |step: f64| LEFT + x_axis.place(step) * (WIDTH - LEFT - RIGHT);
-        let y = |value: f64| HEIGHT - BOTTOM - y_axis.place(value) * (HEIGHT - TOP - BOTTOM);
+        let x = |step: f64| LEFT + x_axis.place(step) * (END - LEFT);
+        let y = |value: f64| FLOOR - y_axis.place(value) * (FLOOR - TOP);
 
-        let mut svg = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\
-             <text class=\"title\" x=\"0\" y=\"13\">{title} <tspan class=\"unit\">{unit}</tspan></text>",
-            title = Escaped(self.title),
-            unit = Escaped(self.unit)
-        );
-        let end = WIDTH - RIGHT;
+        let mut svg = drawing::begin(self.title, self.unit);
         for &tick in &y_axis.ticks {
-            let at = y(tick);
-            let _ = write!(svg, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{end}\"/>");
-            let _ = write!(
-                svg,
-                "<text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-                LEFT - 6.0,
-                at + 3.5,
-                y_axis.label(tick)
-            );
+            drawing::level(&mut svg, y(tick), y_axis.label(tick));
         }
-        let floor = HEIGHT - BOTTOM;
-        let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {floor}H{end}\"/>");
+        drawing::floor(&mut svg, "step");
         for &tick in &x_axis.ticks {
-            let at = x(tick);
-            let _ = write!(svg, "<path class=\"axis\" d=\"M{at:.1} {floor}v4\"/>");
-            let _ = write!(
-                svg,
-                "<text class=\"tick mid\" x=\"{at:.1}\" y=\"{}\">{}</text>",
-                floor + 15.0,
-                x_axis.label(tick)
-            );
+            drawing::mark(&mut svg, x(tick), x_axis.label(tick));
         }
-        let middle = (LEFT + end) / 2.0;
-        let _ = write!(svg, "<text class=\"tick mid\" x=\"{middle}\" y=\"{}\">step</text>", HEIGHT - 5.0);
 
         for (series, runs) in drawn.iter().zip(&runs) {
             for run in runs {
@@ -90,7 +61,7 @@ impl Chart {
                 svg,
                 "<text class=\"name {}\" x=\"{}\" y=\"{:.1}\">{} <tspan class=\"value\">{value}</tspan></text>",
                 series.style,
-                end + 6.0,
+                END + 6.0,
                 at + 3.5,
                 Escaped(series.name)
             );
@@ -131,7 +102,7 @@ fn spread(names: &mut [(f64, &Series, f64)]) {
         name.0 = name.0.max(free + NAME_GAP);
         free = name.0;
     }
-    let mut room = HEIGHT - BOTTOM + NAME_GAP;
+    let mut room = FLOOR + NAME_GAP;
     for name in names.iter_mut().rev() {
         name.0 = name.0.min(room - NAME_GAP);
         room = name.0;
@@ -169,13 +140,13 @@ mod tests {
     #[test]
     fn names_never_lie_over_each_other() {
         let all: Vec<Series> = (0..5).map(|_| series("same", &[0.5])).collect();
-        for at in [0.0, TOP, 100.0, HEIGHT] {
+        for at in [0.0, TOP, 100.0, drawing::HEIGHT] {
             let mut names: Vec<(f64, &Series, f64)> = all.iter().map(|series| (at, series, 0.5)).collect();
             spread(&mut names);
             for pair in names.windows(2) {
                 assert!(pair[1].0 - pair[0].0 >= NAME_GAP - 1e-9);
             }
-            assert!(names[0].0 >= TOP - 1e-9 && names[4].0 <= HEIGHT - BOTTOM + 1e-9);
+            assert!(names[0].0 >= TOP - 1e-9 && names[4].0 <= FLOOR + 1e-9);
         }
     }
 

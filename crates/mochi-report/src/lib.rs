@@ -13,6 +13,7 @@ mod bars;
 mod chart;
 mod curves;
 mod data_page;
+mod drawing;
 mod error;
 mod escape;
 mod frame;

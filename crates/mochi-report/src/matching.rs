@@ -5,15 +5,9 @@ use std::fmt::Write as _;
 
 use mochi_run::CurveRecord;
 
-use crate::escape::Escaped;
+use crate::drawing::{self, END, FLOOR, LEFT, TOP};
 use crate::page::grouped;
 
-const WIDTH: f64 = 470.0;
-const HEIGHT: f64 = 210.0;
-const LEFT: f64 = 44.0;
-const RIGHT: f64 = 128.0;
-const TOP: f64 = 30.0;
-const BOTTOM: f64 = 34.0;
 const LEGEND_GAP: f64 = 17.0;
 /// Lines of one chart, and shades that the page's style has for them (`e0` to `e5`).
 const LINES: usize = 6;
@@ -74,44 +68,31 @@ struct Axes {
 
 impl Axes {
     fn x(&self, rank: f64) -> f64 {
-        LEFT + rank.log10() / self.ranks.log10() * (WIDTH - LEFT - RIGHT)
+        LEFT + rank.log10() / self.ranks.log10() * (END - LEFT)
     }
 
     fn y(&self, p: f64) -> f64 {
         let place = (p.log10() - f64::from(self.floor)) / f64::from(self.top - self.floor);
-        HEIGHT - BOTTOM - place * (HEIGHT - TOP - BOTTOM)
+        FLOOR - place * (FLOOR - TOP)
     }
 
     fn render(&self, title: &str, lines: &[Line]) -> String {
-        let (end, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
-        let mut svg = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\
-             <text class=\"title\" x=\"0\" y=\"13\">{title} <tspan class=\"unit\">mean p by rank</tspan></text>",
-            title = Escaped(title)
-        );
+        let mut svg = drawing::begin(title, "mean p by rank");
         // Every second decade has its number where there are many.
         let step = if self.top - self.floor > 5 { 2 } else { 1 };
         for power in (self.floor..=self.top).filter(|power| (self.top - power) % step == 0) {
-            let at = self.y(10f64.powi(power));
-            let _ = write!(svg, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{end}\"/>");
-            let text = power_of_ten(power);
-            let _ = write!(svg, "<text class=\"tick end\" x=\"{}\" y=\"{:.1}\">{text}</text>", LEFT - 6.0, at + 3.5);
+            drawing::level(&mut svg, self.y(10f64.powi(power)), power_of_ten(power));
         }
-        let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {bottom}H{end}\"/>");
+        drawing::floor(&mut svg, "rank of the negative");
         for rank in [1.0, 10.0, 100.0, 1000.0].into_iter().filter(|&rank| rank <= self.ranks) {
-            let at = self.x(rank);
-            let _ = write!(svg, "<path class=\"axis\" d=\"M{at:.1} {bottom}v4\"/>");
-            let _ = write!(svg, "<text class=\"tick mid\" x=\"{at:.1}\" y=\"{}\">{rank}</text>", bottom + 15.0);
+            drawing::mark(&mut svg, self.x(rank), rank);
         }
-        let middle = (LEFT + end) / 2.0;
-        let _ =
-            write!(svg, "<text class=\"tick mid\" x=\"{middle}\" y=\"{}\">rank of the negative</text>", HEIGHT - 5.0);
         for (i, line) in lines.iter().enumerate() {
             let (shade, name, path) = (line.shade, &line.name, self.path(line));
             let _ = write!(svg, "<path class=\"line e{shade}\" d=\"{path}\"/>");
             let at = TOP + 8.0 + LEGEND_GAP * i as f64;
-            let _ = write!(svg, "<path class=\"line e{shade}\" d=\"M{} {at:.1}h18\"/>", end + 8.0);
-            let _ = write!(svg, "<text class=\"legend\" x=\"{}\" y=\"{:.1}\">{name}</text>", end + 31.0, at + 3.5);
+            let _ = write!(svg, "<path class=\"line e{shade}\" d=\"M{} {at:.1}h18\"/>", END + 8.0);
+            let _ = write!(svg, "<text class=\"legend\" x=\"{}\" y=\"{:.1}\">{name}</text>", END + 31.0, at + 3.5);
         }
         svg.push_str("</svg>");
         svg
