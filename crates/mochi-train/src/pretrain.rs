@@ -74,9 +74,6 @@ impl Pretraining {
         check_labels(&settings, &dataset)?;
         set_threads(settings.compute.threads);
         let learner = Learner::new(&settings, compute(&settings, engine)?)?;
-        if settings.negatives.guards.iter().any(|guard| guard.name() == "class-oracle") && dataset.labels().is_none() {
-            return Err(ContrastError::Unknown { guard: "class-oracle", what: "labels" }.into());
-        }
         run.write_config(&settings.to_toml())?;
         Ok(Self { run, settings, dataset, learner, step: 0, elapsed_s: 0.0, resumed: false, clamped_told: false })
     }
@@ -322,10 +319,15 @@ impl Pretraining {
 
 /// Refuses options that need classes where the data set has none.
 fn check_labels(settings: &Resolved, dataset: &Dataset) -> Result<(), TrainError> {
-    if dataset.labels().is_none() && settings.moco.positive == Positive::Label {
-        return Err(TrainError::NoLabels { option: "moco.positive=label" });
+    let oracle = settings.negatives.guards.iter().any(|guard| guard.name() == "class-oracle");
+    let asked = [
+        (settings.moco.positive == Positive::Label, "moco.positive=label"),
+        (oracle, "negatives.guards with class-oracle"),
+    ];
+    match asked.into_iter().find(|(asked, _)| *asked) {
+        Some((_, option)) if dataset.labels().is_none() => Err(TrainError::NoLabels { option }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The run's logs.
