@@ -3,6 +3,7 @@
 //! A draw is a pure function of (seed, step, side, query, point): it does not depend on threads, devices or how a batch is cut. Parents are
 //! drawn as positions in the query's hardest set, which is kept in the order of its columns.
 
+use crate::points::Strategy;
 use crate::{ContrastError, Synthesis};
 use mochi_random::{LANES, Philox, below, unit};
 
@@ -51,6 +52,35 @@ pub struct Points {
     pub beta: Vec<f64>,
 }
 
+/// How a kind of point takes its parents and its share from the four words of (seed, step, side, query, point): the first parent is
+/// [`below`] of word 0, among the query's hardest columns.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Law {
+    /// One of [`stream`].
+    pub stream: u64,
+    pub second: Second,
+    pub share: Option<Share>,
+}
+
+/// The second parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Second {
+    /// There is none: the first stands in its place.
+    Same,
+    /// From word 1, any.
+    Any,
+    /// From word 1, any but the first.
+    Distinct,
+}
+
+/// The share `offset + coefficient`, from a word.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Share {
+    pub word: usize,
+    pub offset: f64,
+    pub coefficient: Coefficient,
+}
+
 /// Where points come from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source<'a> {
@@ -79,7 +109,15 @@ pub(crate) mod stream {
     pub const MORE: u64 = 16;
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// The points that were set from outside, for a kind that has such.
+    pub fn given(self, strategy: Strategy) -> Option<([&'a [u32]; 2], &'a [f64])> {
+        match self {
+            Self::Given(points, _) => points.of(strategy).map(|parents| (parents, points.shares(strategy))),
+            Self::Drawn(_) => None,
+        }
+    }
+
     pub fn key(self) -> DrawKey {
         match self {
             Self::Drawn(key) | Self::Given(_, key) => key,
@@ -101,15 +139,35 @@ impl DrawKey {
 }
 
 impl Drawn {
-    /// One parent each and no number.
+    /// The points of query `row`, appended: positions below `n`, and shares.
     #[inline(always)]
-    pub fn parents(&mut self, key: DrawKey, stream: u64, row: usize, n: usize, count: usize) {
+    pub fn draw(&mut self, law: Law, key: DrawKey, row: usize, n: usize, count: usize) {
+        let n = to_u32(n);
         self.extend(count, |(first, second, share), start| {
-            let words = key.family(stream).block(key.counter(row), to_u32(start));
+            let words = key.family(law.stream).block(key.counter(row), to_u32(start));
             for i in 0..LANES {
-                first[i] = below(words[0][i], to_u32(n));
-                second[i] = first[i];
-                share[i] = 0.0;
+                first[i] = below(words[0][i], n);
+            }
+            match law.second {
+                Second::Same => *second = *first,
+                // A single parent cannot differ from itself.
+                Second::Distinct if n > 1 => {
+                    for i in 0..LANES {
+                        let other = below(words[1][i], n - 1);
+                        second[i] = if other >= first[i] { other + 1 } else { other };
+                    }
+                }
+                Second::Any | Second::Distinct => {
+                    for i in 0..LANES {
+                        second[i] = below(words[1][i], n);
+                    }
+                }
+            }
+            if let Some(drawn) = law.share {
+                drawn.coefficient.values(&words[drawn.word], key, law.stream, row, start, share);
+                for value in share.iter_mut() {
+                    *value += drawn.offset;
+                }
             }
         });
     }
@@ -139,6 +197,20 @@ impl Drawn {
 }
 
 impl Points {
+    /// First parents, second parents and shares of MoCHi's two kinds; other kinds are drawn all the same.
+    pub(crate) fn of(&self, strategy: Strategy) -> Option<[&[u32]; 2]> {
+        match strategy {
+            Strategy::Pairs { .. } => Some([&self.pair_i, &self.pair_j]),
+            Strategy::QueryMixes { .. } => Some([&self.mix_j, &self.mix_j]),
+            _ => None,
+        }
+    }
+
+    /// The shares beside [`Self::of`].
+    pub(crate) fn shares(&self, strategy: Strategy) -> &[f64] {
+        if strategy.has_pairs() { &self.alpha } else { &self.beta }
+    }
+
     /// Refuses points that do not fit a batch and a hardest set of `n`.
     pub(crate) fn check(&self, synthesis: &Synthesis, batch: usize, n: usize) -> Result<(), ContrastError> {
         let lengths = [
@@ -187,7 +259,7 @@ impl Coefficient {
 }
 
 /// Beta(p, p) as X / (X + Y) of two Gamma(p, 1).
-fn beta(p: f64, key: DrawKey, stream: u64, row: usize, point: usize) -> f64 {
+pub(crate) fn beta(p: f64, key: DrawKey, stream: u64, row: usize, point: usize) -> f64 {
     let [a, b, c] = key.counter(row);
     let mut attempt = 0;
     let mut gamma = || {

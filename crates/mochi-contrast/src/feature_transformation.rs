@@ -14,7 +14,7 @@
 use crate::images::{Place, draws};
 use crate::{Affine, ContrastError};
 use mochi_random::{Beta, permutation};
-use mochi_tensor::{Kind, Tensor, for_each_row, no_grad, with_f32_mut};
+use mochi_tensor::{Kind, Tensor, for_each_row, no_grad, upload, with_f32_mut};
 
 const POSITIVE: u64 = 0x4654_0001;
 const ORDER: u64 = 0x4654_0002;
@@ -61,7 +61,7 @@ pub fn interpolate(rows: &Tensor, law: &Beta, place: Place) -> Result<Tensor, Co
         )
     })??;
     no_grad(|| {
-        let mask = mask.f_to_device(rows.device())?.f_to_kind(rows.kind())?;
+        let mask = upload(&mask, rows.device())?.f_to_kind(rows.kind())?;
         let order = Tensor::f_from_slice(&order)?.f_to_device(rows.device())?;
         let partners = rows.f_index_select(0, &order)?;
         // m n_i + (1-m) n_j

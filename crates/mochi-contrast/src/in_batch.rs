@@ -12,7 +12,8 @@
 //! One positive a row is InfoNCE; several are the outer form of Khosla et al. (the mean stands outside the logarithm). The (A, C) matrix
 //! is made a block of rows at a time, so a batch of 4,096 images needs no matrix of 8,192 x 8,192.
 
-use crate::queue::check_unit;
+use crate::queue::{check_off, off_unit, row_norms};
+use crate::readings::Readings;
 use crate::{ContrastError, Measures};
 use mochi_tensor::{Kind, Tensor, no_grad};
 
@@ -63,41 +64,57 @@ impl InBatch<'_> {
             let value = self.temperature.to_string();
             return Err(ContrastError::Option { option: "moco.temperature", value, expected: "it must be above 0" });
         }
-        check_unit("query", self.rows, self.step)?;
-        check_unit("key", self.columns, self.step)?;
-        let pulls = no_grad(|| self.blocks(a[0]))?;
-        if pulls.value.is_finite() { Ok(pulls) } else { Err(ContrastError::LossNotFinite { step: self.step }) }
+        no_grad(|| self.blocks(a[0]))
     }
 
     fn blocks(&self, count: i64) -> Result<Pulls, ContrastError> {
         let mut rows = Vec::new();
         let mut columns = self.columns.f_zeros_like()?;
-        let mut sums = [0.0f64; 4];
+        let (mut sums, mut found) = (Vec::new(), Vec::new());
         let mut start = 0;
         while start < count {
             let len = BLOCK.min(count - start);
-            let (gradient, seen) = self.block(start, len, count)?;
+            let (gradient, seen, fewest) = self.block(start, len, count)?;
             rows.push(gradient.f_matmul(self.columns)?);
             columns = columns.f_add_(&gradient.f_transpose(0, 1)?.f_matmul(&self.rows.f_narrow(0, start, len)?)?)?;
-            for (sum, seen) in sums.iter_mut().zip(seen) {
-                *sum += seen;
-            }
+            sums.push(seen);
+            found.push(fewest);
             start += len;
         }
-        let [value, beats, positive, effective] = sums.map(|sum| sum / count as f64);
+        // (4,): means over the rows.
+        let means = Tensor::f_stack(&sums, 0)?.f_sum_dim_intlist([0i64].as_slice(), false, Kind::Double)?;
+        let means = means.f_div_scalar(count as f64)?;
+        let mut readings = Readings::default();
+        let norms = [("query", row_norms(self.rows)?), ("key", row_norms(self.columns)?)];
+        let off = [readings.add(&off_unit(&norms[0].1)?)?, readings.add(&off_unit(&norms[1].1)?)?];
+        let fewest = readings.add(&Tensor::f_stack(&found, 0)?.f_min()?)?;
+        let mut mean = |i: i64| readings.add(&means.f_narrow(0, i, 1)?);
+        let [value, beats, positive, effective] = [mean(0)?, mean(1)?, mean(2)?, mean(3)?];
+
+        let numbers = readings.read()?;
+        for ((what, norms), off) in norms.iter().zip(off) {
+            check_off(what, norms, numbers.at(off), self.step)?;
+        }
+        if numbers.at(fewest) < 1.0 {
+            return Err(ContrastError::Shape("a row of the batch has no positive among the columns".into()));
+        }
+        let value = numbers.at(value);
+        if !value.is_finite() {
+            return Err(ContrastError::LossNotFinite { step: self.step });
+        }
         let measures = Measures {
-            accuracy_real: beats,
-            accuracy_with_synthetic: beats,
-            positive,
-            effective_negatives: effective,
+            accuracy_real: numbers.at(beats),
+            accuracy_with_synthetic: numbers.at(beats),
+            positive: numbers.at(positive),
+            effective_negatives: numbers.at(effective),
             ..Measures::default()
         };
         Ok(Pulls { value, rows: Tensor::f_cat(&rows, 0)?, columns, measures })
     }
 
-    /// G of rows `start..start + len`, and their sums of loss, of rows whose nearest column is a positive, of positives' cosines, and of
-    /// effective negatives.
-    fn block(&self, start: i64, len: i64, count: i64) -> Result<(Tensor, [f64; 4]), ContrastError> {
+    /// G of rows `start..start + len`; their sums (4,) of loss, of rows whose nearest column is a positive, of positives' cosines, and of
+    /// effective negatives; and the least number of positives that one of them has.
+    fn block(&self, start: i64, len: i64, count: i64) -> Result<(Tensor, Tensor, Tensor), ContrastError> {
         let (rows, kind) = (self.rows.f_narrow(0, start, len)?, self.rows.kind());
         let sum = |t: &Tensor| t.f_sum_dim_intlist([1i64].as_slice(), true, kind);
         let cosines = rows.f_matmul(&self.columns.f_transpose(0, 1)?)?; // (len, C)
@@ -112,9 +129,6 @@ impl InBatch<'_> {
         }
         let targets = positives.f_to_kind(kind)?;
         let found = sum(&targets)?;
-        if found.f_min()?.f_double_value(&[])? < 1.0 {
-            return Err(ContrastError::Shape("a row of the batch has no positive among the columns".into()));
-        }
         let targets = targets.f_div(&found)?;
         let total = logits.f_logsumexp([1i64].as_slice(), true)?;
         let positive = sum(&targets.f_mul(&cosines)?)?; // (len, 1)
@@ -130,8 +144,9 @@ impl InBatch<'_> {
         let p = negatives.f_sub(&z)?.f_exp()?;
         let entropy = z.f_sub(&sum(&p.f_mul(&cosines)?)?.f_div_scalar(self.temperature)?)?;
         let effective = entropy.f_exp()?.f_nan_to_num(0.0, 0.0, 0.0)?;
-        let add = |t: &Tensor| -> Result<f64, ContrastError> { Ok(t.f_sum(Kind::Double)?.f_double_value(&[])?) };
-        Ok((gradient, [add(&losses)?, add(&beats)?, add(&positive)?, add(&effective)?]))
+        let all = |t: &Tensor| t.f_sum(Kind::Double);
+        let seen = Tensor::f_stack(&[all(&losses)?, all(&beats)?, all(&positive)?, all(&effective)?], 0)?;
+        Ok((gradient, seen, found.f_min()?))
     }
 }
 
@@ -195,7 +210,8 @@ mod tests {
         let rows = unit_rows(n, 8, 5.0);
         let form =
             InBatch { rows: &rows, columns: &rows, labels: [&labels, &labels], same: true, temperature: 0.2, step: 0 };
-        let pulls = form.evaluate().unwrap();
+        let (pulls, waits) = mochi_tensor::count_calls(&mochi_tensor::WAITS, || form.evaluate().unwrap()).unwrap();
+        assert_eq!(waits, 0, "numbers are read together, at the end");
         let logits = rows.matmul(&rows.tr()) / 0.2;
         let logits = &logits - Tensor::eye(n, (Kind::Double, Device::Cpu)) * 1e9;
         let target = Tensor::arange(n, (Kind::Int64, Device::Cpu)).roll([BLOCK + 3], [0]);

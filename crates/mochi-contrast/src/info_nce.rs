@@ -13,7 +13,7 @@
 //! libtorch operations.
 
 use crate::measures::uniformity;
-use crate::queue::{check_norms, row_norms};
+use crate::queue::check_unit;
 use crate::{Context, ContrastError, Measures, Objective, fused, tensor_path};
 use mochi_tensor::{Device, Kind, Tensor, no_grad};
 
@@ -52,30 +52,19 @@ pub fn info_nce(
         let text = format!("query {shape:?}, key {:?} and columns {wide:?} do not fit each other", key.size());
         return Err(ContrastError::Shape(text));
     }
-    let step = context.draws.step;
-    let norms = [("query", row_norms(&query)?), ("key", row_norms(&key)?)];
-    let unit = || norms.iter().try_for_each(|(what, norms)| check_norms(what, norms, step));
-    let on_host = query.device() == Device::Cpu;
-    if on_host {
-        unit()?;
-    }
     objective.check()?;
     let size = |n: i64| usize::try_from(n).unwrap_or(0);
     context.check(objective, size(shape[0]), size(wide[0]))?;
-    let mut loss = no_grad(|| {
-        let plain = |t: &Tensor| t.device() == Device::Cpu && t.kind() == Kind::Float;
-        if plain(&query) && plain(&key) && plain(&columns) {
-            let dense = |t: &Tensor| t.f_contiguous();
-            fused::loss(&dense(&query)?, &dense(&key)?, &dense(&columns)?, objective, context)
-        } else {
-            tensor_path::loss(&query, &key, &columns, objective, context)
-        }
-    })?;
-    loss.measures.uniformity = no_grad(|| uniformity::of_both(&query, &key))?;
-    // On a device the rows are looked at last: asked before, the host would wait for both encoders and the device then for the host.
-    if !on_host {
-        unit()?;
+    let plain = |t: &Tensor| t.device() == Device::Cpu && t.kind() == Kind::Float;
+    if !(plain(&query) && plain(&key) && plain(&columns)) {
+        return no_grad(|| tensor_path::loss(&query, &key, &columns, objective, context));
     }
+    let step = context.draws.step;
+    check_unit("query", &query, step)?;
+    check_unit("key", &key, step)?;
+    let dense = |t: &Tensor| t.f_contiguous();
+    let mut loss = no_grad(|| fused::loss(&dense(&query)?, &dense(&key)?, &dense(&columns)?, objective, context))?;
+    loss.measures.uniformity = no_grad(|| uniformity::of_both(&query, &key))?;
     // A column that is not finite leaves the loss a number but not the gradient.
     let finite = loss.gradient.f_sum(Kind::Double)?.f_double_value(&[])?.is_finite();
     if finite && loss.value.is_finite() { Ok(loss) } else { Err(ContrastError::LossNotFinite { step }) }

@@ -50,6 +50,7 @@ fn look_at(
     let positive = query.f_mul(key)?.f_sum_dim_intlist([1i64].as_slice(), true, kind)?; // (B, 1)
     let cosines = query.f_matmul(&columns.f_transpose(0, 1)?)?; // (B, K)
     let (cosines, valid) = tensor_guards::mask(&cosines, &positive, objective, context)?;
+    tensor_guards::some_left(&valid, objective, context)?;
     let set = if objective.synthesises() { Some(hardest_sets(&cosines, objective.synthesis.hardest)?.0) } else { None };
     let drawings = match &set {
         Some(set) => draw(objective, context, set, &valid, kind)?,
@@ -57,7 +58,7 @@ fn look_at(
     };
     let false_negatives = match (context.queries.labels, context.columns.labels) {
         (Some(queries), Some(columns)) => {
-            let hardest = set.as_ref().map(|set| (set, &valid[..]));
+            let hardest = set.as_ref().map(|set| (set, &valid));
             Some(Labels::new(queries, columns, device)?.shares(&cosines, hardest, &drawings)?)
         }
         _ => None,
@@ -73,11 +74,7 @@ fn look_at(
         });
     }
     let points = if points.is_empty() { None } else { Some(Tensor::f_cat(&points, 1)?) };
-    let affine: Vec<_> = (0..valid.len()).map(|row| context.affine(row)).collect();
-    let column = |values: Vec<f64>| tensor_guards::column(&values, query);
-    let slope = column(affine.iter().map(|a| a.slope).collect())?;
-    let offset = column(affine.iter().map(|a| a.offset).collect())?;
-    let positive = positive.f_mul(&slope)?.f_add(&offset)?.f_div_scalar(objective.temperature)?;
+    let positive = tensor_guards::positives(&positive, context)?.0.f_div_scalar(objective.temperature)?;
     let real = cosines.f_div_scalar(objective.temperature)?;
     Ok(Look { curve: matching::curve(&positive, &real, points.as_ref())?, false_negatives })
 }

@@ -20,17 +20,14 @@ pub fn info_nce(
     context: &Context,
 ) -> Result<(Tensor, Tensor), ContrastError> {
     let kind = query.kind();
-    let rows = usize::try_from(query.size()[0]).unwrap_or(0);
     let positive = query.f_mul(key)?.f_sum_dim_intlist([1i64].as_slice(), true, kind)?;
     let cosines = query.f_matmul(&columns.f_transpose(0, 1)?)?;
     let (masked, valid) =
         no_grad(|| tensor_guards::mask(&cosines.f_detach()?, &positive.f_detach()?, objective, context))?;
+    tensor_guards::some_left(&valid, objective, context)?;
     let out = masked.f_eq(f64::NEG_INFINITY)?;
     let cosines = cosines.f_masked_fill(&out, f64::NEG_INFINITY)?;
-    let affine: Vec<_> = (0..rows).map(|row| context.affine(row)).collect();
-    let offset = tensor_guards::column(&affine.iter().map(|a| a.offset).collect::<Vec<_>>(), query)?;
-    let slope = tensor_guards::column(&affine.iter().map(|a| a.slope).collect::<Vec<_>>(), query)?;
-    let mut parts = vec![positive.f_mul(&slope)?.f_add(&offset)?, cosines];
+    let mut parts = vec![tensor_guards::positives(&positive, context)?.0, cosines];
     let mut omegas = vec![out.f_logical_not()?.f_to_kind(kind)?];
     if objective.synthesises() {
         let (set, _) = hardest_sets(&masked, objective.synthesis.hardest)?;

@@ -149,6 +149,16 @@ pub(crate) fn row_norms(rows: &Tensor) -> Result<Tensor, ContrastError> {
     Ok(no_grad(|| rows.f_detach()?.f_norm_scalaropt_dim(2, [1i64].as_slice(), false))?)
 }
 
+/// How far the worst norm lies beyond the tolerance, as a scalar where the norms are: above 0, or no number, where [`check_norms`] refuses them.
+pub(crate) fn off_unit(norms: &Tensor) -> Result<Tensor, ContrastError> {
+    Ok(norms.f_to_kind(Kind::Double)?.f_sub_scalar(1.0)?.f_abs()?.f_max()?.f_sub_scalar(NORM_TOLERANCE)?)
+}
+
+/// The error of rows whose [`off_unit`] came out as `off`; only then are the norms themselves asked for.
+pub(crate) fn check_off(what: &'static str, norms: &Tensor, off: f64, step: u64) -> Result<(), ContrastError> {
+    if off > 0.0 || off.is_nan() { check_norms(what, norms, step) } else { Ok(()) }
+}
+
 /// Every norm finite and 1.
 pub(crate) fn check_norms(what: &'static str, norms: &Tensor, step: u64) -> Result<(), ContrastError> {
     let norms = Vec::<f64>::try_from(&norms.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?)?;

@@ -237,6 +237,34 @@ fn permuting_the_batch_permutes_the_result_and_nothing_else() {
 }
 
 #[test]
+fn the_host_waits_for_a_device_once() {
+    let facts = Facts::new(5, 60);
+    let also = vec![
+        Term::Extrapolate { s: 3, max: 1.5 },
+        Term::Noise { s: 2, sigma: 0.1 },
+        Term::Perturb { s: 2, delta: 0.1 },
+        Term::Adversarial { s: 2, eta: 0.1 },
+        Term::Repeat { s: 2 },
+        Term::Weight { w: 0.5 },
+    ];
+    let guards = vec![Guard::SameImage, Guard::ClassOracle, Guard::Margin(0.5), Guard::Ring { from: 0.1, to: 0.9 }];
+    for form in [Form::InfoNce, Form::Decoupled, Form::Debiased { c: 0.1 }, Form::Hcl { beta: 0.5, c: 0.1 }] {
+        let objective = Objective {
+            also: also.clone(),
+            guards: guards.clone(),
+            form,
+            ..Objective::mochi(0.2, Synthesis { distinct: true, ..Synthesis::paper(8, 6, 4) })
+        };
+        // In float64 it takes the path of devices; what comes at its end, all at once, is no call of these.
+        let [query, key, columns] = rows(5, 60, 12, 1.0);
+        let run = || info_nce(&query, &key, &columns, &objective, &facts.context(true)).unwrap();
+        let (loss, calls) = mochi_tensor::count_calls(&mochi_tensor::WAITS, run).unwrap();
+        assert!(loss.value.is_finite());
+        assert_eq!(calls, 0, "{form:?}");
+    }
+}
+
+#[test]
 fn turning_one_off_removes_exactly_its_logits() {
     let [query, key, columns] = rows(4, 100, 16, 1.0);
     let all = [

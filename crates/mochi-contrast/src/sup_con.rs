@@ -11,7 +11,7 @@
 
 use crate::sim_clr::both_sides;
 use crate::{ContrastError, Loss};
-use mochi_tensor::Tensor;
+use mochi_tensor::{Tensor, upload};
 
 /// L_out of embeddings (2B, D), first views, then second views, with the class of each of the B images. The gradient is (2B, D).
 /// An image of a negative class, which stands for "unknown", has its other view alone for a positive.
@@ -22,7 +22,7 @@ pub fn sup_con(embeddings: &Tensor, labels: &[i64], temperature: f64, step: u64)
     let own = |(image, &label): (i64, &i64)| if label < 0 { -1 - image } else { label };
     let one: Vec<i64> = (0i64..).zip(labels).map(own).collect();
     let labels = [one.as_slice(), one.as_slice()].concat();
-    let labels = Tensor::f_from_slice(&labels)?.f_to_device(embeddings.device())?;
+    let labels = upload(&Tensor::f_from_slice(&labels)?, embeddings.device())?;
     both_sides(embeddings, &labels, temperature, step)
 }
 

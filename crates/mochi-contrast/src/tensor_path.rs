@@ -1,14 +1,15 @@
 //! The closed form in libtorch operations: CUDA, float64, and the partner that the CPU kernel is tested against.
 //!
 //! Same algebra as [`crate::row`], whole batch at a time: `topk` for the hardest set, gathers of parents' cosines, `scatter_add` for the
-//! weights that points hand back. Nothing comes back to the host before the step's numbers are read, except, where columns are masked, how
-//! many each query has left (its parents are drawn among them).
+//! weights that points hand back. The host waits for the device once, when everything is on its way: for the loss and the step's numbers.
 
-use crate::measures::{HARDER_BY, Has};
+use crate::measures::{HARDER_BY, Has, uniformity};
+use crate::queue::{check_off, off_unit, row_norms};
+use crate::readings::{Numbers, Place, Readings};
 use crate::tensor_forms::{Derivatives, derivatives};
 use crate::tensor_points::{Synthetic, draw, for_extra_vectors, hardest_sets, mix};
 use crate::{Context, ContrastError, Loss, Measures, Objective, tensor_guards};
-use mochi_tensor::{Device, Kind, Tensor};
+use mochi_tensor::{Kind, Tensor};
 
 /// The loss as tensors, before anything is read back.
 pub struct ClosedForm {
@@ -25,10 +26,11 @@ pub struct ClosedForm {
     points: Vec<i64>,
     /// Cosines of the hardest sets (B, N).
     hardest: Option<Tensor>,
-    fewest: usize,
+    /// How many columns each query has left (B, 1).
+    valid: Tensor,
 }
 
-/// Loss, gradient and measurements from unit rows of any float type on any device.
+/// Loss, gradient and measurements from rows of any float type on any device, which are looked at here.
 pub(crate) fn loss(
     query: &Tensor,
     key: &Tensor,
@@ -37,7 +39,6 @@ pub(crate) fn loss(
     context: &Context,
 ) -> Result<Loss, ContrastError> {
     let form = evaluate_all(query, key, columns, objective, context)?;
-    let measures = form.measures(objective)?;
     let value = match context.weights {
         None => form.losses.f_mean(Kind::Double)?,
         Some(weights) => {
@@ -45,14 +46,42 @@ pub(crate) fn loss(
             form.losses.f_mul(&weights)?.f_sum(Kind::Double)?
         }
     };
-    let clamped = objective.clamped(form.fewest);
-    Ok(Loss { value: value.f_double_value(&[])?, gradient: form.gradient, measures, clamped })
+    let norms = [("query", row_norms(query)?), ("key", row_norms(key)?)];
+    let mut readings = Readings::default();
+    let mut off = Vec::new();
+    for (_, norms) in &norms {
+        off.push(readings.add(&off_unit(norms)?)?);
+    }
+    let fewest = [readings.add(&form.valid.f_min()?)?, readings.add(&form.valid.f_argmin(None, false)?)?];
+    let value = readings.add(&value)?;
+    let pull = readings.add(&form.gradient.f_sum(Kind::Double)?)?;
+    let spread = match (uniformity::of_rows(query)?, uniformity::of_rows(key)?) {
+        (Some(q), Some(k)) => Some(readings.add(&q.f_add(&k)?.f_mul_scalar(0.5)?)?),
+        _ => None,
+    };
+    let places = form.measures(objective, &mut readings)?;
+
+    let numbers = readings.read()?;
+    let step = context.draws.step;
+    for ((what, norms), off) in norms.iter().zip(off) {
+        check_off(what, norms, numbers.at(off), step)?;
+    }
+    let fewest = fewest.map(|place| numbers.count(place));
+    tensor_guards::all_masked(fewest.into(), objective, context)?;
+    // A column that is not finite leaves the loss a number but not the gradient.
+    let value = numbers.at(value);
+    if !(value.is_finite() && numbers.at(pull).is_finite()) {
+        return Err(ContrastError::LossNotFinite { step });
+    }
+    let measures =
+        Measures { uniformity: spread.map(|place| numbers.at(place)), ..places.measures(&numbers, objective) };
+    Ok(Loss { value, gradient: form.gradient, measures, clamped: objective.clamped(fewest[0]) })
 }
 
 /// As [`crate::info_nce`], with the logits kept: parity against references that print them. Rows are not checked.
 ///
 /// # Errors
-/// What libtorch says of shapes that do not fit.
+/// What libtorch says of shapes that do not fit; a query for which every column is masked.
 pub fn evaluate(
     query: &Tensor,
     key: &Tensor,
@@ -60,7 +89,9 @@ pub fn evaluate(
     objective: &Objective,
     context: &Context,
 ) -> Result<ClosedForm, ContrastError> {
-    mochi_tensor::no_grad(|| evaluate_all(query, key, columns, objective, context))
+    let form = mochi_tensor::no_grad(|| evaluate_all(query, key, columns, objective, context))?;
+    tensor_guards::some_left(&form.valid, objective, context)?;
+    Ok(form)
 }
 
 fn evaluate_all(
@@ -71,7 +102,6 @@ fn evaluate_all(
     context: &Context,
 ) -> Result<ClosedForm, ContrastError> {
     let (batch, size, kind) = (query.size()[0], columns.size()[0], query.kind());
-    let rows = usize::try_from(batch).unwrap_or(0);
     let sum_rows = |t: &Tensor| t.f_sum_dim_intlist([1i64].as_slice(), true, kind);
     let positive = sum_rows(&query.f_mul(key)?)?; // (B, 1)
     let cosines = query.f_matmul(&columns.f_transpose(0, 1)?)?; // (B, K)
@@ -87,11 +117,8 @@ fn evaluate_all(
     }
     let points: Vec<i64> = blocks.iter().map(|block| block.cosines.size()[1]).collect();
 
-    let affine: Vec<_> = (0..rows).map(|row| context.affine(row)).collect();
-    let column = |values: Vec<f64>| tensor_guards::column(&values, query);
-    let (offset, slope) =
-        (column(affine.iter().map(|a| a.offset).collect())?, column(affine.iter().map(|a| a.slope).collect())?);
-    let mut parts = vec![positive.f_mul(&slope)?.f_add(&offset)?, cosines];
+    let (of_pair, slope) = tensor_guards::positives(&positive, context)?;
+    let mut parts = vec![of_pair, cosines];
     parts.extend(blocks.iter().map(|block| block.cosines.shallow_clone()));
     let logits = Tensor::f_cat(&parts, 1)?.f_div_scalar(objective.temperature)?;
     let (log_omega, count) = weights_of(&blocks, &valid, size, query)?;
@@ -103,7 +130,11 @@ fn evaluate_all(
     let parts = negatives.f_split_with_sizes(sizes.as_slice(), 1)?;
     let mut weights = parts[0].copy(); // (B, K), of its own: the points are added in place
     let mut own = Tensor::f_zeros_like(&positive)?;
-    let mut gradient = key.f_mul(&of_positive.f_mul(&slope)?)?;
+    let of_cosine = match &slope {
+        Some(slope) => of_positive.f_mul(slope)?,
+        None => of_positive,
+    };
+    let mut gradient = key.f_mul(&of_cosine)?;
     for (block, p) in blocks.iter().zip(&parts[1..]) {
         weights = weights.f_scatter_add_(1, &block.drawing.first, &p.f_mul(&block.first)?)?;
         if block.drawing.block.strategy.has_pairs() {
@@ -121,19 +152,18 @@ fn evaluate_all(
             gradient.f_mul(&tensor_guards::column(weights, query)?)?.f_div_scalar(objective.temperature)?
         }
     };
-    let fewest = valid.into_iter().min().unwrap_or(0);
-    Ok(ClosedForm { logits, losses: losses.f_view([-1])?, gradient, positive, columns: size, points, hardest, fewest })
+    Ok(ClosedForm { logits, losses: losses.f_view([-1])?, gradient, positive, columns: size, points, hardest, valid })
 }
 
 /// The logarithms of the negatives' weights (B, K + points), where not all are 1; and M of each query (B, 1).
 fn weights_of(
     blocks: &[Synthetic],
-    valid: &[usize],
+    valid: &Tensor,
     columns: i64,
     query: &Tensor,
 ) -> Result<(Option<Tensor>, Tensor), ContrastError> {
-    let mut count = tensor_guards::column(&valid.iter().map(|&n| n as f64).collect::<Vec<_>>(), query)?;
     let kind = query.kind();
+    let mut count = valid.f_to_kind(kind)?;
     let mut parts = Vec::new();
     for block in blocks {
         let ones = block.cosines.f_ones_like()?;
@@ -168,10 +198,39 @@ fn extra_gradient(
     Ok(Some(Tensor::f_cat(&parts, 0)?))
 }
 
+/// Where a step's measurements are among the readings.
+struct Places {
+    accuracy_real: Place,
+    accuracy_with_synthetic: Place,
+    positive: Place,
+    hardest: Option<Place>,
+    pair: Option<Place>,
+    query_mix: Option<Place>,
+    synthetic_harder: Option<Place>,
+    effective_negatives: Place,
+}
+
+impl Places {
+    fn measures(&self, numbers: &Numbers, objective: &Objective) -> Measures {
+        let at = |place: Option<Place>| place.map(|place| numbers.at(place));
+        let cosine = |place: Option<Place>| at(place).map(|logit| logit * objective.temperature);
+        Measures {
+            accuracy_real: numbers.at(self.accuracy_real),
+            accuracy_with_synthetic: numbers.at(self.accuracy_with_synthetic),
+            positive: numbers.at(self.positive),
+            hardest: at(self.hardest),
+            pair: cosine(self.pair),
+            query_mix: cosine(self.query_mix),
+            synthetic_harder: at(self.synthetic_harder),
+            effective_negatives: numbers.at(self.effective_negatives),
+            uniformity: None,
+        }
+    }
+}
+
 impl ClosedForm {
-    fn measures(&self, objective: &Objective) -> Result<Measures, ContrastError> {
+    fn measures(&self, objective: &Objective, readings: &mut Readings) -> Result<Places, ContrastError> {
         let points: i64 = self.points.iter().sum();
-        let temperature = objective.temperature;
         let logits = self.logits.f_to_kind(Kind::Double)?;
         let part = |start: i64, len: i64| logits.f_narrow(1, start, len);
         let positive = part(0, 1)?;
@@ -181,22 +240,17 @@ impl ClosedForm {
         let synthetic = part(1 + self.columns, points)?;
         let largest =
             if points > 0 { top(&synthetic)?.f_maximum(&largest_real)? } else { largest_real.shallow_clone() };
-        let share = |t: Tensor| -> Result<f64, ContrastError> {
-            Ok(t.f_to_kind(Kind::Double)?.f_mean(Kind::Double)?.f_double_value(&[])?)
-        };
-        let mean = |t: &Tensor| -> Result<f64, ContrastError> {
-            Ok(t.f_mean(Kind::Double)?.f_double_value(&[])? * temperature)
-        };
+        let mut mean = |t: &Tensor| readings.add(&t.f_to_kind(Kind::Double)?.f_mean(Kind::Double)?);
         // Perplexity of softmax over the columns: exp(log Z - sum p x); a masked column has p = 0 and counts for nothing.
         let z = real.f_logsumexp([1i64].as_slice(), true)?;
         let p = real.f_sub(&z)?.f_exp()?;
         let seen = p.f_mul(&real.f_clamp_min(f64::MIN)?)?;
         let entropy = z.f_view([-1])?.f_sub(&seen.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double)?)?;
         let hardest = match &self.hardest {
-            Some(values) => Some(mean_of_valid(&values.f_to_kind(Kind::Double)?)?.f_double_value(&[])?),
+            Some(values) => Some(mean(&mean_of_valid(&values.f_to_kind(Kind::Double)?)?)?),
             None => None,
         };
-        let bar = largest_real.f_add_scalar(f64::from(HARDER_BY) / temperature)?;
+        let bar = largest_real.f_add_scalar(f64::from(HARDER_BY) / objective.temperature)?;
         let has = Has::new(objective);
         let mut at = 1 + self.columns;
         let mut paper = [None, None];
@@ -207,31 +261,30 @@ impl ClosedForm {
                 at += len;
             }
         }
-        Ok(Measures {
-            accuracy_real: share(positive.f_gt_tensor(&largest_real)?)?,
-            accuracy_with_synthetic: share(positive.f_gt_tensor(&largest)?)?,
-            positive: self.positive.f_mean(Kind::Double)?.f_double_value(&[])?,
+        Ok(Places {
+            accuracy_real: mean(&positive.f_gt_tensor(&largest_real)?)?,
+            accuracy_with_synthetic: mean(&positive.f_gt_tensor(&largest)?)?,
+            positive: mean(&self.positive)?,
             hardest,
             pair: paper[0],
             query_mix: paper[1],
-            synthetic_harder: if points > 0 { Some(share_of_points(&synthetic, &bar)?) } else { None },
-            effective_negatives: entropy.f_exp()?.f_mean(Kind::Double)?.f_to_device(Device::Cpu)?.f_double_value(&[])?,
-            ..Measures::default()
+            synthetic_harder: if points > 0 { Some(mean(&share_of_points(&synthetic, &bar)?)?) } else { None },
+            effective_negatives: mean(&entropy.f_exp()?)?,
         })
     }
 }
 
-/// The mean over rows of the share of a row's points above the bar (B, 1); points of no weight are none.
-fn share_of_points(points: &Tensor, bar: &Tensor) -> Result<f64, ContrastError> {
+/// The share of a row's points above the bar (B, 1); points of no weight are none.
+fn share_of_points(points: &Tensor, bar: &Tensor) -> Result<Tensor, ContrastError> {
     let count = |t: Tensor| t.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
     let all = count(points.f_gt(f64::NEG_INFINITY)?)?;
-    Ok(count(points.f_gt_tensor(bar)?)?.f_div(&all)?.f_mean(Kind::Double)?.f_double_value(&[])?)
+    Ok(count(points.f_gt_tensor(bar)?)?.f_div(&all)?)
 }
 
-/// The mean over rows of the mean over a row's entries above -infinity: a set of fewer valid columns than N ends in others.
+/// The mean over a row's entries above -infinity: a set of fewer valid columns than N ends in others.
 fn mean_of_valid(values: &Tensor) -> Result<Tensor, ContrastError> {
     let valid = values.f_gt(f64::NEG_INFINITY)?;
     let sum = |t: &Tensor| t.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
     let total = sum(&values.f_masked_fill(&valid.f_logical_not()?, 0.0)?)?;
-    Ok(total.f_div(&sum(&valid)?.f_clamp_min(1.0)?)?.f_mean(Kind::Double)?)
+    Ok(total.f_div(&sum(&valid)?.f_clamp_min(1.0)?)?)
 }

@@ -1,12 +1,13 @@
 //! Synthetic points of a whole batch as tensors: the hardest sets, the parents, the common form of [`crate::points`].
 //!
-//! Parents and coefficients are drawn on the host, by the same functions as for the CPU's rows, and sent along. The parents' dot products
-//! are made a few points at a time, and so are noise vectors, twice: for the cosines and for the gradient. No (B, s, D) tensor exists.
+//! Parents and shares come from [`crate::tensor_draws`]. The parents' dot products are made a few points at a time, and so are noise
+//! vectors, twice: for the cosines and for the gradient. No (B, s, D) tensor exists.
 
-use crate::draws::{Drawn, Source};
-use crate::points::{Extra, Strategy, noise};
+use crate::draws::Source;
+use crate::points::{Coefficients, Extra};
 use crate::queue::to_i64;
 use crate::synthesis::Block;
+use crate::tensor_draws::{Positions, normals, positions};
 use crate::{Context, ContrastError, Objective};
 use mochi_tensor::{Kind, Tensor};
 
@@ -49,52 +50,49 @@ pub(crate) fn hardest_sets(cosines: &Tensor, n: usize) -> Result<(Tensor, Tensor
     Ok((columns.f_masked_fill(&masked, size)?.f_sort(1, false)?.0.f_clamp_max(size - 1)?, values))
 }
 
-/// Draws a batch's points: `valid` holds each row's number of columns that are negatives.
+/// Draws a batch's points: `valid` (B, 1), int64, holds each row's number of columns that are negatives.
 pub(crate) fn draw(
     objective: &Objective,
     context: &Context,
     set: &Tensor,
-    valid: &[usize],
+    valid: &Tensor,
     kind: Kind,
 ) -> Result<Vec<Drawing>, ContrastError> {
-    let (batch, width) = (set.size()[0], usize::try_from(set.size()[1]).unwrap_or(0));
+    let (batch, width) = (set.size()[0], set.size()[1]);
     let device = set.device();
+    let valid = valid.f_clamp_max(width)?;
     let mut drawings = Vec::new();
     for block in objective.blocks() {
-        let weighs = matches!(block.strategy, Strategy::Weight { .. });
-        let count = if weighs { width } else { block.count };
-        let (mut drawn, mut omega) = (Drawn::default(), Vec::new());
-        for (row, &valid) in valid.iter().enumerate() {
-            block.strategy.draw(context.source(), row, valid.min(width), count, &mut drawn);
-            if weighs {
-                // A row of fewer valid columns is filled up with points of no weight.
-                omega.resize(drawn.first.len(), block.strategy.omega());
-                omega.resize((row + 1) * count, 0.0);
-                drawn.first.resize((row + 1) * count, 0);
-                drawn.second.resize((row + 1) * count, 0);
-                drawn.share.resize((row + 1) * count, 0.0);
+        let drawn = positions(block.strategy, context.source(), &valid, block.count)?;
+        let (drawn, omega) = match drawn {
+            Some(drawn) => (drawn, None),
+            // Every one of the set; a row of fewer valid columns is filled up with points of no weight, at a column that is valid.
+            None => {
+                let place = Tensor::f_arange(width, (Kind::Int64, device))?.f_view([1, -1])?;
+                let counts = place.f_lt_tensor(&valid)?;
+                let place = place.f_mul(&counts)?;
+                let counts = counts.f_to_kind(kind)?.f_mul_scalar(block.strategy.omega())?;
+                (Positions { second: place.shallow_clone(), first: place, share: None }, Some(counts))
             }
-        }
-        let shape = [batch, to_i64(count)];
-        let index = |values: &[u32]| -> Result<Tensor, ContrastError> {
-            let values: Vec<i64> = values.iter().map(|&v| i64::from(v)).collect();
-            Ok(set.f_gather(1, &Tensor::f_from_slice(&values)?.f_view(shape)?.f_to_device(device)?, false)?)
         };
-        let share = |values: &[f64]| -> Result<Tensor, ContrastError> {
-            Ok(Tensor::f_from_slice(values)?.f_view(shape)?.f_to_device(device)?.f_to_kind(kind)?)
-        };
-        let coefficients: Vec<_> = drawn.share.iter().map(|&s| block.strategy.coefficients(s)).collect();
-        let part = |of: fn(&crate::points::Coefficients) -> f64| -> Result<Tensor, ContrastError> {
-            share(&coefficients.iter().map(of).collect::<Vec<f64>>())
+        let count = drawn.first.size()[1];
+        // Coefficients are affine in the share.
+        let (at_0, at_1) = (block.strategy.coefficients(0.0), block.strategy.coefficients(1.0));
+        let part = |of: fn(&Coefficients) -> f64| -> Result<Tensor, ContrastError> {
+            let (constant, slope) = (of(&at_0), of(&at_1) - of(&at_0));
+            Ok(match &drawn.share {
+                Some(share) if slope != 0.0 => share.f_mul_scalar(slope)?.f_add_scalar(constant)?.f_to_kind(kind)?,
+                _ => Tensor::f_full([batch, count], constant, (kind, device))?,
+            })
         };
         drawings.push(Drawing {
             block,
-            first: index(&drawn.first)?,
-            second: index(&drawn.second)?,
+            first: set.f_gather(1, &drawn.first, false)?,
+            second: set.f_gather(1, &drawn.second, false)?,
             query: part(|c| c.query)?,
             on_first: part(|c| c.first)?,
             on_second: part(|c| c.second)?,
-            omega: if weighs { Some(share(&omega)?) } else { None },
+            omega,
         });
     }
     Ok(drawings)
@@ -174,7 +172,6 @@ pub(crate) fn for_extra_vectors(
     mut body: impl FnMut(i64, i64, &Tensor) -> Result<(), ContrastError>,
 ) -> Result<(), ContrastError> {
     let (batch, dim) = (query.size()[0], query.size()[1]);
-    let size = |n: i64| usize::try_from(n).unwrap_or(0);
     let step = (SLICE / (points * dim).max(1)).clamp(1, batch.max(1));
     let mut start = 0;
     while start < batch {
@@ -182,13 +179,7 @@ pub(crate) fn for_extra_vectors(
         let vectors = match extra {
             Extra::Sign { .. } => query.f_narrow(0, start, count)?.f_sign()?.f_unsqueeze(1)?,
             Extra::Noise { .. } => {
-                let (mut values, mut row_values) = (Vec::new(), Vec::new());
-                for row in start..start + count {
-                    noise::normals(source.key(), size(row), size(points), size(dim), &mut row_values);
-                    values.extend_from_slice(&row_values);
-                }
-                let tensor = Tensor::f_from_slice(&values)?.f_view([count, points, dim])?;
-                tensor.f_to_device(query.device())?.f_to_kind(query.kind())?
+                normals(source.key(), (start, count), points, dim, query.device())?.f_to_kind(query.kind())?
             }
         };
         body(start, count, &vectors)?;

@@ -26,6 +26,11 @@ impl Philox {
         Self { key: [low(z), low(z >> 32)] }
     }
 
+    /// The cipher's key, for those that run it elsewhere than here.
+    pub fn key(&self) -> [u32; 2] {
+        self.key
+    }
+
     /// The four random words of a counter.
     #[inline]
     pub fn words(&self, counter: [u32; 4]) -> [u32; 4] {

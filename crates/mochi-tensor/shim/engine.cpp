@@ -3,6 +3,7 @@
 #include "shim.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/record_function.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
@@ -12,6 +13,8 @@
 
 #include <cstring>
 #include <dlfcn.h>
+#include <memory>
+#include <vector>
 
 namespace mochi {
 std::string& last_error() {
@@ -53,6 +56,37 @@ const char* mochi_libtorch_path() {
 
 int mochi_to_channels_last(Tensor* x, Tensor** out) {
   return guarded([&] { *out = new Tensor(x->contiguous(at::MemoryFormat::ChannelsLast)); });
+}
+
+// By way of pinned memory, whose allocator keeps a block until the copy has been made: the host does not wait for the device.
+int mochi_upload(Tensor* x, int index, Tensor** out) {
+  return guarded([&] {
+    const auto device = at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+    *out = new Tensor(x->pin_memory().to(device, /*non_blocking=*/true));
+  });
+}
+
+namespace {
+thread_local std::vector<std::string> watched;
+thread_local uint64_t watched_calls = 0;
+thread_local at::CallbackHandle watch = 0;
+}  // namespace
+
+// Counts this thread's calls of operations from here to mochi_calls_end.
+int mochi_calls_begin(const char* const* names, size_t n) {
+  return guarded([&] {
+    watched.assign(names, names + n);
+    watched_calls = 0;
+    watch = at::addThreadLocalCallback(at::RecordFunctionCallback([](const at::RecordFunction& call) -> std::unique_ptr<at::ObserverContext> {
+      for (const auto& name : watched) watched_calls += name == call.name();
+      return nullptr;
+    }).scopes({at::RecordScope::FUNCTION}));
+  });
+}
+
+uint64_t mochi_calls_end() {
+  at::removeCallback(watch);
+  return watched_calls;
 }
 
 int mochi_is_channels_last(Tensor* x, int* out) {

@@ -3,6 +3,8 @@
 //! Mixed precision is explicit: parameters stay float32, and each convolution or linear layer casts its weight where it uses it
 //! ([`Compute::weight`]). That is what torch's bf16 autocast does, without thread-local state, and the same on CPU and CUDA.
 
+use std::ffi::c_int;
+
 use crate::ffi;
 use crate::{Device, Kind, Tensor, TensorError};
 
@@ -53,7 +55,7 @@ impl Compute {
     /// # Errors
     /// What libtorch says where memory is short.
     pub fn input(&self, images: &Tensor) -> Result<Tensor, TensorError> {
-        let images = images.f_to_device(self.device)?.f_to_kind(self.kind())?;
+        let images = upload(images, self.device)?.f_to_kind(self.kind())?;
         if self.channels_last { channels_last(&images) } else { Ok(images) }
     }
 
@@ -71,6 +73,22 @@ impl Compute {
             Precision::Float32 => parameter.shallow_clone(),
             Precision::Bf16 => parameter.to_kind(Kind::BFloat16),
         }
+    }
+}
+
+/// A tensor on a device. What comes from the host's memory does not make the host wait for what the device is still doing, as
+/// `x.to(device)` would: it equals `x.pin_memory().to(device, non_blocking=True)`.
+///
+/// # Errors
+/// What libtorch says where memory is short.
+pub fn upload(x: &Tensor, device: Device) -> Result<Tensor, TensorError> {
+    match (x.device(), device) {
+        (Device::Cpu, Device::Cuda(index)) => {
+            let index = c_int::try_from(index).unwrap_or(c_int::MAX);
+            // SAFETY: `x` is a live tensor for the length of the call.
+            ffi::new_tensor(|out| unsafe { ffi::mochi_upload(ffi::raw(x), index, out) })
+        }
+        _ => Ok(x.f_to_device(device)?),
     }
 }
 

@@ -12,6 +12,9 @@ unsafe extern "C" {
     pub(crate) fn mochi_libtorch_path() -> *const c_char;
     pub(crate) fn mochi_load_library(path: *const c_char) -> c_int;
     pub(crate) fn mochi_to_channels_last(x: *mut RawTensor, out: *mut *mut RawTensor) -> c_int;
+    pub(crate) fn mochi_upload(x: *mut RawTensor, index: c_int, out: *mut *mut RawTensor) -> c_int;
+    pub(crate) fn mochi_calls_begin(names: *const *const c_char, n: usize) -> c_int;
+    pub(crate) fn mochi_calls_end() -> u64;
     pub(crate) fn mochi_is_channels_last(x: *mut RawTensor, out: *mut c_int) -> c_int;
     pub(crate) fn mochi_momentum_update(
         keys: *mut *mut RawTensor,

@@ -6,6 +6,7 @@
 // The one room where `unsafe` is allowed: it is the border to C++.
 #![allow(unsafe_code)]
 
+mod calls;
 mod compute;
 mod conv;
 mod engine;
@@ -19,7 +20,8 @@ mod optim;
 mod parallel;
 mod params;
 
-pub use compute::{Compute, Precision};
+pub use calls::{WAITS, count_calls};
+pub use compute::{Compute, Precision, upload};
 pub use conv::conv2d;
 pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, set_threads, start};
 pub use error::TensorError;

@@ -12,7 +12,7 @@
 use super::{CutBox, Mixed, Place, blend, draws, shape};
 use crate::ContrastError;
 use mochi_random::{Beta, permutation, unit};
-use mochi_tensor::Tensor;
+use mochi_tensor::{Tensor, upload};
 
 const PURPOSE: u64 = 0x694d_4958;
 const ORDER: u64 = 0x694d_4959;
@@ -25,7 +25,7 @@ pub fn i_mix(images: &Tensor, law: &Beta, region: f64, place: Place) -> Result<M
     let (batch, height, width) = shape(images)?;
     let partners = permutation(place.family(ORDER), place.counter(), u32::try_from(batch).unwrap_or(u32::MAX));
     let partners: Vec<i64> = partners.into_iter().map(i64::from).collect();
-    let others = images.f_index_select(0, &Tensor::f_from_slice(&partners)?.f_to_device(images.device())?)?;
+    let others = images.f_index_select(0, &upload(&Tensor::f_from_slice(&partners)?, images.device())?)?;
     let larger = |word: u32| {
         let share = law.share(word);
         share.max(1.0 - share)

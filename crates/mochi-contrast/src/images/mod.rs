@@ -25,7 +25,7 @@ pub use un_mix::un_mix;
 
 use crate::{Affine, Context, ContrastError, DrawKey, Known, Loss, Objective, info_nce};
 use mochi_random::{Philox, below};
-use mochi_tensor::Tensor;
+use mochi_tensor::{Tensor, upload};
 
 /// Which draws of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +141,7 @@ fn term(
         positive: affine.as_deref(),
         points: None,
     };
-    let key = positives.f_index_select(0, &Tensor::f_from_slice(&target.keys)?.f_to_device(positives.device())?)?;
+    let key = positives.f_index_select(0, &upload(&Tensor::f_from_slice(&target.keys)?, positives.device())?)?;
     info_nce(query, &key, columns, objective, &context)
 }
 
@@ -152,7 +152,7 @@ fn pick<T: Copy>(values: &[T], images: &[usize]) -> Vec<T> {
 
 /// `share · a + (1 - share) · b` with a share for each image.
 fn blend(a: &Tensor, b: &Tensor, shares: &[f64]) -> Result<Tensor, ContrastError> {
-    let shares = Tensor::f_from_slice(shares)?.f_view([-1, 1, 1, 1])?.f_to_kind(a.kind())?.f_to_device(a.device())?;
+    let shares = upload(&Tensor::f_from_slice(shares)?.f_view([-1, 1, 1, 1])?.f_to_kind(a.kind())?, a.device())?;
     Ok(b.f_lerp_tensor(a, &shares)?)
 }
 

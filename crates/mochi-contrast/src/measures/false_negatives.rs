@@ -13,9 +13,8 @@
 
 use crate::ContrastError;
 use crate::points::Strategy;
-use crate::queue::to_i64;
 use crate::tensor_points::Drawing;
-use mochi_tensor::{Device, Kind, Tensor};
+use mochi_tensor::{Device, Kind, Tensor, upload};
 
 /// Shares in [0, 1]; `None` where nothing is known, or where there are no such points.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -46,16 +45,16 @@ struct Hits {
 
 impl Labels {
     pub fn new(queries: &[i64], columns: &[i64], device: Device) -> Result<Self, ContrastError> {
-        let of = |values: &[i64]| Tensor::f_from_slice(values)?.f_to_device(device);
+        let of = |values: &[i64]| upload(&Tensor::f_from_slice(values)?, device);
         Ok(Self { queries: of(queries)?.f_view([-1, 1])?, columns: of(columns)? })
     }
 
-    /// The shares, from cosines (B, K) with masked columns at -infinity, hardest sets (B, N) with each row's number of valid columns, and the
+    /// The shares, from cosines (B, K) with masked columns at -infinity, hardest sets (B, N) with each row's number of valid columns (B, 1), and the
     /// points' parents.
     pub fn shares(
         &self,
         cosines: &Tensor,
-        hardest: Option<(&Tensor, &[usize])>,
+        hardest: Option<(&Tensor, &Tensor)>,
         drawings: &[Drawing],
     ) -> Result<FalseNegatives, ContrastError> {
         let mut all = self.hits(&self.columns.f_unsqueeze(0)?)?;
@@ -63,11 +62,9 @@ impl Labels {
         let mut shares = FalseNegatives { columns: all.share()?, ..FalseNegatives::default() };
         if let Some((set, valid)) = hardest {
             // A row of fewer than N valid columns is filled up with others at its end.
-            let valid: Vec<i64> = valid.iter().map(|&n| to_i64(n)).collect();
-            let valid = Tensor::f_from_slice(&valid)?.f_view([-1, 1])?.f_to_device(set.device())?;
             let place = Tensor::f_arange(set.size()[1], (Kind::Int64, set.device()))?;
             let mut hits = self.parents(set)?;
-            hits.only(&place.f_unsqueeze(0)?.f_lt_tensor(&valid)?)?;
+            hits.only(&place.f_unsqueeze(0)?.f_lt_tensor(valid)?)?;
             shares.hardest = hits.share()?;
         }
         for drawing in drawings {

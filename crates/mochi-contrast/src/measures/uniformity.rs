@@ -31,6 +31,14 @@ pub(crate) fn of_both(query: &Tensor, key: &Tensor) -> Result<Option<f64>, Contr
 /// # Errors
 /// What libtorch says of rows that are no matrix.
 pub fn uniformity(rows: &Tensor) -> Result<Option<f64>, ContrastError> {
+    Ok(match of_rows(rows)? {
+        Some(log) => Some(log.f_double_value(&[])?),
+        None => None,
+    })
+}
+
+/// [`uniformity`] as a scalar where the rows are.
+pub(crate) fn of_rows(rows: &Tensor) -> Result<Option<Tensor>, ContrastError> {
     let count = rows.size()[0];
     if count < 2 {
         return Ok(None);
@@ -43,7 +51,7 @@ pub fn uniformity(rows: &Tensor) -> Result<Option<f64>, ContrastError> {
     let e = exponents.f_exp()?;
     // A row with itself is no pair.
     let sum = e.f_sum(Kind::Double)?.f_sub(&e.f_diagonal(0, 0, 1)?.f_sum(Kind::Double)?)?;
-    Ok(Some((sum.f_double_value(&[])? / (count * (count - 1)) as f64).ln()))
+    Ok(Some(sum.f_div_scalar((count * (count - 1)) as f64)?.f_log()?))
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@
 //! to the query than its parent; b = 1 gives the parent. Option: the upper end of b. (Public code: giakoumoglou/synco, `builder.py`.)
 
 use super::Coefficients;
-use crate::draws::{Drawn, Source, stream, to_u32};
-use mochi_random::{LANES, below, unit};
+use crate::draws::{Coefficient, Law, Second, Share, stream};
 
 /// Coefficients of a point extrapolated by the factor `b`.
 #[inline(always)]
@@ -14,17 +13,9 @@ pub fn coefficients(b: f64) -> Coefficients {
     Coefficients { query: 1.0 - b, first: b, second: 0.0 }
 }
 
-#[inline(always)]
-pub(crate) fn draw(max: f64, source: Source, row: usize, n: usize, count: usize, out: &mut Drawn) {
-    let key = source.key();
-    out.extend(count, |(first, second, share), start| {
-        let words = key.family(stream::EXTRAPOLATE).block(key.counter(row), to_u32(start));
-        for i in 0..LANES {
-            first[i] = below(words[0][i], to_u32(n));
-            second[i] = first[i];
-            share[i] = 1.0 + (max - 1.0) * unit(words[1][i]);
-        }
-    });
+pub(crate) fn law(max: f64) -> Law {
+    let share = Share { word: 1, offset: 1.0, coefficient: Coefficient::Uniform { high: max - 1.0 } };
+    Law { stream: stream::EXTRAPOLATE, second: Second::Same, share: Some(share) }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub mod query_mixing;
 pub mod repeated;
 pub mod weighted;
 
-use crate::draws::{Coefficient, Drawn, Source};
+use crate::draws::{Coefficient, Drawn, Law, Source};
 
 /// Coefficients of a point before it is normalised.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -164,7 +164,7 @@ impl Strategy {
         matches!(self, Self::QueryMixes { inner: true, .. })
     }
 
-    /// A point's coefficients from what was drawn for it.
+    /// A point's coefficients from the share that was drawn for it: every one is affine in it.
     #[inline(always)]
     pub fn coefficients(self, share: f64) -> Coefficients {
         match self {
@@ -176,18 +176,34 @@ impl Strategy {
         }
     }
 
+    /// What is drawn for a point; `None` where every one of the hardest is taken once.
+    #[inline(always)]
+    pub fn law(self) -> Option<Law> {
+        match self {
+            Self::Pairs { alpha, distinct } => Some(pair_mixing::law(alpha, distinct)),
+            Self::QueryMixes { beta, .. } => Some(query_mixing::law(beta)),
+            Self::Extrapolate { max } => Some(extrapolation::law(max)),
+            Self::Perturb { .. } => Some(perturbation::LAW),
+            Self::Shift(Extra::Noise { .. }) => Some(noise::LAW),
+            Self::Shift(Extra::Sign { .. }) => Some(adversarial::LAW),
+            Self::Repeat => Some(repeated::LAW),
+            Self::Weight { .. } => None,
+        }
+    }
+
     /// Parents (positions below `n`) and shares of the points of query `row`, appended.
     #[inline(always)]
     pub fn draw(self, source: Source, row: usize, n: usize, count: usize, out: &mut Drawn) {
-        match self {
-            Self::Pairs { alpha, distinct } => pair_mixing::draw(alpha, distinct, source, row, n, count, out),
-            Self::QueryMixes { beta, .. } => query_mixing::draw(beta, source, row, n, count, out),
-            Self::Extrapolate { max } => extrapolation::draw(max, source, row, n, count, out),
-            Self::Perturb { .. } => perturbation::draw(source, row, n, count, out),
-            Self::Shift(Extra::Noise { .. }) => noise::draw(source, row, n, count, out),
-            Self::Shift(Extra::Sign { .. }) => adversarial::draw(source, row, n, count, out),
-            Self::Repeat => repeated::draw(source, row, n, count, out),
-            Self::Weight { .. } => weighted::all(n, count, out),
+        if let Some(([first, second], shares)) = source.given(self) {
+            let range = row * count..(row + 1) * count;
+            out.first.extend_from_slice(&first[range.clone()]);
+            out.second.extend_from_slice(&second[range.clone()]);
+            out.share.extend_from_slice(&shares[range]);
+            return;
+        }
+        match self.law() {
+            Some(law) => out.draw(law, source.key(), row, n, count),
+            None => weighted::all(n, count, out),
         }
     }
 }

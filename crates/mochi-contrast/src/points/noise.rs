@@ -4,13 +4,10 @@
 //! `q·e`, `n_i·e` and `e·e` are three dot products a point; the row's gradient gets `Σ p e / r`. The D normal numbers of a point are
 //! Box-Muller pairs of counter-based words: block k of four numbers has the stream `NOISE + 16 (1 + k)`. Option: sigma.
 
-use crate::draws::{DrawKey, Drawn, Source, stream, to_u32};
+use crate::draws::{DrawKey, Law, Second, stream, to_u32};
 use mochi_random::unit;
 
-#[inline(always)]
-pub(crate) fn draw(source: Source, row: usize, n: usize, count: usize, out: &mut Drawn) {
-    out.parents(source.key(), stream::NOISE, row, n, count);
-}
+pub(crate) const LAW: Law = Law { stream: stream::NOISE, second: Second::Same, share: None };
 
 /// Standard normal vectors (count, dim) of a row's points.
 #[inline(always)]

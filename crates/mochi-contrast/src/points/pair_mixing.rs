@@ -11,8 +11,7 @@
 //! Options: the distribution of `a`, distinct parents ([`crate::Synthesis`]). i = j gives h = n_i.
 
 use super::Coefficients;
-use crate::draws::{Coefficient, Drawn, Source, stream, to_u32};
-use mochi_random::{LANES, below};
+use crate::draws::{Coefficient, Law, Second, Share, stream};
 
 /// Coefficients of a pair mix whose first parent has the share `a`.
 #[inline(always)]
@@ -20,38 +19,9 @@ pub fn coefficients(a: f64) -> Coefficients {
     Coefficients { query: 0.0, first: a, second: 1.0 - a }
 }
 
-#[inline(always)]
-pub(crate) fn draw(
-    alpha: Coefficient,
-    distinct: bool,
-    source: Source,
-    row: usize,
-    n: usize,
-    count: usize,
-    out: &mut Drawn,
-) {
-    let key = match source {
-        Source::Given(points, _) => {
-            let range = row * count..(row + 1) * count;
-            out.first.extend_from_slice(&points.pair_i[range.clone()]);
-            out.second.extend_from_slice(&points.pair_j[range.clone()]);
-            out.share.extend_from_slice(&points.alpha[range]);
-            return;
-        }
-        Source::Drawn(key) => key,
-    };
-    let n = to_u32(n);
-    // A single parent cannot differ from itself.
-    let distinct = distinct && n > 1;
-    out.extend(count, |(first, second, share), start| {
-        let words = key.family(stream::PAIRS).block(key.counter(row), to_u32(start));
-        for i in 0..LANES {
-            first[i] = below(words[0][i], n);
-            let other = below(words[1][i], if distinct { n - 1 } else { n });
-            second[i] = if distinct && other >= first[i] { other + 1 } else { other };
-        }
-        alpha.values(&words[2], key, stream::PAIRS, row, start, share);
-    });
+pub(crate) fn law(alpha: Coefficient, distinct: bool) -> Law {
+    let second = if distinct { Second::Distinct } else { Second::Any };
+    Law { stream: stream::PAIRS, second, share: Some(Share { word: 2, offset: 0.0, coefficient: alpha }) }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! is the paper's formula.)
 
 use super::Coefficients;
-use crate::draws::{Drawn, Source, stream};
+use crate::draws::{Law, Second, stream};
 
 /// Coefficients of a parent moved by `delta` towards the query.
 #[inline(always)]
@@ -15,10 +15,7 @@ pub fn coefficients(delta: f64) -> Coefficients {
     Coefficients { query: delta, first: 1.0, second: 0.0 }
 }
 
-#[inline(always)]
-pub(crate) fn draw(source: Source, row: usize, n: usize, count: usize, out: &mut Drawn) {
-    out.parents(source.key(), stream::PERTURB, row, n, count);
-}
+pub(crate) const LAW: Law = Law { stream: stream::PERTURB, second: Second::Same, share: None };
 
 #[cfg(test)]
 mod tests {

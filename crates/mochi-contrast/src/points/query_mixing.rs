@@ -13,8 +13,7 @@
 //! Bounds: `a_j <= q·h' <= sqrt((1 + a_j)/2)` for b in [0, 1/2]; b = 0 gives n_j. Options: the distribution of `b`, the inner gradient.
 
 use super::Coefficients;
-use crate::draws::{Coefficient, Drawn, Source, stream, to_u32};
-use mochi_random::{LANES, below};
+use crate::draws::{Coefficient, Law, Second, Share, stream};
 
 /// Coefficients of a mix in which the query has the share `b`.
 #[inline(always)]
@@ -22,26 +21,9 @@ pub fn coefficients(b: f64) -> Coefficients {
     Coefficients { query: b, first: 1.0 - b, second: 0.0 }
 }
 
-#[inline(always)]
-pub(crate) fn draw(beta: Coefficient, source: Source, row: usize, n: usize, count: usize, out: &mut Drawn) {
-    let key = match source {
-        Source::Given(points, _) => {
-            let range = row * count..(row + 1) * count;
-            out.first.extend_from_slice(&points.mix_j[range.clone()]);
-            out.second.extend_from_slice(&points.mix_j[range.clone()]);
-            out.share.extend_from_slice(&points.beta[range]);
-            return;
-        }
-        Source::Drawn(key) => key,
-    };
-    out.extend(count, |(first, second, share), start| {
-        let words = key.family(stream::QUERY_MIXES).block(key.counter(row), to_u32(start));
-        for i in 0..LANES {
-            first[i] = below(words[0][i], to_u32(n));
-            second[i] = first[i];
-        }
-        beta.values(&words[1], key, stream::QUERY_MIXES, row, start, share);
-    });
+pub(crate) fn law(beta: Coefficient) -> Law {
+    let share = Share { word: 1, offset: 0.0, coefficient: beta };
+    Law { stream: stream::QUERY_MIXES, second: Second::Same, share: Some(share) }
 }
 
 #[cfg(test)]

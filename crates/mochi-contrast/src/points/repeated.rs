@@ -4,7 +4,7 @@
 //! `c_i = 1` and nothing else: cosine and gradient are the parent's.
 
 use super::Coefficients;
-use crate::draws::{Drawn, Source, stream};
+use crate::draws::{Law, Second, stream};
 
 /// Coefficients of the parent itself.
 #[inline(always)]
@@ -12,7 +12,4 @@ pub fn coefficients() -> Coefficients {
     Coefficients { query: 0.0, first: 1.0, second: 0.0 }
 }
 
-#[inline(always)]
-pub(crate) fn draw(source: Source, row: usize, n: usize, count: usize, out: &mut Drawn) {
-    out.parents(source.key(), stream::REPEAT, row, n, count);
-}
+pub(crate) const LAW: Law = Law { stream: stream::REPEAT, second: Second::Same, share: None };

@@ -8,7 +8,7 @@ use mochi_contrast::images::{self, Place};
 use mochi_contrast::{Affine, Context, DrawKey, info_nce, look, nnclr};
 use mochi_nets::NormMode;
 use mochi_random::{Philox, permutation};
-use mochi_tensor::{Tensor, TensorError, momentum_update, no_grad};
+use mochi_tensor::{Tensor, TensorError, momentum_update, no_grad, upload};
 
 use super::{Now, Taken, rows_of};
 use crate::{Learner, TrainError};
@@ -116,7 +116,7 @@ fn keys(learner: &Learner, images: &Tensor, step: u64, side: u32) -> Result<Tens
     let count = u32::try_from(rows_of(images)).unwrap_or(u32::MAX);
     let order: Vec<i64> =
         permutation(Philox::new(learner.seed, SHUFFLE), place, count).into_iter().map(i64::from).collect();
-    let order = Tensor::f_from_slice(&order)?.f_to_device(images.device())?;
+    let order = upload(&Tensor::f_from_slice(&order)?, images.device())?;
     let back = order.f_argsort(0, false)?;
     let keys = learner.key.embed(&images.f_index_select(0, &order)?, mode)?;
     Ok(keys.f_index_select(0, &back)?)
