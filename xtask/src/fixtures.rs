@@ -28,6 +28,7 @@ const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-data/tests/fixtures/make_views.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_eval.py", arguments: &[] },
     Fixture { script: "crates/mochi-nets/tests/fixtures/make_resnet_cases.py", arguments: &[] },
+    Fixture { script: "crates/mochi-train/tests/fixtures/make_steps.py", arguments: &[] },
 ];
 
 /// The verb: `fixtures [--python PATH] [NAME]`, NAME a part of a script's path.

@@ -41,7 +41,7 @@ mod thumbnail;
 pub mod views;
 
 pub use dataset::shards::{RemoteOptions, is_remote};
-pub use dataset::{Dataset, OpenOptions, Split};
+pub use dataset::{Dataset, OpenOptions, Split, Tally};
 pub use error::{BadImage, BadReason, DataError, DecodeError};
 pub use loader::{Batch, Loader, LoaderOptions, Order};
 pub use recipe::{Geometry, Recipe, Step};

@@ -18,7 +18,7 @@ fn pixels(dataset: &Dataset, index: usize) -> Pixels {
 }
 
 fn open_split(path: &Path, split: Split) -> Result<Dataset, DataError> {
-    Dataset::open(path, &OpenOptions { split })
+    Dataset::open(path, &split.into())
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Judges raw pixels of an IDX or CIFAR folder, and a random projection of them to 64 values, and prints results with times:
 //! `cargo run --release -p mochi-eval --example judge_pixels -- FOLDER SIZE`.
 
-use mochi_data::{Dataset, OpenOptions, Recipe, Split};
+use mochi_data::{Dataset, Recipe, Split};
 use mochi_eval::{EvalError, Extractor, Features, KnnOptions, LinearOptions, ViewOptions, extract, knn, linear_cached};
 use mochi_tensor::{Device, Kind, Tensor, with_seed};
 use std::time::Instant;
@@ -15,8 +15,8 @@ fn main() -> Result<(), EvalError> {
     let recipe = Recipe::preset(recipe).unwrap_or_else(|| unreachable!("both names are presets"));
     let options = ViewOptions::new(recipe, size);
     let start = Instant::now();
-    let read = |split| -> Result<Features, EvalError> {
-        extract(&Dataset::open(folder.as_ref(), &OpenOptions { split })?, Extractor::Pixels, &options, &mut |_| ())
+    let read = |split: Split| -> Result<Features, EvalError> {
+        extract(&Dataset::open(folder.as_ref(), &split.into())?, Extractor::Pixels, &options, &mut |_| ())
     };
     let (train, test) = (read(Split::Train)?, read(Split::Test)?);
     println!("extraction: {:.1} s", start.elapsed().as_secs_f64());

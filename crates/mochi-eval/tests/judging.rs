@@ -43,7 +43,7 @@ fn bars() -> (tempfile::TempDir, Dataset, Dataset) {
     let folder = tempfile::tempdir().unwrap();
     write_idx(folder.path(), "train", 60, true);
     write_idx(folder.path(), "t10k", 24, true);
-    let open = |split| Dataset::open(folder.path(), &OpenOptions { split }).unwrap();
+    let open = |split: Split| Dataset::open(folder.path(), &split.into()).unwrap();
     let (train, test) = (open(Split::Train), open(Split::Test));
     (folder, train, test)
 }

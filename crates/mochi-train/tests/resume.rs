@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use mochi_config::{Resolved, Settings};
-use mochi_data::{Dataset, OpenOptions, Split};
+use mochi_data::{Dataset, Split};
 use mochi_run::{CurvesLog, MetricsLog, RunFolder, StopFlag};
 use mochi_tensor::{Engine, read_tensors};
 use mochi_train::{Event, Outcome, Pretraining, TrainError, facts};
@@ -58,7 +58,7 @@ fn settings(data: &Path, engine: &Engine, dataset: &Dataset, more: &[&str]) -> R
 }
 
 fn start(data: &Path, out: &Path, engine: &Engine, more: &[&str]) -> Pretraining {
-    let dataset = Dataset::open(data, &OpenOptions { split: Split::Train }).unwrap();
+    let dataset = Dataset::open(data, &Split::Train.into()).unwrap();
     let settings = settings(data, engine, &dataset, more);
     Pretraining::create(RunFolder::create(out).unwrap(), settings, dataset, engine).unwrap()
 }

@@ -59,9 +59,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         fast_decode: settings.data.fast_decode,
         thumbnail: if kind == "png" { size } else { 448 },
     };
-    let dataset = arguments.sources.open(&settings)?;
-    let (previews, bad) = preview(&dataset, &options)?;
     let progress = Progress::detect();
+    let dataset = arguments.sources.begin(&settings).wait(&progress)?;
+    let (previews, bad) = preview(&dataset, &options)?;
     for image in &bad {
         progress.warning(&format!("{} is replaced by another: {} ({})", image.name, image.reason, image.detail));
     }

@@ -12,6 +12,7 @@ mod doctor;
 mod drive;
 mod eval;
 mod failure;
+mod finding;
 mod pack;
 mod presets;
 mod pretrain;

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use mochi_data::Split;
 use mochi_data::pack::{PackOptions, ShardSize, pack, parse_bytes};
-use mochi_data::{Dataset, OpenOptions, Split};
 use mochi_run::Progress;
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::finding::begin;
 
 /// Words of the verb.
 #[derive(Args)]
@@ -51,7 +52,7 @@ struct Summary<'a> {
 /// Runs the verb.
 pub fn run(arguments: Arguments) -> Outcome {
     let progress = Progress::detect();
-    let dataset = Dataset::open(&arguments.data, &OpenOptions { split: Split::Train })?;
+    let dataset = begin(vec![arguments.data.clone()], Split::Train).wait(&progress)?;
     for warning in dataset.warnings() {
         progress.warning(warning);
     }

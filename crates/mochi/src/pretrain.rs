@@ -40,8 +40,10 @@ pub fn run(arguments: Arguments) -> Outcome {
     let settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &arguments.settings)?;
     let stop = StopFlag::listen()?;
     let progress = Progress::detect();
+    // Folders are gone through while libtorch starts.
+    let finding = arguments.sources.begin(&settings);
     let engine = mochi_tensor::start(None)?;
-    let dataset = arguments.sources.open(&settings)?;
+    let dataset = finding.wait(&progress)?;
     let sources = arguments.sources.paths(&settings);
     for warning in dataset.warnings() {
         progress.warning(warning);

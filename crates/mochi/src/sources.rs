@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mochi_config::Settings;
+use mochi_data::Split;
 use mochi_data::dataset::path_from_text;
-use mochi_data::{Dataset, OpenOptions, Split};
 
-use crate::failure::Outcome;
+use crate::finding::{Finding, begin};
 
 /// DATA and what is added to it.
 #[derive(Args)]
@@ -37,8 +37,8 @@ impl Sources {
         paths
     }
 
-    /// All of it as one data set.
-    pub fn open(&self, settings: &Settings) -> Outcome<Dataset> {
-        Ok(Dataset::open_all(&self.paths(settings), &OpenOptions { split: Split::Train })?)
+    /// Begins to open all of it as one data set.
+    pub fn begin(&self, settings: &Settings) -> Finding {
+        begin(self.paths(settings), Split::Train)
     }
 }

@@ -7,12 +7,13 @@ use super::cache::Cache;
 use super::listing::{has_image_extension, told_by_content};
 use super::paths::{Paths, as_bytes};
 use super::patience::{PATIENCE, patiently};
+use super::tally::Tally;
 use super::walk::{Walked, walk};
 use super::{Opened, Store};
 use crate::error::DataError;
 
-pub(super) fn open(root: &Path) -> Result<Opened, DataError> {
-    let Walked { images, others, warnings, .. } = look_through(root)?;
+pub(super) fn open(root: &Path, tally: &Tally) -> Result<Opened, DataError> {
+    let Walked { images, others, warnings, .. } = look_through(root, tally)?;
     if images.is_empty() {
         return Err(DataError::NoImages { path: root.into(), others });
     }
@@ -32,9 +33,9 @@ pub(super) fn open_image(path: &Path) -> Option<Opened> {
 }
 
 /// All images below a folder, with the user's index.
-pub(super) fn look_through(root: &Path) -> Result<Walked, DataError> {
-    let owned = root.to_owned();
-    patiently(root, PATIENCE, move |watch| walk(&owned, &Cache::of_user(), watch))?
+pub(super) fn look_through(root: &Path, tally: &Tally) -> Result<Walked, DataError> {
+    let (owned, tally) = (root.to_owned(), tally.clone());
+    patiently(root, PATIENCE, move |watch| walk(&owned, &Cache::of_user(), watch, &tally))?
 }
 
 /// First folder level as class; nothing if an image lies directly in the root.

@@ -11,6 +11,7 @@ use super::file::read_maybe_gzip;
 use super::folder::{classes, look_through};
 use super::listing::has_image_extension;
 use super::paths::{Paths, as_bytes, as_path};
+use super::tally::Tally;
 use super::unique::unique;
 use super::{Opened, Store, pattern};
 use crate::error::DataError;
@@ -31,13 +32,14 @@ struct Gathered {
     found: Vec<std::ops::Range<usize>>,
     warnings: Vec<String>,
     missing: Vec<String>,
+    tally: Tally,
 }
 
-pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
+pub(super) fn open(path: &Path, tally: &Tally) -> Result<Opened, DataError> {
     let bytes = read_maybe_gzip(path, MAX_LIST_BYTES)?;
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     let root = path.parent().unwrap_or(Path::new(""));
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered { tally: tally.clone(), ..Gathered::default() };
     let (mut lines, mut with_class) = (0usize, 0usize);
     for line in bytes.split(|&b| b == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -75,7 +77,7 @@ impl Gathered {
         }
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => {
-                let walked = look_through(&path)?;
+                let walked = look_through(&path, &self.tally)?;
                 if walked.images.is_empty() {
                     self.warnings.push(format!("folder {} holds no image", path.display()));
                 }
@@ -84,7 +86,7 @@ impl Gathered {
             }
             Ok(_) if !names_folder => self.image(name, class),
             Err(_) if pattern::is_pattern(name) => {
-                let matched = pattern::find(as_bytes(&path))?;
+                let matched = pattern::find(as_bytes(&path), &self.tally)?;
                 self.warnings.extend(matched.warnings);
                 self.found(below(&matched.base, root), &matched.images, class);
             }

@@ -15,6 +15,7 @@ mod pattern;
 mod raw;
 mod several;
 pub(crate) mod shards;
+mod tally;
 mod text;
 mod unique;
 mod walk;
@@ -33,6 +34,7 @@ use shards::Shards;
 
 pub use cache::MOCHI_CACHE;
 pub use index::Index;
+pub use tally::Tally;
 pub use text::{path_from_text, path_to_text};
 
 /// Which half of a folder of IDX or CIFAR files. Folders of images and lists have no halves.
@@ -55,10 +57,18 @@ impl Split {
 }
 
 /// How to open a data set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
     /// Which half of a folder of IDX or CIFAR files.
     pub split: Split,
+    /// Counts images while folders are gone through.
+    pub tally: Tally,
+}
+
+impl From<Split> for OpenOptions {
+    fn from(split: Split) -> Self {
+        Self { split, ..Self::default() }
+    }
 }
 
 /// An opened data set: names, labels where there are any, and the way to the pixels. Cheap to clone.
@@ -143,7 +153,7 @@ impl Dataset {
                 return match error.kind() {
                     std::io::ErrorKind::NotFound if shards::is_pattern(source) => shards::open_pattern(source),
                     std::io::ErrorKind::NotFound if pattern::is_pattern(paths::as_bytes(source)) => {
-                        pattern::open(source)
+                        pattern::open(source, &options.tally)
                     }
                     std::io::ErrorKind::NotFound => Err(DataError::NotFound { path: source.into() }),
                     _ => Err(DataError::Io { path: source.into(), source: error }),
@@ -160,7 +170,7 @@ impl Dataset {
             if let Some(opened) = cifar::open_folder(source, options.split)? {
                 return Ok(opened);
             }
-            return folder::open(source);
+            return folder::open(source, &options.tally);
         }
         let refused = |detail: &str| DataError::Format { path: source.into(), detail: detail.into() };
         if !metadata.is_file() {
@@ -171,7 +181,7 @@ impl Dataset {
             return Ok(opened);
         }
         if has_extension("txt") {
-            return list::open(source);
+            return list::open(source, &options.tally);
         }
         if let Some(opened) = idx::open_file(source)? {
             return Ok(opened);

@@ -12,6 +12,7 @@ use fast_glob::{glob_match, validate};
 use super::folder::{classes, look_through};
 use super::listing::{has_image_extension, told_by_content};
 use super::paths::{Paths, as_bytes, as_path};
+use super::tally::Tally;
 use super::{Opened, Store};
 use crate::error::DataError;
 
@@ -32,15 +33,15 @@ pub(super) struct Matched {
     pub(super) warnings: Vec<String>,
 }
 
-pub(super) fn open(pattern: &Path) -> Result<Opened, DataError> {
-    let Matched { base, images, warnings } = find(as_bytes(pattern))?;
+pub(super) fn open(pattern: &Path, tally: &Tally) -> Result<Opened, DataError> {
+    let Matched { base, images, warnings } = find(as_bytes(pattern), tally)?;
     let (labels, class_names) = classes(&images);
     let store = Store::Files { root: base, relative: images };
     Ok(Opened { kind: "pattern", store, labels, class_names, warnings })
 }
 
 /// All images that match, in the order of their paths' bytes.
-pub(super) fn find(pattern: &[u8]) -> Result<Matched, DataError> {
+pub(super) fn find(pattern: &[u8], tally: &Tally) -> Result<Matched, DataError> {
     let (base, rest) = split(pattern);
     let refused = |detail: String| DataError::Pattern { pattern: as_path(pattern).into(), detail };
     validate(rest).map_err(|error| refused(error.to_string()))?;
@@ -67,7 +68,7 @@ pub(super) fn find(pattern: &[u8]) -> Result<Matched, DataError> {
 
     let mut images = Paths::default();
     for folder in &folders {
-        collect(&base, folder, &rest, &mut images, &mut warnings);
+        collect(&base, folder, &rest, &mut images, &mut warnings, tally);
     }
     images.shrink();
     if images.is_empty() {
@@ -140,7 +141,7 @@ fn folders_below(base: &Path, folder: &[u8], part: &[u8], warnings: &mut Vec<Str
 }
 
 /// The images of `base/folder`, which is a file or a folder, that match `rest` from there; all of them if there is no rest.
-fn collect(base: &Path, folder: &[u8], rest: &[u8], images: &mut Paths, warnings: &mut Vec<String>) {
+fn collect(base: &Path, folder: &[u8], rest: &[u8], images: &mut Paths, warnings: &mut Vec<String>, tally: &Tally) {
     let path = base.join(as_path(folder));
     let Ok(metadata) = fs::metadata(&path) else { return };
     if !metadata.is_dir() {
@@ -152,7 +153,7 @@ fn collect(base: &Path, folder: &[u8], rest: &[u8], images: &mut Paths, warnings
         }
         return;
     }
-    let walked = match look_through(&path) {
+    let walked = match look_through(&path, tally) {
         Ok(walked) => walked,
         Err(error) => {
             warnings.push(format!("folder {} was left out: {error}", path.display()));

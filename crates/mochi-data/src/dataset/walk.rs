@@ -10,6 +10,7 @@ use super::index::{self, Index, NAME_MAX, PATH_MAX};
 use super::listing::{Listing, Stamp, list, through_link};
 use super::paths::{Paths, as_bytes, as_path};
 use super::patience::Watch;
+use super::tally::Tally;
 use crate::error::DataError;
 
 /// Threads that list folders. Listing waits for the file system more than it computes, so this does not follow the cores.
@@ -62,7 +63,7 @@ struct State {
 }
 
 /// Goes through everything below `root`. Folders below it that cannot be read give warnings; the root must be readable.
-pub(super) fn walk(root: &Path, cache: &Cache, watch: &Watch) -> Result<Walked, DataError> {
+pub(super) fn walk(root: &Path, cache: &Cache, watch: &Watch, tally: &Tally) -> Result<Walked, DataError> {
     let begun = (Instant::now(), SystemTime::now());
     let fail = |source| DataError::Io { path: root.into(), source };
     let real = watch.during(root, || fs::read_dir(root).and_then(|_| fs::canonicalize(root))).map_err(fail)?;
@@ -73,6 +74,7 @@ pub(super) fn walk(root: &Path, cache: &Cache, watch: &Watch) -> Result<Walked, 
         root,
         known: &known,
         watch,
+        tally,
         state: Mutex::new(State { tasks: vec![first], open: 1, nodes: vec![Node::default()] }),
         changed: Condvar::new(),
     };
@@ -98,6 +100,7 @@ struct Walk<'a> {
     root: &'a Path,
     known: &'a Index,
     watch: &'a Watch,
+    tally: &'a Tally,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -122,6 +125,7 @@ impl Walk<'_> {
             drop(state);
             let folder = self.root.join(as_path(&task.relative));
             let (mut listing, fresh) = self.watch.during(&folder, || self.look(&folder, &task.relative));
+            self.tally.add(listing.images.len());
             let below = self.below(&folder, &task, &mut listing);
 
             let mut state = self.lock();

@@ -19,7 +19,14 @@ fn nowhere() -> Cache {
 }
 
 fn look(root: &Path, cache: &Cache) -> Walked {
-    walk(root, cache, &Watch::default()).unwrap()
+    let tally = Tally::default();
+    let walked = walk(root, cache, &Watch::default(), &tally).unwrap();
+    assert_eq!(
+        tally.count(),
+        walked.images.len() as u64,
+        "whoever waits sees every image counted, remembered ones too"
+    );
+    walked
 }
 
 /// What must not depend on whether there is an index.
@@ -198,7 +205,7 @@ fn a_file_system_that_hangs_ends_the_walk_with_the_place() {
     let root = dir.path().to_owned();
     let begun = Instant::now();
     let hung = super::super::patience::patiently(dir.path(), Duration::from_millis(300), move |watch| {
-        walk(&root, &nowhere(), watch).map(|_| ())
+        walk(&root, &nowhere(), watch, &Tally::default()).map(|_| ())
     });
     assert!(matches!(&hung, Err(DataError::ListingStalled { path, .. }) if path.ends_with("b")), "{hung:?}");
     assert!(begun.elapsed() < Duration::from_secs(10));

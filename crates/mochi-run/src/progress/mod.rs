@@ -97,7 +97,12 @@ impl Progress {
 
     /// Work of a known number of parts, shown as one line.
     pub fn task(&self, title: &str, total: u64) -> Task {
-        Task::new(self.clone(), title, total)
+        Task::new(self.clone(), title, Some(total), 0, Instant::now())
+    }
+
+    /// Work of which nobody knows how much it is, shown as a count: so many parts are done since `started`.
+    pub fn search(&self, title: &str, done: u64, started: Instant) -> Task {
+        Task::new(self.clone(), title, None, done, started)
     }
 
     /// A warning, above the block.

@@ -133,6 +133,15 @@ fn a_task_ends_with_one_line() {
 }
 
 #[test]
+fn a_search_counts_without_an_end() {
+    let (progress, sink) = progress(Target::Lines, || 80);
+    let mut task = progress.search("images found", 7, std::time::Instant::now());
+    task.reach(9);
+    task.finish();
+    assert_eq!(sink.text(), "images found: 7 so far\nimages found: 9 in 0s\n");
+}
+
+#[test]
 fn the_line_of_a_task_leaves_nothing_behind() {
     let (progress, sink) = progress(Target::Terminal, || 80);
     progress.task("k-NN: features", 0).finish();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::bench::{BenchOptions, bench};
-use mochi_data::{Dataset, OpenOptions, Recipe, Split};
+use mochi_data::{Dataset, Recipe, Split};
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
 
@@ -36,7 +36,7 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub fn run(arguments: Arguments) -> Outcome {
-    let dataset = Dataset::open(&arguments.data, &OpenOptions { split: Split::Train })?;
+    let dataset = Dataset::open(&arguments.data, &Split::Train.into())?;
     let Some(recipe) = Recipe::preset(&arguments.augment) else {
         let there = Recipe::PRESETS.join(", ");
         return Err(Failure::new(

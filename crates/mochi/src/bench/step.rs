@@ -1,4 +1,5 @@
-//! `mochi bench step`: whole training steps on synthetic images, plain MoCo and MoCHi in turn, so that drift of the machine meets both.
+//! `mochi bench step`: whole training steps on synthetic images, plain MoCo and MoCHi in turn, the first of a pair changing with each round,
+//! so that drift of the machine meets both. What a step's times scatter is told beside their ratio.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use mochi_tensor::{Device, Kind, Tensor, with_seed};
 use mochi_train::{Learner, TrainError, compute, facts};
 use serde::Serialize;
 
-use super::{median, memory};
+use super::{median, median_interval, memory};
 use crate::failure::{Failure, Outcome, print_json, print_line};
 
 /// Words of the verb.
@@ -32,7 +33,7 @@ pub struct Arguments {
     #[arg(long, num_args = 3, value_names = ["N", "S", "S'"], default_values_t = [1024, 1024, 512])]
     mochi: Vec<usize>,
     /// Steps of each kind that are timed
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 9)]
     steps: usize,
     /// Steps of each kind before those
     #[arg(long, default_value_t = 2)]
@@ -63,6 +64,9 @@ struct Report {
     /// Median over rounds of one round's MoCHi step over its MoCo step.
     #[serde(skip_serializing_if = "Option::is_none")]
     mochi_over_moco: Option<f64>,
+    /// 95 % interval of that median; `None` where there are too few rounds for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mochi_over_moco_interval: Option<[f64; 2]>,
     batch: usize,
     arch: String,
     size: u32,
@@ -100,7 +104,7 @@ pub fn run(a: Arguments) -> Outcome {
     let (mut moco, mut mochi) = (Vec::new(), Vec::new());
     let mut step = 0;
     for round in 0..a.warmup + a.steps {
-        for synthesise in [false, true] {
+        for synthesise in if round % 2 == 0 { [false, true] } else { [true, false] } {
             if synthesise && a.plain_only {
                 continue;
             }
@@ -120,6 +124,7 @@ pub fn run(a: Arguments) -> Outcome {
         moco_max_s: moco.iter().copied().fold(0.0, f64::max),
         mochi_s: (!mochi.is_empty()).then(|| median(&mochi)),
         mochi_over_moco: (!ratios.is_empty()).then(|| median(&ratios)),
+        mochi_over_moco_interval: median_interval(&ratios),
         batch: a.batch,
         arch: a.arch,
         size: a.size,
@@ -140,7 +145,11 @@ pub fn run(a: Arguments) -> Outcome {
         ));
         print_line(&format!("MoCo   {:.3} s a step, {:.2} images/s", report.moco_s, report.images_per_s));
         if let (Some(s), Some(ratio)) = (report.mochi_s, report.mochi_over_moco) {
-            print_line(&format!("MoCHi  {s:.3} s a step, {ratio:.3} of the plain one"));
+            let scatter = report
+                .mochi_over_moco_interval
+                .map(|[low, high]| format!(" (95 % interval of the median: {low:.3} to {high:.3})"))
+                .unwrap_or_default();
+            print_line(&format!("MoCHi  {s:.3} s a step, {ratio:.3} of the plain one{scatter}"));
         }
     }
     Ok(ExitCode::SUCCESS)

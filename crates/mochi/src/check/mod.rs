@@ -50,9 +50,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         max_bad_share: settings.data.max_bad_share,
         threads: arguments.threads,
     };
-    let dataset = arguments.sources.open(&settings)?;
     // No stop signal is caught: nothing is half done, so Ctrl-C may leave at once.
     let progress = Progress::detect();
+    let dataset = arguments.sources.begin(&settings).wait(&progress)?;
     let mut line = Line { progress: progress.clone(), current: None };
     let survey = survey(&dataset, &options, &mut |stage, done, of| line.update(stage, done, of))?;
     line.finish();

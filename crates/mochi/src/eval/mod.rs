@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use mochi_config::Device;
-use mochi_data::{Dataset, OpenOptions, Recipe, Split};
+use mochi_data::{Dataset, Recipe, Split};
 use mochi_eval::{Extractor, ViewOptions};
 use mochi_run::{Progress, RunFolder, Task};
 use mochi_train::{LoadedEncoder, load_encoder};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::finding::begin;
 
 /// How to judge.
 #[derive(Subcommand)]
@@ -79,11 +80,13 @@ struct Judged<'a, T: Serialize> {
 impl Subject {
     fn open(common: &Common) -> Outcome<Self> {
         let progress = Progress::detect();
+        let finding = [(&common.train, Split::Train), (&common.test, Split::Test)]
+            .map(|(path, split)| begin(vec![path.clone()], split));
         let engine = mochi_tensor::start(None)?;
         let raw = common.run == Path::new("pixels");
         let loaded = if raw { None } else { Some(load_encoder(&common.run, &engine)?) };
-        let train = Dataset::open(&common.train, &OpenOptions { split: Split::Train })?;
-        let test = Dataset::open(&common.test, &OpenOptions { split: Split::Test })?;
+        let [train, test] = finding;
+        let (train, test) = (train.wait(&progress)?, test.wait(&progress)?);
         if common.train == common.test && train.fingerprint() == test.fingerprint() {
             let what = format!("{} is both the training and the test set", common.train.display());
             return Err(Failure::new(

@@ -1,0 +1,19 @@
+//! How many images have been found so far, for those that wait for a large folder on a slow disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A count that several threads add to while others read it. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Arc<AtomicU64>);
+
+impl Tally {
+    pub(crate) fn add(&self, found: usize) {
+        self.0.fetch_add(found as u64, Ordering::Relaxed);
+    }
+
+    /// Images found by now; a folder that two sources share counts twice.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
