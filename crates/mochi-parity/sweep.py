@@ -1,6 +1,6 @@
 """Runs mochi-parity over many files that the reference scripts write, and prints the largest error of each field.
 
-    python sweep.py --reference FOLDER --program PATH [--loss 40] [--resnet resnet18 resnet34 resnet50]
+    python sweep.py --reference FOLDER --program PATH [--loss 40] [--resnet resnet18 resnet34 resnet50] [--table]
 
 FOLDER holds mochi_reference.py and resnet_reference.py; PATH is the built mochi-parity. Needs torch, torchvision, safetensors. Exit 1 if
 a comparison failed. Shapes of the loss are drawn from --seed, after a list of edges.
@@ -36,6 +36,7 @@ def main():
     p.add_argument("--loss", type=int, default=40)
     p.add_argument("--resnet", nargs="*", default=[])
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--table", action="store_true", help="a line for each file as well")
     a = p.parse_args()
     rng = random.Random(a.seed)
     shapes = (EDGES + [draw(rng) for _ in range(a.loss)])[: a.loss]
@@ -55,10 +56,12 @@ def main():
             if run.returncode:
                 failed += 1
                 print(f"exit {run.returncode}: {what} {options}\n{run.stdout}{run.stderr}")
-            for field, value in (json.loads(run.stdout) if run.stdout else {}).items():
-                if isinstance(value, (int, float)):
-                    key = (what, field)
-                    largest[key] = max(largest.get(key, (0, "")), (value, str(options)))
+            fields = {f: v for f, v in (json.loads(run.stdout) if run.stdout else {}).items() if isinstance(v, (int, float))}
+            if a.table:
+                print("| " + " ".join(f"{name} {value}" for name, value in options.items()) + " | " + ", ".join(f"{f} {v:.0e}" for f, v in fields.items()) + " |", flush=True)
+            for field, value in fields.items():
+                key = (what, field)
+                largest[key] = max(largest.get(key, (0, "")), (value, str(options)))
     for (what, field), (value, options) in largest.items():
         print(f"{what:7}{field:18}{value:10.1e}  {options if value else ''}")
     print(f"{len(jobs)} files, {failed} failed")
