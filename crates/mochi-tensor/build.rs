@@ -28,7 +28,7 @@ fn main() {
     build
         .cpp(true)
         .std("c++17")
-        .files(["shim/engine.cpp", "shim/norm.cpp", "shim/pointwise.cpp"])
+        .files(["shim/engine.cpp", "shim/norm.cpp", "shim/pointwise.cpp", "shim/small_map.cpp"])
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .flag("-fopenmp")

@@ -2,7 +2,7 @@
 //!
 //! The weight is a float32 parameter, cast where it is used, which is what torch's bf16 autocast does. On a CPU whose bfloat16
 //! products come from AVX512 alone, 1x1 kernels take the shim's own weight gradient (`shim/pointwise.cpp`): the same sums, kept in float32 to
-//! the end.
+//! the end. On a CPU without AVX-512, kernels over maps of a few pixels take another one in float32 (`shim/small_map.cpp`).
 
 use crate::compute::is_channels_last;
 use crate::ffi;
@@ -20,17 +20,23 @@ pub fn conv2d(
     compute: &Compute,
 ) -> Result<Tensor, TensorError> {
     let kernel = weight.size();
-    let pointwise = kernel.len() == 4
-        && (kernel[2], kernel[3], padding) == (1, 1, 0)
-        && x.device() == Device::Cpu
-        && x.kind() == Kind::BFloat16
-        && x.dim() == 4
-        && is_channels_last(x)
+    if kernel.len() == 4 && x.dim() == 4 && x.device() == Device::Cpu && is_channels_last(x) {
+        let size = x.size();
+        let side = |at: usize| (size[at] + 2 * padding - kernel[at]).div_euclid(stride.max(1)) + 1;
+        let pointwise = (kernel[2], kernel[3], padding) == (1, 1, 0);
         // SAFETY: plain numbers.
-        && unsafe { ffi::mochi_pointwise_fits(kernel[0], kernel[1]) } == 1;
-    if pointwise {
-        // SAFETY: both tensors outlive the call; the shim checks what the kernel relies on.
-        return ffi::new_tensor(|out| unsafe { ffi::mochi_pointwise(ffi::raw(x), ffi::raw(weight), stride, out) });
+        let [packed, small] =
+            unsafe { [ffi::mochi_pointwise_fits(kernel[0], kernel[1]), ffi::mochi_small_map_fits(side(2) * side(3))] };
+        if x.kind() == Kind::BFloat16 && pointwise && packed == 1 {
+            // SAFETY: both tensors outlive the call; the shim checks what the kernel relies on.
+            return ffi::new_tensor(|out| unsafe { ffi::mochi_pointwise(ffi::raw(x), ffi::raw(weight), stride, out) });
+        }
+        if x.kind() == Kind::Float && weight.kind() == Kind::Float && !pointwise && small == 1 {
+            // SAFETY: as above.
+            return ffi::new_tensor(|out| unsafe {
+                ffi::mochi_small_map(ffi::raw(x), ffi::raw(weight), stride, padding, out)
+            });
+        }
     }
     Ok(x.f_conv2d(&compute.weight(weight), None::<&Tensor>, [stride; 2], [padding; 2], [1, 1], 1)?)
 }

@@ -1,4 +1,4 @@
-//! The 1x1 kernel's weight gradient against float64, and against libtorch's own in what autograd hands on.
+//! Our own weight gradients against float64, and against libtorch's own in what autograd hands on.
 
 use super::*;
 use crate::Precision;
@@ -73,4 +73,43 @@ fn the_weight_gradient_does_not_depend_on_threads() {
     let three = run();
     tch::set_num_threads(before);
     assert!(one.equal(&three));
+}
+
+#[test]
+fn gradients_over_small_maps_are_those_of_float64() {
+    // SAFETY: plain numbers.
+    if unsafe { ffi::mochi_small_map_fits(1) } == 0 {
+        println!("skipped: gradients_over_small_maps_are_those_of_float64: this processor keeps libtorch's kernel");
+        return;
+    }
+    // Kernels larger than the map, strides, no padding, maps that are not square.
+    for (batch, [high, wide], outs, ins, side, stride, padding) in [
+        (3, [1, 1], 8, 5, 3, 1, 1),
+        (2, [2, 2], 4, 6, 3, 2, 1),
+        (4, [2, 3], 7, 4, 3, 1, 1),
+        (2, [4, 4], 8, 8, 3, 1, 1),
+        (3, [7, 5], 4, 3, 3, 2, 1),
+        (1, [4, 3], 5, 2, 3, 1, 0),
+        (2, [2, 2], 3, 4, 7, 2, 3),
+        (2, [6, 6], 3, 4, 5, 3, 2),
+    ] {
+        let last = |t: Tensor| crate::compute::channels_last(&t.to_kind(Kind::Float)).unwrap();
+        let x = last(noise([batch, ins, high, wide], 1.0)).set_requires_grad(true);
+        let weight = last(noise([outs, ins, side, side], 2.0)).set_requires_grad(true);
+        let y = conv2d(&x, &weight, stride, padding, &Compute::CPU).unwrap();
+        let shape = y.size();
+        let name =
+            format!("{batch} x {high} x {wide}, {ins} to {outs}, kernel {side}, stride {stride}, padding {padding}");
+        assert!(shape[2] * shape[3] <= 16, "{name}: not a small map");
+        let g = last(noise([batch, outs, shape[2], shape[3]], 3.0));
+        (&y * &g).sum(Kind::Float).backward();
+        let wide = |t: &Tensor| t.to_kind(Kind::Double).detach().set_requires_grad(true);
+        let (x64, weight64) = (wide(&x), wide(&weight));
+        let wanted = x64.conv2d(&weight64, None::<&Tensor>, [stride; 2], [padding; 2], [1, 1], 1);
+        (&wanted * g.to_kind(Kind::Double)).sum(Kind::Double).backward();
+        assert!(relative(&y, &wanted) < 1e-5, "{name}: output");
+        assert!(relative(&x.grad(), &x64.grad()) < 1e-5, "{name}: input gradient");
+        assert!(relative(&weight.grad(), &weight64.grad()) < 1e-5, "{name}: weight gradient");
+        assert!(is_channels_last(&weight.grad()), "{name}: the optimizer takes gradients in the parameter's layout");
+    }
 }

@@ -56,6 +56,14 @@ unsafe extern "C" {
         stride: i64,
         out: *mut *mut RawTensor,
     ) -> c_int;
+    pub(crate) fn mochi_small_map_fits(pixels: i64) -> c_int;
+    pub(crate) fn mochi_small_map(
+        x: *mut RawTensor,
+        weight: *mut RawTensor,
+        stride: i64,
+        padding: i64,
+        out: *mut *mut RawTensor,
+    ) -> c_int;
     pub(crate) fn mochi_norm_act(
         x: *mut RawTensor,
         weight: *mut RawTensor,
