@@ -10,6 +10,7 @@ mod command;
 mod demo;
 mod failure;
 mod fixtures;
+mod machine;
 mod parity;
 mod peer;
 mod place;

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{Contestant, json_lines, say, table, warn_of_company};
 use crate::cargo::build_release;
 use crate::failure::{Failure, Outcome};
+use crate::machine::has_bf16;
 use crate::peer::Peer;
 use crate::place::Place;
 use crate::setup;
@@ -72,11 +73,6 @@ impl Options {
         }
         Ok(Some(options))
     }
-}
-
-/// Whether the processor has instructions for bf16 products. Where nobody says, it is taken to have them.
-fn has_bf16() -> bool {
-    std::fs::read_to_string("/proc/cpuinfo").map_or(true, |text| text.contains("bf16"))
 }
 
 /// The verb, from behind `bench step`.
