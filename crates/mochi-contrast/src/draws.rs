@@ -113,7 +113,7 @@ impl<'a> Source<'a> {
     /// The points that were set from outside, for a kind that has such.
     pub fn given(self, strategy: Strategy) -> Option<([&'a [u32]; 2], &'a [f64])> {
         match self {
-            Self::Given(points, _) => points.of(strategy).map(|parents| (parents, points.shares(strategy))),
+            Self::Given(points, _) => points.of(strategy),
             Self::Drawn(_) => None,
         }
     }
@@ -198,17 +198,12 @@ impl Drawn {
 
 impl Points {
     /// First parents, second parents and shares of MoCHi's two kinds; other kinds are drawn all the same.
-    pub(crate) fn of(&self, strategy: Strategy) -> Option<[&[u32]; 2]> {
+    fn of(&self, strategy: Strategy) -> Option<([&[u32]; 2], &[f64])> {
         match strategy {
-            Strategy::Pairs { .. } => Some([&self.pair_i, &self.pair_j]),
-            Strategy::QueryMixes { .. } => Some([&self.mix_j, &self.mix_j]),
+            Strategy::Pairs { .. } => Some(([&self.pair_i, &self.pair_j], &self.alpha)),
+            Strategy::QueryMixes { .. } => Some(([&self.mix_j, &self.mix_j], &self.beta)),
             _ => None,
         }
-    }
-
-    /// The shares beside [`Self::of`].
-    pub(crate) fn shares(&self, strategy: Strategy) -> &[f64] {
-        if strategy.has_pairs() { &self.alpha } else { &self.beta }
     }
 
     /// Refuses points that do not fit a batch and a hardest set of `n`.

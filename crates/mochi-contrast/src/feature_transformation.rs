@@ -62,7 +62,7 @@ pub fn interpolate(rows: &Tensor, law: &Beta, place: Place) -> Result<Tensor, Co
     })??;
     no_grad(|| {
         let mask = upload(&mask, rows.device())?.f_to_kind(rows.kind())?;
-        let order = Tensor::f_from_slice(&order)?.f_to_device(rows.device())?;
+        let order = upload(&Tensor::f_from_slice(&order)?, rows.device())?;
         let partners = rows.f_index_select(0, &order)?;
         // m n_i + (1-m) n_j
         let mixed = partners.f_lerp_tensor(rows, &mask)?;

@@ -12,7 +12,7 @@
 //! One positive a row is InfoNCE; several are the outer form of Khosla et al. (the mean stands outside the logarithm). The (A, C) matrix
 //! is made a block of rows at a time, so a batch of 4,096 images needs no matrix of 8,192 x 8,192.
 
-use crate::queue::{check_off, off_unit, row_norms};
+use crate::queue::UnitRows;
 use crate::readings::Readings;
 use crate::{ContrastError, Measures};
 use mochi_tensor::{Kind, Tensor, no_grad};
@@ -85,16 +85,14 @@ impl InBatch<'_> {
         let means = Tensor::f_stack(&sums, 0)?.f_sum_dim_intlist([0i64].as_slice(), false, Kind::Double)?;
         let means = means.f_div_scalar(count as f64)?;
         let mut readings = Readings::default();
-        let norms = [("query", row_norms(self.rows)?), ("key", row_norms(self.columns)?)];
-        let off = [readings.add(&off_unit(&norms[0].1)?)?, readings.add(&off_unit(&norms[1].1)?)?];
+        let unit =
+            [UnitRows::ask("query", self.rows, &mut readings)?, UnitRows::ask("key", self.columns, &mut readings)?];
         let fewest = readings.add(&Tensor::f_stack(&found, 0)?.f_min()?)?;
         let mut mean = |i: i64| readings.add(&means.f_narrow(0, i, 1)?);
         let [value, beats, positive, effective] = [mean(0)?, mean(1)?, mean(2)?, mean(3)?];
 
         let numbers = readings.read()?;
-        for ((what, norms), off) in norms.iter().zip(off) {
-            check_off(what, norms, numbers.at(off), self.step)?;
-        }
+        unit.iter().try_for_each(|rows| rows.check(&numbers, self.step))?;
         if numbers.at(fewest) < 1.0 {
             return Err(ContrastError::Shape("a row of the batch has no positive among the columns".into()));
         }

@@ -3,6 +3,7 @@
 //! Rows are random unit vectors at the start (so that every row has norm 1 at step 0 and always), and keys enter **after** the step's
 //! logits were computed. K and the batch are free of each other: a batch may wrap around the end or be larger than K.
 
+use crate::readings::{Numbers, Place, Readings};
 use crate::{ContrastError, Known};
 use mochi_tensor::{Device, Kind, Tensor, no_grad};
 
@@ -144,23 +145,35 @@ pub fn check_unit(what: &'static str, rows: &Tensor, step: u64) -> Result<(), Co
     check_norms(what, &row_norms(rows)?, step)
 }
 
-/// Norms of the rows (B,), where the rows are: nothing is read back yet.
-pub(crate) fn row_norms(rows: &Tensor) -> Result<Tensor, ContrastError> {
+/// Norms of the rows (B,), where the rows are.
+fn row_norms(rows: &Tensor) -> Result<Tensor, ContrastError> {
     Ok(no_grad(|| rows.f_detach()?.f_norm_scalaropt_dim(2, [1i64].as_slice(), false))?)
 }
 
-/// How far the worst norm lies beyond the tolerance, as a scalar where the norms are: above 0, or no number, where [`check_norms`] refuses them.
-pub(crate) fn off_unit(norms: &Tensor) -> Result<Tensor, ContrastError> {
-    Ok(norms.f_to_kind(Kind::Double)?.f_sub_scalar(1.0)?.f_abs()?.f_max()?.f_sub_scalar(NORM_TOLERANCE)?)
+/// [`check_unit`] for rows on a device, told together with a step's other numbers.
+pub(crate) struct UnitRows {
+    what: &'static str,
+    norms: Tensor,
+    /// How far the worst norm lies beyond the tolerance.
+    off: Place,
 }
 
-/// The error of rows whose [`off_unit`] came out as `off`; only then are the norms themselves asked for.
-pub(crate) fn check_off(what: &'static str, norms: &Tensor, off: f64, step: u64) -> Result<(), ContrastError> {
-    if off > 0.0 || off.is_nan() { check_norms(what, norms, step) } else { Ok(()) }
+impl UnitRows {
+    pub fn ask(what: &'static str, rows: &Tensor, readings: &mut Readings) -> Result<Self, ContrastError> {
+        let norms = row_norms(rows)?;
+        let worst = norms.f_to_kind(Kind::Double)?.f_sub_scalar(1.0)?.f_abs()?.f_max()?;
+        Ok(Self { what, off: readings.add(&worst.f_sub_scalar(NORM_TOLERANCE)?)?, norms })
+    }
+
+    /// The error where a row is not of norm 1; only then are the norms themselves asked for.
+    pub fn check(&self, numbers: &Numbers, step: u64) -> Result<(), ContrastError> {
+        let off = numbers.at(self.off);
+        if off > 0.0 || off.is_nan() { check_norms(self.what, &self.norms, step) } else { Ok(()) }
+    }
 }
 
 /// Every norm finite and 1.
-pub(crate) fn check_norms(what: &'static str, norms: &Tensor, step: u64) -> Result<(), ContrastError> {
+fn check_norms(what: &'static str, norms: &Tensor, step: u64) -> Result<(), ContrastError> {
     let norms = Vec::<f64>::try_from(&norms.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?)?;
     for (row, &norm) in norms.iter().enumerate() {
         if !norm.is_finite() {

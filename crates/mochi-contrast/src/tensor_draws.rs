@@ -77,7 +77,7 @@ pub(crate) fn positions(
     Ok(Some(Positions { first, second, share }))
 }
 
-/// Standard normal vectors (rows, count, dim), float64, of the points of queries `start..start + rows`: those of [`noise::normals`].
+/// Standard normal vectors (rows, count, dim), float32, of the points of queries `start..start + rows`: those of [`noise::normals`].
 pub(crate) fn normals(
     key: DrawKey,
     (start, rows): (i64, i64),
@@ -92,7 +92,7 @@ pub(crate) fn normals(
             noise::normals(key, size(row), size(count), size(dim), &mut row_values);
             values.extend_from_slice(&row_values);
         }
-        return Ok(Tensor::f_from_slice(&values)?.f_view([rows, count, dim])?.f_to_kind(Kind::Double)?);
+        return Ok(Tensor::f_from_slice(&values)?.f_view([rows, count, dim])?);
     }
     normals_by_operations(key, (start, rows), count, dim, device)
 }
@@ -129,8 +129,7 @@ fn normals_by_operations(
         numbers.push(length.f_mul(&angle.f_sin()?)?);
     }
     let all = Tensor::f_stack(&numbers, -1)?.f_view([rows, count, 4 * fours])?.f_narrow(2, 0, dim)?;
-    // The host's are float32 too.
-    Ok(all.f_to_kind(Kind::Float)?.f_to_kind(Kind::Double)?)
+    Ok(all.f_to_kind(Kind::Float)?)
 }
 
 /// The four words of each query's points, (B, count) each, int64 in [0, 2^32).

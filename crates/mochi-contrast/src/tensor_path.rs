@@ -4,7 +4,7 @@
 //! weights that points hand back. The host waits for the device once, when everything is on its way: for the loss and the step's numbers.
 
 use crate::measures::{HARDER_BY, Has, uniformity};
-use crate::queue::{check_off, off_unit, row_norms};
+use crate::queue::UnitRows;
 use crate::readings::{Numbers, Place, Readings};
 use crate::tensor_forms::{Derivatives, derivatives};
 use crate::tensor_points::{Synthetic, draw, for_extra_vectors, hardest_sets, mix};
@@ -46,12 +46,8 @@ pub(crate) fn loss(
             form.losses.f_mul(&weights)?.f_sum(Kind::Double)?
         }
     };
-    let norms = [("query", row_norms(query)?), ("key", row_norms(key)?)];
     let mut readings = Readings::default();
-    let mut off = Vec::new();
-    for (_, norms) in &norms {
-        off.push(readings.add(&off_unit(norms)?)?);
-    }
+    let rows = [UnitRows::ask("query", query, &mut readings)?, UnitRows::ask("key", key, &mut readings)?];
     let fewest = [readings.add(&form.valid.f_min()?)?, readings.add(&form.valid.f_argmin(None, false)?)?];
     let value = readings.add(&value)?;
     let pull = readings.add(&form.gradient.f_sum(Kind::Double)?)?;
@@ -63,9 +59,7 @@ pub(crate) fn loss(
 
     let numbers = readings.read()?;
     let step = context.draws.step;
-    for ((what, norms), off) in norms.iter().zip(off) {
-        check_off(what, norms, numbers.at(off), step)?;
-    }
+    rows.iter().try_for_each(|rows| rows.check(&numbers, step))?;
     let fewest = fewest.map(|place| numbers.count(place));
     tensor_guards::all_masked(fewest.into(), objective, context)?;
     // A column that is not finite leaves the loss a number but not the gradient.
