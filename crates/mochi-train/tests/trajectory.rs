@@ -108,6 +108,7 @@ fn eight_steps_are_pytorchs() {
     // The project's bound for networks in float32. PyTorch's own float32 in this memory layout is off by 3.1e-5: from the third step on an
     // activation has crossed a ReLU's corner.
     for (what, error) in errors {
+        println!("{what} off by {error:.1e}");
         assert!(error < 1e-4, "{what} off by {error:e}");
     }
     // Nothing of this is small: a step without synthesis, or with the keys in the queue too soon, is far away.
