@@ -3,8 +3,8 @@
 //
 // dW[o, i, ky, kx] = sum over images and the pixels (y, x) for which (y s + ky - p, x s + kx - p) lies in the map of g[b, o, y, x] x[b, i, ..]:
 // for each place of the kernel one matrix product, whose long side is all images at once. Without AVX-512, oneDNN has no kernel of its own for
-// this layout and multiplies image by image, padding included: 240 ms for 256 maps of 1 x 1 and 512 channels, where only the
-// kernel's middle meets anything.
+// this layout and multiplies image by image, padding included: on a map of 1 x 1, where only the kernel's middle meets anything, nine products
+// for one. `ONEDNN_VERBOSE=1 mochi bench step --arch resnet18 --size 28` named that two thirds of a step (Zen 3).
 #include "shim.h"
 
 #include <torch/csrc/autograd/custom_function.h>
