@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::bench::{BenchOptions, bench};
-use mochi_data::{Dataset, Recipe, Split};
+use mochi_data::{Recipe, Split};
+use mochi_run::Progress;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::finding::begin;
 
 /// Words of the verb.
 #[derive(Args)]
@@ -36,7 +38,7 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub fn run(arguments: Arguments) -> Outcome {
-    let dataset = Dataset::open(&arguments.data, &Split::Train.into())?;
+    let dataset = begin(vec![arguments.data.clone()], Split::Train).wait(&Progress::detect())?;
     let Some(recipe) = Recipe::preset(&arguments.augment) else {
         let there = Recipe::PRESETS.join(", ");
         return Err(Failure::new(
