@@ -8,3 +8,4 @@ mod render;
 mod resize;
 
 pub use render::{Normalise, ViewMaker};
+pub(crate) use resize::ImageResizer;

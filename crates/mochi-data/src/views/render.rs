@@ -130,7 +130,7 @@ impl ViewMaker {
             crop: plan.crop,
             resized: plan.resized,
             window: plan.window,
-            size,
+            size: (size, size),
             scratch: &mut self.resize,
             out: &mut self.resized,
         });

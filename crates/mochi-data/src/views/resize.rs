@@ -87,9 +87,9 @@ pub(super) struct Resize<'a> {
     /// Where the view begins in that.
     pub(super) window: (u32, u32),
     /// Width and height of the view.
-    pub(super) size: u32,
+    pub(super) size: (u32, u32),
     pub(super) scratch: &'a mut ResizeScratch,
-    /// (size, size, 4) bytes: R, G, B and one without meaning.
+    /// (height, width, 4) bytes: R, G, B and an unused byte.
     pub(super) out: &'a mut [u8],
 }
 
@@ -100,9 +100,9 @@ impl WithSimd for Resize<'_> {
     fn with_simd<S: Simd>(self, _simd: S) {
         let Self { pixels, crop, resized, window, size, scratch, out } = self;
         let ResizeScratch { across, down, rows, mixed, flat, narrowed } = scratch;
-        across.compute(crop.width, resized.0, window.0, size);
-        down.compute(crop.height, resized.1, window.1, size);
-        let line = size as usize * 4;
+        across.compute(crop.width, resized.0, window.0, size.0);
+        down.compute(crop.height, resized.1, window.1, size.1);
+        let line = size.0 as usize * 4;
         let (width, stride) = (crop.width as usize, pixels.width as usize * 3);
         // Taps that weigh nothing may lie beyond the end of the row.
         rows.clear();
@@ -138,6 +138,31 @@ impl WithSimd for Resize<'_> {
         for ((to, &first), weights) in out.chunks_exact_mut(line).zip(&down.first).zip(weights) {
             flatten_any(weights, |tap| &narrowed[(first + tap) * line..][..line], to);
         }
+    }
+}
+
+/// Resizes whole images, keeping its buffers between them.
+#[derive(Default)]
+pub(crate) struct ImageResizer {
+    scratch: ResizeScratch,
+    four: Vec<u8>,
+}
+
+impl ImageResizer {
+    /// `pixels` resized to `width x height`, equal to `PIL.Image.resize(.., BILINEAR)`. Both sides must be at least 1.
+    pub(crate) fn resize(&mut self, pixels: &Pixels, width: u32, height: u32) -> Pixels {
+        self.four.resize(width as usize * height as usize * 4, 0);
+        pulp::Arch::new().dispatch(Resize {
+            pixels,
+            crop: Crop { left: 0, top: 0, width: pixels.width, height: pixels.height },
+            resized: (width, height),
+            window: (0, 0),
+            size: (width, height),
+            scratch: &mut self.scratch,
+            out: &mut self.four,
+        });
+        let rgb = self.four.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+        Pixels { width, height, rgb }
     }
 }
 

@@ -63,7 +63,7 @@ proptest! {
             let whole = Crop { left: 0, top: 0, width, height };
             let (crop, resized, window) = if pixel == 0 { (whole, (size, size), (0, 0)) } else { (crop, resized, window) };
             let scratch = &mut scratch;
-            Arch::new().dispatch(Resize { pixels: &pixels, crop, resized, window, size, scratch, out: &mut out });
+            Arch::new().dispatch(Resize { pixels: &pixels, crop, resized, window, size: (size, size), scratch, out: &mut out });
         }
         for y in 0..size {
             for x in 0..size {
