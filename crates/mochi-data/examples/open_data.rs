@@ -16,8 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for warning in dataset.warnings() {
         eprintln!("warning: {warning}");
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("unknown").trim();
+    let peak = mochi_system::peak_memory().map_or("unknown".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
     println!(
         "{} images in {:.3} s, fingerprint {fingerprint:016x} after {:.3} s, at most {peak}",
         dataset.len(),

@@ -116,7 +116,7 @@ pub fn bench(dataset: &Dataset, options: &BenchOptions) -> Result<BenchResult, D
         size: options.size,
         fast_decode: options.fast_decode,
         jpeg_simd: simd_in_jpeg(),
-        peak_bytes: peak_memory(),
+        peak_bytes: mochi_system::peak_memory(),
     })
 }
 
@@ -149,11 +149,4 @@ fn round(
         augmenting += decoded.elapsed();
     }
     (decoding, augmenting)
-}
-
-/// The high-water mark of resident memory, from /proc.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
 }

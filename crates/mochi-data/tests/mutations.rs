@@ -56,9 +56,7 @@ fn mutate(bytes: &mut Vec<u8>, stream: &mut Stream) {
 
 /// The most memory that this process held so far.
 fn peak_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? >> 10)
+    mochi_system::peak_memory().map(|bytes| bytes >> 20)
 }
 
 #[test]

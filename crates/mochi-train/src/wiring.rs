@@ -17,14 +17,8 @@ use crate::TrainError;
 pub fn facts(engine: &Engine, images: usize) -> Facts {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cuda = engine.cuda_devices > 0;
-    Facts { images, cores, memory_bytes: memory_bytes(), cuda, bf16_fast: cuda || engine.fast_bf16, labels: true }
-}
-
-/// The machine's memory; 0 where it cannot be known.
-fn memory_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kb| kb * 1024)
+    let memory_bytes = mochi_system::memory_limit().unwrap_or(0);
+    Facts { images, cores, memory_bytes, cuda, bf16_fast: cuda || engine.fast_bf16, labels: true }
 }
 
 /// Where and how the networks compute.

@@ -58,7 +58,10 @@ fn look() -> Vec<Finding> {
         Ok(engine) => {
             findings.push(fine("libtorch", format!("{} in {}", engine.version, engine.folder.display())));
             let facts = facts(&engine, 0);
-            findings.push(fine("machine", format!("{} cores, {} of memory", facts.cores, bytes(facts.memory_bytes))));
+            findings.push(fine(
+                "machine",
+                format!("{} cores, {} of memory to use", facts.cores, bytes(facts.memory_bytes)),
+            ));
             findings.push(match &engine.no_cuda {
                 None => fine("CUDA", format!("{} device(s)", engine.cuda_devices)),
                 Some(reason) => fine("CUDA", format!("not used: {reason}")),

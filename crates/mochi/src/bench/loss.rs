@@ -14,7 +14,7 @@ use mochi_contrast::{
 use mochi_tensor::{Device, Kind, Tensor, with_seed};
 use serde::Serialize;
 
-use super::{median, memory};
+use super::median;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 
 /// Words of the verb.
@@ -157,9 +157,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     let case = Case::new(&arguments)?;
     if let Some(way) = arguments.memory_of {
         case.run(Way::Plain, 0)?;
-        let before = memory::peak_bytes().unwrap_or(0);
+        let before = mochi_system::peak_memory().unwrap_or(0);
         case.run(way, 1)?;
-        print_line(&(memory::peak_bytes().unwrap_or(0) - before).to_string());
+        print_line(&(mochi_system::peak_memory().unwrap_or(0) - before).to_string());
         return Ok(ExitCode::SUCCESS);
     }
     let ways = [Way::Plain, Way::Mochi, Way::Materialised, Way::Uniformity, Way::Look];

@@ -2,7 +2,6 @@
 
 mod data;
 mod loss;
-mod memory;
 mod step;
 
 use clap::Subcommand;

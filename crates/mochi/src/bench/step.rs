@@ -11,7 +11,7 @@ use mochi_tensor::{Device, Kind, Tensor, with_seed};
 use mochi_train::{Learner, TrainError, compute, facts};
 use serde::Serialize;
 
-use super::{median, median_interval, memory};
+use super::{median, median_interval};
 use crate::failure::{Failure, Outcome, print_json, print_line};
 
 /// Words of the verb.
@@ -134,7 +134,7 @@ pub fn run(a: Arguments) -> Outcome {
         device: settings.compute.device.to_string(),
         threads: settings.compute.threads,
         steps: a.steps,
-        peak_bytes: memory::peak_bytes(),
+        peak_bytes: mochi_system::peak_memory(),
     };
     if a.json {
         print_json(&report)?;
