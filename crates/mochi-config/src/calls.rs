@@ -41,7 +41,7 @@ const fn number(name: &'static str, min: f64, max: f64, default: f64) -> Argumen
 const POINTS: Argument = Argument { name: "s", kind: Kind::Integer { min: 0, max: 1 << 20 }, default: None };
 const CLASS: Argument = number("c", 0.0, 0.999, 0.1);
 
-/// `negatives.also`.
+/// `negatives.extra`.
 pub const ALSO: &[Word] = &[
     word("extrapolate", &[POINTS, number("max", 1.0, 100.0, 1.5)]),
     word("noise", &[POINTS, number("sigma", 0.0, 100.0, 0.01)]),
@@ -51,7 +51,7 @@ pub const ALSO: &[Word] = &[
     word("weight", &[Argument { name: "w", kind: Kind::Number { min: 0.0, max: 1e6 }, default: None }]),
 ];
 
-/// `negatives.guards`.
+/// `negatives.filters`.
 pub const GUARDS: &[Word] = &[
     word("same-image", &[]),
     word("class-oracle", &[]),

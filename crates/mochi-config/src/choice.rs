@@ -65,8 +65,8 @@ choice! {
         Simclr = "simclr",
         /// MoCo's CIFAR demo: no blur.
         Cifar = "cifar",
-        /// Grey pictures of a few dozen pixels, such as Fashion-MNIST.
-        Grey = "grey",
+        /// Grayscale images of a few dozen pixels, such as Fashion-MNIST.
+        Gray = "gray",
     }
 }
 
@@ -105,7 +105,7 @@ choice! {
         /// 7x7 convolution of stride 2 and a max-pool of stride 2: for 224 pixels.
         Standard = "standard",
         /// 3x3 convolution of stride 1, no max-pool: for 32 to 64 pixels.
-        Small = "small",
+        Cifar = "cifar",
     }
 }
 

@@ -105,6 +105,16 @@ pub enum Problem {
         /// Which file.
         origin: Origin,
     },
+    /// A file of another format than this version of the program reads.
+    #[error("`format` is {found} ({origin}): expected {expected}")]
+    Format {
+        /// The number as written, as TOML.
+        found: String,
+        /// The number that this version reads and writes.
+        expected: i64,
+        /// Which file.
+        origin: Origin,
+    },
     /// Values that cannot stand together, or not with this data set.
     #[error("{message}")]
     Conflict {
@@ -126,6 +136,7 @@ impl Problem {
             Problem::NotASection { section, .. } => Some(format!("write its keys as `{section}.KEY`")),
             Problem::NotAnAssignment { .. } => Some("for example moco.batch=128".to_owned()),
             Problem::Missing { .. } => Some("the file was changed by hand or by another version of mochi".to_owned()),
+            Problem::Format { .. } => Some("use the version of mochi that wrote the file".to_owned()),
             Problem::Conflict { hint, .. } => Some(hint.clone()),
             _ => None,
         }

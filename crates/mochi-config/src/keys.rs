@@ -156,25 +156,6 @@ fn call(text: &str, table: &'static [Word]) -> Result<Value, Fault> {
     Call::read(text, table).map(|call| Value::String(call.to_string())).map_err(|fault| Fault::Word(fault.nearest))
 }
 
-/// Keys that came later than the first runs, with the TOML value that does what those runs did: their `config.toml` has none of them.
-pub(crate) const LATER: &[(&str, &str)] = &[
-    ("data.also", "[]"),
-    ("moco.loss", "\"info-nce\""),
-    ("negatives.also", "[]"),
-    ("negatives.guards", "[]"),
-    ("moco.encoder", "\"momentum\""),
-    ("moco.positive", "\"key\""),
-    ("moco.extrapolate", "0.0"),
-    ("negatives.from", "\"queue\""),
-    ("negatives.interpolate", "0.0"),
-    ("mix.images", "\"none\""),
-    ("mix.alpha", "1.0"),
-    ("mix.region", "0.5"),
-    ("mix.weight", "1.0"),
-    ("mix.temperature", "0.05"),
-    ("log.curve_every_steps", "0"),
-];
-
 /// Keys outside any section.
 const TOP: &[Key] = &[
     Key {

@@ -11,6 +11,9 @@ use crate::nearest::nearest;
 use crate::origin::Origin;
 use crate::presets;
 
+/// Number of the format of a run's `config.toml`: it increases when a key is added, removed, renamed or changes its meaning.
+pub(crate) const FORMAT: i64 = 1;
+
 /// Checked values by key, each with where it came from, and every fault met on the way.
 #[derive(Default)]
 pub(crate) struct Layers {
@@ -58,6 +61,15 @@ impl Layers {
                 None
             }
         }
+    }
+
+    /// Takes the format number out of a document and checks it.
+    pub(crate) fn take_format(&mut self, table: &mut Table, origin: &Origin) -> Option<()> {
+        let found = table.remove("format")?;
+        if found.as_integer() != Some(FORMAT) {
+            self.problems.push(Problem::Format { found: found.to_string(), expected: FORMAT, origin: origin.clone() });
+        }
+        Some(())
     }
 
     /// Lays a whole document over what is there.
@@ -151,16 +163,6 @@ impl Layers {
             }
         }
         document
-    }
-
-    /// Gives the keys that an older file cannot have the values that it meant.
-    pub(crate) fn fill_later(&mut self, origin: &Origin) {
-        for &(name, text) in keys::LATER {
-            let value = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-            if let (Some(key), Some(value)) = (keys::find(name), value) {
-                self.values.entry(key.name).or_insert((value, origin.clone()));
-            }
-        }
     }
 
     /// Adds a fault for every key that no layer has given.

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use crate::error::{ConfigError, Problem};
 use crate::keys;
-use crate::layers::Layers;
+use crate::layers::{FORMAT, Layers};
 use crate::origin::{Described, Origin};
 use crate::sections::{Checkpoint, Compute, Data, Log, Mix, Moco, Model, Negatives, Optimizer};
 use crate::settings::mismatch;
@@ -73,6 +73,7 @@ impl Resolved {
     pub fn to_toml(&self) -> String {
         let mut text = format!(
             "# Settings of this run, every key written out. `mochi pretrain DATA --config THIS` trains the same again.\n\
+             format = {FORMAT}\n\
              extends = {}\n",
             Value::String(self.preset.clone())
         );
@@ -94,6 +95,9 @@ impl Resolved {
         let mut layers = Layers::default();
         let mut preset = String::new();
         if let Some(mut table) = layers.parse(text, &origin) {
+            if layers.take_format(&mut table, &origin).is_none() {
+                layers.problems.push(Problem::Missing { key: "format", origin: origin.clone() });
+            }
             preset = layers.take_extends(&mut table, &origin).unwrap_or_default();
             layers.table(table, &origin);
             for (&name, (value, _)) in &layers.values {
@@ -105,7 +109,6 @@ impl Resolved {
                     layers.problems.push(Problem::WrongType { key: key.name, found, expected, origin: origin.clone() });
                 }
             }
-            layers.fill_later(&origin);
             layers.require_all(&origin);
         }
         ConfigError::unless_empty(std::mem::take(&mut layers.problems))?;

@@ -67,10 +67,12 @@ impl Settings {
                 }
             }
         }
-        if let Some((table, origin)) = &mut document
-            && let Some(name) = layers.take_extends(table, origin)
-        {
-            base = base.or(Some((name, origin.clone())));
+        if let Some((table, origin)) = &mut document {
+            // Only a run's `config.toml` has a format number.
+            layers.take_format(table, origin);
+            if let Some(name) = layers.take_extends(table, origin) {
+                base = base.or(Some((name, origin.clone())));
+            }
         }
         let (name, origin) = base.unwrap_or((presets::DEFAULT.to_owned(), Origin::CommandLine));
         layers.preset(&name, origin);

@@ -112,7 +112,7 @@ impl Warning {
                 format!("set negatives.warmup_epochs below {epochs}, or auto")
             }
             Warning::NothingDistinct => "set negatives.hardest to 2 or more".to_owned(),
-            Warning::StemTooCoarse { .. } => "model.stem=small keeps the resolution of small pictures".to_owned(),
+            Warning::StemTooCoarse { .. } => "model.stem=cifar keeps the resolution of small pictures".to_owned(),
             Warning::MilestonesBeyondEnd { .. } => {
                 "set optimizer.milestones below the epochs, or optimizer.schedule=cosine".to_owned()
             }

@@ -59,8 +59,8 @@ fn one_fault_is_one_sentence_with_a_hint() {
             Some("did you mean \"debiased\"?"),
         ),
         (
-            "negatives.also=[\"noise(s=4, sigmma=1)\"]",
-            "`negatives.also` is [\"noise(s=4, sigmma=1)\"] (command line): expected a list of any of \
+            "negatives.extra=[\"noise(s=4, sigmma=1)\"]",
+            "`negatives.extra` is [\"noise(s=4, sigmma=1)\"] (command line): expected a list of any of \
              \"extrapolate(s=..., max=1.5)\", \"noise(s=..., sigma=0.01)\", \"perturb(s=..., delta=0.01)\", \
              \"adversarial(s=..., eta=0.01)\", \"repeat(s=...)\" or \"weight(w=...)\"",
             Some("did you mean \"sigma\"?"),
@@ -179,8 +179,8 @@ fn ways_that_do_not_stand_together_are_all_told() {
         &["synthesis (`negatives.pairs`", "`moco.extrapolate` does not reach SimCLR's"],
     );
     case(
-        &[&simclr[..], &["negatives.guards=[\"same-image\"]", "moco.loss=decoupled"]].concat(),
-        &["`negatives.guards` does not reach SimCLR's", "`moco.loss` does not reach SimCLR's"],
+        &[&simclr[..], &["negatives.filters=[\"same-image\"]", "moco.loss=decoupled"]].concat(),
+        &["`negatives.filters` does not reach SimCLR's", "`moco.loss` does not reach SimCLR's"],
     );
     let nnclr = ["moco.positive=nearest", "negatives.from=batch"];
     case(&[&nnclr[..], &["mix.images=un-mix"]].concat(), &["does not reach NNCLR's"]);

@@ -177,15 +177,20 @@ fn a_runs_file_must_be_whole_and_plain() {
 }
 
 #[test]
-fn a_runs_file_from_before_the_guards_means_what_it_meant() {
-    let resolved = load("small", &[]).resolve(&LAPTOP).unwrap().0;
-    let later = ["loss = ", "also = ", "guards = "];
-    let text = resolved.to_toml();
-    let old: Vec<&str> = text.lines().filter(|line| !later.iter().any(|key| line.starts_with(key))).collect();
-    // `also` stands in two sections.
-    assert_eq!(old.len() + 4, text.lines().count());
-    let back = Resolved::parse(&old.join("\n"), Path::new("config.toml")).unwrap();
-    assert_eq!((back.moco, back.negatives), (resolved.moco, resolved.negatives));
+fn a_runs_file_of_another_format_is_refused() {
+    let text = load("small", &[]).resolve(&LAPTOP).unwrap().0.to_toml();
+    assert!(text.contains("\nformat = 1\n"), "{text}");
+    let read = |text: &str| Resolved::parse(text, Path::new("config.toml")).unwrap_err();
+    let newer = read(&text.replace("format = 1", "format = 2"));
+    assert_eq!(newer.to_string(), "`format` is 2 (config.toml): expected 1");
+    assert_eq!(newer.hint().unwrap(), "use the version of mochi that wrote the file");
+    let none = read(&text.replace("format = 1\n", ""));
+    assert_eq!(none.to_string(), "`format` is missing (config.toml)");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, text.replace("format = 1", "format = 2")).unwrap();
+    let started_from = Settings::load(None, Some(&path), &[]).unwrap_err().to_string();
+    assert!(started_from.ends_with("expected 1"), "{started_from}");
 }
 
 #[test]

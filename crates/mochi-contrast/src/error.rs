@@ -75,7 +75,7 @@ impl ContrastError {
                 "lower optimizer.learning_rate, add optimizer.warmup_epochs, or set compute.precision=float32".into(),
             ),
             Self::Tensor(error) => error.hint(),
-            Self::AllMasked { .. } => Some("loosen negatives.guards, or make moco.queue larger".into()),
+            Self::AllMasked { .. } => Some("loosen negatives.filters, or make moco.queue larger".into()),
             Self::Unknown { what: "labels", .. } => Some("the data set has no labels: take the guard out".into()),
             Self::Unknown { .. } | Self::NotUnit { .. } | Self::Shape(_) | Self::Option { .. } => None,
         }

@@ -63,7 +63,7 @@ impl Objective {
             term.check(self.synthesis.hardest)?;
             // Two blocks of a kind would be drawn from the same counters and hold the same points.
             if self.also[..at].iter().any(|other| other.name() == term.name()) {
-                return bad("negatives.also", term.name().to_owned(), "each strategy may be named once");
+                return bad("negatives.extra", term.name().to_owned(), "each strategy may be named once");
             }
         }
         self.guards.iter().try_for_each(Guard::check)?;

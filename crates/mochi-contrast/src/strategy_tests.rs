@@ -326,9 +326,9 @@ fn bad_input_is_a_typed_error() {
     let error = run(&guarded(Guard::SameImage), &Context::default());
     assert!(matches!(error, ContrastError::Unknown { guard: "same-image", what: "images" }));
     let error = run(&guarded(Guard::Ring { from: 0.5, to: 0.5 }), &facts.context(false));
-    assert!(matches!(error, ContrastError::Option { option: "negatives.guards", .. }));
+    assert!(matches!(error, ContrastError::Option { option: "negatives.filters", .. }));
     let twice = Objective { also: vec![Term::Repeat { s: 1 }, Term::Repeat { s: 2 }], ..plain.clone() };
-    assert!(matches!(run(&twice, &facts.context(false)), ContrastError::Option { option: "negatives.also", .. }));
+    assert!(matches!(run(&twice, &facts.context(false)), ContrastError::Option { option: "negatives.extra", .. }));
     let form = Objective { form: Form::Debiased { c: 1.0 }, ..plain.clone() };
     assert!(matches!(run(&form, &facts.context(false)), ContrastError::Option { option: "moco.loss", .. }));
     for context in [

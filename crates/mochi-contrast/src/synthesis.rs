@@ -169,10 +169,10 @@ impl Term {
             Self::Repeat { .. } => (0.0, true, ""),
         };
         if !good {
-            return Err(ContrastError::Option { option: "negatives.also", value: value.to_string(), expected });
+            return Err(ContrastError::Option { option: "negatives.extra", value: value.to_string(), expected });
         }
         if hardest == 0 && self.block(1).count > 0 {
-            let expected = "the strategies of negatives.also need at least 1";
+            let expected = "the strategies of negatives.extra need at least 1";
             return Err(ContrastError::Option { option: "negatives.hardest", value: "0".into(), expected });
         }
         Ok(())
@@ -205,7 +205,7 @@ mod tests {
             Term::Weight { w: -1.0 },
         ];
         for term in bad {
-            assert!(matches!(term.check(4), Err(ContrastError::Option { option: "negatives.also", .. })), "{term:?}");
+            assert!(matches!(term.check(4), Err(ContrastError::Option { option: "negatives.extra", .. })), "{term:?}");
         }
         assert!(matches!(
             Term::Repeat { s: 2 }.check(0),

@@ -117,7 +117,7 @@ pub enum DataError {
         looked_at: usize,
         /// `bad / looked_at`.
         share: f64,
-        /// The limit as set (`data.max_bad_share`).
+        /// The limit as set (`data.max_bad_fraction`).
         limit: f64,
         /// The first few, with reasons.
         first: String,
@@ -184,7 +184,7 @@ impl DataError {
             }
             Self::SplitMissing { split, .. } => format!("download the {split} files into the same folder, or name one file instead of the folder"),
             Self::TooManyBad { .. } => {
-                "mend or remove the files listed as bad, or raise data.max_bad_share if so many may be left out".into()
+                "mend or remove the files listed as bad, or raise data.max_bad_fraction if so many may be left out".into()
             }
             Self::NoneReadable { .. } => "`mochi check DIR` lists each file with the reason".into(),
             Self::Pattern { .. } => "a pattern knows * and ? in a name, ** for any folders, [a-z] and {jpg,png}".into(),

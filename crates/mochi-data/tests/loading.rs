@@ -92,9 +92,9 @@ fn crc32(bytes: &[u8]) -> u32 {
 fn bad_images_are_named_and_replaced_by_the_next_good_one() {
     let dir = folder(60);
     let dataset = open(dir.path());
-    let before = all(&dataset, LoaderOptions { max_bad_share: 0.5, ..options(10) });
+    let before = all(&dataset, LoaderOptions { max_bad_fraction: 0.5, ..options(10) });
     let bad = damage(dir.path(), &dataset);
-    let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_share: 0.5, ..options(10) }).unwrap();
+    let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_fraction: 0.5, ..options(10) }).unwrap();
     let after: Vec<_> = loader.by_ref().map(Result::unwrap).collect();
     let listed: Vec<_> = loader.bad_images().iter().map(|b| (b.index as u32, b.reason)).collect();
     assert_eq!(listed, bad);
@@ -110,7 +110,7 @@ fn bad_images_are_named_and_replaced_by_the_next_good_one() {
             assert_eq!(same, !is_bad(wanted), "image {wanted}");
         }
     }
-    let again = all(&dataset, LoaderOptions { max_bad_share: 0.5, threads: 7, ..options(10) });
+    let again = all(&dataset, LoaderOptions { max_bad_fraction: 0.5, threads: 7, ..options(10) });
     assert!(content(&after) == content(&again));
 }
 
@@ -122,7 +122,7 @@ fn sequential_order_leaves_bad_images_out_and_says_which_are_there() {
         order: Order::Sequential,
         views: 1,
         drop_last: false,
-        max_bad_share: 1.0,
+        max_bad_fraction: 1.0,
         recipe: Recipe::preset("eval").unwrap(),
         ..options(batch)
     };
@@ -148,11 +148,12 @@ fn too_many_bad_images_end_the_epoch_with_a_clear_error() {
     let dataset = open(dir.path());
     damage(dir.path(), &dataset);
     for threads in [1, 4] {
-        let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_share: 0.05, threads, ..options(10) }).unwrap();
+        let mut loader =
+            Loader::new(&dataset, LoaderOptions { max_bad_fraction: 0.05, threads, ..options(10) }).unwrap();
         let error = loader.by_ref().find_map(Result::err).expect("5 of 60 are more than 5 %");
         let DataError::TooManyBad { bad, limit, ref first, .. } = error else { panic!("{error}") };
         assert!((4..=5).contains(&bad) && limit == 0.05 && first.contains(".img.jpg ("), "{error}");
-        assert!(error.hint().unwrap().contains("max_bad_share"));
+        assert!(error.hint().unwrap().contains("max_bad_fraction"));
         assert!(loader.next().is_none(), "an error ends the epoch");
     }
 }
@@ -164,9 +165,9 @@ fn a_folder_of_rubbish_fails_at_once_rather_than_searching() {
         std::fs::write(image_path(dir.path(), i), b"rubbish").unwrap();
     }
     let dataset = open(dir.path());
-    for max_bad_share in [0.01, 1.0] {
-        let first = Loader::new(&dataset, LoaderOptions { max_bad_share, ..options(50) }).unwrap().next();
-        assert!(matches!(first, Some(Err(DataError::TooManyBad { .. }))), "{max_bad_share}");
+    for max_bad_fraction in [0.01, 1.0] {
+        let first = Loader::new(&dataset, LoaderOptions { max_bad_fraction, ..options(50) }).unwrap().next();
+        assert!(matches!(first, Some(Err(DataError::TooManyBad { .. }))), "{max_bad_fraction}");
     }
 }
 
@@ -202,7 +203,7 @@ fn senseless_settings_are_errors() {
     assert!(!refused(LoaderOptions { drop_last: false, ..options(6) }));
     assert!(refused(LoaderOptions { views: 3, ..options(2) }));
     assert!(refused(LoaderOptions { size: 0, ..options(2) }));
-    assert!(refused(LoaderOptions { max_bad_share: f64::NAN, ..options(2) }));
+    assert!(refused(LoaderOptions { max_bad_fraction: f64::NAN, ..options(2) }));
 }
 
 #[cfg(unix)]
@@ -216,7 +217,7 @@ fn a_named_pipe_in_a_list_does_not_block() {
     }
     std::fs::write(dir.path().join("list.txt"), "class0/0000.img.jpg\npipe.jpg\nclass1/0001.img.jpg\n").unwrap();
     let dataset = open(&dir.path().join("list.txt"));
-    let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_share: 1.0, ..options(3) }).unwrap();
+    let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_fraction: 1.0, ..options(3) }).unwrap();
     assert_eq!(loader.next().unwrap().unwrap().images.len(), 3);
     assert_eq!(loader.bad_images()[0].reason, BadReason::Unreadable);
 }
@@ -232,7 +233,7 @@ fn files_that_refuse_to_be_read_are_unreadable_and_folders_named_like_images_too
     let lines = "class0/0000.img.jpg\nfolder.jpg\nloop.jpg\nio-error.jpg\nclass1/0001.img.jpg/not-a-folder.jpg\n";
     std::fs::write(dir.path().join("list.txt"), lines).unwrap();
     let dataset = open(&dir.path().join("list.txt"));
-    let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_share: 1.0, ..options(5) }).unwrap();
+    let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_fraction: 1.0, ..options(5) }).unwrap();
     assert_eq!(loader.next().unwrap().unwrap().images, [0; 5]);
     let bad: Vec<_> = loader.bad_images().iter().map(|b| (b.index, b.reason)).collect();
     assert_eq!(bad, [1, 2, 3, 4].map(|i| (i, BadReason::Unreadable)), "{:?}", loader.bad_images());
@@ -250,7 +251,7 @@ fn files_and_folders_without_permission_are_told() {
         let dataset = open(root.as_ref());
         assert!(dataset.len() == 6 && dataset.warnings().len() == 1, "{:?}", dataset.warnings());
         assert!(dataset.warnings()[0].contains("class2 was left out: Permission denied"), "{:?}", dataset.warnings());
-        let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_share: 0.5, ..options(6) }).unwrap();
+        let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_fraction: 0.5, ..options(6) }).unwrap();
         assert_eq!(loader.next().unwrap().unwrap().images.len(), 6);
         let bad = loader.bad_images();
         assert!(bad.len() == 1 && bad[0].reason == BadReason::Unreadable, "{bad:?}");

@@ -29,7 +29,7 @@ fn views_are_the_pixels_of_the_first_batch() {
     }
     let dataset = open(dir.path());
     for fast_decode in [false, true] {
-        let options = LoaderOptions { fast_decode, max_bad_share: 1.0, ..options(30) };
+        let options = LoaderOptions { fast_decode, max_bad_fraction: 1.0, ..options(30) };
         let batch = all(&dataset, options.clone()).remove(0);
         let (previews, bad) = preview(&dataset, &shown(30, &options)).unwrap();
         assert_eq!(bad.len(), 4);

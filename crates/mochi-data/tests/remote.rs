@@ -161,7 +161,7 @@ fn what_does_not_come_ends_the_epoch_with_one_error_and_counts_no_image_as_bad()
         let remote = setting.remote();
         setting.server.behave(manner);
         let begun = Instant::now();
-        let mut loader = Loader::new(&remote, LoaderOptions { max_bad_share: 1.0, ..options(10) }).unwrap();
+        let mut loader = Loader::new(&remote, LoaderOptions { max_bad_fraction: 1.0, ..options(10) }).unwrap();
         let error = loader.next().unwrap().unwrap_err();
         let DataError::Remote { url, tries, detail, missing } = &error else { panic!("{manner:?}: {error}") };
         assert!(url.starts_with(&setting.server.url()) && url.ends_with(".tar") && !missing, "{error}");
@@ -217,7 +217,7 @@ fn bad_images_are_replaced_as_they_are_elsewhere() {
     bytes[at + victim.len() / 2] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     let remote = setting.remote();
-    let lenient = |threads| LoaderOptions { threads, max_bad_share: 0.5, ..options(10) };
+    let lenient = |threads| LoaderOptions { threads, max_bad_fraction: 0.5, ..options(10) };
     let mut loader = Loader::new(&remote, lenient(1)).unwrap();
     let batches: Vec<_> = loader.by_ref().map(Result::unwrap).collect();
     let bad = loader.bad_images();

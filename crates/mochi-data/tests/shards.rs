@@ -312,7 +312,7 @@ fn damage_to_shards_is_told_and_costs_no_more_than_the_images_it_hit() {
     // A file that shrinks: an error, not the end of the program.
     fs::write(&path, &good[..middle]).unwrap();
     assert_eq!(whole.read(20, &mut Vec::new()).unwrap_err().reason, BadReason::Truncated);
-    let mut loader = Loader::new(&whole, LoaderOptions { max_bad_share: 0.5, ..options(10) }).unwrap();
+    let mut loader = Loader::new(&whole, LoaderOptions { max_bad_fraction: 0.5, ..options(10) }).unwrap();
     assert_eq!(loader.by_ref().map(|b| b.unwrap().images.len()).sum::<usize>(), 50);
     assert!(loader.bad_images().len() >= 10 && loader.bad_images().iter().all(|b| b.reason == BadReason::Truncated));
     // dataset.json knows better.

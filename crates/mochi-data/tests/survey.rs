@@ -56,7 +56,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn look(dataset: &Dataset, threads: usize) -> Survey {
-    let options = SurveyOptions { view: 100, max_bad_share: 0.5, threads };
+    let options = SurveyOptions { view: 100, max_bad_fraction: 0.5, threads };
     let mut last = (0, 0);
     let survey = survey(dataset, &options, &mut |stage, done, of| {
         assert!(done <= of);
@@ -187,8 +187,8 @@ fn the_result_does_not_depend_on_threads() {
 fn too_many_bad_files_would_stop_a_run() {
     let dir = folder();
     let dataset = common::open(dir.path());
-    let judge = |max_bad_share| {
-        let options = SurveyOptions { view: 8, max_bad_share, threads: 1 };
+    let judge = |max_bad_fraction| {
+        let options = SurveyOptions { view: 8, max_bad_fraction, threads: 1 };
         survey(&dataset, &options, &mut |_, _, _| ()).unwrap()
     };
     // 3 of 20: as the loader counts, 0.15 x 20 may be bad.

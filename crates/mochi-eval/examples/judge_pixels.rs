@@ -11,7 +11,7 @@ fn main() -> Result<(), EvalError> {
     let folder = arguments.next().unwrap_or_default();
     let size: u32 = arguments.next().and_then(|s| s.parse().ok()).unwrap_or(28);
     mochi_tensor::start(None)?;
-    let recipe = if size == 28 { "grey" } else { "cifar" };
+    let recipe = if size == 28 { "gray" } else { "cifar" };
     let recipe = Recipe::preset(recipe).unwrap_or_else(|| unreachable!("both names are presets"));
     let options = ViewOptions::new(recipe, size);
     let start = Instant::now();

@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn one_step_in_training_mode_is_caught_by_its_statistics() {
-        let spec = EncoderSpec { arch: Arch::Cifar { blocks: 1 }, stem: Stem::Small, head: HeadKind::Linear, dim: 8 };
+        let spec = EncoderSpec { arch: Arch::Cifar { blocks: 1 }, stem: Stem::Cifar, head: HeadKind::Linear, dim: 8 };
         let encoder = Encoder::new(&spec, Compute::CPU).unwrap();
         let images = Tensor::rand([4, 3, 16, 16], (Kind::Float, Device::Cpu));
         let backbone = Backbone::watch(&encoder).unwrap();

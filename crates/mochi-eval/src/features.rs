@@ -31,7 +31,7 @@ pub struct ViewOptions {
     /// Reading threads; 0 means one for each core.
     pub threads: usize,
     /// Share of bad images above which the judgement is given up.
-    pub max_bad_share: f64,
+    pub max_bad_fraction: f64,
 }
 
 impl ViewOptions {
@@ -39,7 +39,7 @@ impl ViewOptions {
     /// at most 1 % of bad images.
     pub fn new(recipe: Recipe, size: u32) -> Self {
         let batch = if size <= 64 { 256 } else { 64 };
-        Self { recipe, size, batch, threads: 0, max_bad_share: 0.01 }
+        Self { recipe, size, batch, threads: 0, max_bad_fraction: 0.01 }
     }
 
     /// The loader of one pass over a data set, one view an image; `shuffled` gives seed and epoch.
@@ -62,7 +62,7 @@ impl ViewOptions {
             recipe,
             drop_last: false,
             threads: self.threads,
-            max_bad_share: self.max_bad_share,
+            max_bad_fraction: self.max_bad_fraction,
             ..LoaderOptions::default()
         };
         Ok(Loader::new(dataset, options)?)

@@ -49,12 +49,12 @@ fn bars() -> (tempfile::TempDir, Dataset, Dataset) {
 }
 
 fn encoder() -> Encoder {
-    let spec = EncoderSpec { arch: Arch::Cifar { blocks: 1 }, stem: Stem::Small, head: HeadKind::Linear, dim: 8 };
+    let spec = EncoderSpec { arch: Arch::Cifar { blocks: 1 }, stem: Stem::Cifar, head: HeadKind::Linear, dim: 8 };
     with_seed(1, || Encoder::new(&spec, Compute::CPU)).unwrap()
 }
 
 fn views() -> ViewOptions {
-    ViewOptions { threads: 1, batch: 7, ..ViewOptions::new(Recipe::preset("grey").unwrap(), 8) }
+    ViewOptions { threads: 1, batch: 7, ..ViewOptions::new(Recipe::preset("gray").unwrap(), 8) }
 }
 
 fn pixels(dataset: &Dataset) -> Features {
@@ -155,7 +155,7 @@ fn bad_images_are_left_out_and_named_and_labels_stay_with_theirs() {
     }
     std::fs::write(folder.path().join("ant/1.png"), &PNG[..50]).unwrap();
     let dataset = Dataset::open(folder.path(), &OpenOptions::default()).unwrap();
-    let options = ViewOptions { max_bad_share: 0.5, ..views() };
+    let options = ViewOptions { max_bad_fraction: 0.5, ..views() };
     let features = extract(&dataset, Extractor::Pixels, &options, &mut quiet()).unwrap();
     assert_eq!(features.images, [0, 2, 3, 4, 5]);
     assert_eq!(features.labels, [0, 0, 1, 1, 1]);

@@ -27,7 +27,7 @@ pub enum Stem {
     /// 7x7 convolution of stride 2, then 3x3 max-pooling of stride 2.
     Standard,
     /// 3x3 convolution of stride 1 and no pooling, for images of 28 to 64 px (MoCo's CIFAR demo).
-    Small,
+    Cifar,
 }
 
 impl Arch {

@@ -23,7 +23,7 @@ impl ResNet {
         let cifar = matches!(arch, Arch::Cifar { .. });
         let mut b = Builder { store, compute, fan_in: cifar };
         let width = if cifar { 16 } else { 64 };
-        let small = cifar || stem == Stem::Small;
+        let small = cifar || stem == Stem::Cifar;
         let (kernel, stride) = if small { (3, 1) } else { (7, 2) };
         let stem = (b.conv("conv1", width, 3, kernel, stride)?, b.norm("bn1", width));
         let mut blocks = Vec::new();

@@ -1,4 +1,4 @@
-//! Networks against torchvision (and plain torch for the CIFAR family and MoCo's small stem), computed in float64 by
+//! Networks against torchvision (and plain torch for the CIFAR family and the CIFAR stem), computed in float64 by
 //! `fixtures/make_resnet_cases.py` on weights that a formula gives both sides.
 #![allow(clippy::unwrap_used, reason = "test helpers; clippy.toml frees only the tests themselves")]
 
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The project's bound for networks in float32.
 const TOLERANCE: f64 = 1e-4;
-const CASES: [&str; 4] = ["resnet18", "resnet50", "resnet18_small_groups", "resnet20"];
+const CASES: [&str; 4] = ["resnet18", "resnet50", "resnet18_cifar_groups", "resnet20"];
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -48,7 +48,7 @@ fn errors(case: &str, channels_last: bool) -> BTreeMap<String, f64> {
     let (file, metadata) = read_tensors(&fixture(&format!("{case}.safetensors"))).unwrap();
     let number = |name: &str| metadata[name].parse::<i64>().unwrap();
     let arch: Arch = metadata["arch"].parse().unwrap();
-    let stem = if metadata["stem"] == "small" { Stem::Small } else { Stem::Standard };
+    let stem = if metadata["stem"] == "cifar" { Stem::Cifar } else { Stem::Standard };
     let compute = Compute { channels_last, ..Compute::CPU };
     let mut store = ParameterStore::new();
     let net = ResNet::new(arch, stem, compute, &mut store).unwrap();

@@ -21,7 +21,7 @@ Holds Mochi's networks and loss against files that PyTorch reference scripts wro
 Usage: mochi-parity resnet FILE
        mochi-parity loss FILE
 
-resnet  FILE as resnet_reference.py writes it (safetensors; metadata `arch`, and `stem` = standard or small).
+resnet  FILE as resnet_reference.py writes it (safetensors; metadata `arch`, and `stem` = standard or cifar).
         {\"features\", \"features_eval\", \"grad\", \"after\"}: float32, contiguous layout as in the file, bound 1e-4.
         \"channels_last\": the layout that training uses, with the fused norms, against the file; all but grad is held to the
         bound, because rounding moves activations across a ReLU's corner and gradients jump there, PyTorch's own as well.

@@ -35,8 +35,8 @@ pub fn hold(path: &Path) -> Result<Verdict, ParityError> {
     let arch: Arch = name.parse().map_err(|error| file.refuse(format!("{error}")))?;
     let stem = match file.entry("stem") {
         None | Some("standard") => Stem::Standard,
-        Some("small") => Stem::Small,
-        Some(other) => return Err(file.refuse(format!("\"{other}\" is no stem; there are standard and small"))),
+        Some("cifar") => Stem::Cifar,
+        Some(other) => return Err(file.refuse(format!("\"{other}\" is no stem; expected standard or cifar"))),
     };
     let theirs = from_file(&file)?;
     let input = file.tensor("input")?;

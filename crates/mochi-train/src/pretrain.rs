@@ -207,7 +207,7 @@ impl Pretraining {
             first_batch: usize::try_from(first_batch).unwrap_or(usize::MAX),
             threads: data.threads,
             prefetch: data.prefetch,
-            max_bad_share: data.max_bad_share,
+            max_bad_fraction: data.max_bad_fraction,
             fast_decode: data.fast_decode,
             ..LoaderOptions::default()
         };
@@ -224,7 +224,7 @@ impl Pretraining {
         meter: &mut Meter,
         watch: &mut dyn FnMut(Event),
     ) -> Result<(StepRecord, Option<CurveRecord>), TrainError> {
-        self.learner.look = looks::due(self.settings.log.curve_every_steps, self.step + 1, self.total_steps());
+        self.learner.look = looks::due(self.settings.log.diagnostics_every_steps, self.step + 1, self.total_steps());
         let settings = &self.settings;
         let rate = learning_rate(&settings.optimizer, self.step, per_epoch, settings.epochs);
         let synthesise = epoch >= settings.negatives.warmup_epochs;
@@ -319,10 +319,10 @@ impl Pretraining {
 
 /// Refuses options that need classes where the data set has none.
 fn check_labels(settings: &Resolved, dataset: &Dataset) -> Result<(), TrainError> {
-    let oracle = settings.negatives.guards.iter().any(|guard| guard.name() == "class-oracle");
+    let oracle = settings.negatives.filters.iter().any(|guard| guard.name() == "class-oracle");
     let asked = [
         (settings.moco.positive == Positive::Label, "moco.positive=label"),
-        (oracle, "negatives.guards with class-oracle"),
+        (oracle, "negatives.filters with class-oracle"),
     ];
     match asked.into_iter().find(|(asked, _)| *asked) {
         Some((_, option)) if dataset.labels().is_none() => Err(TrainError::NoLabels { option }),

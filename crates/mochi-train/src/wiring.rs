@@ -46,7 +46,7 @@ pub fn encoder_spec(settings: &Resolved) -> Result<EncoderSpec, TensorError> {
         arch,
         stem: match settings.model.stem {
             WantedStem::Standard => Stem::Standard,
-            WantedStem::Small => Stem::Small,
+            WantedStem::Cifar => Stem::Cifar,
         },
         head: match settings.model.head {
             Head::Mlp => HeadKind::Mlp,
@@ -64,8 +64,8 @@ pub fn objective(settings: &Resolved) -> Result<Objective, TrainError> {
     let unknown = |call: &Call| TrainError::from(TensorError::Mismatch(format!("\"{call}\" is no part of a loss")));
     let form = form(&settings.moco.loss).ok_or_else(|| unknown(&settings.moco.loss))?;
     let n = &settings.negatives;
-    let also = n.also.iter().map(|call| term(call).ok_or_else(|| unknown(call))).collect::<Result<_, _>>()?;
-    let guards = n.guards.iter().map(|call| guard(call).ok_or_else(|| unknown(call))).collect::<Result<_, _>>()?;
+    let also = n.extra.iter().map(|call| term(call).ok_or_else(|| unknown(call))).collect::<Result<_, _>>()?;
+    let guards = n.filters.iter().map(|call| guard(call).ok_or_else(|| unknown(call))).collect::<Result<_, _>>()?;
     Ok(Objective { also, guards, form, ..Objective::mochi(settings.moco.temperature, synthesis(settings)) })
 }
 
@@ -162,8 +162,8 @@ mod tests {
         let plain = objective_of(&[]);
         assert_eq!(plain, Objective { synthesis: Synthesis::paper(1024, 0, 0), ..Objective::plain(0.2) });
         let all = objective_of(&[
-            r#"negatives.also=["extrapolate(s=256, max=1.4)", "noise(64)", "perturb(s=3)", "adversarial(s=4, eta=0.02)", "repeat(5)", "weight(w=2)"]"#,
-            r#"negatives.guards=["same-image", "class-oracle", "margin(0.1)", "percentage", "ring(0.02, 0.2)"]"#,
+            r#"negatives.extra=["extrapolate(s=256, max=1.4)", "noise(64)", "perturb(s=3)", "adversarial(s=4, eta=0.02)", "repeat(5)", "weight(w=2)"]"#,
+            r#"negatives.filters=["same-image", "class-oracle", "margin(0.1)", "percentage", "ring(0.02, 0.2)"]"#,
             "moco.loss=hcl(beta=0.5, c=0.05)",
         ]);
         let also = [

@@ -36,7 +36,7 @@ fn settings(data: &Path, engine: &Engine, dataset: &Dataset, more: &[&str]) -> R
     let words = [
         "epochs=2",
         "data.size=28",
-        "data.augment=grey",
+        "data.augment=gray",
         "model.arch=resnet20",
         "moco.batch=16",
         "moco.queue=50",
@@ -47,7 +47,7 @@ fn settings(data: &Path, engine: &Engine, dataset: &Dataset, more: &[&str]) -> R
         "negatives.warmup_epochs=1",
         "checkpoint.every_steps=100",
         "log.every_steps=1",
-        "log.curve_every_steps=3",
+        "log.diagnostics_every_steps=3",
         "compute.precision=float32",
     ];
     let words: Vec<String> = words.iter().chain(more).map(|w| (*w).to_owned()).collect();
@@ -146,8 +146,8 @@ fn a_look_changes_no_bit_and_is_in_the_records_where_it_was_due() {
     std::fs::create_dir(&data).unwrap();
     pictures(&data, 100);
     let run = |name: &str, every: &str| train(start(&data, &folder.path().join(name), &engine, &[every]), u64::MAX);
-    let seen = run("seen", "log.curve_every_steps=5");
-    identical(&run("unseen", "log.curve_every_steps=0").checkpoint, &seen.checkpoint);
+    let seen = run("seen", "log.diagnostics_every_steps=5");
+    identical(&run("unseen", "log.diagnostics_every_steps=0").checkpoint, &seen.checkpoint);
     assert!(CurvesLog::read(&folder.path().join("unseen/curves.jsonl")).unwrap().is_empty());
 
     let curves = CurvesLog::read(&folder.path().join("seen/curves.jsonl")).unwrap();

@@ -16,7 +16,7 @@ pub struct Words {
     /// A TOML file of settings
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Settings, e.g. data.size=224 data.max_bad_share=0.02
+    /// Settings, e.g. data.size=224 data.max_bad_fraction=0.02
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,
 }

@@ -44,7 +44,7 @@ fn bad_files_give_status_1_and_stand_on_the_page_as_text() {
     assert_eq!(output.status.code(), Some(1));
     let told = said(&output);
     assert!(told.contains("error: 2 of 7 images are bad (28.6 %); a run stops above 1.0 %"), "{told}");
-    assert!(told.contains("hint: mend or remove them, or raise data.max_bad_share"), "{told}");
+    assert!(told.contains("hint: mend or remove them, or raise data.max_bad_fraction"), "{told}");
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&found["ok"], &found["bad"]["count"], &found["page"]), (&false.into(), &2.into(), &text(&page).into()));
     let page = std::fs::read_to_string(page).unwrap();
@@ -52,7 +52,7 @@ fn bad_files_give_status_1_and_stand_on_the_page_as_text() {
     assert!(page.contains("not-utf8-\u{FFFD}\u{FFFD}.png"));
     assert!(page.contains("Contact sheet") && page.contains("data:image/jpeg;base64,"));
     // Where so many may be left out, the same folder passes.
-    assert!(run(&["check", text(&data), "data.max_bad_share=0.3"]).status.success());
+    assert!(run(&["check", text(&data), "data.max_bad_fraction=0.3"]).status.success());
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn broken_files_are_left_out_and_listed_until_they_are_too_many() {
     std::fs::write(data.join("class-1/cut.png"), &whole[..whole.len() / 2]).unwrap();
 
     let out = folder.path().join("run");
-    let output = pretrain(&data, &out, &["data.max_bad_share=0.2", "epochs=1"]).output().unwrap();
+    let output = pretrain(&data, &out, &["data.max_bad_fraction=0.2", "epochs=1"]).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let listed = std::fs::read_to_string(out.join("bad-images.jsonl")).unwrap();
     for name in ["broken.jpg", "empty.png", "cut.png"] {
@@ -82,7 +82,7 @@ fn broken_files_are_left_out_and_listed_until_they_are_too_many() {
     }
 
     let output =
-        pretrain(&data, &folder.path().join("strict"), &["data.max_bad_share=0.0", "epochs=1"]).output().unwrap();
+        pretrain(&data, &folder.path().join("strict"), &["data.max_bad_fraction=0.0", "epochs=1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = said(&output);
     assert!(text.contains("error:") && text.contains("hint:"), "{text}");

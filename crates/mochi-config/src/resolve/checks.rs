@@ -38,14 +38,14 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     if negatives.hardest == 0 && negatives.synthesises() {
         conflict(
             "`negatives.hardest` is 0, which leaves nothing to mix".to_owned(),
-            if negatives.also.is_empty() {
+            if negatives.extra.is_empty() {
                 "set negatives.hardest to at least 1, or negatives.pairs and negatives.query_mixes to 0".to_owned()
             } else {
-                "set negatives.hardest to at least 1, or leave out all points, negatives.also as well".to_owned()
+                "set negatives.hardest to at least 1, or leave out all points, negatives.extra as well".to_owned()
             },
         );
     }
-    for (key, calls) in [("negatives.also", &negatives.also), ("negatives.guards", &negatives.guards)] {
+    for (key, calls) in [("negatives.extra", &negatives.extra), ("negatives.filters", &negatives.filters)] {
         for (at, call) in calls.iter().enumerate() {
             if calls.iter().take(at).any(|other| other.name() == call.name()) {
                 conflict(format!("`{key}` names {} twice", call.name()), "name it once".to_owned());
@@ -94,7 +94,7 @@ pub(super) fn warnings(resolved: &Resolved, facts: &Facts, bytes_per_image: u64,
     // Strides of 32 in all: under 3 x 3 cells little is left to see.
     let cells = data.size.div_ceil(32);
     if model.arch.is_cifar_family() {
-        if model.stem == Stem::Small {
+        if model.stem == Stem::Cifar {
             warnings.push(Warning::StemIgnored { arch: model.arch });
         }
     } else if model.stem == Stem::Standard && cells < 3 {

@@ -46,9 +46,9 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
             "give a folder whose sub-folders are classes, or a list with a class after each path",
         );
     }
-    if negatives.guards.iter().any(|guard| guard.name() == "class-oracle") && !facts.labels {
+    if negatives.filters.iter().any(|guard| guard.name() == "class-oracle") && !facts.labels {
         conflict(
-            "`negatives.guards` names class-oracle but the data set has no classes",
+            "`negatives.filters` names class-oracle but the data set has no classes",
             "give a folder whose sub-folders are classes, or leave the guard out",
         );
     }
@@ -87,10 +87,10 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
         };
         refuse(
             negatives.synthesises(),
-            "synthesis (`negatives.pairs`, `negatives.query_mixes`, `negatives.also`)",
-            "negatives.pairs=0, negatives.query_mixes=0 and negatives.also=[]",
+            "synthesis (`negatives.pairs`, `negatives.query_mixes`, `negatives.extra`)",
+            "negatives.pairs=0, negatives.query_mixes=0 and negatives.extra=[]",
         );
-        refuse(!negatives.guards.is_empty(), "`negatives.guards`", "negatives.guards=[]");
+        refuse(!negatives.filters.is_empty(), "`negatives.filters`", "negatives.filters=[]");
         refuse(moco.loss.name() != "info-nce", "`moco.loss`", "moco.loss=info-nce");
         refuse(moco.extrapolate > 0.0, "`moco.extrapolate`", "moco.extrapolate=0");
         refuse(!shared && mix.images != ImageMix::None, "`mix.images`", "mix.images=none");

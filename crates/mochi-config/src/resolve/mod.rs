@@ -85,7 +85,7 @@ impl Settings {
             augment: data.augment,
             threads,
             prefetch: data.prefetch,
-            max_bad_share: data.max_bad_share,
+            max_bad_fraction: data.max_bad_fraction,
             fast_decode: data.fast_decode,
         };
 
@@ -124,7 +124,7 @@ impl Settings {
         let mut warnings = Vec::new();
         if hardest > columns {
             // Without synthesis N stands for nothing: clamp in silence.
-            if pairs + query_mixes > 0 || !negatives.also.is_empty() {
+            if pairs + query_mixes > 0 || !negatives.extra.is_empty() {
                 warnings.push(Warning::HardestClamped { hardest, columns });
             }
             pick.adjust("negatives.hardest", format!("{hardest} is more than the {columns} columns that there are"));
@@ -146,8 +146,8 @@ impl Settings {
             beta_max: negatives.beta_max,
             distinct: negatives.distinct,
             query_gradient: negatives.query_gradient,
-            also: negatives.also,
-            guards: negatives.guards,
+            extra: negatives.extra,
+            filters: negatives.filters,
         };
 
         let mix = Mix {
@@ -177,10 +177,10 @@ impl Settings {
         });
         let (keep_last, keep_every) = (checkpoint.keep_last, checkpoint.keep_every);
         let checkpoint = Checkpoint { every_steps, keep_last, keep_every };
-        let curve_every_steps = pick.pick("log.curve_every_steps", log.curve_every_steps, || {
-            rules::curve_every_steps(facts.images.checked_div(batch).unwrap_or(0) as u64)
+        let diagnostics_every_steps = pick.pick("log.diagnostics_every_steps", log.diagnostics_every_steps, || {
+            rules::diagnostics_every_steps(facts.images.checked_div(batch).unwrap_or(0) as u64)
         });
-        let log = Log { every_steps: log.every_steps, curve_every_steps };
+        let log = Log { every_steps: log.every_steps, diagnostics_every_steps };
 
         let (preset, origins) = (self.preset, choices.origins);
         let resolved = Resolved {

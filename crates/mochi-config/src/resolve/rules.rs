@@ -58,7 +58,7 @@ pub fn data_threads(device: Device, available: usize) -> (usize, String) {
 /// Bytes that one image of a batch holds while a step runs (activations kept for the backward pass).
 ///
 /// A rough figure from the size of all feature maps at 224 pixels with the standard stem in float32 (32 pixels for the
-/// CIFAR family), scaled by area; the small stem has 16 times the area, bf16 half the bytes.
+/// CIFAR family), scaled by area; the CIFAR stem has 16 times the area, bf16 half the bytes.
 pub fn bytes_per_image(model: &Model, size: u32, precision: Precision) -> u64 {
     let (mib, side) = match model.arch {
         Arch::Resnet18 => (30.0, 224.0),
@@ -71,7 +71,7 @@ pub fn bytes_per_image(model: &Model, size: u32, precision: Precision) -> u64 {
         Arch::Resnet56 => (9.0, 32.0),
     };
     let area = (f64::from(size) / side).powi(2);
-    let stem = if model.stem == Stem::Small && !model.arch.is_cifar_family() { 16.0 } else { 1.0 };
+    let stem = if model.stem == Stem::Cifar && !model.arch.is_cifar_family() { 16.0 } else { 1.0 };
     let bytes = if precision == Precision::Bf16 { 0.5 } else { 1.0 };
     (mib * area * stem * bytes * 1_048_576.0) as u64
 }
@@ -138,6 +138,6 @@ pub fn learning_rate(name: OptimizerName, batch: usize) -> (f64, String) {
 
 /// Once an epoch. A look costs about as much as the step's loss, so that twenty steps make it little; a large data set would wait long for an
 /// epoch's end.
-pub fn curve_every_steps(steps_per_epoch: u64) -> (u64, String) {
+pub fn diagnostics_every_steps(steps_per_epoch: u64) -> (u64, String) {
     (steps_per_epoch.clamp(20, 1000), format!("{steps_per_epoch} steps an epoch, from 20 to 1000"))
 }

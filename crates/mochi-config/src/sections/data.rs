@@ -21,7 +21,7 @@ section! {
         /// Batches kept ready ahead of the step.
         plain prefetch: usize = Kind::Integer { min: 1, max: 1024 };
         /// Share of unreadable images above which the run stops.
-        plain max_bad_share: f64 = Kind::Number { min: 0.0, max: 1.0 };
+        plain max_bad_fraction: f64 = Kind::Number { min: 0.0, max: 1.0 };
         /// Decode JPEGs at a smaller scale where the view allows it: faster, pixels differ a little.
         plain fast_decode: bool = Kind::Switch;
     }

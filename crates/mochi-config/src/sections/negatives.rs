@@ -38,17 +38,17 @@ section! {
         /// Further points from the same N, s a query: SynCo's `extrapolate`, `noise`, `perturb`, `adversarial`
         /// (Giakoumoglou and Stathaki 2024; its other two are `query_mixes` and `pairs`), and two controls without
         /// mixing: `repeat` draws copies, `weight` lets each of the N count 1 + w times. Each at most once.
-        plain also: Vec<Call> = Kind::Calls(ALSO);
+        plain extra: Vec<Call> = Kind::Calls(ALSO);
         /// Keys of the queue that are no negatives of a query: of the `same-image`; of its class (`class-oracle`,
         /// needs labels); nearer than the positive less a `margin`; nearer than a `percentage` of it; or all but a
         /// `ring`, the keys between two shares of the order from the hardest on.
-        plain guards: Vec<Call> = Kind::Calls(GUARDS);
+        plain filters: Vec<Call> = Kind::Calls(GUARDS);
     }
 }
 
 impl Negatives {
     /// Whether any negative is synthesised, repeated or weighted.
     pub fn synthesises(&self) -> bool {
-        self.pairs + self.query_mixes > 0 || !self.also.is_empty()
+        self.pairs + self.query_mixes > 0 || !self.extra.is_empty()
     }
 }

@@ -51,7 +51,7 @@ impl Guard {
             Self::Ring { from, to } => (format!("{from}, {to}"), from >= 0.0 && from < to && to <= 1.0),
         };
         let expected = "a margin and a percentage are numbers, and a ring goes from a share of at least 0 to a larger one of at most 1";
-        if good { Ok(()) } else { Err(ContrastError::Option { option: "negatives.guards", value, expected }) }
+        if good { Ok(()) } else { Err(ContrastError::Option { option: "negatives.filters", value, expected }) }
     }
 
     /// Refuses a guard that would have to know what nobody said.

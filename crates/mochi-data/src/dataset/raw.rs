@@ -78,7 +78,7 @@ mod tests {
             batch: 4,
             size: 8,
             threads: 2,
-            max_bad_share: 1.0,
+            max_bad_fraction: 1.0,
             ..LoaderOptions::default()
         };
         let mut loader = Loader::new(&dataset, with(Order::Sequential)).unwrap();

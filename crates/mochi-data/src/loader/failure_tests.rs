@@ -6,7 +6,7 @@ use crate::OpenOptions;
 use crate::testing::{hold, images};
 
 fn options(batch: usize) -> LoaderOptions {
-    LoaderOptions { batch, size: 16, threads: 2, max_bad_share: 1.0, ..LoaderOptions::default() }
+    LoaderOptions { batch, size: 16, threads: 2, max_bad_fraction: 1.0, ..LoaderOptions::default() }
 }
 
 #[test]

@@ -10,11 +10,11 @@ const LEAST: usize = 1000;
 /// How many bad images an error names.
 const NAMED: usize = 5;
 
-/// Most bad images among `looked_at` at the limit `max_bad_share`.
-pub(crate) fn allowed_bad(max_bad_share: f64, looked_at: usize) -> usize {
-    let allowed = (max_bad_share * looked_at as f64).floor() as usize;
+/// Most bad images among `looked_at` at the limit `max_bad_fraction`.
+pub(crate) fn allowed_bad(max_bad_fraction: f64, looked_at: usize) -> usize {
+    let allowed = (max_bad_fraction * looked_at as f64).floor() as usize;
     // A single file never ends a run, unless none may be bad.
-    if max_bad_share > 0.0 { allowed.max(1) } else { 0 }
+    if max_bad_fraction > 0.0 { allowed.max(1) } else { 0 }
 }
 
 #[derive(Default)]

@@ -71,7 +71,7 @@ pub struct LoaderOptions {
     /// The share of bad images among those looked at above which the loader gives up (0.01 = 1 %). So that a few files do not
     /// decide it, shares are taken of at least 1,000 images (or all, if there are fewer), and a single bad image never ends a run
     /// unless the limit is 0.
-    pub max_bad_share: f64,
+    pub max_bad_fraction: f64,
     /// Let JPEG be decoded at 1/2, 1/4 or 1/8 of its size where the shorter side keeps at least twice the view's size, with
     /// quick chroma upsampling. Quicker, and not exact: crops are then resized from a picture that was shrunk by a box filter.
     pub fast_decode: bool,
@@ -96,7 +96,7 @@ impl Default for LoaderOptions {
             first_batch: 0,
             threads: 0,
             prefetch: 4,
-            max_bad_share: 0.01,
+            max_bad_fraction: 0.01,
             fast_decode: false,
             exif_orientation: false,
             stall_timeout: Duration::from_secs(600),
@@ -189,7 +189,7 @@ impl Loader {
         let signals = Arc::new(Signals::default());
         let prefetch = options.prefetch.max(1);
         let stall_timeout = options.stall_timeout;
-        let health = Health::new(n, options.max_bad_share);
+        let health = Health::new(n, options.max_bad_fraction);
         let first = options.first_batch;
         let normalise = Normalise::new(options.recipe.mean, options.recipe.std);
         let job = Job::new(dataset.clone(), options, order, normalise, health.doomed_above(), signals.clone());
@@ -395,8 +395,8 @@ fn check(dataset: &Dataset, options: &LoaderOptions) -> Result<(), DataError> {
     if !(1..=4096).contains(&options.size) {
         return setting("view size", format!("{} px; 1 to 4096 are possible", options.size));
     }
-    if !(0.0..=1.0).contains(&options.max_bad_share) {
-        return setting("max_bad_share", format!("{} is not a share between 0 and 1", options.max_bad_share));
+    if !(0.0..=1.0).contains(&options.max_bad_fraction) {
+        return setting("max_bad_fraction", format!("{} is not a share between 0 and 1", options.max_bad_fraction));
     }
     if options.drop_last && dataset.len() < options.batch {
         let detail = format!("batches of {} cannot be filled from {} images", options.batch, dataset.len());

@@ -51,7 +51,7 @@ pub(super) fn judge(survey: &Survey) -> Vec<Finding> {
             bad.share * 100.0,
             bad.limit * 100.0
         );
-        say(Weight::Breaks, what, "mend or remove them, or raise data.max_bad_share if so many may be left out");
+        say(Weight::Breaks, what, "mend or remove them, or raise data.max_bad_fraction if so many may be left out");
     } else if bad.count > 0 {
         let what = format!("{} of {} images are bad and are left out", bad.count, survey.images);
         say(Weight::Note, what, "another image takes the place of each; remove them to save the tries");
@@ -97,7 +97,7 @@ pub(super) fn judge(survey: &Survey) -> Vec<Finding> {
         }
     }
     if survey.grey_pictures == survey.readable && survey.readable > 0 {
-        let hint = "data.augment=grey leaves out the colour changes that mean nothing here";
+        let hint = "data.augment=gray leaves out the colour changes that mean nothing here";
         say(Weight::Note, "all images are grey".to_owned(), hint);
     }
     if survey.turned > 0 {

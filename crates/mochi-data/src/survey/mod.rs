@@ -40,8 +40,8 @@ pub use statistics::Statistics;
 pub struct SurveyOptions {
     /// Side of a view in pixels (`data.size`).
     pub view: u32,
-    /// See [`crate::LoaderOptions::max_bad_share`].
-    pub max_bad_share: f64,
+    /// See [`crate::LoaderOptions::max_bad_fraction`].
+    pub max_bad_fraction: f64,
     /// Threads; 0 means one for each core.
     pub threads: usize,
 }
@@ -277,8 +277,8 @@ impl Tally {
         let bad = Bad {
             count: self.bad.len(),
             share: self.bad.len() as f64 / dataset.len().max(1) as f64,
-            limit: options.max_bad_share,
-            allowed: allowed_bad(options.max_bad_share, dataset.len()),
+            limit: options.max_bad_fraction,
+            allowed: allowed_bad(options.max_bad_fraction, dataset.len()),
             by_reason,
             list: self
                 .bad

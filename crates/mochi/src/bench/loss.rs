@@ -67,7 +67,7 @@ struct Report {
     materialised_s: f64,
     /// Uniformity of queries and keys, contained in the times above.
     uniformity_s: f64,
-    /// The curve and the false negatives, every `log.curve_every_steps`.
+    /// The curve and the false negatives, every `log.diagnostics_every_steps`.
     look_s: f64,
     /// (mochi - plain) / (materialised - plain)
     extra_time_share: f64,
@@ -210,7 +210,7 @@ pub fn run(arguments: Arguments) -> Outcome {
             report.materialised_extra_bytes as f64 / 1e6
         ));
         print_line(&format!("uniformity    {:8.2} ms, within plain and MoCHi", ms(uniformity_s)));
-        print_line(&format!("closer look   {:8.1} ms, every log.curve_every_steps", ms(look_s)));
+        print_line(&format!("closer look   {:8.1} ms, every log.diagnostics_every_steps", ms(look_s)));
         print_line(&format!("MoCHi adds {:.3} of what materialising adds", report.extra_time_share));
     }
     Ok(ExitCode::SUCCESS)

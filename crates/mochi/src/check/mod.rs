@@ -47,7 +47,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let settings = arguments.words.load()?;
     let options = SurveyOptions {
         view: settings.data.size,
-        max_bad_share: settings.data.max_bad_share,
+        max_bad_fraction: settings.data.max_bad_fraction,
         threads: arguments.threads,
     };
     // No stop signal is caught: nothing is half done, so Ctrl-C may leave at once.
