@@ -1,5 +1,9 @@
-//! `cargo xtask test [--fast]`: everything a change is held to, in one go; a failing part does not hide the others.
+//! `cargo xtask test [--fast]`: every check that a change must pass, in one command. A failing check does not hide the later ones.
+//!
+//! Checks that need no libtorch run first, so that most mistakes show within a minute. Tests whose names start with `slow_` are left out by `--fast`.
 
+mod imports;
+mod packages;
 mod report;
 
 use std::io::{BufRead, BufReader};
@@ -12,23 +16,58 @@ use crate::failure::Outcome;
 use crate::place::Place;
 use crate::setup;
 use crate::table;
+use packages::Packages;
 use report::Report;
 
-/// How one part ended.
+/// How a check ended.
 enum Ended {
-    Well,
-    Badly,
+    Passed,
+    Failed,
     Skipped(&'static str),
 }
 
-/// One part of the whole, as the summary shows it.
-struct Part {
+/// One check, as the summary shows it.
+struct Check {
     name: &'static str,
     ended: Ended,
     took: Duration,
 }
 
-/// The verb: `test [--fast]`.
+/// The checks so far; each is timed and announced.
+#[derive(Default)]
+struct Checks(Vec<Check>);
+
+impl Checks {
+    fn run(&mut self, name: &'static str, work: impl FnOnce() -> Outcome<Ended>) -> Outcome<()> {
+        eprintln!("\n== {name} ==");
+        let started = Instant::now();
+        let ended = work()?;
+        self.0.push(Check { name, ended, took: started.elapsed() });
+        Ok(())
+    }
+
+    fn failed(&self) -> bool {
+        self.0.iter().any(|check| matches!(check.ended, Ended::Failed))
+    }
+
+    fn summary(&self) -> String {
+        let rows: Vec<Vec<String>> = self
+            .0
+            .iter()
+            .map(|check| {
+                let (word, time) = match check.ended {
+                    Ended::Passed => ("ok".to_owned(), command::duration(check.took)),
+                    Ended::Failed => ("FAILED".to_owned(), command::duration(check.took)),
+                    Ended::Skipped(why) => (format!("skipped ({why})"), String::new()),
+                };
+                vec![check.name.to_owned(), time, word]
+            })
+            .collect();
+        table::aligned(&rows)
+    }
+}
+
+/// The command: `test [--fast]`.
 pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let mut fast = false;
     while let Some(argument) = arguments.next()? {
@@ -37,57 +76,66 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
             other => return Err(other.unexpected().into()),
         }
     }
-    let mut parts = Vec::new();
-    let mut part = |name, work: &mut dyn FnMut() -> Outcome<Ended>| -> Outcome<()> {
-        eprintln!("\n== {name} ==");
-        let started = Instant::now();
-        let ended = work()?;
-        parts.push(Part { name, ended, took: started.elapsed() });
-        Ok(())
-    };
+    let not_when_fast = |work: &dyn Fn() -> Outcome<Ended>| if fast { Ok(Ended::Skipped("--fast")) } else { work() };
+    let packages = Packages::read(place)?;
+    let (mut checks, mut report) = (Checks::default(), Report::default());
 
-    part("set-up", &mut || setup::ensure(place, false).map(|_| Ended::Well))?;
-    part("format", &mut || match missing(place, "fmt") {
-        true => Ok(left_out("no rustfmt here: rustup component add rustfmt")),
-        false => plain(cargo(place).args(["fmt", "--all", "--check"])),
+    checks.run("format", || match missing(place, "fmt") {
+        true => Ok(unavailable("no rustfmt: rustup component add rustfmt")),
+        false => status(cargo(place).args(["fmt", "--all", "--check"])),
     })?;
-    part("lints", &mut || match (fast, missing(place, "clippy")) {
-        (true, _) => Ok(Ended::Skipped("--fast")),
-        (_, true) => Ok(left_out("no clippy here: rustup component add clippy")),
-        _ => plain(cargo(place).args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
+    checks.run("import cycles", || import_cycles(place))?;
+    checks.run("set-up", || setup::ensure(place, false).map(|_| Ended::Passed))?;
+    checks.run("tests without libtorch", || tests(place, &packages.without_libtorch, fast, &mut report))?;
+    checks.run("tests with libtorch", || tests(place, &packages.with_libtorch, fast, &mut report))?;
+    checks.run("lints", || {
+        not_when_fast(&|| match missing(place, "clippy") {
+            true => Ok(unavailable("no clippy: rustup component add clippy")),
+            false => status(cargo(place).args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
+        })
     })?;
-    let mut report = Report::default();
-    part("tests", &mut || tests(place, &mut report))?;
-    part("documentation", &mut || match fast {
-        true => Ok(Ended::Skipped("--fast")),
-        false => plain(cargo(place).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings")),
+    checks.run("build without remote data", || {
+        not_when_fast(&|| status(cargo(place).args(["check", "--package", "mochi-data", "--no-default-features"])))
     })?;
-    part("licences", &mut || match fast {
-        true => Ok(Ended::Skipped("--fast")),
-        false => licences(place),
+    checks.run("documentation", || {
+        not_when_fast(&|| {
+            status(cargo(place).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
+        })
     })?;
+    checks.run("licenses", || not_when_fast(&|| licenses(place)))?;
 
-    let good = parts.iter().all(|part| !matches!(part.ended, Ended::Badly));
-    eprintln!("\n{}", summary(&parts));
+    eprintln!("\n{}", checks.summary());
     for skipped in &report.skipped {
         eprintln!("{skipped}");
     }
     let (passed, failed) = (report.passed, report.failed);
-    match parts.iter().find(|part| part.name == "tests").map(|part| &part.ended) {
-        // The sum is only printed where it is the whole truth.
-        Some(Ended::Badly) if failed == 0 => eprintln!("the tests did not all run: what stopped them stands above"),
-        _ => println!("{passed} passed, {failed} failed"),
+    let broke_off =
+        checks.0.iter().any(|check| check.name.starts_with("tests") && matches!(check.ended, Ended::Failed));
+    if broke_off && failed == 0 {
+        eprintln!("not all tests ran: see the error above");
+    } else {
+        println!("{passed} passed, {failed} failed");
     }
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if checks.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Licences, sources and bans of `deny.toml`. Not the advisories: they change with the world and not with what is tested here.
-fn licences(place: &Place) -> Outcome<Ended> {
+/// Files of one crate that import each other in a cycle.
+fn import_cycles(place: &Place) -> Outcome<Ended> {
+    let cycles = imports::cycles(&place.root().join("crates"))?;
+    for cycle in &cycles {
+        let files: Vec<String> = cycle.iter().map(|file| place.short(file)).collect();
+        eprintln!("these files import each other: {}", files.join(", "));
+    }
+    Ok(if cycles.is_empty() { Ended::Passed } else { Ended::Failed })
+}
+
+/// Licenses, sources and bans of `deny.toml`. Advisories change with the world and not with the change under test: `.ci/advisories` checks them.
+fn licenses(place: &Place) -> Outcome<Ended> {
     let program = match setup::cargo_deny(place) {
         Ok(program) => program,
         Err(why) => {
             eprintln!("{why}");
-            return Ok(left_out("cargo-deny could not be brought: see above"));
+            return Ok(unavailable("cargo-deny could not be installed: see above"));
         }
     };
     let mut deny = Command::new(program);
@@ -100,33 +148,40 @@ fn licences(place: &Place) -> Outcome<Ended> {
         "bans",
         "sources",
     ]);
-    plain(&mut deny)
+    status(&mut deny)
 }
 
-/// Whether this cargo lacks a subcommand: Rust alone comes without rustfmt and clippy, and the tests are worth running all the same.
+/// Whether cargo lacks a subcommand: a plain Rust installation has neither rustfmt nor clippy, and the tests are worth running without them.
 fn missing(place: &Place, subcommand: &str) -> bool {
     let asked = command::capture(cargo(place).args([subcommand, "--version"]));
     !asked.is_ok_and(|asked| asked.status.success())
 }
 
-/// A part that this machine has no tool for: said in the summary, and a failure in CI, where nobody reads it.
-fn left_out(why: &'static str) -> Ended {
-    if std::env::var_os("CI").is_some() { Ended::Badly } else { Ended::Skipped(why) }
+/// A check whose tool is not installed: skipped on a developer's machine, a failure in CI.
+fn unavailable(why: &'static str) -> Ended {
+    if std::env::var_os("CI").is_some() { Ended::Failed } else { Ended::Skipped(why) }
 }
 
 fn ended(status: ExitStatus) -> Ended {
-    if status.success() { Ended::Well } else { Ended::Badly }
+    if status.success() { Ended::Passed } else { Ended::Failed }
 }
 
-fn plain(command: &mut Command) -> Outcome<Ended> {
+fn status(command: &mut Command) -> Outcome<Ended> {
     command::status(command).map(ended)
 }
 
-/// All tests of the workspace. What passing tests print is asked for and sifted: a test that has to leave something out says
-/// `skipped: ...`, and the test runner would swallow that.
-fn tests(place: &Place, report: &mut Report) -> Outcome<Ended> {
+/// The tests of some packages. The output of passing tests is requested and filtered, because a test that cannot run here prints
+/// `skipped: ...` and the test harness would hide it.
+fn tests(place: &Place, packages: &[String], fast: bool, report: &mut Report) -> Outcome<Ended> {
     let mut run = cargo(place);
-    run.args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    run.arg("test").args(packages.iter().flat_map(|name| ["--package", name])).args([
+        "--no-fail-fast",
+        "--",
+        "--show-output",
+    ]);
+    if fast {
+        run.args(["--skip", "slow_"]);
+    }
     let mut child = run.stdout(Stdio::piped()).spawn().map_err(|error| command::not_started(&run, &error))?;
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
@@ -137,19 +192,4 @@ fn tests(place: &Place, report: &mut Report) -> Outcome<Ended> {
         }
     }
     child.wait().map(ended).map_err(|error| command::not_started(&run, &error))
-}
-
-fn summary(parts: &[Part]) -> String {
-    let rows: Vec<Vec<String>> = parts
-        .iter()
-        .map(|part| {
-            let (word, time) = match part.ended {
-                Ended::Well => ("ok".to_owned(), command::duration(part.took)),
-                Ended::Badly => ("FAILED".to_owned(), command::duration(part.took)),
-                Ended::Skipped(why) => (format!("skipped ({why})"), String::new()),
-            };
-            vec![part.name.to_owned(), time, word]
-        })
-        .collect();
-    table::aligned(&rows)
 }
