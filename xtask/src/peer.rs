@@ -107,7 +107,7 @@ fn bring(
 ) -> Outcome<(PathBuf, PathBuf)> {
     let python = Python::find()?;
     let packages = place.private().join(name);
-    let list = place.root().join("xtask/requirements").join(list);
+    let list = place.requirements(list);
     let wanted = std::fs::read_to_string(&list).map_err(|error| Failure::io("read", &list, &error))?;
     let stamp_path = packages.join("mochi-stamp");
     let stamp = format!("{}\n{wanted}", python.program().display());
@@ -129,11 +129,10 @@ fn bring(
     let made = partial.join(name);
     python.fetch(&setup::Fetch {
         label,
-        requirements: setup::Requirements::File(&list),
+        requirements: &list,
         target: &made,
         scratch: &partial.join("tmp"),
         watched: &partial,
-        with_dependencies: true,
         for_this_python: true,
     })?;
     let inside = made.join("mochi-stamp");

@@ -47,6 +47,11 @@ impl Place {
         self.all_partial().join(std::process::id().to_string())
     }
 
+    /// A list of Python packages with hashes.
+    pub(crate) fn requirements(&self, file: &str) -> PathBuf {
+        self.root.join("xtask/requirements").join(file)
+    }
+
     /// A file of the shared material that may lie beside the repository, if it does.
     pub(crate) fn shared(&self, file: &str) -> Option<PathBuf> {
         let path = self.root.parent()?.join("shared").join(file);

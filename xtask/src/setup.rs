@@ -21,7 +21,7 @@ use crate::place::Place;
 
 pub(crate) use apt::unpack as unpack_debian_package;
 pub(crate) use machine::free_space;
-pub(crate) use python::{Fetch, Python, Requirements};
+pub(crate) use python::{Fetch, Python};
 pub(crate) use tools::cargo_deny;
 
 /// The verb: `setup [--cuda]`.

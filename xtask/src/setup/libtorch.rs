@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::python::{Fetch, Python, Requirements};
+use super::python::{Fetch, Python};
 use super::{clear, create, machine, put, say, wheel, write_stamp};
 use crate::command;
 use crate::failure::{Failure, Outcome};
@@ -144,11 +144,10 @@ fn bring_base(place: &Place) -> Outcome<()> {
     say(&format!("fetching libtorch {VERSION} (about 540 MB) into {}", place.short(&place.libtorch())));
     python.fetch(&Fetch {
         label: &format!("libtorch {VERSION}"),
-        requirements: Requirements::File(&place.root().join("xtask/requirements/libtorch.txt")),
+        requirements: &place.requirements("libtorch.txt"),
         target: &made,
         scratch: &partial.join("tmp"),
         watched: &partial,
-        with_dependencies: false,
         for_this_python: false,
     })?;
     if let Some(why) = fault(&made) {
@@ -162,18 +161,14 @@ fn bring_base(place: &Place) -> Outcome<()> {
 fn bring_cuda(place: &Place) -> Outcome<()> {
     let (folder, partial, made) = (place.libtorch(), place.partial(), place.partial().join("cuda"));
     machine::check_space(&partial, SPACE_CUDA)?;
-    let metadata = folder.join(format!("torch-{VERSION}.dist-info/METADATA"));
-    let text = std::fs::read_to_string(&metadata).map_err(|error| Failure::io("read", &metadata, &error))?;
-    let wanted = cuda_requirements(&text);
     let python = Python::find()?;
     say("fetching the CUDA libraries (about 2 GB)");
     python.fetch(&Fetch {
         label: "the CUDA libraries",
-        requirements: Requirements::List(&wanted),
+        requirements: &place.requirements("cuda.txt"),
         target: &made,
         scratch: &partial.join("tmp"),
         watched: &partial,
-        with_dependencies: true,
         for_this_python: false,
     })?;
     merge(&made, &folder)?;
@@ -182,17 +177,6 @@ fn bring_cuda(place: &Place) -> Outcome<()> {
             .hint("remove .mochi/libtorch and run `cargo xtask setup --cuda` again"));
     }
     stamp(&folder, true)
-}
-
-/// The wheel's own `Requires-Dist` lines for NVIDIA's libraries, as pip's arguments.
-fn cuda_requirements(metadata: &str) -> Vec<String> {
-    metadata
-        .lines()
-        .filter_map(|line| line.strip_prefix("Requires-Dist: "))
-        .filter_map(|line| line.split(';').next())
-        .map(|requirement| requirement.trim().to_owned())
-        .filter(|requirement| requirement.starts_with("nvidia-") || requirement.starts_with("cuda-toolkit"))
-        .collect()
 }
 
 /// Moves every file below `from` to the same place below `to`, over one that is there. Repeating it after a kill is harmless.
@@ -262,16 +246,6 @@ mod tests {
         let folder = fake("");
         std::fs::write(folder.path().join("build-version"), "2.11.0+cpu\n").expect("written");
         assert_eq!(version(folder.path()).as_deref(), Some("2.11.0"));
-    }
-
-    #[test]
-    fn cuda_takes_the_libraries_and_leaves_pythons_packages() {
-        let metadata = "Requires-Dist: filelock\nRequires-Dist: sympy>=1.13.3\n\
-            Requires-Dist: cuda-toolkit[cublas,cudart]==13.0.2; platform_system == \"Linux\"\n\
-            Requires-Dist: cuda-bindings<14,>=13.0.3; platform_system == \"Linux\"\n\
-            Requires-Dist: nvidia-nccl-cu13==2.28.9; platform_system == \"Linux\"\n\
-            Requires-Dist: triton==3.6.0; platform_system == \"Linux\"\n";
-        assert_eq!(cuda_requirements(metadata), ["cuda-toolkit[cublas,cudart]==13.0.2", "nvidia-nccl-cu13==2.28.9"]);
     }
 
     #[test]

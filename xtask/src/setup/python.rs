@@ -87,10 +87,9 @@ impl Python {
     fn pip(&self, what: &Fetch<'_>, past_cache: bool) -> Outcome<Finished> {
         let mut pip = Command::new(&self.program);
         pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]);
-        pip.args(["--only-binary=:all:", "--no-compile", "--retries=3", "--target"]).arg(what.target);
-        if !what.with_dependencies {
-            pip.arg("--no-deps");
-        }
+        // Lists are complete and carry hashes: nothing else is installed, whatever an additional index offers.
+        pip.args(["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--retries=3"]);
+        pip.arg("--target").arg(what.target).arg("--requirement").arg(what.requirements);
         // The libraries inside are the same for every Python, so one that is too old or too new fetches another's wheel.
         if !what.for_this_python && !(10..=14).contains(&self.version.1) {
             pip.args(["--python-version=3.12", "--implementation=cp"]);
@@ -101,10 +100,8 @@ impl Python {
         if past_cache {
             pip.arg("--no-cache-dir");
         }
-        match what.requirements {
-            Requirements::File(path) => pip.arg("--requirement").arg(path),
-            Requirements::List(list) => pip.args(list),
-        };
+        // A `pip.py` in the working folder is not pip.
+        pip.env("PYTHONSAFEPATH", "1").current_dir(what.scratch);
         // Settings that make pip refuse `--target`.
         pip.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0").env("TMPDIR", what.scratch);
         command::quiet(&mut pip, &format!("setup: fetching {}", what.label), Some(what.watched))
@@ -115,26 +112,16 @@ impl Python {
 pub(crate) struct Fetch<'a> {
     /// What a person calls it.
     pub(crate) label: &'a str,
-    /// What to fetch, pinned.
-    pub(crate) requirements: Requirements<'a>,
+    /// The requirements file: pinned versions with hashes, dependencies included.
+    pub(crate) requirements: &'a Path,
     /// The folder that receives it.
     pub(crate) target: &'a Path,
     /// The folder for pip's temporary files.
     pub(crate) scratch: &'a Path,
     /// The folder whose growth is shown, holding both.
     pub(crate) watched: &'a Path,
-    /// Whether what it depends on comes along.
-    pub(crate) with_dependencies: bool,
     /// Whether this very interpreter is going to import it.
     pub(crate) for_this_python: bool,
-}
-
-/// Where the list of what to fetch stands.
-pub(crate) enum Requirements<'a> {
-    /// A requirements file with hashes.
-    File(&'a Path),
-    /// Requirements as pip's arguments take them.
-    List(&'a [String]),
 }
 
 /// Why pip gave up, as far as a person can act on it.
@@ -193,6 +180,19 @@ fn two_numbers(text: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // Security review S11: a list without hashes can be shadowed by an additional index.
+    #[test]
+    fn every_requirement_is_pinned_with_a_hash() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("requirements");
+        for entry in std::fs::read_dir(folder).expect("the folder of lists").flatten() {
+            let text = std::fs::read_to_string(entry.path()).expect("a list");
+            let joined = text.replace("\\\n", " ");
+            for line in joined.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+                assert!(line.contains("==") && line.contains("--hash=sha256:"), "{:?}: {line}", entry.file_name());
+            }
+        }
+    }
 
     #[test]
     fn pips_sentences_are_understood() {

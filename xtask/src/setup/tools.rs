@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::python::{Fetch, Python, Requirements};
+use super::python::{Fetch, Python};
 use super::{apt, clear, create, machine, put, say, write_stamp};
 use crate::command;
 use crate::failure::{Failure, Outcome};
@@ -110,11 +110,10 @@ fn bring_wheel(place: &Place, name: &str, label: &str) -> Outcome<PathBuf> {
     machine::check_space(&partial, SPACE)?;
     Python::find()?.fetch(&Fetch {
         label,
-        requirements: Requirements::File(&place.root().join(format!("xtask/requirements/{name}.txt"))),
+        requirements: &place.requirements(&format!("{name}.txt")),
         target: &made,
         scratch: &partial.join("tmp"),
         watched: &partial,
-        with_dependencies: false,
         for_this_python: false,
     })?;
     put(&made, &folder, &partial)?;
