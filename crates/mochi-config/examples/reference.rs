@@ -1,4 +1,4 @@
-//! Prints the reference of all settings: `cargo run -p mochi-config --example reference > docs/reference/configuration.md`.
+//! Prints the reference page of all settings: `cargo run -p mochi-config --example reference > docs/reference/configuration.md`.
 
 fn main() -> Result<(), mochi_config::ConfigError> {
     print!("{}", mochi_config::reference()?);

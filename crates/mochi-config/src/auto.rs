@@ -1,20 +1,20 @@
-//! A value that may be left to the program: `"auto"` in the file, [`Auto::Auto`] in code.
+//! A value that may be `"auto"`.
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
 
-/// A setting that is either written by the user or worked out by [`crate::Settings::resolve`].
+/// A value that is either written or computed by [`crate::Settings::resolve`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Auto<T> {
-    /// Written `"auto"`: worked out from the data set and the machine.
+    /// `"auto"`: computed from the dataset and the machine.
     #[default]
     Auto,
-    /// Written as a plain value.
+    /// A written value.
     Set(T),
 }
 
 impl<T> Auto<T> {
-    /// The written value, or `None` where it is `"auto"`.
+    /// The written value; `None` for `"auto"`.
     pub fn written(self) -> Option<T> {
         match self {
             Auto::Auto => None,
@@ -34,7 +34,7 @@ impl<T: Serialize> Serialize for Auto<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Auto<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Through a TOML value: only so can the word "auto" be told from a choice that is a word as well.
+        // Through a TOML value, which can be compared with "auto" before it is read as a name.
         let value = toml::Value::deserialize(deserializer)?;
         match value.as_str() {
             Some("auto") => Ok(Auto::Auto),

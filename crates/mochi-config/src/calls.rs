@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::keys::Kind;
+use crate::kind::Kind;
 use crate::nearest::nearest;
 
 /// A word and what stands in its parentheses.

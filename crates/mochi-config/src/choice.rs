@@ -1,19 +1,8 @@
-//! Settings that are one word of a fixed list, each as an enum whose words are exactly those of the TOML file.
+//! Settings that are one name of a fixed list. Each is an enum whose variants have exactly the names of the TOML file.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-
-/// A word that is none of a choice's words.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is none of {}", words.join(", "))]
-pub struct UnknownChoice {
-    /// What was given.
-    pub word: String,
-    /// What there is.
-    pub words: &'static [&'static str],
-}
 
 macro_rules! choice {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -24,10 +13,10 @@ macro_rules! choice {
         }
 
         impl $name {
-            /// Every word of this choice, as written in a settings file.
+            /// Every name, as written in a settings file.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
 
-            /// The word as written in a settings file.
+            /// The name as written in a settings file.
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $word),+ }
             }
@@ -38,40 +27,31 @@ macro_rules! choice {
                 f.pad(self.as_str())
             }
         }
-
-        impl FromStr for $name {
-            type Err = UnknownChoice;
-
-            fn from_str(word: &str) -> Result<Self, UnknownChoice> {
-                match word {
-                    $($word => Ok($name::$variant),)+
-                    _ => Err(UnknownChoice { word: word.to_owned(), words: Self::WORDS }),
-                }
-            }
-        }
     };
 }
 
 choice! {
-    /// How views are drawn from an image: the names of `mochi_data::Recipe`'s presets that suit pre-training.
+    /// Augmentation pipeline of the training views.
     Augment {
-        /// MoCo v1: crop, grayscale, colour jitter always, flip.
+        /// MoCo v1: crop, grayscale, color jitter (always), flip.
         MocoV1 = "moco-v1",
         /// MoCo v2: crop, jitter, grayscale, blur, flip.
         MocoV2 = "moco-v2",
-        /// InfoMin (PyContrast): stronger jitter, RandAugment.
+        /// InfoMin (PyContrast): stronger color jitter, RandAugment at twice the strength of PyContrast.
         Infomin = "infomin",
         /// SimCLR.
         Simclr = "simclr",
-        /// MoCo's CIFAR demo: no blur.
+        /// MoCo's CIFAR-10 notebook: crops of 0.08 to 1, no blur.
         Cifar = "cifar",
-        /// Grayscale images of a few dozen pixels, such as Fashion-MNIST.
+        /// SupContrast's CIFAR command: as `cifar` with crops of 0.2 to 1.
+        SupconCifar = "supcon-cifar",
+        /// Small grayscale images, such as Fashion-MNIST.
         Gray = "gray",
     }
 }
 
 choice! {
-    /// The backbone. `resnet20` to `resnet56` are the CIFAR family (3x3 stem, 16-32-64 channels).
+    /// Backbone. `resnet20` to `resnet56` are CIFAR ResNets (3x3 stem, 16-32-64 channels).
     Arch {
         /// ResNet-18, basic blocks, 512 features.
         Resnet18 = "resnet18",
@@ -93,24 +73,24 @@ choice! {
 }
 
 impl Arch {
-    /// Whether this is one of the CIFAR family, which has its own 3x3 stem whatever `model.stem` says.
+    /// Whether this is a CIFAR ResNet, which has a 3x3 stem regardless of `model.stem`.
     pub const fn is_cifar_family(self) -> bool {
         matches!(self, Arch::Resnet20 | Arch::Resnet32 | Arch::Resnet44 | Arch::Resnet56)
     }
 }
 
 choice! {
-    /// The first layers of ResNet-18 to -101.
+    /// First layers of ResNet-18 to ResNet-101.
     Stem {
-        /// 7x7 convolution of stride 2 and a max-pool of stride 2: for 224 pixels.
+        /// 7x7 convolution of stride 2 and max-pooling of stride 2, for 224 pixels.
         Standard = "standard",
-        /// 3x3 convolution of stride 1, no max-pool: for 32 to 64 pixels.
+        /// 3x3 convolution of stride 1 and no max-pooling, for 32 to 64 pixels.
         Cifar = "cifar",
     }
 }
 
 choice! {
-    /// The projection head between features and embedding.
+    /// Projection head between features and embedding.
     Head {
         /// Linear - ReLU - linear (MoCo v2).
         Mlp = "mlp",
@@ -120,21 +100,21 @@ choice! {
 }
 
 choice! {
-    /// Where keys come from.
+    /// Encoder of the keys.
     EncoderKind {
-        /// f_k, the moving average of f_q (MoCo).
+        /// The moving average of the query encoder (MoCo).
         Momentum = "momentum",
-        /// f_q itself, both views learning (SimCLR).
+        /// The query encoder, with the gradient through both views (SimCLR).
         Shared = "shared",
     }
 }
 
 choice! {
-    /// What a query is drawn towards.
+    /// Positive of a query.
     Positive {
         /// The key of the same image.
         Key = "key",
-        /// The nearest neighbour of that key among the queue's keys (NNCLR).
+        /// The nearest neighbor of that key in the queue (NNCLR).
         Nearest = "nearest",
         /// Every embedding of the same class (SupCon).
         Label = "label",
@@ -142,19 +122,19 @@ choice! {
 }
 
 choice! {
-    /// Where negatives come from.
+    /// Source of the negatives.
     NegativesFrom {
         /// Keys of past steps (MoCo).
         Queue = "queue",
         /// The other images of the batch.
         Batch = "batch",
-        /// The other images' keys and the queue.
+        /// Both.
         Both = "both",
     }
 }
 
 choice! {
-    /// Baselines that mix pixels.
+    /// Image-mixing method.
     ImageMix {
         /// No mixing.
         None = "none",
@@ -168,39 +148,39 @@ choice! {
 }
 
 choice! {
-    /// The law of the mixing coefficient a of pair mixing, `h = normalize(a n_i + (1-a) n_j)`.
+    /// Distribution of the mixing coefficient a of a pair, `h = normalize(a n_i + (1-a) n_j)`.
     Alpha {
         /// a ~ U(0, 1) (MoCHi).
         Uniform = "uniform",
         /// a ~ Beta(v, v), v = `negatives.alpha_value`.
         Beta = "beta",
-        /// a = `negatives.alpha_value` always.
+        /// a = `negatives.alpha_value`.
         Fixed = "fixed",
     }
 }
 
 choice! {
-    /// The law of the query's share b in query mixing, `h' = normalize(b q + (1-b) n_j)`.
+    /// Distribution of the mixing coefficient b of the query, `h' = normalize(b q + (1-b) n_j)`.
     Beta {
         /// b ~ U(0, `negatives.beta_max`) (MoCHi, with 0.5).
         Uniform = "uniform",
-        /// b = `negatives.beta_max` always.
+        /// b = `negatives.beta_max`.
         Fixed = "fixed",
     }
 }
 
 choice! {
-    /// The optimizer.
+    /// Optimizer.
     OptimizerName {
         /// Stochastic gradient descent with momentum, as PyTorch's.
         Sgd = "sgd",
-        /// Layer-wise adaptive rates, for large batches.
+        /// Layer-wise adaptive learning rates, for large batches.
         Lars = "lars",
     }
 }
 
 choice! {
-    /// How the learning rate falls.
+    /// Learning-rate schedule.
     Schedule {
         /// Half a cosine to zero.
         Cosine = "cosine",
@@ -210,7 +190,7 @@ choice! {
 }
 
 choice! {
-    /// How often the learning rate is set anew.
+    /// When the learning rate is updated.
     Per {
         /// At the start of each epoch (MoCo).
         Epoch = "epoch",
@@ -220,31 +200,21 @@ choice! {
 }
 
 choice! {
-    /// What computes.
-    Device {
-        /// The processor.
-        Cpu = "cpu",
-        /// An NVIDIA GPU.
-        Cuda = "cuda",
-    }
-}
-
-choice! {
-    /// Arithmetic of convolutions and matrix products; parameters, statistics and logits are float32 in both.
+    /// Precision of convolutions and matrix products. Parameters, statistics and logits are always float32.
     Precision {
-        /// 32-bit floats throughout.
+        /// 32-bit floating point.
         Float32 = "float32",
-        /// bfloat16 by autocast.
+        /// bfloat16.
         Bf16 = "bf16",
     }
 }
 
 choice! {
-    /// How a feature map lies in memory.
+    /// Memory format of feature maps.
     Layout {
-        /// Channels innermost (NHWC).
+        /// NHWC.
         ChannelsLast = "channels_last",
-        /// Columns innermost (NCHW).
+        /// NCHW.
         Contiguous = "contiguous",
     }
 }

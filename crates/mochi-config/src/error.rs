@@ -1,12 +1,11 @@
-//! What can be wrong with settings. All faults of a document are reported together, each with its key, where it was
-//! written and what is expected there.
+//! Configuration errors. All problems of all layers are reported together, each with its key, its source and the expected value.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::origin::Origin;
 
-/// One fault of the settings.
+/// One problem of a configuration.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
     /// A key that does not exist.
@@ -16,109 +15,111 @@ pub enum Problem {
         key: String,
         /// Where it was written.
         origin: Origin,
-        /// The key that was most likely meant.
+        /// The most similar key.
         nearest: Option<&'static str>,
     },
     /// A value of the wrong type.
-    #[error("`{key}` is {found} ({origin}): expected {expected}")]
+    #[error("invalid value for `{key}` ({origin}): expected {expected}, got {found}")]
     WrongType {
         /// The key.
         key: &'static str,
-        /// What was written, as TOML.
+        /// The value as written, in TOML.
         found: String,
-        /// What may be written.
+        /// The accepted values.
         expected: String,
         /// Where it was written.
         origin: Origin,
     },
-    /// A value of the right type outside its bounds or list.
-    #[error("`{key}` is {found} ({origin}): expected {expected}")]
+    /// A value of the right type outside its range or list.
+    #[error("invalid value for `{key}` ({origin}): expected {expected}, got {found}")]
     OutOfRange {
         /// The key.
         key: &'static str,
-        /// What was written, as TOML.
+        /// The value as written, in TOML.
         found: String,
-        /// What may be written.
+        /// The accepted values.
         expected: String,
-        /// The word that was most likely meant, for a choice.
+        /// The most similar accepted name.
         nearest: Option<&'static str>,
         /// Where it was written.
         origin: Origin,
     },
-    /// A value where a section is expected: `moco = 3`.
-    #[error("`{section}` is {found} ({origin}): expected a section of keys")]
+    /// A value instead of a section: `moco = 3`.
+    #[error("invalid value for the section `{section}` ({origin}): expected keys, got {found}")]
     NotASection {
         /// The section.
         section: String,
-        /// What was written, as TOML.
+        /// The value as written, in TOML.
         found: String,
         /// Where it was written.
         origin: Origin,
     },
     /// A preset that does not exist.
-    #[error("there is no preset {name:?} ({origin})")]
+    #[error("unknown preset {name:?} ({origin})")]
     UnknownPreset {
         /// The name as written.
         name: String,
         /// Where it was written.
         origin: Origin,
-        /// The preset that was most likely meant.
+        /// The most similar preset.
         nearest: Option<&'static str>,
     },
-    /// `extends` that is no text.
-    #[error("`extends` is {found} ({origin}): expected the name of a preset")]
+    /// A value of `extends` that is not a text.
+    #[error("invalid value for `extends` ({origin}): expected the name of a preset, got {found}")]
     BadExtends {
-        /// What was written, as TOML.
+        /// The value as written, in TOML.
         found: String,
         /// Where it was written.
         origin: Origin,
     },
-    /// A word of the command line without `=`.
-    #[error("{word:?} is no setting: expected KEY=VALUE")]
+    /// An argument of the command line without `=`.
+    #[error("invalid argument {word:?}: expected KEY=VALUE")]
     NotAnAssignment {
-        /// The word.
+        /// The argument.
         word: String,
     },
-    /// A file that is no TOML.
-    #[error("{origin}, line {line}: {message}")]
+    /// Text that is not TOML.
+    #[error("invalid TOML ({origin}, line {line}): {message}")]
     Syntax {
-        /// Which file.
+        /// The file.
         origin: Origin,
         /// Line, from 1.
         line: usize,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
-    /// A file that cannot be read.
-    #[error("cannot read the settings file {}: {message}", path.display())]
+    /// A file that cannot be read: it does not exist, is no regular file, is too large or is not UTF-8.
+    #[error("{message}")]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The path and the reason.
         message: String,
+        /// What to do.
+        hint: Option<String>,
     },
     /// A run's `config.toml` without one of its keys.
-    #[error("`{key}` is missing ({origin})")]
+    #[error("missing key `{key}` ({origin})")]
     Missing {
         /// The key.
         key: &'static str,
-        /// Which file.
+        /// The file.
         origin: Origin,
     },
-    /// A file of another format than this version of the program reads.
-    #[error("`format` is {found} ({origin}): expected {expected}")]
+    /// A `config.toml` in another format than this version reads.
+    #[error("unsupported `format` ({origin}): expected {expected}, got {found}")]
     Format {
-        /// The number as written, as TOML.
+        /// The number as written, in TOML.
         found: String,
         /// The number that this version reads and writes.
         expected: i64,
-        /// Which file.
+        /// The file.
         origin: Origin,
     },
-    /// Values that cannot stand together, or not with this data set.
+    /// Values that contradict each other, the dataset or the machine.
     #[error("{message}")]
     Conflict {
-        /// The sentence.
+        /// What contradicts what.
         message: String,
         /// What to do.
         hint: String,
@@ -126,45 +127,48 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// The next step, where there is one.
+    /// What to do about it, if there is anything to suggest.
     pub fn hint(&self) -> Option<String> {
         match self {
             Problem::UnknownKey { nearest: Some(key), .. } => Some(format!("did you mean `{key}`?")),
             Problem::OutOfRange { nearest: Some(word), .. } => Some(format!("did you mean {word:?}?")),
             Problem::UnknownPreset { nearest: Some(name), .. } => Some(format!("did you mean {name:?}?")),
-            Problem::UnknownPreset { nearest: None, .. } => Some("`mochi presets` lists them".to_owned()),
+            Problem::UnknownPreset { nearest: None, .. } => Some("run `mochi presets` to list them".to_owned()),
             Problem::NotASection { section, .. } => Some(format!("write its keys as `{section}.KEY`")),
-            Problem::NotAnAssignment { .. } => Some("for example moco.batch=128".to_owned()),
-            Problem::Missing { .. } => Some("the file was changed by hand or by another version of mochi".to_owned()),
+            Problem::NotAnAssignment { .. } => Some("write for example moco.batch=128".to_owned()),
+            Problem::Missing { .. } => {
+                Some("restore the file; it was edited or written by another version of mochi".to_owned())
+            }
             Problem::Format { .. } => Some("use the version of mochi that wrote the file".to_owned()),
+            Problem::Unreadable { hint, .. } => hint.clone(),
             Problem::Conflict { hint, .. } => Some(hint.clone()),
             _ => None,
         }
     }
 }
 
-/// Everything that is wrong with the settings, at least one fault.
+/// Every problem of a configuration, at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfigError {
     problems: Vec<Problem>,
 }
 
 impl ConfigError {
-    /// An error of these faults, or `Ok` where there are none.
+    /// An error of these problems, or `Ok` if there are none.
     pub(crate) fn unless_empty(problems: Vec<Problem>) -> Result<(), ConfigError> {
         if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
     }
 
-    /// Every fault, in the order of the layers.
+    /// Every problem, in the order of the layers.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
-    /// The next step: of one fault its own; with several, each stands with its fault in the message already, and the hint is where to look.
+    /// What to do: the hint of a single problem, or a pointer to the reference (the message then contains each problem's hint).
     pub fn hint(&self) -> Option<String> {
         match self.problems.as_slice() {
             [problem] => problem.hint(),
-            _ => Some("docs/reference/configuration.md lists every key with what it takes".to_owned()),
+            _ => Some("see docs/reference/configuration.md for every key and its values".to_owned()),
         }
     }
 }
@@ -180,7 +184,7 @@ impl fmt::Display for ConfigError {
         if let [problem] = self.problems.as_slice() {
             return write!(f, "{problem}");
         }
-        write!(f, "{} settings cannot be used:", self.problems.len())?;
+        write!(f, "invalid configuration ({} problems):", self.problems.len())?;
         for problem in &self.problems {
             write!(f, "\n  {problem}")?;
             if let Some(hint) = problem.hint() {

@@ -1,12 +1,13 @@
-//! From text to checked values: each layer (preset, file, command line) is flattened to dotted keys, every value is
-//! checked against the table of keys, and later layers cover earlier ones. Faults are collected, never the first only.
+//! Layers of settings: each layer (preset, file, command line) is flattened to dotted keys, every value is validated against the table of keys,
+//! and later layers override earlier ones. Problems are collected, so that all are reported.
 
 use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
 use crate::error::Problem;
-use crate::keys::{self, Fault, Kind};
+use crate::keys;
+use crate::kind::{Fault, Kind};
 use crate::nearest::nearest;
 use crate::origin::Origin;
 use crate::presets;
@@ -14,7 +15,7 @@ use crate::presets;
 /// Number of the format of a run's `config.toml`: it increases when a key is added, removed, renamed or changes its meaning.
 pub(crate) const FORMAT: i64 = 1;
 
-/// Checked values by key, each with where it came from, and every fault met on the way.
+/// Validated values by key, each with its origin, and every problem found.
 #[derive(Default)]
 pub(crate) struct Layers {
     pub(crate) values: BTreeMap<&'static str, (Value, Origin)>,
@@ -22,7 +23,7 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// Lays a built-in preset, below it the presets that it extends. An unknown name is a fault told with `origin`.
+    /// Adds a built-in preset, after the presets that it extends. `origin` is where an unknown name was written.
     pub(crate) fn preset(&mut self, name: &str, origin: Origin) {
         let Some(preset) = presets::find(name) else {
             let nearest = nearest(name, presets::all().map(|preset| preset.name));
@@ -38,7 +39,7 @@ impl Layers {
         }
     }
 
-    /// Reads TOML text; a fault of its syntax is collected with its line.
+    /// Parses TOML text. A syntax error is collected with its line.
     pub(crate) fn parse(&mut self, text: &str, origin: &Origin) -> Option<Table> {
         match text.parse::<Table>() {
             Ok(table) => Some(table),
@@ -52,7 +53,7 @@ impl Layers {
         }
     }
 
-    /// Takes the name of the preset that a document extends out of it.
+    /// Removes and returns the name of the preset that a document extends.
     pub(crate) fn take_extends(&mut self, table: &mut Table, origin: &Origin) -> Option<String> {
         match table.remove("extends")? {
             Value::String(name) => Some(name),
@@ -63,7 +64,7 @@ impl Layers {
         }
     }
 
-    /// Takes the format number out of a document and checks it.
+    /// Removes and validates the format number of a document. `None` if there is none.
     pub(crate) fn take_format(&mut self, table: &mut Table, origin: &Origin) -> Option<()> {
         let found = table.remove("format")?;
         if found.as_integer() != Some(FORMAT) {
@@ -72,7 +73,7 @@ impl Layers {
         Some(())
     }
 
-    /// Lays a whole document over what is there.
+    /// Adds a document.
     pub(crate) fn table(&mut self, table: Table, origin: &Origin) {
         for (name, value) in table {
             match value {
@@ -85,7 +86,7 @@ impl Layers {
                     let found = value.to_string();
                     self.problems.push(Problem::NotASection { section: name, found, origin: origin.clone() });
                 }
-                // A section that does not exist: its keys are told one by one, each may have a near name elsewhere.
+                // An unknown section: its keys are reported one by one, because each may be similar to a key of another section.
                 Value::Table(section) if keys::find(&name).is_none() && !section.is_empty() => {
                     for (field, value) in section {
                         self.value(&format!("{name}.{field}"), value, origin);
@@ -96,8 +97,8 @@ impl Layers {
         }
     }
 
-    /// Lays one `KEY=VALUE` word. The value is TOML; what is no TOML is taken as text, so words need no quotes.
-    pub(crate) fn word(&mut self, word: &str) {
+    /// Adds a `KEY=VALUE` argument. The value is TOML; anything else is a string, so names need no quotes.
+    pub(crate) fn argument(&mut self, word: &str) {
         let Some((key, text)) = word.split_once('=').filter(|(key, _)| !key.trim().is_empty()) else {
             self.problems.push(Problem::NotAnAssignment { word: word.to_owned() });
             return;
@@ -146,7 +147,7 @@ impl Layers {
         self.problems.push(problem);
     }
 
-    /// The checked values as one document in the shape of [`crate::Settings`].
+    /// The validated values as one document with the structure of [`crate::Settings`].
     pub(crate) fn document(&self) -> Table {
         let mut document = Table::new();
         for (&name, (value, _)) in &self.values {
@@ -165,7 +166,7 @@ impl Layers {
         document
     }
 
-    /// Adds a fault for every key that no layer has given.
+    /// Adds a problem for every key that no layer sets.
     pub(crate) fn require_all(&mut self, origin: &Origin) {
         for key in keys::all().filter(|key| !self.values.contains_key(key.name)) {
             self.problems.push(Problem::Missing { key: key.name, origin: origin.clone() });

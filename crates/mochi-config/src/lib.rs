@@ -1,24 +1,43 @@
-//! Settings of a run: what the user may write, what it comes to, and where every value came from.
+//! Settings of a run: presets, validation, and automatic values that record how they were chosen.
 //!
-//! Three steps, one direction:
-//!
-//! 1. **Layers** ([`Settings::load`]): a preset (with the presets that it extends), a TOML file, `KEY=VALUE` words of
-//!    the command line. Each value is checked against the one table of keys ([`keys`]), and *all* faults of all layers
+//! 1. **Layers** ([`Settings::load`]): a preset (with the presets that it extends), then a TOML file, then `KEY=VALUE` arguments of the command
+//!    line. Later layers override earlier ones. Each value is validated against the table of keys ([`keys`]), and the problems of all layers
 //!    are reported together ([`ConfigError`]).
-//! 2. **Resolving** ([`Settings::resolve`]): values that say `"auto"` are worked out from the data set and the machine
-//!    ([`Facts`]) by the rules in [`mod@resolve`]; doubtful combinations become [`Warning`]s.
-//! 3. **Writing** ([`Resolved::to_toml`]): every key with its plain value and, beside it, where it came from. The file
-//!    reads back ([`Resolved::read`]) to the very same values.
+//! 2. **Resolving** ([`Settings::resolve`]): `"auto"` values are computed from the dataset and the machine ([`Facts`]) by the rules in
+//!    [`resolve::rules`]. Unsupported combinations are errors, questionable ones are [`Warning`]s.
+//! 3. **Writing** ([`Resolved::to_toml`]): every key with its value and the origin of the value. [`Resolved::read`] reads the same values back.
 //!
-//! The rest of the workspace takes [`Resolved`] and never asks again what a default might be.
+//! The other crates take [`Resolved`] and know no defaults.
+//!
+//! ```
+//! use mochi_config::{DeviceFacts, Facts, Settings};
+//!
+//! let arguments = ["moco.queue=4096".to_owned(), "compute.precision=float32".to_owned()];
+//! let settings = Settings::load(Some("small"), None, &arguments)?;
+//! let gpu = DeviceFacts { memory_bytes: 24 << 30, fast_bf16: true };
+//! let facts = Facts { images: 50_000, labels: false, cores: 16, gpus: vec![gpu], ..Facts::default() };
+//! let (resolved, warnings) = settings.resolve(&facts)?;
+//! assert_eq!((resolved.moco.batch, resolved.moco.queue), (256, 4096));
+//! assert!(resolved.to_toml().contains("queue = 4096  # command line"));
+//! assert!(warnings.is_empty());
+//!
+//! let error = Settings::load(Some("small"), None, &["moco.batsh=64".to_owned()]).unwrap_err();
+//! assert_eq!(error.to_string(), "unknown key `moco.batsh` (command line)");
+//! assert_eq!(error.hint().as_deref(), Some("did you mean `moco.batch`?"));
+//! # Ok::<(), mochi_config::ConfigError>(())
+//! ```
 
 #![forbid(unsafe_code)]
 
 mod auto;
 pub mod calls;
 mod choice;
+mod device;
+mod document;
 mod error;
+mod facts;
 pub mod keys;
+mod kind;
 mod layers;
 mod nearest;
 mod origin;
@@ -26,6 +45,7 @@ pub mod presets;
 mod reference;
 pub mod resolve;
 mod resolved;
+mod section;
 mod sections;
 mod settings;
 mod warning;
@@ -33,13 +53,15 @@ mod warning;
 pub use auto::Auto;
 pub use calls::Call;
 pub use choice::{
-    Alpha, Arch, Augment, Beta, Device, EncoderKind, Head, ImageMix, Layout, NegativesFrom, OptimizerName, Per,
-    Positive, Precision, Schedule, Stem, UnknownChoice,
+    Alpha, Arch, Augment, Beta, EncoderKind, Head, ImageMix, Layout, NegativesFrom, OptimizerName, Per, Positive,
+    Precision, Schedule, Stem,
 };
+pub use device::{Device, UnknownDevice};
 pub use error::{ConfigError, Problem};
+pub use facts::{DeviceFacts, Facts};
+pub use kind::{Key, Kind};
 pub use origin::{Described, Origin};
 pub use reference::reference;
-pub use resolve::Facts;
 pub use resolved::Resolved;
 pub use sections::{
     Checkpoint, CheckpointSettings, Compute, ComputeSettings, Data, DataSettings, Log, LogSettings, Mix, MixSettings,

@@ -1,9 +1,9 @@
-//! The nearest of some names to one that is unknown.
+//! The most similar of some names to an unknown one.
 
-/// The name that was most likely meant, or `None` where nothing is near.
+/// The most similar name, or `None` if none is similar.
 ///
-/// Damerau-Levenshtein distance, at most a third of the letters (at least 2). For dotted keys a name without its
-/// section counts as meant when it is the last part of exactly one key: `batch` means `moco.batch`.
+/// Damerau-Levenshtein distance, at most a third of the letters (at least 2). A name without its section matches a dotted key if it is the last
+/// part of exactly one key: `batch` matches `moco.batch`.
 pub(crate) fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let unknown_last = last(unknown);
@@ -15,7 +15,7 @@ pub(crate) fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str> + 
     names
         .map(|name| {
             let whole = strsim::damerau_levenshtein(unknown, name);
-            // A slip in a name without its section still finds its key.
+            // A misspelled name without its section still finds its key.
             let part = if unknown.contains('.') {
                 usize::MAX
             } else {
@@ -33,7 +33,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn slips_find_their_name_and_nonsense_finds_none() {
+    fn misspelled_names_are_found_and_unrelated_ones_are_not() {
         let names = ["moco.batch", "moco.momentum", "optimizer.momentum", "moco.queue", "data.size"];
         let near = |word| nearest(word, names.into_iter());
         assert_eq!(near("moco.batsh"), Some("moco.batch"));

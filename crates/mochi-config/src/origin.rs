@@ -1,22 +1,22 @@
-//! Where a value came from.
+//! Origin of a value.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value came from.
+/// Origin of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A built-in preset, by name.
     Preset(String),
     /// A settings file.
     File(PathBuf),
-    /// A `KEY=VALUE` word.
+    /// A `KEY=VALUE` argument.
     CommandLine,
-    /// Worked out; the text says how.
+    /// Computed; the text says how.
     Auto(String),
-    /// Written, then changed because it could not stand; the text says why.
+    /// Written, then changed because it was not possible; the text says why.
     Adjusted(String),
-    /// Read back from a run's `config.toml`; the text is the remark that stands there.
+    /// Read from a run's `config.toml`; the text is its comment.
     Run(String),
 }
 
@@ -40,6 +40,6 @@ pub struct Described {
     pub key: &'static str,
     /// The value in TOML.
     pub value: String,
-    /// Where it came from.
+    /// Its origin.
     pub origin: Origin,
 }

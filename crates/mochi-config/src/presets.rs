@@ -1,23 +1,23 @@
-//! The built-in presets, one TOML file each. The paper's are named as the paper names them, MoCHi (N, s, s').
+//! The built-in presets, one TOML file each. Those of the MoCHi paper are named as in the paper, MoCHi (N, s, s').
 
 /// A built-in preset.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
     /// Name, as given to `--preset`.
     pub name: &'static str,
-    /// The TOML text.
+    /// The TOML file, with the source of its values in comments.
     pub text: &'static str,
 }
 
 impl Preset {
-    /// What it is for: the comment at the top of its file.
-    pub fn summary(&self) -> String {
-        let lines = self.text.lines().map_while(|line| line.strip_prefix("# "));
-        lines.collect::<Vec<_>>().join(" ")
+    /// One sentence that says what it is: the first line of its file. The comments that follow give the source of its values.
+    pub fn summary(&self) -> &'static str {
+        let first = self.text.lines().next().unwrap_or_default();
+        first.strip_prefix("# ").unwrap_or(first)
     }
 }
 
-/// The preset that is taken when none is named.
+/// The preset used if none is named.
 pub const DEFAULT: &str = "small";
 
 macro_rules! presets {

@@ -1,21 +1,25 @@
-//! The reference page of all settings, made from the table of keys and the presets.
+//! The reference page of all settings, generated from the table of keys and the presets.
 
 use std::fmt::Write as _;
 
 use crate::error::ConfigError;
-use crate::{Settings, keys, presets};
+use crate::settings::Settings;
+use crate::{keys, presets};
 
-/// The text of `docs/reference/configuration.md`. A test compares the file with it, so the page cannot go stale.
+/// The text of `docs/reference/configuration.md`. A test compares the file with it.
+///
+/// # Errors
+/// None: the built-in presets are valid (a test loads each).
 pub fn reference() -> Result<String, ConfigError> {
     let base = Settings::preset("moco-v2")?.describe();
     let small = Settings::preset(presets::DEFAULT)?.describe();
     let mut page = String::from(
         "<!-- Generated from crates/mochi-config; do not edit by hand. -->\n\
          # Settings\n\n\
-         A run's settings are a preset, then a TOML file (`--config FILE`), then `KEY=VALUE` words of the command line; \
-         later ones cover earlier ones. A file names the preset that it starts from with `extends = \"NAME\"`. Values \
-         that are `\"auto\"` are worked out from the data set and the machine; the run's `config.toml` says what they \
-         came to and how.\n\n## Presets\n\n",
+         Settings come from a preset, then a TOML file (`--config FILE`), then `KEY=VALUE` arguments of the command line. \
+         Later ones override earlier ones. A file selects its preset with `extends = \"NAME\"`. `\"auto\"` values are \
+         computed from the dataset and the machine; the run's `config.toml` contains the resolved values and how each was \
+         chosen.\n\n## Presets\n\n`mochi presets NAME` prints a preset with the source of its values.\n\n",
     );
     for preset in presets::all() {
         let _ = writeln!(page, "* `{}`: {}", preset.name, preset.summary());
@@ -29,7 +33,7 @@ pub fn reference() -> Result<String, ConfigError> {
             section = of;
         }
         let _ = write!(page, "\n### `{}`\n{}\n\n", key.name, key.doc.trim());
-        let _ = writeln!(page, "* takes: {}", key.expected());
+        let _ = writeln!(page, "* values: {}", key.expected());
         let default = if base.value == small.value {
             format!("`{}`", base.value)
         } else {

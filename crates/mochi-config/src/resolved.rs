@@ -1,26 +1,26 @@
-//! Settings as they are used: a plain value for every key, written to the run as `config.toml` and read back from it.
+//! Resolved settings: a value for every key, written to the run as `config.toml` and read back from it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
+use toml::Value;
 
+use crate::document;
 use crate::error::{ConfigError, Problem};
 use crate::keys;
 use crate::layers::{FORMAT, Layers};
 use crate::origin::{Described, Origin};
 use crate::sections::{Checkpoint, Compute, Data, Log, Mix, Moco, Model, Negatives, Optimizer};
-use crate::settings::mismatch;
 
-/// Everything that a run needs to know, in plain values.
+/// Every setting, resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resolved {
-    /// What everything random derives from.
+    /// Seed of every random number.
     pub seed: u64,
-    /// Passes over the data set; 0 writes the untrained encoder.
+    /// Passes over the dataset. 0 writes the untrained encoder.
     pub epochs: u32,
     /// `[data]`
     pub data: Data,
@@ -40,21 +40,21 @@ pub struct Resolved {
     pub checkpoint: Checkpoint,
     /// `[log]`
     pub log: Log,
-    /// Name of the preset at the bottom.
+    /// Name of the preset of the first layer.
     #[serde(skip)]
     pub(crate) preset: String,
-    /// Where each value came from.
+    /// Origin of each value.
     #[serde(skip)]
     pub(crate) origins: BTreeMap<&'static str, Origin>,
 }
 
 impl Resolved {
-    /// The name of the preset at the bottom.
+    /// Name of the preset of the first layer.
     pub fn preset_name(&self) -> &str {
         &self.preset
     }
 
-    /// Whole batches in one epoch of `images` images; what is left over is not used.
+    /// Steps in one epoch of `images` images. An incomplete last batch is dropped.
     pub fn steps_per_epoch(&self, images: usize) -> u64 {
         images.checked_div(self.moco.batch).unwrap_or(0) as u64
     }
@@ -64,15 +64,15 @@ impl Resolved {
         self.steps_per_epoch(images).saturating_mul(u64::from(self.epochs))
     }
 
-    /// Every key with its value and where it came from, in the order of the reference.
+    /// Every key with its value and origin, in the order of the reference.
     pub fn describe(&self) -> Vec<Described> {
-        describe(self, &self.origins)
+        document::describe(self, &self.origins)
     }
 
-    /// The run's `config.toml`: every key, with a remark on where its value came from.
+    /// The run's `config.toml`: every key with its value and, in a comment, its origin.
     pub fn to_toml(&self) -> String {
         let mut text = format!(
-            "# Settings of this run, every key written out. `mochi pretrain DATA --config THIS` trains the same again.\n\
+            "# Every setting of this run. `mochi pretrain DATA --config FILE` with this file repeats the run.\n\
              format = {FORMAT}\n\
              extends = {}\n",
             Value::String(self.preset.clone())
@@ -89,7 +89,10 @@ impl Resolved {
         text
     }
 
-    /// Reads a run's `config.toml` back. Every key must be there with a plain value; `path` is for messages.
+    /// Reads a run's `config.toml`. `path` is used in messages.
+    ///
+    /// # Errors
+    /// Every problem of the file: another format, missing keys, invalid values, values that are `"auto"`.
     pub fn parse(text: &str, path: &Path) -> Result<Resolved, ConfigError> {
         let origin = Origin::File(path.to_owned());
         let mut layers = Layers::default();
@@ -112,23 +115,24 @@ impl Resolved {
             layers.require_all(&origin);
         }
         ConfigError::unless_empty(std::mem::take(&mut layers.problems))?;
-        let mut resolved: Resolved = layers.document().try_into().map_err(|error| mismatch(&origin, &error))?;
+        let mut resolved: Resolved = document::typed(&layers, &origin)?;
         resolved.preset = preset;
-        resolved.origins = remarks(text);
+        resolved.origins = origins(text);
         Ok(resolved)
     }
 
-    /// Reads a run's `config.toml` from its file; see [`Resolved::parse`].
+    /// Reads a run's `config.toml` from its file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and as [`Resolved::parse`].
     pub fn read(path: &Path) -> Result<Resolved, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Problem::Unreadable { path: path.to_owned(), message: error.to_string() })?;
-        Resolved::parse(&text, path)
+        Resolved::parse(&document::read(path)?, path)
     }
 }
 
-/// The remarks that [`Resolved::to_toml`] wrote beside the values. They are for the reader only: a file whose lines
-/// look different loses its remarks, never its values.
-fn remarks(text: &str) -> BTreeMap<&'static str, Origin> {
+/// The origins that [`Resolved::to_toml`] wrote in comments. They are for the reader: a file with other line formats loses its comments, never
+/// its values.
+fn origins(text: &str) -> BTreeMap<&'static str, Origin> {
     let mut origins = BTreeMap::new();
     let mut section = String::new();
     for line in text.lines() {
@@ -141,19 +145,4 @@ fn remarks(text: &str) -> BTreeMap<&'static str, Origin> {
         }
     }
     origins
-}
-
-/// Every key of a serialised document with its value in TOML.
-pub(crate) fn describe<T: Serialize>(document: &T, origins: &BTreeMap<&'static str, Origin>) -> Vec<Described> {
-    let table = Table::try_from(document).unwrap_or_default();
-    keys::all()
-        .filter_map(|key| {
-            let value = match key.name.split_once('.') {
-                None => table.get(key.name),
-                Some((section, field)) => table.get(section).and_then(|section| section.get(field)),
-            }?;
-            let origin = origins.get(key.name).cloned().unwrap_or(Origin::Run(String::from("config.toml")));
-            Some(Described { key: key.name, value: value.to_string(), origin })
-        })
-        .collect()
 }

@@ -1,4 +1,4 @@
-//! Settings as written: layers put together, values still `"auto"` where they were left so.
+//! Settings as written, in layers; values may be `"auto"`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::auto::Auto;
-use crate::error::{ConfigError, Problem};
+use crate::document;
+use crate::error::ConfigError;
 use crate::layers::Layers;
 use crate::origin::{Described, Origin};
 use crate::presets;
@@ -15,13 +16,13 @@ use crate::sections::{
     NegativesSettings, OptimizerSettings,
 };
 
-/// Everything that a user can set, as written.
+/// Every setting, as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// What everything random derives from.
+    /// Seed of every random number.
     pub seed: u64,
-    /// Passes over the data set.
+    /// Passes over the dataset.
     pub epochs: Auto<u32>,
     /// `[data]`
     pub data: DataSettings,
@@ -41,30 +42,30 @@ pub struct Settings {
     pub checkpoint: CheckpointSettings,
     /// `[log]`
     pub log: LogSettings,
-    /// Name of the preset at the bottom.
+    /// Name of the preset of the first layer.
     #[serde(skip)]
     pub(crate) preset: String,
-    /// Where each value came from.
+    /// Origin of each value.
     #[serde(skip)]
     pub(crate) origins: BTreeMap<&'static str, Origin>,
 }
 
 impl Settings {
-    /// Puts the layers together: the preset, then the file, then the `KEY=VALUE` words, later ones covering earlier.
+    /// Combines the layers: the preset, then the file, then the `KEY=VALUE` arguments. Later layers override earlier ones.
     ///
-    /// The preset is the named one, else the one that the file `extends`, else [`presets::DEFAULT`]. All faults of
-    /// all layers come back in one error.
-    pub fn load(preset: Option<&str>, file: Option<&Path>, words: &[String]) -> Result<Settings, ConfigError> {
+    /// The preset is the named one, else the one that the file `extends`, else [`presets::DEFAULT`].
+    ///
+    /// # Errors
+    /// Every problem of every layer, in one error.
+    pub fn load(preset: Option<&str>, file: Option<&Path>, arguments: &[String]) -> Result<Settings, ConfigError> {
         let mut layers = Layers::default();
         let mut base = preset.map(|name| (name.to_owned(), Origin::CommandLine));
         let mut document = None;
         if let Some(path) = file {
             let origin = Origin::File(path.to_owned());
-            match std::fs::read_to_string(path) {
+            match document::read(path) {
                 Ok(text) => document = layers.parse(&text, &origin).map(|table| (table, origin)),
-                Err(error) => {
-                    layers.problems.push(Problem::Unreadable { path: path.to_owned(), message: error.to_string() });
-                }
+                Err(problem) => layers.problems.push(problem),
             }
         }
         if let Some((table, origin)) = &mut document {
@@ -79,13 +80,16 @@ impl Settings {
         if let Some((table, origin)) = document {
             layers.table(table, &origin);
         }
-        for word in words {
-            layers.word(word);
+        for argument in arguments {
+            layers.argument(argument);
         }
         Settings::from_layers(layers, name)
     }
 
-    /// A built-in preset, as it is.
+    /// A built-in preset.
+    ///
+    /// # Errors
+    /// An unknown name.
     pub fn preset(name: &str) -> Result<Settings, ConfigError> {
         Settings::load(Some(name), None, &[])
     }
@@ -96,7 +100,7 @@ impl Settings {
         self.origins.insert("data.source", Origin::CommandLine);
     }
 
-    /// The name of the preset at the bottom.
+    /// Name of the preset of the first layer.
     pub fn preset_name(&self) -> &str {
         &self.preset
     }
@@ -107,20 +111,14 @@ impl Settings {
             layers.require_all(&origin);
         }
         ConfigError::unless_empty(std::mem::take(&mut layers.problems))?;
-        let mut settings: Settings = layers.document().try_into().map_err(|error| mismatch(&origin, &error))?;
+        let mut settings: Settings = document::typed(&layers, &origin)?;
         settings.preset = preset;
         settings.origins = layers.values.into_iter().map(|(key, (_, origin))| (key, origin)).collect();
         Ok(settings)
     }
 
-    /// Every key with its value as written and where it came from, in the order of the reference.
+    /// Every key with its value as written and its origin, in the order of the reference.
     pub fn describe(&self) -> Vec<Described> {
-        crate::resolved::describe(self, &self.origins)
+        document::describe(self, &self.origins)
     }
-}
-
-/// The table of keys has let a value through that its type does not take. A test holds the two against each other;
-/// should one slip by, it is told as a fault of the document and not as a panic.
-pub(crate) fn mismatch(origin: &Origin, error: &toml::de::Error) -> Problem {
-    Problem::Syntax { origin: origin.clone(), line: 1, message: error.message().replace('\n', ", ") }
 }

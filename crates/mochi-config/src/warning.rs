@@ -1,100 +1,127 @@
-//! Settings that can stand but deserve a word.
+//! Warnings: valid settings that probably do not do what they should.
 
-/// A doubtful combination of settings, told before the run starts.
+use crate::choice::Arch;
+use crate::device::Device;
+
+/// A questionable combination of settings, reported before the run starts.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Warning {
     /// The queue is longer than the keys of one epoch.
     #[error(
-        "moco.queue holds {queue} keys but one epoch of {images} images yields {keys}: every image meets its own older \
-         key as a negative and is pushed away from itself"
+        "moco.queue ({queue}) exceeds the {keys} keys produced per epoch: the queue contains older keys of each query's own image, \
+         which act as false negatives"
     )]
     QueueLargerThanData {
         /// K.
         queue: usize,
-        /// Images of the data set.
-        images: usize,
         /// Keys of one epoch.
         keys: usize,
-        /// The queue that `auto` would take.
+        /// The value that `"auto"` resolves to.
+        suggested: usize,
+    },
+    /// Many queries find the previous key of their own image in the queue.
+    #[error(
+        "moco.queue ({queue}) is large for the {keys} keys produced per epoch: {percent:.0} % of the queries have the previous key of \
+         their own image in the queue, which acts as a false negative"
+    )]
+    QueueHoldsOwnKeys {
+        /// K.
+        queue: usize,
+        /// Keys of one epoch.
+        keys: usize,
+        /// Percentage of the queries, (K / keys)^2 / 2.
+        percent: f64,
+        /// The value that `"auto"` resolves to.
         suggested: usize,
     },
     /// The queue cannot hold one batch.
-    #[error("moco.queue holds {queue} keys but a batch brings {keys}: only the last {queue} of each batch are kept")]
+    #[error(
+        "moco.queue ({queue}) is smaller than the {keys} keys produced per step: only the last {queue} of each step are kept"
+    )]
     QueueSmallerThanBatch {
         /// K.
         queue: usize,
         /// Keys of one step.
         keys: usize,
     },
-    /// N was larger than K.
-    #[error("negatives.hardest is {hardest} but a query meets {columns} columns: all {columns} are mixed, hard or not")]
+    /// N was larger than the number of candidate keys.
+    #[error(
+        "negatives.hardest ({hardest}) exceeds the {columns} available negatives: all of them are used as mixing candidates"
+    )]
     HardestClamped {
         /// N as written.
         hardest: usize,
-        /// Columns that a query meets, which N is now.
+        /// Number of candidate keys, which N is now.
         columns: usize,
     },
-    /// Synthesis never begins.
-    #[error("negatives.warmup_epochs is {warmup} of {epochs} epochs: no synthetic negative is ever made")]
+    /// Synthesis never starts.
+    #[error("negatives.warmup_epochs ({warmup}) covers all {epochs} epochs: no negative is ever synthesized")]
     SynthesisNeverStarts {
-        /// Warm-up epochs.
+        /// Epochs of the synthesis warm-up.
         warmup: u32,
         /// All epochs.
         epochs: u32,
     },
-    /// `distinct` with a single key to choose from.
-    #[error("negatives.distinct needs two keys to mix but negatives.hardest is 1: pairs mix the key with itself")]
+    /// `distinct` with a single candidate key.
+    #[error(
+        "negatives.distinct requires two keys to mix but negatives.hardest is 1: each pair mixes the key with itself"
+    )]
     NothingDistinct,
-    /// The standard stem on pictures of few pixels.
-    #[error("model.stem \"standard\" leaves {cells} x {cells} cells of a view of {size} pixels")]
+    /// The standard stem with small views.
+    #[error("model.stem \"standard\" reduces a view of {size} pixels to a feature map of {cells} x {cells}")]
     StemTooCoarse {
-        /// Side of the view in pixels.
+        /// View size in pixels.
         size: u32,
-        /// Side of the last feature map.
+        /// Size of the last feature map.
         cells: u32,
     },
-    /// `model.stem` for a network that has its own.
+    /// `model.stem` for a backbone that has its own.
     #[error("model.stem has no effect on {arch}, which has its own 3x3 stem")]
     StemIgnored {
         /// The backbone.
-        arch: crate::Arch,
+        arch: Arch,
     },
-    /// Milestones that the run never reaches.
-    #[error("optimizer.milestones {milestones:?} lie beyond {epochs} epochs: the learning rate never falls there")]
+    /// Milestones that the run does not reach.
+    #[error("optimizer.milestones {milestones:?} are not reached within {epochs} epochs")]
     MilestonesBeyondEnd {
         /// Those that are not reached.
         milestones: Vec<u32>,
         /// All epochs.
         epochs: u32,
     },
-    /// The learning rate climbs to the end.
-    #[error("optimizer.warmup_epochs is {warmup} of {epochs} epochs: the learning rate climbs to the end")]
+    /// The learning-rate warm-up covers the whole run.
+    #[error("optimizer.warmup_epochs ({warmup}) covers all {epochs} epochs: the learning rate rises until the end")]
     OnlyWarmup {
-        /// Warm-up epochs.
+        /// Epochs of the learning-rate warm-up.
         warmup: u32,
         /// All epochs.
         epochs: u32,
     },
-    /// One group on one device: the leak that shuffle-BN exists for is open.
+    /// One batch-norm group on one device.
     #[error(
-        "moco.bn_groups is 1: on one device batch-norm lets each query see its own key's batch, which training can \
-         use to cheat"
+        "moco.bn_groups is 1: queries and keys are normalized with statistics of the same images, which leaks the identity of the \
+         positive key"
     )]
     BatchNormLeak,
-    /// `symmetric` for an encoder that sees both views at once.
+    /// `symmetric` for an encoder that encodes both views at once.
     #[error("moco.symmetric has no effect with a shared encoder, whose loss always has both directions")]
     SymmetricIgnored,
-    /// bf16 where nothing makes it fast.
-    #[error("compute.precision is bf16 but this machine has no fast bf16 arithmetic: float32 may be faster")]
-    SlowBf16,
-    /// The batch probably does not fit.
-    #[error("a batch of {batch} needs about {need_mib} MiB but {have_mib} MiB are there")]
+    /// bf16 on a device that is not fast at it.
+    #[error("compute.precision is bf16 but {device} has no fast bf16 arithmetic: float32 may be faster")]
+    SlowBf16 {
+        /// The device that computes.
+        device: Device,
+    },
+    /// The batch probably does not fit into memory.
+    #[error("a batch of {batch} images needs about {need_mib} MiB, but {device} has {have_mib} MiB")]
     MemoryTight {
-        /// Images a step.
+        /// Images per step.
         batch: usize,
         /// Estimate, MiB.
         need_mib: u64,
-        /// Memory of the machine, MiB.
+        /// The device that computes.
+        device: Device,
+        /// Its memory, MiB.
         have_mib: u64,
     },
 }
@@ -103,23 +130,31 @@ impl Warning {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Warning::QueueLargerThanData { suggested, .. } => {
-                format!("moco.queue=auto (here {suggested}) keeps that rare")
+            Warning::QueueLargerThanData { queue, suggested, .. }
+            | Warning::QueueHoldsOwnKeys { queue, suggested, .. } => {
+                let filter = "set negatives.filters=[\"same-image\"], which excludes these keys";
+                if suggested < queue {
+                    format!("{filter}, or moco.queue=auto (here {suggested})")
+                } else {
+                    filter.to_owned()
+                }
             }
             Warning::QueueSmallerThanBatch { keys, .. } => format!("set moco.queue to at least {keys}"),
-            Warning::HardestClamped { .. } => "negatives.hardest=auto takes a sixteenth of them".to_owned(),
+            Warning::HardestClamped { .. } => "set negatives.hardest=auto (a sixteenth of them)".to_owned(),
             Warning::SynthesisNeverStarts { epochs, .. } => {
                 format!("set negatives.warmup_epochs below {epochs}, or auto")
             }
             Warning::NothingDistinct => "set negatives.hardest to 2 or more".to_owned(),
-            Warning::StemTooCoarse { .. } => "model.stem=cifar keeps the resolution of small pictures".to_owned(),
+            Warning::StemTooCoarse { .. } => {
+                "set model.stem=cifar, which keeps the resolution of small images".to_owned()
+            }
             Warning::MilestonesBeyondEnd { .. } => {
                 "set optimizer.milestones below the epochs, or optimizer.schedule=cosine".to_owned()
             }
             Warning::OnlyWarmup { epochs, .. } => format!("set optimizer.warmup_epochs below {epochs}"),
-            Warning::BatchNormLeak => "moco.bn_groups=auto splits the batch".to_owned(),
-            Warning::SlowBf16 => "compute.precision=auto takes what is fast here".to_owned(),
-            Warning::MemoryTight { .. } => "moco.batch=auto takes a batch that fits".to_owned(),
+            Warning::BatchNormLeak => "set moco.bn_groups=auto, which splits the batch".to_owned(),
+            Warning::SlowBf16 { .. } => "set compute.precision=auto, which selects float32 on this device".to_owned(),
+            Warning::MemoryTight { .. } => "set moco.batch=auto, which selects a batch that fits".to_owned(),
             Warning::StemIgnored { .. } | Warning::SymmetricIgnored => return None,
         })
     }

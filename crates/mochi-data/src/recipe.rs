@@ -115,12 +115,13 @@ const fn jitter(strength: f64, hue: f64, p: f64) -> Step {
 impl Recipe {
     /// The names that [`Recipe::preset`] knows.
     pub const PRESETS: &'static [&'static str] =
-        &["moco-v1", "moco-v2", "infomin", "simclr", "cifar", "gray", "eval", "linear-train"];
+        &["moco-v1", "moco-v2", "infomin", "simclr", "cifar", "supcon-cifar", "gray", "eval", "linear-train"];
 
     /// A recipe by name; `None` for a name that is not in [`Recipe::PRESETS`].
     ///
     /// Sources: `moco-v1`, `moco-v2` and `linear-train` are facebookresearch/moco's `main_moco.py` and `main_lincls.py`;
-    /// `cifar` its CIFAR notebook; `infomin` PyContrast; `simclr` Chen et al. 2020 (strength 1.0 in 224 px terms); `gray` is
+    /// `cifar` its CIFAR notebook; `supcon-cifar` SupContrast's `main_supcon.py`; `infomin` PyContrast (with RandAugment twice as strong: both
+    /// operations are always applied, there each with probability 0.5); `simclr` Chen et al. 2020 (strength 1.0 in 224 px terms); `gray` is
     /// ours, for small single-channel pictures, where hue means nothing and a strong blur would leave nothing.
     pub fn preset(name: &str) -> Option<Self> {
         let imagenet = |geometry, steps| Self { geometry, steps, mean: IMAGENET_MEAN, std: IMAGENET_STD };
@@ -138,6 +139,7 @@ impl Recipe {
                 mean: CIFAR_MEAN,
                 std: CIFAR_STD,
             },
+            "supcon-cifar" => Self { geometry: MOCO_CROP, ..Self::preset("cifar")? },
             "gray" => Self {
                 geometry: MOCO_CROP,
                 steps: vec![

@@ -3,13 +3,19 @@
 
 use std::path::Path;
 
-use mochi_config::{Facts, Settings};
+use mochi_config::{DeviceFacts, Facts, Settings};
 use mochi_run::{CurveRecord, CurvesLog, MetricsLog, RunFolder, StepRecord};
 
 /// A run of `steps` records with curves of a plausible shape.
 fn run(folder: &Path, steps: u64) -> RunFolder {
     let run = RunFolder::create(folder).unwrap();
-    let facts = Facts { images: 60_000, cores: 2, memory_bytes: 8 << 30, cuda: false, bf16_fast: true, labels: true };
+    let facts = Facts {
+        images: 60_000,
+        labels: true,
+        cores: 2,
+        cpu: DeviceFacts { memory_bytes: 8 << 30, fast_bf16: true },
+        gpus: Vec::new(),
+    };
     let words = [
         "data.source=images/<fashion> & \"more\"",
         "negatives.hardest=512",

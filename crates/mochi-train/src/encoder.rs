@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mochi_config::Resolved;
+use mochi_config::{Device, Resolved};
 use mochi_nets::Encoder;
 use mochi_run::RunFolder;
 use mochi_tensor::{Engine, read_tensors};
@@ -32,9 +32,11 @@ pub fn load_encoder(run: &Path, engine: &Engine) -> Result<LoadedEncoder, TrainE
     let Some(newest) = folder.checkpoints().latest()? else {
         return Err(TrainError::NoCheckpoint(run.to_owned()));
     };
-    if engine.cuda_devices == 0 {
-        // A run from a GPU is judged where one is.
-        settings.compute.device = mochi_config::Device::Cpu;
+    // A run from a GPU that this machine does not have is evaluated on its first GPU, or on the CPU.
+    if let Device::Cuda(index) = settings.compute.device
+        && index >= engine.cuda_devices
+    {
+        settings.compute.device = if engine.cuda_devices == 0 { Device::Cpu } else { Device::Cuda(0) };
     }
     let mut encoder = Encoder::new(&encoder_spec(&settings)?, compute(&settings, engine)?)?;
     let (weights, _) = read_tensors(&newest.path.join("model.safetensors"))?;

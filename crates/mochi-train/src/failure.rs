@@ -51,14 +51,7 @@ mod tests {
             "moco.bn_groups=1",
             "negatives.hardest=8",
         ];
-        let facts = mochi_config::Facts {
-            images: 100,
-            cores: 1,
-            memory_bytes: 0,
-            cuda: false,
-            bf16_fast: false,
-            labels: false,
-        };
+        let facts = mochi_config::Facts { images: 100, ..Default::default() };
         let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
         let (settings, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts).unwrap();
         let mut learner = Learner::new(&settings, Compute::CPU).unwrap();

@@ -1,9 +1,9 @@
-//! From settings to what the other rooms take: the one place where configuration meets networks, loss and engine.
+//! Conversion of settings into the types of the other crates.
 
 use std::str::FromStr;
 
 use mochi_config::{
-    Alpha, Beta, Call, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Stem as WantedStem,
+    Alpha, Beta, Call, DeviceFacts, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Stem as WantedStem,
 };
 use mochi_contrast::{Coefficient, Form, Guard, Objective, Synthesis, Term};
 use mochi_data::dataset::path_from_text;
@@ -13,13 +13,19 @@ use mochi_tensor::{Compute, Engine, Precision, TensorError};
 
 use crate::TrainError;
 
-/// What the rules of `"auto"` need to know of this machine and a data set, which is taken for one with classes.
+/// Machine and dataset properties used to resolve `"auto"` settings. Assumes that the dataset has labels.
 pub fn facts(engine: &Engine, images: usize) -> Facts {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let cuda = engine.cuda_devices > 0;
-    let memory_bytes = mochi_system::memory_limit().unwrap_or(0);
-    Facts { images, cores, memory_bytes, cuda, bf16_fast: cuda || engine.fast_bf16, labels: true }
+    Facts {
+        images,
+        labels: true,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        cpu: DeviceFacts { memory_bytes: mochi_system::memory_limit().unwrap_or(0), fast_bf16: engine.fast_bf16 },
+        gpus: (0..engine.cuda_devices).map(|_| GPU).collect(),
+    }
 }
+
+/// A GPU as far as the engine knows it: memory unknown, Ampere or newer.
+const GPU: DeviceFacts = DeviceFacts { memory_bytes: 0, fast_bf16: true };
 
 /// Where and how the networks compute.
 ///
@@ -27,7 +33,7 @@ pub fn facts(engine: &Engine, images: usize) -> Facts {
 /// A device that is not there.
 pub fn compute(settings: &Resolved, engine: &Engine) -> Result<Compute, TensorError> {
     Ok(Compute {
-        device: engine.device(settings.compute.device.as_str())?,
+        device: engine.device(&settings.compute.device.to_string())?,
         precision: match settings.compute.precision {
             WantedPrecision::Float32 => Precision::Float32,
             WantedPrecision::Bf16 => Precision::Bf16,
@@ -151,7 +157,7 @@ mod tests {
 
     /// The objective of some words of the command line.
     fn objective_of(words: &[&str]) -> Objective {
-        let facts = Facts { images: 10_000, cores: 1, memory_bytes: 0, cuda: false, bf16_fast: false, labels: true };
+        let facts = Facts { images: 10_000, labels: true, ..Facts::default() };
         let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
         let (settings, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts).unwrap();
         objective(&settings).unwrap()

@@ -19,7 +19,7 @@ fn learner(more: &[&str]) -> Learner {
         "negatives.hardest=6",
         "compute.precision=float32",
     ];
-    let facts = Facts { images: 100, cores: 1, memory_bytes: 0, cuda: false, bf16_fast: false, labels: true };
+    let facts = Facts { images: 100, labels: true, ..Facts::default() };
     let words: Vec<String> = words.iter().chain(more).map(|w| (*w).to_owned()).collect();
     let (settings, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts).unwrap();
     Learner::new(&settings, Compute::CPU).unwrap()

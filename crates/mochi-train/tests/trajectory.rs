@@ -49,7 +49,7 @@ fn learner() -> Learner {
         "optimizer.weight_decay=1e-4",
         "compute.precision=float32",
     ];
-    let facts = Facts { images: 100, cores: 1, memory_bytes: 0, cuda: false, bf16_fast: false, labels: false };
+    let facts = Facts { images: 100, ..Facts::default() };
     let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
     let (settings, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts).unwrap();
     let mut learner = Learner::new(&settings, Compute::CPU).unwrap();

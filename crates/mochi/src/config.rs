@@ -10,17 +10,17 @@ use mochi_run::RunFolder;
 
 use crate::failure::{Outcome, print_json, print_line};
 
-/// Words of the verb.
+/// Arguments of `mochi config`.
 #[derive(Args)]
 pub struct Arguments {
-    /// Folder of the run
+    /// Run folder
     run: PathBuf,
-    /// Print one JSON object of keys, values and where they came from
+    /// Print one JSON object with the value and origin of each key
     #[arg(long)]
     json: bool,
 }
 
-/// Runs the verb.
+/// Prints the settings of a run with the origin of each value.
 pub fn run(arguments: Arguments) -> Outcome {
     let settings = Resolved::read(&RunFolder::read(&arguments.run)?.config_path())?;
     let rows = settings.describe();
@@ -31,7 +31,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_json(&map)?;
     } else {
         let keys = rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
-        // A long path must not push every remark off the screen.
+        // A long path must not push all origins off the screen.
         let values = rows.iter().map(|row| row.value.len()).filter(|&n| n <= 24).max().unwrap_or(0);
         for row in rows {
             print_line(&format!("{:keys$} = {:values$}  # {}", row.key, row.value, row.origin));

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use mochi_config::resolve::rules;
+use mochi_config::{DeviceFacts, Facts};
 use mochi_train::facts;
 use serde::Serialize;
 
 use crate::failure::{Outcome, print_json, print_line};
 
-/// Words of the verb.
+/// Arguments of `mochi doctor`.
 #[derive(Args)]
 pub struct Arguments {
     /// Print one JSON object
@@ -17,92 +19,100 @@ pub struct Arguments {
     json: bool,
 }
 
-/// What was found. A finding with a `hint` wants mending; one without is fine.
+/// One line of the report.
 #[derive(Serialize)]
-struct Finding {
+struct Check {
     name: &'static str,
     value: String,
+    /// Whether training is possible with this.
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
 
-/// Runs the verb: status 1 where something must be mended before training.
+impl Check {
+    fn ok(name: &'static str, value: String) -> Self {
+        Self { name, value, ok: true, hint: None }
+    }
+}
+
+/// Checks the installation. Exit status 1 if something must be fixed before training.
 pub fn run(arguments: Arguments) -> Outcome {
-    let findings = look();
+    let checks = all();
     if arguments.json {
-        print_json(&findings)?;
+        print_json(&checks)?;
     } else {
-        for finding in &findings {
-            let mark = if finding.ok { "ok  " } else { "mend" };
-            print_line(&format!("{mark}  {:10}  {}", finding.name, finding.value));
-            if let Some(hint) = &finding.hint {
+        for check in &checks {
+            let mark = if check.ok { "ok  " } else { "fail" };
+            print_line(&format!("{mark}  {:10}  {}", check.name, check.value));
+            if let Some(hint) = &check.hint {
                 print_line(&format!("      {:10}  hint: {hint}", ""));
             }
         }
     }
-    Ok(if findings.iter().all(|finding| finding.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if checks.iter().all(|check| check.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn look() -> Vec<Finding> {
-    let fine = |name, value: String| Finding { name, value, ok: true, hint: None };
-    let remark = |name, value: String, hint: &str| Finding { name, value, ok: true, hint: Some(hint.to_owned()) };
-    let mut findings = vec![fine(
-        "mochi",
-        format!("{} ({} {})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS),
-    )];
+fn all() -> Vec<Check> {
+    let (version, arch, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS);
+    let mut checks = vec![Check::ok("mochi", format!("{version} ({arch} {os})"))];
     match mochi_tensor::start(None) {
         Err(error) => {
-            findings.push(Finding { name: "libtorch", value: error.to_string(), ok: false, hint: error.hint() })
+            checks.push(Check { name: "libtorch", value: error.to_string(), ok: false, hint: error.hint() });
         }
         Ok(engine) => {
-            findings.push(fine("libtorch", format!("{} in {}", engine.version, engine.folder.display())));
-            let facts = facts(&engine, 0);
-            findings.push(fine(
-                "machine",
-                format!("{} cores, {} of memory to use", facts.cores, bytes(facts.memory_bytes)),
-            ));
-            findings.push(match &engine.no_cuda {
-                None => fine("CUDA", format!("{} device(s)", engine.cuda_devices)),
-                Some(reason) => fine("CUDA", format!("not used: {reason}")),
-            });
-            findings.push(if engine.fast_bf16 {
-                fine("bf16", "this CPU computes it natively; training takes it by default".to_owned())
-            } else {
-                fine("bf16", "this CPU does not compute it natively; training takes float32 by default".to_owned())
-            });
+            checks.push(Check::ok("libtorch", format!("{} in {}", engine.version, engine.folder.display())));
+            checks.extend(devices(&facts(&engine, 0), engine.no_cuda.as_deref()));
         }
     }
-    findings.push(if mochi_data::decode::simd_in_jpeg() {
-        fine("JPEG", "libjpeg-turbo with SIMD".to_owned())
+    let jpeg = if mochi_data::decode::simd_in_jpeg() {
+        Check::ok("JPEG", "libjpeg-turbo with SIMD".to_owned())
     } else {
-        remark(
-            "JPEG",
-            "libjpeg-turbo without SIMD, decoding is slower".to_owned(),
-            "install nasm (apt-get install nasm), run `cargo xtask setup`, build again",
-        )
-    });
-    findings.push(disk(&std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))));
-    findings
+        let hint = "install nasm (apt-get install nasm), run `cargo xtask setup`, build again";
+        Check { hint: Some(hint.to_owned()), ..Check::ok("JPEG", "libjpeg-turbo without SIMD (slower)".to_owned()) }
+    };
+    checks.push(jpeg);
+    checks.push(disk(&std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))));
+    checks
+}
+
+/// The devices, and what a run with `compute.device` and `compute.precision` left at `"auto"` uses.
+fn devices(facts: &Facts, no_cuda: Option<&str>) -> Vec<Check> {
+    let memory = |device: DeviceFacts| match device.memory_bytes {
+        0 => "memory unknown".to_owned(),
+        known => format!("{} of memory", bytes(known)),
+    };
+    let mut checks = vec![Check::ok("CPU", format!("{} cores, {}", facts.cores, memory(facts.cpu)))];
+    match no_cuda {
+        Some(reason) => checks.push(Check::ok("CUDA", format!("not used: {reason}"))),
+        None => checks.extend(
+            facts
+                .gpus
+                .iter()
+                .enumerate()
+                .map(|(index, &gpu)| Check::ok("CUDA", format!("cuda:{index}, {}", memory(gpu)))),
+        ),
+    }
+    let (device, _) = rules::device(!facts.gpus.is_empty());
+    let (precision, reason) = rules::precision(device, facts.device(device).unwrap_or_default().fast_bf16);
+    checks.push(Check::ok("default", format!("a run uses {device} in {precision} ({reason})")));
+    checks
 }
 
 /// Free space where runs are written: a ResNet-50 checkpoint takes about 350 MB.
-fn disk(folder: &Path) -> Finding {
+fn disk(folder: &Path) -> Check {
     const WANTED: u64 = 2 << 30;
     match free_bytes(folder) {
-        Some(free) if free < WANTED => Finding {
+        Some(free) if free < WANTED => Check {
             name: "disk",
             value: format!("{} free in {}", bytes(free), folder.display()),
             ok: false,
             hint: Some("free some space, or write runs elsewhere with --out".to_owned()),
         },
-        Some(free) => Finding {
-            name: "disk",
-            value: format!("{} free in {}", bytes(free), folder.display()),
-            ok: true,
-            hint: None,
-        },
-        None => Finding { name: "disk", value: "free space cannot be told here".to_owned(), ok: true, hint: None },
+        Some(free) => {
+            Check { name: "disk", value: format!("{} free in {}", bytes(free), folder.display()), ok: true, hint: None }
+        }
+        None => Check { name: "disk", value: "free space unknown".to_owned(), ok: true, hint: None },
     }
 }
 
@@ -114,4 +124,22 @@ fn free_bytes(folder: &Path) -> Option<u64> {
 
 fn bytes(n: u64) -> String {
     format!("{:.1} GiB", n as f64 / f64::from(1u32 << 30))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// H6.3: the precision is that of the device that a run uses.
+    #[test]
+    fn h6_3_the_precision_is_that_of_the_device_that_is_used() {
+        let cpu = DeviceFacts { memory_bytes: 8 << 30, fast_bf16: false };
+        let gpu = DeviceFacts { memory_bytes: 80 << 30, fast_bf16: true };
+        let default = |gpus: Vec<DeviceFacts>| {
+            let facts = Facts { cores: 4, cpu, gpus, ..Facts::default() };
+            devices(&facts, None).pop().map(|check| check.value)
+        };
+        assert_eq!(default(vec![gpu]).as_deref(), Some("a run uses cuda in bf16 (cuda is fast at bf16)"));
+        assert_eq!(default(vec![]).as_deref(), Some("a run uses cpu in float32 (cpu has no fast bf16)"));
+    }
 }

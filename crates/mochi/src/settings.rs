@@ -1,4 +1,4 @@
-//! The words that choose settings where no run is begun: shared by `check` and `augment`, the same as those of `pretrain`.
+//! Command-line arguments that select settings, for `check` and `augment`. They are the same as those of `pretrain`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use mochi_config::Settings;
 
 use crate::failure::Outcome;
 
-/// Preset, file, words.
+/// Preset, settings file and `KEY=VALUE` arguments.
 #[derive(Args)]
 pub struct Words {
     /// A preset to start from; `mochi presets` lists them
@@ -22,7 +22,7 @@ pub struct Words {
 }
 
 impl Words {
-    /// The settings that `pretrain` would start from with these words.
+    /// The settings that `pretrain` loads from these arguments.
     pub fn load(&self) -> Outcome<Settings> {
         Ok(Settings::load(self.preset.as_deref(), self.config.as_deref(), &self.settings)?)
     }

@@ -1,26 +1,30 @@
-//! What cannot stand ([`problems`]) and what deserves a word ([`warnings`]) once every value is known.
+//! Checks of resolved settings: [`problems`] that prevent a run and [`warnings`] that do not.
 
-use super::{Facts, rules};
-use crate::Resolved;
-use crate::choice::{Device, EncoderKind, Precision, Schedule, Stem};
+use super::rules;
+use crate::choice::{EncoderKind, Precision, Schedule, Stem};
 use crate::error::Problem;
+use crate::facts::{DeviceFacts, Facts};
+use crate::resolved::Resolved;
 use crate::warning::Warning;
 
-/// Everything that cannot stand together, or not with this data set and machine.
+/// Queues in which more than this fraction of the queries find the previous key of their own image are warned about.
+const OWN_KEY_FRACTION: f64 = 0.05;
+
+/// Values that contradict each other, the dataset or the machine.
 pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut conflict = |message: String, hint: String| problems.push(Problem::Conflict { message, hint });
     let Resolved { moco, negatives, compute, epochs, .. } = resolved;
-    // No epoch, no batch: the untrained encoder can be written for any data set.
+    // Without an epoch there is no batch: the untrained encoder can be written for any dataset.
     if *epochs > 0 && facts.images < 2 {
-        let images = if facts.images == 1 { "1 image" } else { "no image" };
+        let images = if facts.images == 1 { "1 image" } else { "no images" };
         conflict(
-            format!("the data set holds {images}: contrast needs at least 2"),
-            "give a folder that holds more images".to_owned(),
+            format!("the dataset has {images}; contrastive learning requires at least 2"),
+            "give a folder with more images".to_owned(),
         );
     } else if *epochs > 0 && moco.batch > facts.images {
         conflict(
-            format!("`moco.batch` is {} but the data set holds {} images", moco.batch, facts.images),
+            format!("`moco.batch` is {} but the dataset has {} images", moco.batch, facts.images),
             format!("set moco.batch to at most {}, or auto", facts.images),
         );
     }
@@ -31,67 +35,77 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
         );
     } else if moco.batch / moco.bn_groups < 2 {
         conflict(
-            format!("`moco.bn_groups` is {}: groups of one image have no statistics", moco.bn_groups),
+            format!("`moco.bn_groups` is {}, which leaves groups of one image without statistics", moco.bn_groups),
             format!("set moco.bn_groups to at most {}, or auto", moco.batch / 2),
         );
     }
-    if negatives.hardest == 0 && negatives.synthesises() {
+    if negatives.hardest == 0 && negatives.synthesizes() {
         conflict(
-            "`negatives.hardest` is 0, which leaves nothing to mix".to_owned(),
+            "`negatives.hardest` is 0, which leaves no keys to synthesize from".to_owned(),
             if negatives.extra.is_empty() {
-                "set negatives.hardest to at least 1, or negatives.pairs and negatives.query_mixes to 0".to_owned()
+                "set negatives.hardest to at least 1, or negatives.pairs=0 and negatives.query_mixes=0".to_owned()
             } else {
-                "set negatives.hardest to at least 1, or leave out all points, negatives.extra as well".to_owned()
+                "set negatives.hardest to at least 1, or negatives.pairs=0, negatives.query_mixes=0 and negatives.extra=[]"
+                    .to_owned()
             },
         );
     }
     for (key, calls) in [("negatives.extra", &negatives.extra), ("negatives.filters", &negatives.filters)] {
         for (at, call) in calls.iter().enumerate() {
             if calls.iter().take(at).any(|other| other.name() == call.name()) {
-                conflict(format!("`{key}` names {} twice", call.name()), "name it once".to_owned());
+                conflict(format!("`{key}` contains {} twice", call.name()), "list it once".to_owned());
             }
             if let (Some(from), Some(to)) = (call.get("from"), call.get("to"))
                 && from >= to
             {
                 conflict(
-                    format!("`{key}` has {call}, which keeps nothing"),
-                    "let the ring end at a larger share than it begins with, as ring(from=0.01, to=0.1)".to_owned(),
+                    format!("`{key}` contains {call}, which keeps no key"),
+                    "set `to` to a larger fraction than `from`".to_owned(),
                 );
             }
         }
     }
-    if compute.device == Device::Cuda && !facts.cuda {
-        conflict(
-            "`compute.device` is \"cuda\" but no CUDA device works here".to_owned(),
-            "`mochi doctor` says why; compute.device=cpu trains without".to_owned(),
-        );
+    if facts.device(compute.device).is_none() {
+        let device = compute.device;
+        match facts.gpus.len() {
+            0 => conflict(
+                format!("`compute.device` is \"{device}\" but no CUDA device is usable"),
+                "run `mochi doctor` to see why, or set compute.device=cpu".to_owned(),
+            ),
+            1 => conflict(
+                format!("`compute.device` is \"{device}\" but this machine has one usable CUDA device, \"cuda\""),
+                "set compute.device=cuda, or auto".to_owned(),
+            ),
+            gpus => conflict(
+                format!("`compute.device` is \"{device}\" but this machine has {gpus} usable CUDA devices"),
+                format!("set compute.device to one of cuda:0 to cuda:{}, or auto", gpus - 1),
+            ),
+        }
     }
     problems
 }
 
-/// Everything that can stand but deserves a word.
-pub(super) fn warnings(resolved: &Resolved, facts: &Facts, bytes_per_image: u64, warnings: &mut Vec<Warning>) {
+/// Valid settings that probably do not do what they should, on a dataset of `images` images and the chosen device.
+pub(super) fn warnings(
+    resolved: &Resolved,
+    images: usize,
+    device: DeviceFacts,
+    bytes_per_image: u64,
+    warnings: &mut Vec<Warning>,
+) {
     let Resolved { moco, negatives, model, data, compute, optimizer, epochs, .. } = resolved;
-    let (images, epochs) = (facts.images, *epochs);
+    let epochs = *epochs;
     if epochs == 0 {
         return;
     }
-    let keys_an_image = if moco.symmetric { 2 } else { 1 };
-    let (epoch_keys, step_keys) = (images.saturating_mul(keys_an_image), moco.batch.saturating_mul(keys_an_image));
-    if resolved.uses_queue() && moco.queue > epoch_keys {
-        let (suggested, _) = rules::queue(images, moco.batch, moco.symmetric);
-        warnings.push(Warning::QueueLargerThanData { queue: moco.queue, images, keys: epoch_keys, suggested });
-    }
-    if resolved.uses_queue() && moco.queue < step_keys {
-        warnings.push(Warning::QueueSmallerThanBatch { queue: moco.queue, keys: step_keys });
-    }
-    if negatives.synthesises() && negatives.warmup_epochs >= epochs {
+    queue_warnings(resolved, images, warnings);
+    if negatives.synthesizes() && negatives.warmup_epochs >= epochs {
         warnings.push(Warning::SynthesisNeverStarts { warmup: negatives.warmup_epochs, epochs });
     }
     if negatives.distinct && negatives.pairs > 0 && negatives.hardest == 1 {
         warnings.push(Warning::NothingDistinct);
     }
-    // Strides of 32 in all: under 3 x 3 cells little is left to see.
+    // The total stride is 32; a map under 3 x 3 has little spatial information.
     let cells = data.size.div_ceil(32);
     if model.arch.is_cifar_family() {
         if model.stem == Stem::Cifar {
@@ -107,19 +121,47 @@ pub(super) fn warnings(resolved: &Resolved, facts: &Facts, bytes_per_image: u64,
     if optimizer.warmup_epochs >= epochs {
         warnings.push(Warning::OnlyWarmup { warmup: optimizer.warmup_epochs, epochs });
     }
-    // A shared encoder has both views in one pass: there is no key's batch of its own.
+    // A shared encoder encodes both views in one pass, so the keys have no batch statistics of their own.
     if moco.bn_groups == 1 && moco.encoder == EncoderKind::Momentum {
         warnings.push(Warning::BatchNormLeak);
     }
     if moco.symmetric && moco.encoder == EncoderKind::Shared {
         warnings.push(Warning::SymmetricIgnored);
     }
-    if compute.precision == Precision::Bf16 && !facts.bf16_fast {
-        warnings.push(Warning::SlowBf16);
+    if compute.precision == Precision::Bf16 && !device.fast_bf16 {
+        warnings.push(Warning::SlowBf16 { device: compute.device });
     }
     let need = bytes_per_image.saturating_mul(moco.batch as u64);
-    if facts.memory_bytes > 0 && need > facts.memory_bytes {
-        let (need_mib, have_mib) = (need >> 20, facts.memory_bytes >> 20);
-        warnings.push(Warning::MemoryTight { batch: moco.batch, need_mib, have_mib });
+    if device.memory_bytes > 0 && need > device.memory_bytes {
+        warnings.push(Warning::MemoryTight {
+            batch: moco.batch,
+            need_mib: need >> 20,
+            device: compute.device,
+            have_mib: device.memory_bytes >> 20,
+        });
+    }
+}
+
+/// Warnings about the size of the queue.
+fn queue_warnings(resolved: &Resolved, images: usize, warnings: &mut Vec<Warning>) {
+    if !resolved.uses_queue() {
+        return;
+    }
+    let Resolved { moco, negatives, .. } = resolved;
+    let (queue, keys_per_image) = (moco.queue, if moco.symmetric { 2 } else { 1 });
+    let (keys, step_keys) = (images.saturating_mul(keys_per_image), moco.batch.saturating_mul(keys_per_image));
+    // Only as negatives do they do harm: NNCLR's queue may hold them, and the filter excludes them.
+    let own_keys = resolved.negatives_from_queue() && !negatives.filters.iter().any(|f| f.name() == "same-image");
+    if own_keys && keys > 0 {
+        let (suggested, _) = rules::queue(images, moco.batch, moco.symmetric);
+        let fraction = (queue as f64 / keys as f64).powi(2) / 2.0;
+        if queue > keys {
+            warnings.push(Warning::QueueLargerThanData { queue, keys, suggested });
+        } else if fraction > OWN_KEY_FRACTION {
+            warnings.push(Warning::QueueHoldsOwnKeys { queue, keys, percent: 100.0 * fraction, suggested });
+        }
+    }
+    if queue < step_keys {
+        warnings.push(Warning::QueueSmallerThanBatch { queue, keys: step_keys });
     }
 }

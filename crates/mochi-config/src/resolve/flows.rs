@@ -1,25 +1,30 @@
-//! Which ways of choosing encoder, positives and negatives stand together. What is refused here has no meaning or no code; everything
-//! else composes.
+//! Supported combinations of key encoder, positives and negatives. What is refused here has no meaning or no implementation; everything else
+//! can be combined.
 
-use super::Facts;
-use crate::Resolved;
 use crate::choice::{EncoderKind, ImageMix, NegativesFrom, Positive};
 use crate::error::Problem;
+use crate::facts::Facts;
+use crate::resolved::Resolved;
 
 impl Resolved {
-    /// Whether keys are kept over the steps: as negatives, or to find neighbours among.
+    /// Whether the keys of past steps are kept: as negatives, or as candidates for the nearest neighbor.
     pub fn uses_queue(&self) -> bool {
-        self.negatives.from != NegativesFrom::Batch || self.moco.positive == Positive::Nearest
+        self.negatives_from_queue() || self.moco.positive == Positive::Nearest
     }
 
-    /// Whether the loss is one of those within a batch (SimCLR, SupCon, NNCLR), which stand for themselves.
+    /// Whether keys of the queue are negatives.
+    pub fn negatives_from_queue(&self) -> bool {
+        self.negatives.from != NegativesFrom::Batch
+    }
+
+    /// Whether the loss is computed within a batch (SimCLR, SupCon, NNCLR). These losses support no synthesis, filters or loss variants.
     pub fn within_batch(&self) -> bool {
-        self.negatives.from == NegativesFrom::Batch
+        !self.negatives_from_queue()
             && (self.moco.encoder == EncoderKind::Shared || self.moco.positive != Positive::Key)
     }
 }
 
-/// Every combination of this run that cannot stand.
+/// Every unsupported combination of these settings.
 pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut conflict = |message: &str, hint: &str| {
@@ -27,7 +32,7 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     };
     let Resolved { moco, negatives, mix, .. } = resolved;
     let shared = moco.encoder == EncoderKind::Shared;
-    let from_batch = negatives.from == NegativesFrom::Batch;
+    let from_batch = !resolved.negatives_from_queue();
     if shared && !from_batch {
         conflict(
             "`moco.encoder` is \"shared\", which has no key encoder to fill a queue of negatives",
@@ -36,20 +41,20 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     }
     if moco.positive == Positive::Label && !(shared && from_batch) {
         conflict(
-            "`moco.positive` is \"label\", which only the loss within a batch has (SupCon)",
+            "`moco.positive` is \"label\", which requires a loss within the batch (SupCon)",
             "set moco.encoder=shared and negatives.from=batch",
         );
     }
     if moco.positive == Positive::Label && !facts.labels {
         conflict(
-            "`moco.positive` is \"label\" but the data set has no classes",
-            "give a folder whose sub-folders are classes, or a list with a class after each path",
+            "`moco.positive` is \"label\" but the dataset has no labels",
+            "give a folder whose subfolders are classes, or a list with a class after each path",
         );
     }
-    if negatives.filters.iter().any(|guard| guard.name() == "class-oracle") && !facts.labels {
+    if negatives.filters.iter().any(|filter| filter.name() == "class-oracle") && !facts.labels {
         conflict(
-            "`negatives.filters` names class-oracle but the data set has no classes",
-            "give a folder whose sub-folders are classes, or leave the guard out",
+            "`negatives.filters` contains class-oracle but the dataset has no labels",
+            "give a folder whose subfolders are classes, or remove the filter",
         );
     }
     if mix.images == ImageMix::Mixco && (moco.batch / 2) % moco.bn_groups != 0 {
@@ -61,32 +66,32 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     }
     if shared && mix.images != ImageMix::None {
         conflict(
-            "`mix.images` mixes queries against keys of a key encoder, but `moco.encoder` is \"shared\"",
+            "`mix.images` requires a key encoder, but `moco.encoder` is \"shared\"",
             "set moco.encoder=momentum, or mix.images=none",
         );
     }
     if from_batch && negatives.interpolate > 0.0 {
         conflict(
-            "`negatives.interpolate` mixes the queue's keys, but `negatives.from` is \"batch\"",
+            "`negatives.interpolate` mixes the keys of the queue, but `negatives.from` is \"batch\"",
             "set negatives.from=queue, or negatives.interpolate=0",
         );
     }
     if resolved.within_batch() {
         let name = match moco.positive {
-            Positive::Key => "SimCLR's",
-            Positive::Label => "SupCon's",
-            Positive::Nearest => "NNCLR's",
+            Positive::Key => "SimCLR",
+            Positive::Label => "SupCon",
+            Positive::Nearest => "NNCLR",
         };
         let mut refuse = |set: bool, what: &str, off: &str| {
             if set {
                 conflict(
-                    &format!("{what} does not reach {name} loss within the batch"),
+                    &format!("{what} is not supported by the {name} loss"),
                     &format!("set {off}, or moco.encoder=momentum with negatives.from=queue"),
                 );
             }
         };
         refuse(
-            negatives.synthesises(),
+            negatives.synthesizes(),
             "synthesis (`negatives.pairs`, `negatives.query_mixes`, `negatives.extra`)",
             "negatives.pairs=0, negatives.query_mixes=0 and negatives.extra=[]",
         );

@@ -1,8 +1,6 @@
-//! From written settings and facts to plain values: the rules of every `"auto"` in [`rules`], of what cannot stand in
-//! `checks`.
+//! Resolution of settings: `"auto"` values by the rules in [`rules`], then the checks of the result.
 //!
-//! Order matters, each rule may use what came before: epochs -> device -> precision -> layout -> batch -> queue ->
-//! hardest set -> the rest.
+//! Each rule may use the values resolved before it: epochs, device, precision, layout, batch, queue, hard negatives, the rest.
 
 mod checks;
 mod flows;
@@ -13,29 +11,14 @@ use std::collections::BTreeMap;
 use crate::auto::Auto;
 use crate::choice::{NegativesFrom, Positive};
 use crate::error::ConfigError;
+use crate::facts::Facts;
 use crate::origin::Origin;
+use crate::resolved::Resolved;
 use crate::sections::{Checkpoint, Compute, Data, Log, Mix, Moco, Model, Negatives, Optimizer};
+use crate::settings::Settings;
 use crate::warning::Warning;
-use crate::{Resolved, Settings};
 
-/// What the rules know of the data set and the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// Images of the data set.
-    pub images: usize,
-    /// Cores of the processor that this process may use.
-    pub cores: usize,
-    /// Memory that a step may use, in bytes: the GPU's where one is used, else the machine's. 0: unknown.
-    pub memory_bytes: u64,
-    /// Whether a CUDA device works.
-    pub cuda: bool,
-    /// Whether the device that computes is fast at bf16 (AMX or AVX512-BF16; GPUs from Ampere on).
-    pub bf16_fast: bool,
-    /// Whether the data set has classes.
-    pub labels: bool,
-}
-
-/// Takes a written value, or works it out and writes down how.
+/// Resolved values with their origins.
 struct Choices {
     origins: BTreeMap<&'static str, Origin>,
 }
@@ -58,11 +41,11 @@ impl Choices {
 }
 
 impl Settings {
-    /// Works out every `"auto"` and checks what only the data set and the machine can tell.
+    /// Resolves every `"auto"` value and checks the result. Warnings are questionable but valid settings.
     ///
     /// # Errors
-    /// Settings that cannot stand together or not with this data set, all of them at once: a batch larger than the
-    /// data set, groups that do not divide the batch, a hardest set of 0 with points to make, CUDA that is not there.
+    /// Every contradiction between settings, dataset and machine, in one error: a batch larger than the dataset, batch-norm groups that do not
+    /// divide the batch, an unsupported combination of methods, a device that this machine does not have.
     pub fn resolve(self, facts: &Facts) -> Result<(Resolved, Vec<Warning>), ConfigError> {
         let Settings { seed, epochs, data, model, moco, negatives, mix, optimizer, compute, checkpoint, log, .. } =
             self;
@@ -70,10 +53,12 @@ impl Settings {
         let pick = &mut choices;
 
         let epochs = pick.pick("epochs", epochs, || rules::epochs(facts.images));
-        let device = pick.pick("compute.device", compute.device, || rules::device(facts.cuda));
-        let precision = pick.pick("compute.precision", compute.precision, || rules::precision(facts.bf16_fast));
+        let device = pick.pick("compute.device", compute.device, || rules::device(!facts.gpus.is_empty()));
+        // Properties of the chosen device. A device that does not exist is reported by the checks, with all other problems.
+        let on = facts.device(device).unwrap_or_default();
+        let precision = pick.pick("compute.precision", compute.precision, || rules::precision(device, on.fast_bf16));
         let layout = pick.pick("compute.layout", compute.layout, || rules::layout(device, precision));
-        let threads = pick.pick("compute.threads", compute.threads, || (facts.cores.max(1), cores(facts.cores)));
+        let threads = pick.pick("compute.threads", compute.threads, || rules::threads(facts.cores));
         let compute = Compute { device, precision, layout, threads };
 
         let model = Model { arch: model.arch, stem: model.stem, head: model.head, dim: model.dim };
@@ -90,10 +75,10 @@ impl Settings {
         };
 
         let per_image = rules::bytes_per_image(&model, data.size, precision);
-        let batch = pick.pick("moco.batch", moco.batch, || rules::batch(facts, per_image));
-        let stands_alone = negatives.from == NegativesFrom::Batch && moco.positive != Positive::Nearest;
-        let queue = pick.pick("moco.queue", moco.queue, || match stands_alone {
-            true => (1, "no key is kept".to_owned()),
+        let batch = pick.pick("moco.batch", moco.batch, || rules::batch(facts.images, on.memory_bytes, per_image));
+        let unused = negatives.from == NegativesFrom::Batch && moco.positive != Positive::Nearest;
+        let queue = pick.pick("moco.queue", moco.queue, || match unused {
+            true => (1, "the queue is not used".to_owned()),
             false => rules::queue(facts.images, batch, moco.symmetric),
         });
         let bn_groups = pick.pick("moco.bn_groups", moco.bn_groups, || rules::bn_groups(batch));
@@ -110,7 +95,7 @@ impl Settings {
             symmetric,
             bn_groups,
         };
-        // Columns that a query meets, from which its hardest are taken.
+        // Number of candidate keys per query.
         let columns = match negatives.from {
             NegativesFrom::Queue => queue,
             NegativesFrom::Batch => batch,
@@ -118,16 +103,16 @@ impl Settings {
         };
 
         let mut hardest = pick.pick("negatives.hardest", negatives.hardest, || rules::hardest(columns));
-        let pairs = pick.pick("negatives.pairs", negatives.pairs, || (hardest, "as many as hardest".to_owned()));
+        let pairs = pick.pick("negatives.pairs", negatives.pairs, || (hardest, "equal to hardest".to_owned()));
         let query_mixes =
             pick.pick("negatives.query_mixes", negatives.query_mixes, || (hardest / 8, "hardest / 8".to_owned()));
         let mut warnings = Vec::new();
         if hardest > columns {
-            // Without synthesis N stands for nothing: clamp in silence.
+            // Without synthesis N has no effect, so that no warning is needed.
             if pairs + query_mixes > 0 || !negatives.extra.is_empty() {
                 warnings.push(Warning::HardestClamped { hardest, columns });
             }
-            pick.adjust("negatives.hardest", format!("{hardest} is more than the {columns} columns that there are"));
+            pick.adjust("negatives.hardest", format!("{hardest} exceeds the {columns} candidate keys"));
             hardest = columns;
         }
         let warmup_epochs = pick.pick("negatives.warmup_epochs", negatives.warmup_epochs, || {
@@ -173,7 +158,7 @@ impl Settings {
 
         let every_steps = pick.pick("checkpoint.every_steps", checkpoint.every_steps, || {
             let steps = facts.images.checked_div(batch).unwrap_or(0).max(1) as u64;
-            (steps, "once an epoch".to_owned())
+            (steps, "steps of one epoch".to_owned())
         });
         let (keep_last, keep_every) = (checkpoint.keep_last, checkpoint.keep_every);
         let checkpoint = Checkpoint { every_steps, keep_last, keep_every };
@@ -201,11 +186,7 @@ impl Settings {
         let mut problems = checks::problems(&resolved, facts);
         problems.extend(flows::problems(&resolved, facts));
         ConfigError::unless_empty(problems)?;
-        checks::warnings(&resolved, facts, per_image, &mut warnings);
+        checks::warnings(&resolved, facts.images, on, per_image, &mut warnings);
         Ok((resolved, warnings))
     }
-}
-
-fn cores(cores: usize) -> String {
-    if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") }
 }

@@ -1,11 +1,11 @@
-//! The rule of every `"auto"`. Each returns its value and the phrase that stands beside it in `config.toml`.
+//! The rule of each `"auto"` value. Each returns the value and the reason that is written to `config.toml`.
 
-use super::{Facts, cores};
-use crate::choice::{Arch, Device, Layout, OptimizerName, Precision, Stem};
+use crate::choice::{Arch, Layout, OptimizerName, Precision, Stem};
+use crate::device::Device;
 use crate::sections::Model;
 
-/// Epochs by images. MoCo trains 200 epochs of 1.3 million images; a short data set needs more passes to come to a
-/// number of steps at which anything is learnt, and a large one would keep one machine busy for weeks.
+/// Epochs by number of images. MoCo trains 200 epochs of 1.3 million images. A small dataset needs more passes for a useful number of steps, and a
+/// large one would occupy one machine for weeks.
 ///
 /// | images | epochs |
 /// |---|---|
@@ -23,42 +23,50 @@ pub fn epochs(images: usize) -> (u32, String) {
     (epochs, format!("{images} images, {bound}"))
 }
 
-/// CUDA where it works.
+/// The first GPU if one is usable, otherwise the CPU.
 pub fn device(cuda: bool) -> (Device, String) {
-    if cuda { (Device::Cuda, "a GPU works here".to_owned()) } else { (Device::Cpu, "no working GPU".to_owned()) }
+    if cuda { (Device::Cuda(0), "a GPU is usable".to_owned()) } else { (Device::Cpu, "no usable GPU".to_owned()) }
 }
 
-/// bf16 where it is fast.
-pub fn precision(bf16_fast: bool) -> (Precision, String) {
-    match bf16_fast {
-        true => (Precision::Bf16, "fast on this device".to_owned()),
-        false => (Precision::Float32, "no fast bf16 on this device".to_owned()),
+/// bf16 if the chosen device computes it faster than float32.
+pub fn precision(device: Device, fast_bf16: bool) -> (Precision, String) {
+    match fast_bf16 {
+        true => (Precision::Bf16, format!("{device} is fast at bf16")),
+        false => (Precision::Float32, format!("{device} has no fast bf16")),
     }
 }
 
-/// Channels last feeds the convolutions of oneDNN and of tensor cores without copies; CUDA's float32 kernels prefer
-/// the contiguous layout.
+/// oneDNN and tensor cores take channels-last feature maps without copies; CUDA's float32 kernels prefer the contiguous format.
 pub fn layout(device: Device, precision: Precision) -> (Layout, String) {
     match (device, precision) {
-        (Device::Cuda, Precision::Float32) => (Layout::Contiguous, "float32 on CUDA".to_owned()),
+        (Device::Cuda(_), Precision::Float32) => (Layout::Contiguous, "float32 on CUDA".to_owned()),
         _ => (Layout::ChannelsLast, format!("{precision} on {device}")),
     }
 }
 
-/// Threads that decode and augment. Beside a GPU the cores have little else to do; on a CPU the network takes them,
-/// and one core brings in views many times faster than a network of any depth uses them up.
-pub fn data_threads(device: Device, available: usize) -> (usize, String) {
-    let threads = match device {
-        Device::Cuda => available.saturating_sub(1).clamp(1, 32),
-        Device::Cpu => (available / 4).clamp(1, 8),
-    };
-    (threads, format!("{}, network on {device}", cores(available)))
+/// Threads of the tensor library: one per core.
+pub fn threads(available: usize) -> (usize, String) {
+    (available.max(1), cores(available))
 }
 
-/// Bytes that one image of a batch holds while a step runs (activations kept for the backward pass).
+fn cores(cores: usize) -> String {
+    if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") }
+}
+
+/// Threads that decode and augment. With a GPU the cores have little else to do. On a CPU the network needs them, and one core prepares views many
+/// times faster than a network consumes them.
+pub fn data_threads(device: Device, available: usize) -> (usize, String) {
+    let threads = match device {
+        Device::Cuda(_) => available.saturating_sub(1).clamp(1, 32),
+        Device::Cpu => (available / 4).clamp(1, 8),
+    };
+    (threads, format!("{} with the network on {device}", cores(available)))
+}
+
+/// Memory per image of a batch during a step, in bytes (activations kept for the backward pass).
 ///
-/// A rough figure from the size of all feature maps at 224 pixels with the standard stem in float32 (32 pixels for the
-/// CIFAR family), scaled by area; the CIFAR stem has 16 times the area, bf16 half the bytes.
+/// A rough estimate from the size of all feature maps at 224 pixels with the standard stem in float32 (32 pixels for CIFAR ResNets), scaled by
+/// area. The CIFAR stem has 16 times the area, bf16 half the bytes.
 pub fn bytes_per_image(model: &Model, size: u32, precision: Precision) -> u64 {
     let (mib, side) = match model.arch {
         Arch::Resnet18 => (30.0, 224.0),
@@ -76,36 +84,33 @@ pub fn bytes_per_image(model: &Model, size: u32, precision: Precision) -> u64 {
     (mib * area * stem * bytes * 1_048_576.0) as u64
 }
 
-/// Images a step: MoCo's 256, halved while an epoch would have under 50 steps or the step would take over half of the
-/// memory, not under 32 (batch-norm and the queue's refresh suffer), never more than there are images.
-pub fn batch(facts: &Facts, bytes_per_image: u64) -> (usize, String) {
-    let (mut batch, mut reason) = (256usize, "MoCo's".to_owned());
-    let fits = |batch: usize| {
-        facts.memory_bytes == 0 || bytes_per_image.saturating_mul(batch as u64) <= facts.memory_bytes / 2
-    };
-    while batch > 32 && facts.images / batch < 50 {
+/// Images per step: 256 as in MoCo, halved while an epoch has fewer than 50 steps or the step needs more than half of the device's memory, but at
+/// least 32 (smaller batches harm batch norm and the turnover of the queue) and at most the number of images.
+pub fn batch(images: usize, memory_bytes: u64, bytes_per_image: u64) -> (usize, String) {
+    let (mut batch, mut reason) = (256usize, "as in MoCo".to_owned());
+    let fits = |batch: usize| memory_bytes == 0 || bytes_per_image.saturating_mul(batch as u64) <= memory_bytes / 2;
+    while batch > 32 && images / batch < 50 {
         batch /= 2;
-        reason = format!("{} steps an epoch of {} images", facts.images / batch, facts.images);
+        reason = format!("{} steps per epoch of {} images", images / batch, images);
     }
     while batch > 32 && !fits(batch) {
         batch /= 2;
-        reason = format!("about half of {} MiB of memory", facts.memory_bytes >> 20);
+        reason = format!("about half of {} MiB of memory", memory_bytes >> 20);
     }
-    if batch > facts.images {
-        // The smallest batch that batch-norm can take; a data set of fewer images is refused by the checks.
-        batch = facts.images.max(2);
-        reason = "all images there are".to_owned();
+    if batch > images {
+        // The smallest batch that batch norm accepts; a dataset of fewer images is refused by the checks.
+        batch = images.max(2);
+        reason = "all images".to_owned();
     }
     (batch, reason)
 }
 
-/// The largest power of two that is at most a quarter of an epoch's keys, from 256 to 65536, at least one step's keys
-/// and at most one epoch's.
+/// The largest power of two that is at most a quarter of the keys produced per epoch, from 256 to 65536, at least the keys of one step and at most
+/// those of one epoch. Below 1024 keys per epoch the lower bound of 256 is more than a quarter.
 ///
-/// A quarter, because an image's own key of the last epoch is then rarely among its negatives: over two independent
-/// shuffles of n images the gap between two uses of an image has a triangular distribution on (0, 2n), so a queue of
-/// K <= n holds it with probability (K/n)^2 / 2, which is 3 % at n/4. A power of two holds whole batches of any
-/// automatic size; the ring takes any other as well.
+/// A quarter, because an image's own key of the last epoch is then rarely among its negatives: over two independent shuffles of n images the gap
+/// between two uses of an image has a triangular distribution on (0, 2n), so a queue of K <= n keys contains it with probability (K/n)^2 / 2, which
+/// is 3 % at n/4. A power of two holds complete batches of any automatic size.
 pub fn queue(images: usize, batch: usize, symmetric: bool) -> (usize, String) {
     let keys_an_image = if symmetric { 2 } else { 1 };
     let keys = images.saturating_mul(keys_an_image);
@@ -113,21 +118,21 @@ pub fn queue(images: usize, batch: usize, symmetric: bool) -> (usize, String) {
     let power = if quarter == 0 { 1 } else { 1 << quarter.ilog2() };
     let queue: usize = power.clamp(256, 65_536);
     let queue = queue.max(batch.saturating_mul(keys_an_image)).min(keys.max(1));
-    (queue, format!("about a quarter of {keys} keys an epoch, from 256 to 65536"))
+    (queue, format!("about a quarter of {keys} keys per epoch, from 256 to 65536"))
 }
 
-/// Groups of batch-norm statistics: as MoCo's 8 GPUs, of at least 16 images each (MoCo's had 32), all of one size.
+/// Batch-norm groups: up to 8, as MoCo's 8 GPUs, of at least 16 images each (MoCo's have 32), all of one size.
 pub fn bn_groups(batch: usize) -> (usize, String) {
     let groups = (1..=8).rev().find(|groups| batch.is_multiple_of(*groups) && batch / groups >= 16).unwrap_or(1);
-    (groups, format!("groups of {} images against the batch-norm leak", batch / groups))
+    (groups, format!("groups of {} images", batch / groups))
 }
 
-/// N: a sixteenth of the queue (MoCHi takes 1/64 of 65536 up to 1/16 of 16384), from 64 to 1024, at most the queue.
+/// N: a sixteenth of the candidate keys (MoCHi uses 1/64 of 65536 to 1/16 of 16384), from 64 to 1024.
 pub fn hardest(queue: usize) -> (usize, String) {
     ((queue / 16).clamp(64, 1024).min(queue), format!("{queue} / 16, from 64 to 1024"))
 }
 
-/// The linear rule on MoCo's 0.03 at 256 images (SGD) and 0.3 at 256 (LARS, as SimCLR).
+/// Linear scaling of 0.03 per 256 images (SGD, MoCo) or 0.3 per 256 images (LARS, SimCLR).
 pub fn learning_rate(name: OptimizerName, batch: usize) -> (f64, String) {
     let base = match name {
         OptimizerName::Sgd => 0.03,
@@ -136,8 +141,8 @@ pub fn learning_rate(name: OptimizerName, batch: usize) -> (f64, String) {
     (base * batch as f64 / 256.0, format!("{base} x {batch} / 256"))
 }
 
-/// Once an epoch. A look costs about as much as the step's loss, so that twenty steps make it little; a large data set would wait long for an
-/// epoch's end.
+/// The steps of one epoch. Diagnostics cost about as much as the loss of a step, which is little once per 20 steps; the upper bound serves datasets
+/// with long epochs.
 pub fn diagnostics_every_steps(steps_per_epoch: u64) -> (u64, String) {
-    (steps_per_epoch.clamp(20, 1000), format!("{steps_per_epoch} steps an epoch, from 20 to 1000"))
+    (steps_per_epoch.clamp(20, 1000), format!("{steps_per_epoch} steps per epoch, from 20 to 1000"))
 }

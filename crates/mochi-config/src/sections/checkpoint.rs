@@ -1,16 +1,16 @@
-//! `[checkpoint]`: when the state of the run is saved, and what is kept.
+//! `[checkpoint]`: when the training state is saved, and which checkpoints are kept.
 
-use super::section;
-use crate::keys::{Kind, MANY};
+use crate::kind::{Kind, MANY};
+use crate::section::section;
 
 section! {
-    /// Saving.
+    /// Checkpoints.
     Checkpoint, CheckpointSettings, "checkpoint" {
-        /// Steps between checkpoints. Auto: once an epoch.
+        /// Steps between checkpoints. auto: the steps of one epoch.
         auto every_steps: u64 = Kind::Integer { min: 1, max: MANY };
-        /// How many of the latest checkpoints are kept.
+        /// Number of latest checkpoints to keep.
         plain keep_last: usize = Kind::Integer { min: 1, max: 1_000_000 };
-        /// Checkpoints at multiples of this many steps are kept for good. 0: none.
+        /// Keep every checkpoint whose step is a multiple of this number. 0: none.
         plain keep_every: u64 = Kind::Integer { min: 0, max: MANY };
     }
 }

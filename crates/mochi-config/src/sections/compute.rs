@@ -1,19 +1,21 @@
-//! `[compute]`: what the arithmetic runs on.
+//! `[compute]`: device, precision and threads.
 
-use super::section;
-use crate::choice::{Device, Layout, Precision};
-use crate::keys::Kind;
+use crate::choice::{Layout, Precision};
+use crate::device::Device;
+use crate::kind::Kind;
+use crate::section::section;
 
 section! {
     /// Device, precision and threads.
     Compute, ComputeSettings, "compute" {
-        /// What computes. Auto: CUDA where there is a GPU that works, else the CPU.
-        auto device: Device = Kind::Choice(Device::WORDS);
-        /// Arithmetic of convolutions and matrix products. Auto: `bf16` where the device is fast at it.
+        /// Device: `cpu`, `cuda` (the first GPU) or `cuda:N`. auto: `cuda` if a GPU is usable, otherwise `cpu`.
+        auto device: Device = Kind::Device;
+        /// Precision of convolutions and matrix products; parameters, statistics and logits are always float32. auto: `bf16` if the device
+        /// computes it faster than float32 (CPUs with AMX or AVX512-BF16, GPUs of compute capability 8 and above), otherwise `float32`.
         auto precision: Precision = Kind::Choice(Precision::WORDS);
-        /// How feature maps lie in memory. Auto: `channels_last`, except for `float32` on CUDA.
+        /// Memory format of feature maps. auto: `contiguous` for `float32` on CUDA, otherwise `channels_last`.
         auto layout: Layout = Kind::Choice(Layout::WORDS);
-        /// Threads of the tensor library. Auto: as many as cores.
+        /// Threads of the tensor library. auto: the number of cores.
         auto threads: usize = Kind::Integer { min: 1, max: 1024 };
     }
 }

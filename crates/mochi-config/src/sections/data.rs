@@ -1,28 +1,34 @@
-//! `[data]`: which images, how views are drawn, and how they are brought in.
+//! `[data]`: images, augmentation and loading.
 
-use super::section;
 use crate::choice::Augment;
-use crate::keys::Kind;
+use crate::kind::Kind;
+use crate::section::section;
 
 section! {
-    /// Images and their views.
+    /// Images, augmentation and loading.
     Data, DataSettings, "data" {
-        /// Where the images are: a folder, a pattern, a list file, IDX or CIFAR files. The command line's DATA stands here.
+        /// Images: a folder (searched recursively), a glob, a `.txt` list of folders, globs and images, IDX or CIFAR binary files, or tar
+        /// shards. The command line's DATA argument sets this key.
         plain source: String = Kind::Text;
-        /// More folders, patterns and list files, whose images come after those of `data.source`; `--also` on the command line.
+        /// More sources, whose images follow those of `data.source`. `--also` on the command line sets this key.
         plain also: Vec<String> = Kind::Texts;
-        /// Side of a view in pixels.
+        /// View size: width and height in pixels.
         plain size: u32 = Kind::Integer { min: 8, max: 4096 };
-        /// How views are drawn from an image.
+        /// Augmentation pipeline that draws the two views of an image: `moco-v1`, `moco-v2`, `simclr`, `cifar` (MoCo's CIFAR-10 notebook:
+        /// crops of 0.08 to 1, no blur), `supcon-cifar` (the same with crops of 0.2 to 1), `infomin` (PyContrast's steps, with RandAugment
+        /// about twice as strong: both of its operations are always applied, there each with probability 0.5), `gray` (small grayscale
+        /// images such as Fashion-MNIST: no color changes).
         plain augment: Augment = Kind::Choice(Augment::WORDS);
-        /// Threads that decode and augment. Auto: one less than the cores on a GPU; on a CPU a quarter of them, as
-        /// the network needs them more.
+        /// Threads that decode and augment images. auto: all cores but one with a GPU, at most 32; a quarter of the cores on a CPU, at most
+        /// 8, because the network needs the others.
         auto threads: usize = Kind::Integer { min: 1, max: 1024 };
-        /// Batches kept ready ahead of the step.
+        /// Batches prepared in advance.
         plain prefetch: usize = Kind::Integer { min: 1, max: 1024 };
-        /// Share of unreadable images above which the run stops.
+        /// Largest fraction of bad images (images that cannot be read or decoded). Bad images are reported and replaced by the next one;
+        /// the run stops if their fraction exceeds this value.
         plain max_bad_fraction: f64 = Kind::Number { min: 0.0, max: 1.0 };
-        /// Decode JPEGs at a smaller scale where the view allows it: faster, pixels differ a little.
+        /// Decode JPEGs at 1/2, 1/4 or 1/8 of their size if that is at least twice the view size. Faster; pixels differ slightly, and crops
+        /// of less than a quarter of the image's area (`simclr` and `cifar` go down to 0.08) are enlarged from the reduced image.
         plain fast_decode: bool = Kind::Switch;
     }
 }

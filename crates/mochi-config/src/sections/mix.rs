@@ -1,22 +1,22 @@
-//! `[mix]`: baselines that mix the pixels of the queries' views (Un-Mix, i-Mix, MixCo).
+//! `[mix]`: methods that mix the images of the queries (Un-Mix, i-Mix, MixCo).
 
-use super::section;
 use crate::choice::ImageMix;
-use crate::keys::Kind;
+use crate::kind::Kind;
+use crate::section::section;
 
 section! {
-    /// Mixed images as queries, each answering for the keys of two images.
+    /// Mixed images as queries, each with the keys of two images as positives.
     Mix, MixSettings, "mix" {
-        /// Which baseline: `none`, `un-mix` (the batch with its reverse, beside the plain loss), `i-mix` (each image with
-        /// another one, instead of the plain loss), `mixco` (the batch's halves, beside it).
+        /// Image-mixing method: `none`; `un-mix` (mix the batch with its reversed order; added to the unmixed loss); `i-mix` (mix each image
+        /// with another; replaces the unmixed loss); `mixco` (mix the two halves of the batch; added to the unmixed loss).
         plain images: ImageMix = Kind::Choice(ImageMix::WORDS);
-        /// Shares of a mixture are drawn from Beta(v, v). 1: uniform.
+        /// v: mixing coefficients are drawn from Beta(v, v). 1: uniform.
         plain alpha: f64 = Kind::Positive { max: 1000.0 };
-        /// Share of steps that paste a box of the other image (CutMix) instead of blending the whole: `un-mix` and `i-mix`.
+        /// Fraction of steps that paste a box of the other image (CutMix) instead of blending the images, for `un-mix` and `i-mix`.
         plain region: f64 = Kind::Number { min: 0.0, max: 1.0 };
-        /// Weight of the mixed images' loss beside the plain one: `un-mix` and `mixco`.
+        /// Weight of the loss of the mixed images, for `un-mix` and `mixco`.
         plain weight: f64 = Kind::Positive { max: 1000.0 };
-        /// Temperature of the mixed images' loss in `mixco`; the others use `moco.temperature`.
+        /// Temperature of the loss of the mixed images, for `mixco`. The others use `moco.temperature`.
         plain temperature: f64 = Kind::Positive { max: 100.0 };
     }
 }

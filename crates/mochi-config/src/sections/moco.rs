@@ -1,39 +1,40 @@
-//! `[moco]`: the contrast itself (He et al. 2020; Chen et al. 2020).
+//! `[moco]`: batch, queue, key encoder, positives and loss (He et al. 2020; Chen et al. 2020).
 
-use super::section;
 use crate::calls::{Call, LOSS};
 use crate::choice::{EncoderKind, Positive};
-use crate::keys::{Kind, MANY};
+use crate::kind::{Kind, MANY};
+use crate::section::section;
 
 section! {
-    /// Momentum contrast: batch, queue, temperature.
+    /// Batch, queue, key encoder, positives and loss.
     Moco, MocoSettings, "moco" {
-        /// Images a step. Auto: 256, less where the data set would give fewer than 50 steps an epoch or the memory
-        /// would not hold it, not under 32.
+        /// Images per step. auto: 256, halved while an epoch has fewer than 50 steps or the step needs more than half of the device's
+        /// memory, but at least 32 and at most the number of images.
         auto batch: usize = Kind::Integer { min: 2, max: 1 << 20 };
-        /// Keys kept as negatives, K. Auto: the largest power of two that is at most a quarter of the keys of an
-        /// epoch, from 256 to 65536.
+        /// K: number of keys in the queue. auto: the largest power of two that is at most a quarter of the keys produced per epoch, from 256
+        /// to 65536. Below 1024 keys per epoch the lower bound of 256 is more than a quarter.
         auto queue: usize = Kind::Integer { min: 1, max: 1 << 26 };
-        /// Who makes the keys: `momentum`, the moving average of the query encoder (MoCo); `shared`, the query encoder
-        /// itself, with the gradient into both views (SimCLR, SupCon, NNCLR; needs `negatives.from = "batch"`).
+        /// Encoder of the keys: `momentum`, the moving average of the query encoder (MoCo); `shared`, the query encoder itself, with the
+        /// gradient through both views (SimCLR, SupCon, NNCLR; requires `negatives.from = "batch"`).
         plain encoder: EncoderKind = Kind::Choice(EncoderKind::WORDS);
-        /// What a query is drawn towards: `key`; `nearest`, the key's nearest neighbour in the queue (NNCLR); `label`,
-        /// all embeddings of its class in the batch (SupCon; the data set must have classes).
+        /// Positive for each query: `key`; `nearest`, the key's nearest neighbor in the queue (NNCLR); `label`, all embeddings of the same
+        /// class in the batch (SupCon; requires labels).
         plain positive: Positive = Kind::Choice(Positive::WORDS);
-        /// Push positives apart as Feature Transformation does, by 1 + Beta(v, v) a step. 0: not; the paper's v is 2.
+        /// v: extrapolate each positive by a factor of 1 + Beta(v, v), drawn once per step (Feature Transformation; the paper's v is 2). 0
+        /// disables it.
         plain extrapolate: f64 = Kind::Number { min: 0.0, max: 1000.0 };
-        /// m of the key encoder's moving average, `k = m k + (1 - m) q`.
+        /// m: momentum of the key encoder, `k = m k + (1 - m) q`.
         plain momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
-        /// Temperature t that similarities are divided by.
+        /// t: temperature that similarities are divided by.
         plain temperature: f64 = Kind::Positive { max: 100.0 };
-        /// How positive and negatives make a loss: InfoNCE; `decoupled`, the positive left out of the denominator (Yeh
-        /// et al. 2022); `debiased`, corrected for a share c of false negatives (Chuang et al. 2020); `hcl`, that with
-        /// hard negatives weighing more (Robinson et al. 2021).
+        /// Loss: `info-nce`; `decoupled`, without the positive in the denominator (Yeh et al. 2022); `debiased`, corrected for a fraction c
+        /// of false negatives (Chuang et al. 2020); `hcl`, debiased with harder negatives weighted more (Robinson et al. 2021).
         plain loss: Call = Kind::Call(LOSS);
-        /// Use each view once as query and once as key (twice the work a step, better for the same epochs).
+        /// Use each view once as query and once as key: two losses per step, at twice the cost. The gradient is the sum of both, so it is
+        /// twice as large at the same learning rate; the reported loss is their mean.
         plain symmetric: bool = Kind::Switch;
-        /// Groups of the batch that batch-norm takes its statistics from, against the leak that shuffle-BN exists
-        /// for. 1: the whole batch. Auto: at most 8 groups of at least 16 images.
+        /// Number of batch-norm groups. Statistics are computed per group and keys are shuffled across groups, the single-device form of
+        /// MoCo's shuffle-BN. 1 disables it. auto: the largest number up to 8 that divides the batch into groups of at least 16 images.
         auto bn_groups: usize = Kind::Integer { min: 1, max: MANY };
     }
 }

@@ -1,17 +1,18 @@
-//! `[model]`: backbone and head.
+//! `[model]`: backbone and projection head.
 
-use super::section;
 use crate::choice::{Arch, Head, Stem};
-use crate::keys::Kind;
+use crate::kind::Kind;
+use crate::section::section;
 
 section! {
     /// The encoder: backbone and projection head.
     Model, ModelSettings, "model" {
-        /// The backbone. `resnet20` to `resnet56` are the CIFAR family and have their own 3x3 stem.
+        /// Backbone: a torchvision ResNet (`resnet18` to `resnet101`) or a CIFAR ResNet (`resnet20` to `resnet56`).
         plain arch: Arch = Kind::Choice(Arch::WORDS);
-        /// First layers of `resnet18` to `resnet101`: `standard` for 224 pixels, `cifar` (3x3, no max-pool) for 32 to 64.
+        /// First layers of `resnet18` to `resnet101`: `standard` (7x7 convolution of stride 2, max-pooling; for 224 pixels) or `cifar` (3x3
+        /// convolution of stride 1, no max-pooling; for 32 to 64 pixels). CIFAR ResNets have a stem of their own.
         plain stem: Stem = Kind::Choice(Stem::WORDS);
-        /// The projection head: `mlp` (MoCo v2) or `linear` (MoCo v1).
+        /// Projection head: `mlp` (linear, ReLU, linear; MoCo v2) or `linear` (MoCo v1).
         plain head: Head = Kind::Choice(Head::WORDS);
         /// Dimension of the embedding.
         plain dim: usize = Kind::Integer { min: 2, max: 65_536 };

@@ -1,54 +1,54 @@
-//! `[negatives]`: MoCHi's hard negative mixing (Kalantidis et al. 2020). `pairs = 0` and `query_mixes = 0` is plain MoCo.
+//! `[negatives]`: source of the negatives, filters and synthetic negatives (MoCHi, Kalantidis et al. 2020). With `pairs = 0` and
+//! `query_mixes = 0` this is plain MoCo.
 
-use super::section;
 use crate::calls::{ALSO, Call, GUARDS};
 use crate::choice::{Alpha, Beta, NegativesFrom};
-use crate::keys::Kind;
+use crate::kind::Kind;
+use crate::section::section;
 
 section! {
-    /// Synthetic hard negatives, written MoCHi (N, s, s') in the paper.
+    /// Negatives: their source, filters, and synthetic hard negatives, written MoCHi (N, s, s') in the paper.
     Negatives, NegativesSettings, "negatives" {
-        /// Where negatives come from: `queue`, `batch` (the keys of the batch's other images) or `both`.
+        /// Source of the negatives: `queue`, `batch` (the keys of the batch's other images) or `both`.
         plain from: NegativesFrom = Kind::Choice(NegativesFrom::WORDS);
-        /// Mix the queue's keys with each other as Feature Transformation does, each dimension by a share from
-        /// Beta(v, v). 0: not; the paper's v is 1.6.
+        /// v: mix the keys of the queue with each other, each dimension with a coefficient from Beta(v, v) (Feature Transformation; the
+        /// paper's v is 1.6). 0 disables it.
         plain interpolate: f64 = Kind::Number { min: 0.0, max: 1000.0 };
-        /// N: how many of the queue's hardest keys are mixed, for each query its own. Auto: a sixteenth of the queue,
-        /// from 64 to 1024.
+        /// N: number of hard negatives per query, the candidates for mixing. auto: a sixteenth of the candidate keys, from 64 to 1024.
         auto hardest: usize = Kind::Integer { min: 0, max: 1 << 26 };
-        /// s: points a query mixed from two of the N. 0 turns pair mixing off. Auto: as many as `hardest`.
+        /// s: synthetic negatives per query, each mixed from two of its N hardest keys. 0 disables pair mixing. auto: equal to `hardest`.
         auto pairs: usize = Kind::Integer { min: 0, max: 1 << 20 };
-        /// s': points a query mixed from the query and one of the N. 0 turns query mixing off. Auto: an eighth of
-        /// `hardest`.
+        /// s': synthetic negatives per query, each mixed from the query and one of its N hardest keys. 0 disables query mixing. auto: an
+        /// eighth of `hardest`.
         auto query_mixes: usize = Kind::Integer { min: 0, max: 1 << 20 };
-        /// Epochs at the start without synthesis. 0: synthesis from the first step. Auto: a twentieth of the epochs.
+        /// Synthesis warm-up: number of epochs at the start without synthetic negatives. auto: a twentieth of the epochs, rounded down.
         auto warmup_epochs: u32 = Kind::Integer { min: 0, max: 1_000_000 };
-        /// Law of the pair's mixing coefficient: `uniform` on (0, 1), `beta` or `fixed` with `alpha_value`.
+        /// Distribution of the mixing coefficient of a pair: `uniform` on (0, 1), `beta` for Beta(v, v) or `fixed`, with v or the fixed
+        /// coefficient in `alpha_value`.
         plain alpha: Alpha = Kind::Choice(Alpha::WORDS);
-        /// v of Beta(v, v), or the fixed coefficient.
+        /// v of Beta(v, v), or the fixed coefficient, for `alpha`.
         plain alpha_value: f64 = Kind::Positive { max: 1000.0 };
-        /// Law of the query's share: `uniform` on (0, `beta_max`), or `fixed` at `beta_max`.
+        /// Distribution of the query's mixing coefficient: `uniform` on (0, `beta_max`) or `fixed` at `beta_max`.
         plain beta: Beta = Kind::Choice(Beta::WORDS);
-        /// Largest share of the query in a query mix.
+        /// Largest mixing coefficient of the query in a query mix.
         plain beta_max: f64 = Kind::Number { min: 0.0, max: 1.0 };
-        /// Never mix a key with itself.
+        /// Never mix a key with itself. The paper does not exclude it.
         plain distinct: bool = Kind::Switch;
-        /// Let the gradient pass through the query inside a query mix (the paper does not).
+        /// Let the gradient pass through the query inside a query mix. In the paper synthetic negatives are constants.
         plain query_gradient: bool = Kind::Switch;
-        /// Further points from the same N, s a query: SynCo's `extrapolate`, `noise`, `perturb`, `adversarial`
-        /// (Giakoumoglou and Stathaki 2024; its other two are `query_mixes` and `pairs`), and two controls without
-        /// mixing: `repeat` draws copies, `weight` lets each of the N count 1 + w times. Each at most once.
+        /// More strategies that synthesize negatives from the same N hardest keys, s per query each: SynCo's `extrapolate`, `noise`,
+        /// `perturb` and `adversarial` (Giakoumoglou and Stathaki 2024; its other two are `query_mixes` and `pairs`), and two controls
+        /// without mixing: `repeat` adds copies, `weight` counts each of the N hardest 1 + w times. Each at most once.
         plain extra: Vec<Call> = Kind::Calls(ALSO);
-        /// Keys of the queue that are no negatives of a query: of the `same-image`; of its class (`class-oracle`,
-        /// needs labels); nearer than the positive less a `margin`; nearer than a `percentage` of it; or all but a
-        /// `ring`, the keys between two shares of the order from the hardest on.
+        /// Filters that exclude keys from a query's negatives: `same-image`; `class-oracle` (same class; requires labels); `margin` (keys
+        /// with q·n > q·k - m); `percentage` (keys with q·n > p q·k); `ring` (keeps only keys ranked between two fractions, hardest first).
         plain filters: Vec<Call> = Kind::Calls(GUARDS);
     }
 }
 
 impl Negatives {
-    /// Whether any negative is synthesised, repeated or weighted.
-    pub fn synthesises(&self) -> bool {
+    /// Whether any negative is synthesized, repeated or weighted.
+    pub fn synthesizes(&self) -> bool {
         self.pairs + self.query_mixes > 0 || !self.extra.is_empty()
     }
 }

@@ -1,27 +1,28 @@
-//! `[optimizer]`: how parameters follow the gradient.
+//! `[optimizer]`: optimizer and learning-rate schedule.
 
-use super::section;
 use crate::choice::{OptimizerName, Per, Schedule};
-use crate::keys::Kind;
+use crate::kind::Kind;
+use crate::section::section;
 
 section! {
     /// Optimizer and learning-rate schedule.
     Optimizer, OptimizerSettings, "optimizer" {
-        /// The optimizer.
+        /// Optimizer: `sgd` (with momentum, as PyTorch's) or `lars` (for large batches, as MoCo v3's).
         plain name: OptimizerName = Kind::Choice(OptimizerName::WORDS);
-        /// Learning rate at the top of the schedule. Auto: 0.03 x batch / 256 (SGD), 0.3 x batch / 256 (LARS).
+        /// Peak learning rate. auto: 0.03 x batch / 256 for `sgd`, 0.3 x batch / 256 for `lars`.
         auto learning_rate: f64 = Kind::Number { min: 0.0, max: 1000.0 };
         /// Momentum of the optimizer.
         plain momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
-        /// Weight decay, on all parameters.
+        /// Weight decay: on all parameters for `sgd`, as MoCo's; on weights only for `lars`, not on biases and norms.
         plain weight_decay: f64 = Kind::Number { min: 0.0, max: 1.0 };
-        /// How the learning rate falls: half a `cosine` to zero, or by `step`s of 0.1 at the milestones.
+        /// Learning-rate schedule: `cosine`, half a cosine to zero over the whole run; `step`, times 0.1 at each milestone.
         plain schedule: Schedule = Kind::Choice(Schedule::WORDS);
-        /// Epochs at which the `step` schedule multiplies by 0.1.
+        /// Epochs at which the `step` schedule multiplies the learning rate by 0.1.
         plain milestones: Vec<u32> = Kind::Rising;
-        /// Set the learning rate anew at each `epoch` (MoCo) or at each `step`.
+        /// Update the learning rate at each `epoch` (MoCo) or at each `step`.
         plain per: Per = Kind::Choice(Per::WORDS);
-        /// Epochs over which the learning rate climbs from zero.
+        /// Learning-rate warm-up: number of epochs over which the learning rate rises linearly to its peak. The cosine schedule counts from
+        /// the start of the run, so the learning rate then continues at the cosine's value, slightly below the peak.
         plain warmup_epochs: u32 = Kind::Integer { min: 0, max: 1_000_000 };
     }
 }

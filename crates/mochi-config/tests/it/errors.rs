@@ -1,7 +1,6 @@
-//! What a user reads when settings are wrong: exact text.
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy.toml does not see as tests
+//! Messages of configuration errors, word for word.
 
-use mochi_config::{Facts, Settings};
+use mochi_config::{DeviceFacts, Facts, Resolved, Settings};
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -14,7 +13,8 @@ fn failure(list: &[&str]) -> (String, Option<String>) {
 }
 
 fn facts() -> Facts {
-    Facts { images: 4000, cores: 4, memory_bytes: 16 << 30, cuda: false, bf16_fast: false, labels: true }
+    let cpu = DeviceFacts { memory_bytes: 16 << 30, fast_bf16: false };
+    Facts { images: 4000, labels: true, cores: 4, cpu, gpus: Vec::new() }
 }
 
 fn conflict(list: &[&str], facts: Facts) -> (String, Option<String>) {
@@ -30,44 +30,64 @@ fn one_fault_is_one_sentence_with_a_hint() {
         ("zzzzzz=1", "unknown key `zzzzzz` (command line)", None),
         (
             "moco.batch=many",
-            "`moco.batch` is \"many\" (command line): expected a whole number from 2 to 1048576 or \"auto\"",
+            "invalid value for `moco.batch` (command line): expected an integer from 2 to 1048576 or \"auto\", got \"many\"",
             None,
         ),
-        ("data.size=3", "`data.size` is 3 (command line): expected a whole number from 8 to 4096", None),
+        (
+            "data.size=3",
+            "invalid value for `data.size` (command line): expected an integer from 8 to 4096, got 3",
+            None,
+        ),
         (
             "moco.temperature=0",
-            "`moco.temperature` is 0 (command line): expected a number above 0 and at most 100",
+            "invalid value for `moco.temperature` (command line): expected a number above 0 and at most 100, got 0",
             None,
         ),
-        ("moco.momentum=nan", "`moco.momentum` is nan (command line): expected a number from 0 to 1", None),
+        (
+            "moco.momentum=nan",
+            "invalid value for `moco.momentum` (command line): expected a number from 0 to 1, got nan",
+            None,
+        ),
         (
             "model.head=mpl",
-            "`model.head` is \"mpl\" (command line): expected \"mlp\" or \"linear\"",
+            "invalid value for `model.head` (command line): expected \"mlp\" or \"linear\", got \"mpl\"",
             Some("did you mean \"mlp\"?"),
         ),
-        ("data.fast_decode=1", "`data.fast_decode` is 1 (command line): expected true or false", None),
+        (
+            "data.fast_decode=1",
+            "invalid value for `data.fast_decode` (command line): expected true or false, got 1",
+            None,
+        ),
         (
             "optimizer.milestones=[160, 120]",
-            "`optimizer.milestones` is [160, 120] (command line): expected a list of rising whole numbers above 0, such \
-             as [120, 160]",
+            "invalid value for `optimizer.milestones` (command line): expected a list of increasing positive \
+             integers, such as [120, 160], got [160, 120]",
             None,
         ),
         (
             "moco.loss=debaised(0.1)",
-            "`moco.loss` is \"debaised(0.1)\" (command line): expected \"info-nce\", \"decoupled\", \"debiased(c=0.1)\" or \
-             \"hcl(beta=1, c=0.1)\"",
+            "invalid value for `moco.loss` (command line): expected \"info-nce\", \"decoupled\", \"debiased(c=0.1)\" or \
+             \"hcl(beta=1, c=0.1)\", got \"debaised(0.1)\"",
             Some("did you mean \"debiased\"?"),
         ),
         (
             "negatives.extra=[\"noise(s=4, sigmma=1)\"]",
-            "`negatives.extra` is [\"noise(s=4, sigmma=1)\"] (command line): expected a list of any of \
+            "invalid value for `negatives.extra` (command line): expected a list of any of \
              \"extrapolate(s=..., max=1.5)\", \"noise(s=..., sigma=0.01)\", \"perturb(s=..., delta=0.01)\", \
-             \"adversarial(s=..., eta=0.01)\", \"repeat(s=...)\" or \"weight(w=...)\"",
+             \"adversarial(s=..., eta=0.01)\", \"repeat(s=...)\" or \"weight(w=...)\", got [\"noise(s=4, sigmma=1)\"]",
             Some("did you mean \"sigma\"?"),
         ),
-        ("moco=3", "`moco` is 3 (command line): expected a section of keys", Some("write its keys as `moco.KEY`")),
-        ("fast", "\"fast\" is no setting: expected KEY=VALUE", Some("for example moco.batch=128")),
-        ("seed=auto", "`seed` is \"auto\" (command line): expected a whole number from 0 to 9223372036854775807", None),
+        (
+            "moco=3",
+            "invalid value for the section `moco` (command line): expected keys, got 3",
+            Some("write its keys as `moco.KEY`"),
+        ),
+        ("fast", "invalid argument \"fast\": expected KEY=VALUE", Some("write for example moco.batch=128")),
+        (
+            "seed=auto",
+            "invalid value for `seed` (command line): expected an integer from 0 to 9223372036854775807, got \"auto\"",
+            None,
+        ),
     ];
     for (word, message, hint) in cases {
         assert_eq!(failure(&[word]), (message.to_owned(), hint.map(str::to_owned)), "{word}");
@@ -85,16 +105,16 @@ fn all_faults_of_all_layers_come_at_once() {
     assert_eq!(
         error.to_string(),
         format!(
-            "5 settings cannot be used:\n  \
-             there is no preset \"moco-v3\" ({at}); did you mean \"moco-v1\"?\n  \
-             `epochs` is -1 ({at}): expected a whole number from 0 to 1000000 or \"auto\"\n  \
+            "invalid configuration (5 problems):\n  \
+             unknown preset \"moco-v3\" ({at}); did you mean \"moco-v1\"?\n  \
+             invalid value for `epochs` ({at}): expected an integer from 0 to 1000000 or \"auto\", got -1\n  \
              unknown key `moco.qeue` ({at}); did you mean `moco.queue`?\n  \
              unknown key `modle.arch` ({at}); did you mean `model.arch`?\n  \
-             `negatives.hardest` is \"x\" (command line): expected a whole number from 0 to 67108864 or \"auto\""
+             invalid value for `negatives.hardest` (command line): expected an integer from 0 to 67108864 or \"auto\", got \"x\""
         )
     );
     assert_eq!(error.problems().len(), 5);
-    assert_eq!(error.hint().as_deref(), Some("docs/reference/configuration.md lists every key with what it takes"));
+    assert_eq!(error.hint().as_deref(), Some("see docs/reference/configuration.md for every key and its values"));
 }
 
 #[test]
@@ -102,11 +122,24 @@ fn files_that_cannot_be_read_or_parsed() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none.toml");
     let error = Settings::load(None, Some(&missing), &[]).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot read the settings file {}: ", missing.display())), "{error}");
+    assert!(error.starts_with(&format!("cannot read {}: ", missing.display())), "{error}");
+    // S7: a settings file is read up to a limit, and only if it is a regular file.
+    let large = folder.path().join("large.toml");
+    std::fs::write(&large, "# large\n".repeat(1 << 18)).unwrap();
+    let message = |path: &std::path::Path| {
+        let written = Settings::load(None, Some(path), &[]).unwrap_err().to_string();
+        assert_eq!(Resolved::read(path).unwrap_err().to_string(), written);
+        written
+    };
+    assert!(message(&large).contains("is larger than 1048576 bytes"), "{}", message(&large));
+    assert!(message(folder.path()).ends_with("is a folder, expected a regular file"), "{}", message(folder.path()));
+    let latin = folder.path().join("latin.toml");
+    std::fs::write(&latin, b"# caf\xe9").unwrap();
+    assert!(message(&latin).ends_with("is not UTF-8 text"));
     let broken = folder.path().join("broken.toml");
     std::fs::write(&broken, "seed = 1\nepochs = = 2\n").unwrap();
     let error = Settings::load(None, Some(&broken), &[]).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("{}, line 2: ", broken.display())), "{error}");
+    assert!(error.starts_with(&format!("invalid TOML ({}, line 2): ", broken.display())), "{error}");
     assert!(!error.contains('\n'), "{error}");
 }
 
@@ -118,14 +151,14 @@ fn values_that_cannot_stand_together() {
     case(
         &["moco.batch=5000"],
         facts(),
-        "`moco.batch` is 5000 but the data set holds 4000 images",
+        "`moco.batch` is 5000 but the dataset has 4000 images",
         "set moco.batch to at most 4000, or auto",
     );
     case(
         &[],
         Facts { images: 1, ..facts() },
-        "the data set holds 1 image: contrast needs at least 2",
-        "give a folder that holds more images",
+        "the dataset has 1 image; contrastive learning requires at least 2",
+        "give a folder with more images",
     );
     case(
         &["moco.batch=64", "moco.bn_groups=5"],
@@ -136,23 +169,36 @@ fn values_that_cannot_stand_together() {
     case(
         &["moco.batch=64", "moco.bn_groups=64"],
         facts(),
-        "`moco.bn_groups` is 64: groups of one image have no statistics",
+        "`moco.bn_groups` is 64, which leaves groups of one image without statistics",
         "set moco.bn_groups to at most 32, or auto",
     );
     case(
         &["negatives.hardest=0", "negatives.pairs=8"],
         facts(),
-        "`negatives.hardest` is 0, which leaves nothing to mix",
-        "set negatives.hardest to at least 1, or negatives.pairs and negatives.query_mixes to 0",
+        "`negatives.hardest` is 0, which leaves no keys to synthesize from",
+        "set negatives.hardest to at least 1, or negatives.pairs=0 and negatives.query_mixes=0",
     );
     case(
         &["compute.device=cuda"],
         facts(),
-        "`compute.device` is \"cuda\" but no CUDA device works here",
-        "`mochi doctor` says why; compute.device=cpu trains without",
+        "`compute.device` is \"cuda\" but no CUDA device is usable",
+        "run `mochi doctor` to see why, or set compute.device=cpu",
+    );
+    let gpus = |count| Facts { gpus: vec![DeviceFacts::default(); count], ..facts() };
+    case(
+        &["compute.device=cuda:1"],
+        gpus(1),
+        "`compute.device` is \"cuda:1\" but this machine has one usable CUDA device, \"cuda\"",
+        "set compute.device=cuda, or auto",
+    );
+    case(
+        &["compute.device=cuda:4"],
+        gpus(4),
+        "`compute.device` is \"cuda:4\" but this machine has 4 usable CUDA devices",
+        "set compute.device to one of cuda:0 to cuda:3, or auto",
     );
     let both = conflict(&["compute.device=cuda", "moco.batch=5000"], facts()).0;
-    assert!(both.starts_with("2 settings cannot be used:\n"), "{both}");
+    assert!(both.starts_with("invalid configuration (2 problems):\n"), "{both}");
 }
 
 #[test]
@@ -167,27 +213,27 @@ fn ways_that_do_not_stand_together_are_all_told() {
         assert_eq!(told, parts.len(), "{message}");
     };
     case(&["moco.encoder=shared"], &["no key encoder to fill a queue"]);
-    case(&["moco.positive=label"], &["only the loss within a batch has"]);
+    case(&["moco.positive=label"], &["requires a loss within the batch"]);
     case(
         &["moco.encoder=shared", "moco.positive=label", "mix.images=mixco", "negatives.interpolate=1.6"],
-        &["no key encoder", "only the loss within a batch", "`mix.images` mixes queries"],
+        &["no key encoder", "requires a loss within the batch", "`mix.images` requires a key encoder"],
     );
     let simclr = ["moco.encoder=shared", "negatives.from=batch"];
-    case(&[&simclr[..], &["negatives.interpolate=1.6"]].concat(), &["mixes the queue's keys"]);
+    case(&[&simclr[..], &["negatives.interpolate=1.6"]].concat(), &["mixes the keys of the queue"]);
     case(
         &[&simclr[..], &["negatives.pairs=8", "moco.extrapolate=2"]].concat(),
-        &["synthesis (`negatives.pairs`", "`moco.extrapolate` does not reach SimCLR's"],
+        &["synthesis (`negatives.pairs`", "`moco.extrapolate` is not supported by the SimCLR"],
     );
     case(
         &[&simclr[..], &["negatives.filters=[\"same-image\"]", "moco.loss=decoupled"]].concat(),
-        &["`negatives.filters` does not reach SimCLR's", "`moco.loss` does not reach SimCLR's"],
+        &["`negatives.filters` is not supported by the SimCLR", "`moco.loss` is not supported by the SimCLR"],
     );
     let nnclr = ["moco.positive=nearest", "negatives.from=batch"];
-    case(&[&nnclr[..], &["mix.images=un-mix"]].concat(), &["does not reach NNCLR's"]);
+    case(&[&nnclr[..], &["mix.images=un-mix"]].concat(), &["is not supported by the NNCLR"]);
     let simclr_label = [&simclr[..], &["moco.positive=label"]].concat();
     let unlabelled = Facts { labels: false, ..facts() };
     let list = [&simclr_label[..], &["negatives.pairs=0", "negatives.query_mixes=0"]].concat();
-    assert!(conflict(&list, unlabelled).0.contains("the data set has no classes"));
+    assert!(conflict(&list, unlabelled).0.contains("the dataset has no labels"));
     case(
         &["mix.images=mixco", "moco.batch=24", "moco.bn_groups=8"],
         &["`moco.bn_groups` is 8 and does not divide the 12"],

@@ -1,0 +1,38 @@
+//! Properties of the dataset and of the machine that the rules of `"auto"` read.
+
+use crate::device::Device;
+
+/// Properties of the dataset and of the machine. [`Facts::default`] knows nothing: no image, no GPU, no memory limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Number of images in the dataset.
+    pub images: usize,
+    /// Whether the dataset has class labels.
+    pub labels: bool,
+    /// CPU cores that this process may use.
+    pub cores: usize,
+    /// The processor and the memory of this process.
+    pub cpu: DeviceFacts,
+    /// Usable CUDA devices, by index.
+    pub gpus: Vec<DeviceFacts>,
+}
+
+/// Properties of one device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFacts {
+    /// Memory that a training step may use, in bytes: a GPU's own, for the CPU the machine's or, in a container, the container's
+    /// limit. 0: unknown.
+    pub memory_bytes: u64,
+    /// Whether bf16 is faster than float32: CPUs with AMX or AVX512-BF16, GPUs of compute capability 8 and above.
+    pub fast_bf16: bool,
+}
+
+impl Facts {
+    /// Properties of one device; `None` if this machine does not have it.
+    pub fn device(&self, device: Device) -> Option<DeviceFacts> {
+        match device {
+            Device::Cpu => Some(self.cpu),
+            Device::Cuda(index) => self.gpus.get(index).copied(),
+        }
+    }
+}
