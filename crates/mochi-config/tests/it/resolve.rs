@@ -45,7 +45,7 @@ fn auto_follows_the_data_and_the_machine() {
 
     let large = resolve(with_gpu(1_281_167, 16 << 30));
     assert_eq!((large.epochs, large.moco.batch, large.moco.queue, large.negatives.hardest), (50, 256, 65_536, 1024));
-    assert_eq!((large.compute.device, large.compute.layout), (Device::Cuda, Layout::ChannelsLast));
+    assert_eq!((large.compute.device, large.compute.layout), (Device::Cuda(0), Layout::ChannelsLast));
 
     let few = resolve(Facts { images: 20, ..LAPTOP });
     assert_eq!((few.moco.batch, few.moco.queue, few.moco.bn_groups), (20, 20, 1));
