@@ -85,7 +85,7 @@ pub fn bench(dataset: &Dataset, options: &BenchOptions) -> Result<BenchResult, D
     for index in 0..dataset.len().min(options.limit) {
         let mut bytes = Vec::new();
         let read = dataset.read(index, &mut bytes);
-        match read.and_then(|()| dataset.decode(index, &bytes, &mut decoder, &decode, &mut pixels)) {
+        match read.and_then(|()| Ok(dataset.decode(index, &bytes, &mut decoder, &decode, &mut pixels)?)) {
             Ok(()) => images.push((index, bytes)),
             Err(_) => bad_images += 1,
         }

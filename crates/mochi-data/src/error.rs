@@ -51,18 +51,29 @@ pub enum DataError {
         /// The folder.
         path: PathBuf,
     },
-    /// A remote file did not come, in spite of all tries.
-    #[error("{url} could not be read, tried {tries} {}: {detail}", if *tries == 1 { "time" } else { "times" })]
+    /// A remote file did not arrive in spite of all attempts.
+    #[error("cannot read {url}: {detail} ({tries} {})", if *tries == 1 { "attempt" } else { "attempts" })]
     Remote {
-        /// Its address, without user and password.
+        /// Its address without secrets.
         url: String,
-        /// How often it was asked for.
+        /// Attempts made.
         tries: u32,
-        /// Status or system's words of the last try.
+        /// Status or error of the last attempt.
         detail: String,
         /// The server says that there is no such file.
         missing: bool,
     },
+    /// An address that cannot be used.
+    #[error("{address} cannot be used: {detail}")]
+    Address {
+        /// The address without its secrets.
+        address: String,
+        /// What is wrong with it or with its environment.
+        detail: String,
+    },
+    /// The caller asked to stop waiting.
+    #[error("stopped while waiting for data")]
+    Canceled,
     /// Nothing that this crate can decode was found.
     #[error("no JPEG, PNG or WebP image was found under {} ({others} other files)", path.display())]
     NoImages {
@@ -167,15 +178,26 @@ impl DataError {
             }
             Self::Write { .. } => "check the permissions of the folder, then run the same command again".into(),
             Self::Occupied { .. } => "name a new folder, or remove this one first".into(),
-            Self::Remote { missing: true, url, .. } if url.ends_with(".idx") => {
-                "remote shards need their indexes beside them: `mochi pack` writes shards with indexes, also from shards without".into()
+            Self::Remote { missing: true, url, .. } if url.split('?').next().is_some_and(|url| url.ends_with(".idx")) => {
+                "remote shards need their index files next to them: pack the shards with `mochi pack`, which writes indexes".into()
             }
             Self::Remote { missing: true, .. } => {
-                "check the address: it is that of dataset.json, of its folder, or of shards that end in .tar".into()
+                "check the address: give dataset.json, its folder, or shards that end in .tar".into()
             }
             Self::Remote { .. } => {
-                "check address, network and access (S3: AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL, AWS_SKIP_SIGNATURE); then resume the run".into()
+                "check address, network and access (S3: AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL, AWS_SKIP_SIGNATURE), then run the command again or resume the run".into()
             }
+            Self::Address { detail, .. } if detail.contains("AWS_") => {
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (`aws configure export-credentials --format env` prints them), or AWS_SKIP_SIGNATURE=true for a public bucket".into()
+            }
+            Self::Address { detail, .. } if detail.contains("password") => {
+                "give a query token (?token=...), or use S3 with keys in the environment: an address is stored with the run".into()
+            }
+            Self::Address { detail, .. } if detail.contains("not stored") => {
+                format!("set {}='NAME=VALUE' in the environment: query values are not stored with a run", crate::MOCHI_URL_QUERY)
+            }
+            Self::Address { .. } => "check the address".into(),
+            Self::Canceled => "run the command again".into(),
             Self::NoImages { .. } => {
                 "images are looked for in all sub-folders and told by their content; convert other formats (TIFF, GIF, BMP, HEIC) to PNG or JPEG first".into()
             }

@@ -25,14 +25,17 @@
 
 mod average;
 pub mod bench;
+mod cancel;
 pub mod dataset;
 pub mod decode;
 mod error;
 pub mod loader;
+mod order;
 pub mod pack;
 pub mod plan;
 pub mod preview;
 pub mod random;
+mod read_error;
 pub mod recipe;
 pub mod survey;
 #[cfg(test)]
@@ -40,9 +43,11 @@ mod testing;
 mod thumbnail;
 pub mod views;
 
-pub use dataset::shards::{RemoteOptions, is_remote};
+pub use cancel::Cancel;
+pub use dataset::shards::{Address, MOCHI_URL_QUERY, RemoteOptions, display_source, is_remote};
 pub use dataset::{Dataset, OpenOptions, Split, Tally};
 pub use error::{BadImage, BadReason, DataError, DecodeError};
 pub use loader::{Batch, Loader, LoaderOptions, Order};
+pub use read_error::ReadError;
 pub use recipe::{Geometry, Recipe, Step};
 pub use thumbnail::{Thumbnail, Thumbnailer};

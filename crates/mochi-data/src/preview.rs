@@ -13,6 +13,7 @@ use crate::error::{BadImage, DataError, DecodeError};
 use crate::loader::shrink_to;
 use crate::plan::{Crop, ViewPlan};
 use crate::random::{Purpose, Stream};
+use crate::read_error::ReadError;
 use crate::recipe::Recipe;
 use crate::thumbnail::{self, Thumbnail};
 use crate::views::ViewMaker;
@@ -102,7 +103,8 @@ pub fn preview(dataset: &Dataset, options: &PreviewOptions) -> Result<(Vec<Previ
                     previews.push(preview);
                     break;
                 }
-                Err(DecodeError { reason, detail }) => {
+                Err(ReadError::Storage(error)) => return Err(error),
+                Err(ReadError::Image(DecodeError { reason, detail })) => {
                     bad.push(BadImage { index, name: dataset.name_of(index), reason, detail });
                 }
             }
@@ -136,7 +138,7 @@ impl Painter {
         index: usize,
         meant: u32,
         options: &PreviewOptions,
-    ) -> Result<Preview, DecodeError> {
+    ) -> Result<Preview, ReadError> {
         dataset.read(index, &mut self.bytes)?;
         dataset.decode(index, &self.bytes, &mut self.decoder, &self.decode, &mut self.pixels)?;
         let mut views = Vec::new();

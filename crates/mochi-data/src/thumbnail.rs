@@ -6,6 +6,7 @@ use crate::average::Averager;
 use crate::dataset::Dataset;
 use crate::decode::{DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DecodeError};
+use crate::read_error::ReadError;
 
 /// A small picture and the size of the image that it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +35,10 @@ impl Thumbnailer {
     ///
     /// # Errors
     /// An image that cannot be read or decoded.
-    pub fn make(&mut self, dataset: &Dataset, index: usize, side: u32) -> Result<Thumbnail, DecodeError> {
+    pub fn make(&mut self, dataset: &Dataset, index: usize, side: u32) -> Result<Thumbnail, ReadError> {
         dataset.read(index, &mut self.bytes)?;
         dataset.decode(index, &self.bytes, &mut self.decoder, &DecodeOptions::default(), &mut self.pixels)?;
-        shrink(&self.pixels, side, &mut self.averager)
+        Ok(shrink(&self.pixels, side, &mut self.averager)?)
     }
 }
 

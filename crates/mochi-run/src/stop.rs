@@ -34,6 +34,11 @@ impl StopFlag {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// The flag itself, for what waits elsewhere.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Asks to stop from inside the program.
     pub fn request(&self) {
         self.0.store(true, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use mochi_config::{EncoderKind, Positive, Resolved};
 use mochi_contrast::{ContrastError, Known, queue_age};
-use mochi_data::{BadImage, Batch, Dataset, Loader, LoaderOptions, Order};
+use mochi_data::{BadImage, Batch, DataError, Dataset, Loader, LoaderOptions, OpenOptions, Order};
 use mochi_run::{BadImageLog, CurveRecord, CurvesLog, EventWriter, MetricsLog, RunFolder, StepRecord, StopFlag};
 use mochi_tensor::{Engine, Tensor, from_f32, set_threads};
 
@@ -78,18 +78,18 @@ impl Pretraining {
         Ok(Self { run, settings, dataset, learner, step: 0, elapsed_s: 0.0, resumed: false, clamped_told: false })
     }
 
-    /// A run as its newest checkpoint left it, in the middle of an epoch or not.
+    /// A run as its newest checkpoint left it, in the middle of an epoch or not. `stop` ends waiting for remote data.
     ///
     /// # Errors
     /// A folder that is no run or has no checkpoint, or a data set that is not the one it began with.
-    pub fn resume(path: &Path, engine: &Engine) -> Result<Self, TrainError> {
+    pub fn resume(path: &Path, engine: &Engine, stop: &StopFlag) -> Result<Self, TrainError> {
         let run = RunFolder::open(path)?;
         let settings = Resolved::read(&run.config_path())?;
         let Some(newest) = run.checkpoints().latest()? else {
             return Err(TrainError::NoCheckpoint(path.to_owned()));
         };
         let state = load_state(&newest.path)?;
-        let dataset = open_data(&settings)?;
+        let dataset = open_data(&settings, &OpenOptions { cancel: stop.flag().into(), ..OpenOptions::default() })?;
         if format!("{:016x}", dataset.fingerprint()) != state.fingerprint {
             let reason = format!(
                 "{} is not the data set of {} images that it was trained on",
@@ -139,10 +139,12 @@ impl Pretraining {
         let mut saved = None;
         while self.step < total && !stop.requested() {
             let epoch = u32::try_from(self.step / per_epoch).unwrap_or(u32::MAX);
-            let mut loader = self.loader(epoch, self.step % per_epoch)?;
+            let mut loader = self.loader(epoch, self.step % per_epoch, stop)?;
             while let Some(batch) = loader.next() {
                 let batch = match batch {
                     Ok(batch) => batch,
+                    // The state is saved below.
+                    Err(DataError::Canceled) => break,
                     Err(error) => {
                         records.bad_images(&loader.bad_images(), watch)?;
                         return Err(error.into());
@@ -192,7 +194,7 @@ impl Pretraining {
         }
     }
 
-    fn loader(&self, epoch: u32, first_batch: u64) -> Result<Loader, TrainError> {
+    fn loader(&self, epoch: u32, first_batch: u64, stop: &StopFlag) -> Result<Loader, TrainError> {
         let data = &self.settings.data;
         let seed = self.settings.seed;
         let options = LoaderOptions {
@@ -209,6 +211,7 @@ impl Pretraining {
             prefetch: data.prefetch,
             max_bad_fraction: data.max_bad_fraction,
             fast_decode: data.fast_decode,
+            cancel: stop.flag().into(),
             ..LoaderOptions::default()
         };
         Ok(Loader::new(&self.dataset, options)?)

@@ -7,7 +7,7 @@ use mochi_config::{
 };
 use mochi_contrast::{Coefficient, Form, Guard, Objective, Synthesis, Term};
 use mochi_data::dataset::path_from_text;
-use mochi_data::{DataError, Dataset, Recipe, Split};
+use mochi_data::{DataError, Dataset, OpenOptions, Recipe};
 use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
 use mochi_tensor::{Compute, Engine, Precision, TensorError};
 
@@ -135,10 +135,10 @@ fn synthesis(settings: &Resolved) -> Synthesis {
 ///
 /// # Errors
 /// As [`Dataset::open_all`].
-pub fn open_data(settings: &Resolved) -> Result<Dataset, DataError> {
+pub fn open_data(settings: &Resolved, options: &OpenOptions) -> Result<Dataset, DataError> {
     let texts = std::iter::once(&settings.data.source).chain(&settings.data.also);
     let sources: Vec<_> = texts.map(|text| path_from_text(text)).collect();
-    Dataset::open_all(&sources, &Split::Train.into())
+    Dataset::open_all(&sources, options)
 }
 
 /// The training views' recipe.

@@ -118,7 +118,7 @@ fn stopping_anywhere_changes_no_bit() {
         assert!(!first.finished);
         assert_eq!(first.step, 4);
         for (at, finished) in [(6, false), (9, false), (u64::MAX, true)] {
-            let outcome = train(Pretraining::resume(&path, &engine).unwrap(), at);
+            let outcome = train(Pretraining::resume(&path, &engine, &StopFlag::default()).unwrap(), at);
             assert_eq!(outcome.finished, finished);
             if finished {
                 identical(&straight.checkpoint, &outcome.checkpoint);
@@ -183,15 +183,15 @@ fn another_data_set_or_no_checkpoint_is_refused() {
     let path = folder.path().join("run");
     let run = start(&data, &path, &engine, &[]);
     drop(run);
-    assert!(matches!(Pretraining::resume(&path, &engine), Err(TrainError::NoCheckpoint(_))));
+    assert!(matches!(Pretraining::resume(&path, &engine, &StopFlag::default()), Err(TrainError::NoCheckpoint(_))));
     assert!(RunFolder::create(&path).is_err());
 
     let other = folder.path().join("other");
     train(start(&data, &other, &engine, &[]), 1);
     pictures(&data, 41);
-    let error = Pretraining::resume(&other, &engine).unwrap_err();
+    let error = Pretraining::resume(&other, &engine, &StopFlag::default()).unwrap_err();
     assert!(matches!(error, TrainError::Checkpoint { .. }), "{error}");
-    assert!(Pretraining::resume(&folder.path().join("nowhere"), &engine).is_err());
+    assert!(Pretraining::resume(&folder.path().join("nowhere"), &engine, &StopFlag::default()).is_err());
 }
 
 #[test]

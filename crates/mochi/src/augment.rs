@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, sheet, words};
-use mochi_data::{DecodeError, Recipe};
+use mochi_data::{Cancel, DecodeError, Recipe, display_source};
 use mochi_report::{Encoding, Picture, ShownView, ViewsPage, ViewsRow};
 use mochi_run::Progress;
 
@@ -60,7 +60,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         thumbnail: if kind == "png" { size } else { 448 },
     };
     let progress = Progress::detect();
-    let dataset = arguments.sources.begin(&settings).wait(&progress)?;
+    let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
     let (previews, bad) = preview(&dataset, &options)?;
     for image in &bad {
         progress.warning(&format!("{} is replaced by another: {} ({})", image.name, image.reason, image.detail));
@@ -77,11 +77,13 @@ pub fn run(arguments: Arguments) -> Outcome {
 }
 
 fn page(data: &Path, options: &PreviewOptions, augment: &str, previews: &[Preview]) -> Result<ViewsPage, DecodeError> {
-    let name = std::path::absolute(data).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let name = std::path::absolute(display_source(data))
+        .ok()
+        .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let fact = |term: &str, value: String| (term.to_owned(), value);
     Ok(ViewsPage {
-        name: name.unwrap_or_else(|| data.display().to_string()),
-        summary: format!("{}: views as training sees them, recipe {augment}", data.display()),
+        name: name.unwrap_or_else(|| display_source(data)),
+        summary: format!("{}: views as training sees them, recipe {augment}", display_source(data)),
         facts: vec![
             fact("View", format!("{0} × {0} px", options.size)),
             fact("Seed", options.seed.to_string()),

@@ -3,11 +3,19 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use mochi_data::DataError;
+use mochi_train::TrainError;
+
+/// Status after a stop signal.
+const STOPPED: u8 = 130;
+
 /// An error with its hint.
 #[derive(Debug)]
 pub struct Failure {
     what: String,
     hint: Option<String>,
+    /// Whether a stop signal ended it, which is not an error.
+    stopped: bool,
 }
 
 /// A verb's result: the status to leave with.
@@ -16,11 +24,15 @@ pub type Outcome<T = ExitCode> = Result<T, Failure>;
 impl Failure {
     /// An error of the command line itself.
     pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: Some(hint.into()) }
+        Self { what: what.into(), hint: Some(hint.into()), stopped: false }
     }
 
     /// Tells it on stderr; the status to leave with.
     pub fn report(self) -> ExitCode {
+        if self.stopped {
+            eprintln!("{}", self.what);
+            return ExitCode::from(STOPPED);
+        }
         let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         let (red, cyan, plain) = if colour { ("\x1b[1;31m", "\x1b[36m", "\x1b[0m") } else { ("", "", "") };
         eprintln!("{red}error:{plain} {}", self.what);
@@ -35,7 +47,7 @@ macro_rules! from_error {
     ($($error:ty),+ $(,)?) => {$(
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                Self { what: error.to_string(), hint: error.hint() }
+                Self { what: error.to_string(), hint: error.hint(), stopped: false }
             }
         }
     )+};
@@ -44,13 +56,24 @@ macro_rules! from_error {
 from_error!(
     mochi_config::ConfigError,
     mochi_contrast::ContrastError,
-    mochi_data::DataError,
     mochi_eval::EvalError,
     mochi_report::ReportError,
     mochi_run::RunError,
     mochi_tensor::TensorError,
-    mochi_train::TrainError,
 );
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        Self { stopped: matches!(error, DataError::Canceled), what: error.to_string(), hint: error.hint() }
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        let stopped = matches!(error, TrainError::Data(DataError::Canceled));
+        Self { stopped, what: error.to_string(), hint: error.hint() }
+    }
+}
 
 /// One JSON object on stdout.
 pub fn print_json<T: serde::Serialize>(value: &T) -> Outcome<()> {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_data::Split;
 use mochi_data::pack::{PackOptions, ShardSize, pack, parse_bytes};
+use mochi_data::{Cancel, Split};
 use mochi_run::Progress;
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ struct Summary<'a> {
 /// Runs the verb.
 pub fn run(arguments: Arguments) -> Outcome {
     let progress = Progress::detect();
-    let dataset = begin(vec![arguments.data.clone()], Split::Train).wait(&progress)?;
+    let dataset = begin(vec![arguments.data.clone()], Split::Train, Cancel::default()).wait(&progress)?;
     for warning in dataset.warnings() {
         progress.warning(warning);
     }

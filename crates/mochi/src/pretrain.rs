@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mochi_config::{Facts, Resolved, Settings};
 use mochi_data::dataset::path_to_text;
-use mochi_data::is_remote;
+use mochi_data::{display_source, is_remote};
 use mochi_run::{Progress, RunFolder, StopFlag, default_path};
 use mochi_train::{Pretraining, facts};
 
@@ -41,7 +41,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let stop = StopFlag::listen()?;
     let progress = Progress::detect();
     // Folders are gone through while libtorch starts.
-    let finding = arguments.sources.begin(&settings);
+    let finding = arguments.sources.begin(&settings, stop.flag().into());
     let engine = mochi_tensor::start(None)?;
     let dataset = finding.wait(&progress)?;
     let sources = arguments.sources.paths(&settings);
@@ -56,10 +56,11 @@ pub fn run(arguments: Arguments) -> Outcome {
             progress.hint(&hint);
         }
     }
-    // Whole paths, so that `mochi resume` finds the data from anywhere; an address is whole as it is.
+    // Absolute paths, so that `mochi resume` finds the data from anywhere; addresses without their secrets.
     let mut whole = sources.into_iter().map(|source| match std::path::absolute(&source) {
-        Ok(whole) if !is_remote(&source) => path_to_text(&whole),
-        _ => path_to_text(&source),
+        _ if is_remote(&source) => display_source(&source),
+        Ok(whole) => path_to_text(&whole),
+        Err(_) => path_to_text(&source),
     });
     resolved.data.source = whole.next().unwrap_or_default();
     resolved.data.also = whole.collect();

@@ -24,7 +24,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let stop = StopFlag::listen()?;
     let progress = Progress::detect();
     let engine = mochi_tensor::start(None)?;
-    let run = Pretraining::resume(&arguments.run, &engine)?;
+    let run = Pretraining::resume(&arguments.run, &engine, &stop)?;
     progress.note(&format!("going on from step {} of {}", run.step(), run.total_steps()));
     drive(run, &stop, &progress, arguments.json)
 }

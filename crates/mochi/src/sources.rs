@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mochi_config::Settings;
-use mochi_data::Split;
 use mochi_data::dataset::path_from_text;
+use mochi_data::{Cancel, Split};
 
 use crate::finding::{Finding, begin};
 
@@ -38,7 +38,7 @@ impl Sources {
     }
 
     /// Begins to open all of it as one data set.
-    pub fn begin(&self, settings: &Settings) -> Finding {
-        begin(self.paths(settings), Split::Train)
+    pub fn begin(&self, settings: &Settings, cancel: Cancel) -> Finding {
+        begin(self.paths(settings), Split::Train, cancel)
     }
 }

@@ -58,7 +58,10 @@ fn a_run_from_a_web_server_that_was_killed_ends_with_the_same_bytes() {
     let gone = mochi(&["pretrain", "http://127.0.0.1:1/set"]).output().unwrap();
     let said = said(&gone);
     assert_eq!(gone.status.code(), Some(1));
-    assert!(said.contains("error: http://127.0.0.1:1/set/dataset.json") && said.contains("hint:"), "{said}");
+    assert!(
+        said.contains("error: cannot read http://127.0.0.1:1/set/dataset.json") && said.contains("hint:"),
+        "{said}"
+    );
 }
 
 /// Whether a run has kept so many.
@@ -90,5 +93,8 @@ fn a_bucket_is_read_as_s3_with_and_without_keys() {
     assert!(server.signed() > 0, "with keys every request is signed");
     let missing = bench(&unsigned, "s3://bucket/sets/nothing");
     let said = said(&missing);
-    assert!(said.contains("error: s3://bucket/sets/nothing/dataset.json") && said.contains("hint:"), "{said}");
+    assert!(
+        said.contains("error: cannot read s3://bucket/sets/nothing/dataset.json") && said.contains("hint:"),
+        "{said}"
+    );
 }

@@ -23,8 +23,10 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::cancel::Cancel;
 use crate::decode::{self, DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DataError, DecodeError};
+use crate::read_error::ReadError;
 use fingerprint::Fnv;
 pub(crate) use listing::has_image_extension;
 use paths::{Paths, as_path};
@@ -63,6 +65,8 @@ pub struct OpenOptions {
     pub split: Split,
     /// Counts images while folders are gone through.
     pub tally: Tally,
+    /// Ends waiting for remote shards with [`DataError::Canceled`].
+    pub cancel: Cancel,
 }
 
 impl From<Split> for OpenOptions {
@@ -143,8 +147,8 @@ impl Dataset {
     }
 
     fn look(source: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
-        if shards::is_remote(source) {
-            return shards::open_address(source);
+        if let Some(opened) = shards::open_address(source, options)? {
+            return Ok(opened);
         }
         let owned = source.to_owned();
         let metadata = match patiently(source, PATIENCE, move |_| std::fs::metadata(owned))? {
@@ -283,12 +287,15 @@ impl Dataset {
     }
 
     /// Reads the encoded bytes of an image into `bytes`; nothing for raw images.
-    pub fn read(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), DecodeError> {
+    ///
+    /// # Errors
+    /// [`ReadError`] tells a bad image from storage that failed.
+    pub fn read(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
         bytes.clear();
         match &self.inner.store {
             Store::Files { root, relative } => match relative.get(index) {
                 Some(path) => decode::read_file(&root.join(as_path(path)), bytes),
-                None => Err(DecodeError::new(BadReason::Vanished, format!("there is no image {index}"))),
+                None => Err(DecodeError::new(BadReason::Vanished, format!("there is no image {index}")).into()),
             },
             Store::Raw(_) => Ok(()),
             Store::Shards(shards) => shards.read(index, bytes),

@@ -16,6 +16,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::{BadReason, DecodeError};
+use crate::read_error::ReadError;
 
 pub(crate) use exif::orientation;
 pub use jpeg::simd_in_jpeg;
@@ -152,27 +153,24 @@ fn unknown(bytes: &[u8]) -> DecodeError {
 }
 
 /// Reads a whole file into `bytes`, keeping the allocation. Pipes and devices, which could block for ever, are refused.
-pub(crate) fn read_file(path: &Path, bytes: &mut Vec<u8>) -> Result<(), DecodeError> {
-    let refused = |e: std::io::Error| {
-        let reason = if e.kind() == std::io::ErrorKind::NotFound { BadReason::Vanished } else { BadReason::Unreadable };
-        DecodeError::new(reason, e.to_string())
-    };
+pub(crate) fn read_file(path: &Path, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+    let refused = |e: std::io::Error| ReadError::of(path, e);
     bytes.clear();
     // Before opening: opening a named pipe would already block.
     let metadata = std::fs::metadata(path).map_err(refused)?;
     if !metadata.is_file() {
-        return Err(DecodeError::new(BadReason::Unreadable, "not a regular file"));
+        return Err(DecodeError::new(BadReason::Unreadable, "not a regular file").into());
     }
     if metadata.len() > MAX_FILE_BYTES {
         let detail = format!("{} bytes; at most {MAX_FILE_BYTES} are read", metadata.len());
-        return Err(DecodeError::new(BadReason::Oversized, detail));
+        return Err(DecodeError::new(BadReason::Oversized, detail).into());
     }
     let file = File::open(path).map_err(refused)?;
     bytes.reserve(metadata.len() as usize + 1);
     // One byte above the limit tells a file that grew meanwhile.
     file.take(MAX_FILE_BYTES + 1).read_to_end(bytes).map_err(refused)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(DecodeError::new(BadReason::Oversized, "the file grew beyond the limit while it was read"));
+        return Err(DecodeError::new(BadReason::Oversized, "the file grew beyond the limit while it was read").into());
     }
     Ok(())
 }

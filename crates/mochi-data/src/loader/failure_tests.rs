@@ -32,7 +32,7 @@ fn threads_that_are_gone_are_an_error_and_not_a_wait() {
     let mut loader = Loader::new(&dataset, LoaderOptions { prefetch: 1, ..options(2) }).unwrap();
     assert!(loader.next().unwrap().is_ok());
     // As if both had been killed: each counts itself off on its way out, however it ends.
-    loader.shared.signals.stop.store(true, Ordering::Relaxed);
+    loader.shared.signals.stop.request();
     loader.shared.changed.notify_all();
     let begun = Instant::now();
     let rest: Vec<_> = loader.by_ref().collect();

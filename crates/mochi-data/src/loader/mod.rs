@@ -13,13 +13,13 @@ mod health;
 mod work;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::cancel::Cancel;
 use crate::dataset::Dataset;
 use crate::error::{BadImage, DataError};
-use crate::random::{Purpose, Stream};
 use crate::recipe::Recipe;
 use crate::views::Normalise;
 
@@ -27,6 +27,9 @@ use health::Health;
 pub(crate) use health::allowed_bad;
 pub(crate) use work::shrink_to;
 use work::{Assembled, Job};
+
+/// How often a wait checks whether to stop.
+const TICK: Duration = Duration::from_millis(100);
 
 /// In which order an epoch goes through the images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,8 @@ pub struct LoaderOptions {
     pub exif_orientation: bool,
     /// Give up if no image is finished for this long (a network file system that hangs).
     pub stall_timeout: Duration,
+    /// Ends waiting for a batch with [`DataError::Canceled`].
+    pub cancel: Cancel,
 }
 
 impl Default for LoaderOptions {
@@ -100,6 +105,7 @@ impl Default for LoaderOptions {
             fast_decode: false,
             exif_orientation: false,
             stall_timeout: Duration::from_secs(600),
+            cancel: Cancel::default(),
         }
     }
 }
@@ -131,6 +137,7 @@ struct Shared {
     batches: usize,
     prefetch: usize,
     stall_timeout: Duration,
+    cancel: Cancel,
     state: Mutex<State>,
     changed: Condvar,
     /// Shared with [`Job`]: images finished so far, and whether to stop.
@@ -139,7 +146,7 @@ struct Shared {
 
 #[derive(Default)]
 pub(crate) struct Signals {
-    pub(crate) stop: AtomicBool,
+    pub(crate) stop: Cancel,
     pub(crate) finished: AtomicU64,
 }
 
@@ -158,13 +165,6 @@ struct State {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The permutation of `images` images in an epoch.
-pub(crate) fn epoch_order(images: usize, seed: u64, epoch: u64) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..u32::try_from(images).unwrap_or(u32::MAX)).collect();
-    Stream::new(seed, Purpose::Order, epoch, 0, 0).shuffle(&mut order);
-    order
 }
 
 impl Loader {
@@ -189,6 +189,7 @@ impl Loader {
         let signals = Arc::new(Signals::default());
         let prefetch = options.prefetch.max(1);
         let stall_timeout = options.stall_timeout;
+        let cancel = options.cancel.clone();
         let health = Health::new(n, options.max_bad_fraction);
         let first = options.first_batch;
         let normalise = Normalise::new(options.recipe.mean, options.recipe.std);
@@ -200,6 +201,7 @@ impl Loader {
             batches,
             prefetch,
             stall_timeout,
+            cancel,
             state: Mutex::new(state),
             changed: Condvar::new(),
             signals,
@@ -256,14 +258,14 @@ impl Loader {
                 Err(error) => return Some(Err(error)),
             };
             // Whatever else it holds, it was made without some of its images.
-            if let Some(error) = self.shared.job.lost() {
+            if let Some(error) = self.shared.job.failure() {
                 return Some(Err(error));
             }
             self.next += 1;
             let mut state = lock(&self.shared.state);
             state.health.add(assembled.looked_at, assembled.bad);
             // Places left open by threads that were told to leave are nobody's bad images.
-            if assembled.incomplete && self.shared.signals.stop.load(Ordering::Relaxed) {
+            if assembled.incomplete && self.shared.signals.stop.requested() {
                 return Some(Err(DataError::Threads { detail: "they have ended early".into() }));
             }
             if let Some(error) = state.health.verdict(assembled.incomplete) {
@@ -288,13 +290,16 @@ impl Loader {
                 shared.changed.notify_all();
                 return Ok(assembled);
             }
-            if let Some(error) = shared.job.lost() {
+            if let Some(error) = shared.job.failure() {
                 return Err(error);
             }
             if state.running == 0 {
                 return Err(DataError::Threads { detail: "they have ended early".into() });
             }
-            let step = shared.stall_timeout.min(Duration::from_secs(1)).max(Duration::from_millis(1));
+            if shared.cancel.requested() {
+                return Err(DataError::Canceled);
+            }
+            let step = shared.stall_timeout.min(TICK).max(Duration::from_millis(1));
             state = shared.changed.wait_timeout(state, step).unwrap_or_else(PoisonError::into_inner).0;
             let now = shared.signals.finished.load(Ordering::Relaxed);
             if now != seen {
@@ -316,7 +321,7 @@ impl Iterator for Loader {
         let item = self.take();
         if !matches!(item, Some(Ok(_))) {
             self.ended = true;
-            self.shared.signals.stop.store(true, Ordering::Relaxed);
+            self.shared.signals.stop.request();
             self.shared.changed.notify_all();
         }
         item
@@ -325,7 +330,7 @@ impl Iterator for Loader {
 
 impl Drop for Loader {
     fn drop(&mut self) {
-        self.shared.signals.stop.store(true, Ordering::Relaxed);
+        self.shared.signals.stop.request();
         let deadline = Instant::now() + Duration::from_secs(5);
         let mut state = lock(&self.shared.state);
         self.shared.changed.notify_all();
@@ -359,7 +364,7 @@ fn coordinate(shared: &Shared) {
         let (number, buffers) = {
             let mut state = lock(&shared.state);
             loop {
-                if shared.signals.stop.load(Ordering::Relaxed) || state.begin >= shared.batches {
+                if shared.signals.stop.requested() || state.begin >= shared.batches {
                     return;
                 }
                 if state.open < shared.prefetch {

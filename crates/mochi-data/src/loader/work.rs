@@ -14,6 +14,7 @@ use crate::decode::{DecodeOptions, Decoder, Pixels};
 use crate::error::{BadImage, BadReason, DataError, DecodeError};
 use crate::plan::ViewPlan;
 use crate::random::{Purpose, Stream};
+use crate::read_error::ReadError;
 use crate::views::{Normalise, ViewMaker};
 
 /// Everything a reading thread needs besides its own buffers.
@@ -32,6 +33,8 @@ pub(super) struct Job {
     /// With more bad images than this the epoch fails whatever comes: no use looking for replacements.
     doomed_above: usize,
     signals: Arc<Signals>,
+    /// The storage failed: what ends the epoch.
+    failure: Mutex<Option<DataError>>,
     /// The images being read now, for the message about a stall.
     busy: Mutex<Vec<u32>>,
 }
@@ -90,7 +93,11 @@ impl Job {
             exif_orientation: options.exif_orientation,
             shrink_to: shrink_to(options.fast_decode, options.size),
         };
-        let stream = dataset.stream(order.as_deref(), options.first_batch.saturating_mul(options.batch));
+        let first = options.first_batch.saturating_mul(options.batch);
+        let stream = dataset.stream((first..dataset.len()).map(|position| match &order {
+            Some(order) => order.get(position).copied().unwrap_or_default(),
+            None => position as u32,
+        }));
         Self {
             dataset,
             options,
@@ -102,6 +109,7 @@ impl Job {
             known_bad_count: AtomicUsize::new(0),
             doomed_above,
             signals,
+            failure: Mutex::default(),
             busy: Mutex::default(),
         }
     }
@@ -110,9 +118,9 @@ impl Job {
         self.options.views
     }
 
-    /// The remote file that did not come, if that ended the epoch.
-    pub(super) fn lost(&self) -> Option<DataError> {
-        self.stream.as_ref().and_then(shards::stream::Stream::lost)
+    /// The failure of the storage that ended the epoch, once.
+    pub(super) fn failure(&self) -> Option<DataError> {
+        lock(&self.failure).take()
     }
 
     /// Names of the images that are being read at this moment.
@@ -190,7 +198,7 @@ impl Job {
         let n = self.dataset.len() as u32;
         let tries = if self.options.order == Order::Sequential { 1 } else { n };
         for step in 0..tries {
-            if self.signals.stop.load(Ordering::Relaxed) {
+            if self.signals.stop.requested() {
                 break;
             }
             let image = ((u64::from(place.image) + u64::from(step)) % u64::from(n)) as u32;
@@ -199,9 +207,14 @@ impl Job {
             } else {
                 match self.make(image, &mut place) {
                     Ok(()) => return (Some(image), met),
-                    Err(error) => {
+                    Err(ReadError::Image(error)) => {
                         self.note(image, error);
                         met.push(image);
+                    }
+                    Err(ReadError::Storage(error)) => {
+                        lock(&self.failure).get_or_insert(error);
+                        self.signals.stop.request();
+                        break;
                     }
                 }
             }
@@ -228,7 +241,7 @@ impl Job {
     }
 
     /// Reads, decodes and augments `image` into the place. A panic on the way counts as a bad image.
-    fn make(&self, image: u32, place: &mut Place<'_>) -> Result<(), DecodeError> {
+    fn make(&self, image: u32, place: &mut Place<'_>) -> Result<(), ReadError> {
         lock(&self.busy).push(image);
         let mut reader = READER.with_borrow_mut(Option::take).unwrap_or_default();
         let result = catch_unwind(AssertUnwindSafe(|| self.make_with(&mut reader, image, place)));
@@ -242,17 +255,18 @@ impl Job {
         match result {
             Ok(result) => {
                 READER.with_borrow_mut(|slot| *slot = Some(reader));
-                result
+                result.map_err(ReadError::tolerating_bad_blocks)
             }
             Err(panic) => {
                 let words = panic.downcast_ref::<String>().cloned();
                 let words = words.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-                Err(DecodeError::new(BadReason::Panicked, words.unwrap_or_else(|| "the decoder panicked".into())))
+                Err(DecodeError::new(BadReason::Panicked, words.unwrap_or_else(|| "the decoder panicked".into()))
+                    .into())
             }
         }
     }
 
-    fn make_with(&self, reader: &mut Reader, image: u32, place: &mut Place<'_>) -> Result<(), DecodeError> {
+    fn make_with(&self, reader: &mut Reader, image: u32, place: &mut Place<'_>) -> Result<(), ReadError> {
         let index = image as usize;
         match &self.stream {
             Some(stream) => stream.read(image, &mut reader.bytes, &self.signals.stop)?,

@@ -13,6 +13,7 @@ use turbojpeg::{Compressor, PixelFormat, Subsamp};
 use crate::dataset::Dataset;
 use crate::decode::{self, DecodeOptions, Decoder, Format, Pixels, sniff};
 use crate::error::{BadReason, DecodeError};
+use crate::read_error::ReadError;
 use crate::views::ImageResizer;
 
 const QUALITY: i32 = 95;
@@ -40,20 +41,15 @@ impl Encoder {
         dataset: &Dataset,
         image: u32,
         short_side: Option<u32>,
-    ) -> Result<Encoded, DecodeError> {
+    ) -> Result<Encoded, ReadError> {
         let made = catch_unwind(AssertUnwindSafe(|| self.try_prepare(dataset, image as usize, short_side)));
         made.unwrap_or_else(|_| {
             *self = Self::default();
-            Err(DecodeError::new(BadReason::Panicked, "the decoder panicked"))
+            Err(DecodeError::new(BadReason::Panicked, "the decoder panicked").into())
         })
     }
 
-    fn try_prepare(
-        &mut self,
-        dataset: &Dataset,
-        index: usize,
-        short_side: Option<u32>,
-    ) -> Result<Encoded, DecodeError> {
+    fn try_prepare(&mut self, dataset: &Dataset, index: usize, short_side: Option<u32>) -> Result<Encoded, ReadError> {
         let mut bytes = Vec::new();
         dataset.read(index, &mut bytes)?;
         dataset.decode(index, &bytes, &mut self.decoder, &DecodeOptions::default(), &mut self.pixels)?;

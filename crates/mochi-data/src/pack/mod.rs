@@ -33,6 +33,7 @@ use crate::dataset::Dataset;
 use crate::dataset::shards::manifest::{self, Manifest, Shard};
 use crate::error::{BadImage, BadReason, DataError, DecodeError};
 use crate::random::{Purpose, Stream};
+use crate::read_error::ReadError;
 use encode::{Encoded, Encoder};
 use shard::ShardWriter;
 
@@ -101,7 +102,7 @@ pub fn pack(
 
     std::thread::scope(|scope| {
         // One lot is written while the next is made; a third waits at most.
-        let (send, receive) = sync_channel::<Vec<(u32, Result<Encoded, DecodeError>)>>(1);
+        let (send, receive) = sync_channel::<Vec<(u32, Result<Encoded, ReadError>)>>(1);
         let rest = order.get(state.next..).unwrap_or_default();
         let short_side = options.short_side;
         let work = move || {
@@ -129,7 +130,8 @@ pub fn pack(
                         let key = keys.get(index).map_or("", |k| k);
                         writer.add(&mut state, key, class, &encoded)?;
                     }
-                    Err(DecodeError { reason, detail }) => {
+                    Err(ReadError::Storage(error)) => return Err(error),
+                    Err(ReadError::Image(DecodeError { reason, detail })) => {
                         let name = dataset.name_of(index);
                         writer.met.push(BadImage { index, name, reason, detail });
                     }

@@ -11,6 +11,7 @@ use super::statistics::Moments;
 use crate::dataset::Dataset;
 use crate::decode::{DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DecodeError};
+use crate::read_error::ReadError;
 
 /// What stays in memory of a readable image.
 pub(super) struct Seen {
@@ -50,15 +51,15 @@ pub(super) struct Looker {
 
 impl Looker {
     /// Looks at image `index`. A panic on the way counts as a bad image.
-    pub(super) fn look(&mut self, dataset: &Dataset, index: usize) -> Result<Look, DecodeError> {
+    pub(super) fn look(&mut self, dataset: &Dataset, index: usize) -> Result<Look, ReadError> {
         catch_unwind(AssertUnwindSafe(|| self.try_look(dataset, index))).unwrap_or_else(|_| {
             // What a panic leaves in the buffers is not to be trusted.
             *self = Self::default();
-            Err(DecodeError::new(BadReason::Panicked, "the decoder panicked"))
+            Err(DecodeError::new(BadReason::Panicked, "the decoder panicked").into())
         })
     }
 
-    fn try_look(&mut self, dataset: &Dataset, index: usize) -> Result<Look, DecodeError> {
+    fn try_look(&mut self, dataset: &Dataset, index: usize) -> Result<Look, ReadError> {
         let begun = Instant::now();
         dataset.read(index, &mut self.bytes)?;
         let read = Instant::now();

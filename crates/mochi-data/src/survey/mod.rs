@@ -25,6 +25,7 @@ use serde::Serialize;
 use crate::dataset::Dataset;
 use crate::error::{BadImage, BadReason, DataError, DecodeError};
 use crate::loader::allowed_bad;
+use crate::read_error::ReadError;
 use look::{Look, Looker, Seen};
 
 pub use classes::{Class, Classes};
@@ -133,7 +134,7 @@ pub struct Speed {
 /// Looks at every image. `progress` is told what is being done and how many of how many are done.
 ///
 /// # Errors
-/// Threads that cannot be started. A bad image is none: it is counted.
+/// Threads that cannot be started, and storage that fails. A bad image is counted.
 pub fn survey(
     dataset: &Dataset,
     options: &SurveyOptions,
@@ -191,7 +192,7 @@ fn read_all(dataset: &Dataset, threads: usize, progress: &mut dyn FnMut(usize)) 
     tally.seen.resize_with(dataset.len(), || None);
     let next = AtomicUsize::new(0);
     // A few images ahead: a slow listener holds the readers back.
-    let (found, listen) = mpsc::sync_channel::<(usize, Result<Look, DecodeError>)>(threads * 16);
+    let (found, listen) = mpsc::sync_channel::<(usize, Result<Look, ReadError>)>(threads * 16);
     std::thread::scope(|scope| {
         let mut failure = None;
         for number in 0..threads {
@@ -215,7 +216,12 @@ fn read_all(dataset: &Dataset, threads: usize, progress: &mut dyn FnMut(usize)) 
         if let Some(failure) = failure {
             return Err(failure);
         }
-        for (done, (index, look)) in listen.iter().enumerate() {
+        for (done, (index, look)) in listen.into_iter().enumerate() {
+            let look = match look.map_err(ReadError::tolerating_bad_blocks) {
+                Ok(look) => Ok(look),
+                Err(ReadError::Image(error)) => Err(error),
+                Err(ReadError::Storage(error)) => return Err(error),
+            };
             tally.add(index, look);
             progress(done + 1);
         }

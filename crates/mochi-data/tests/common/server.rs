@@ -32,6 +32,20 @@ pub enum Manner {
     Whole,
     /// Good, after this many milliseconds.
     Late(u64),
+    /// A redirect to the same path at this port of 127.0.0.1.
+    Elsewhere(u16),
+    /// A redirect to the same file below `/moved` on this server.
+    Moved,
+    /// A redirect to a file of the system.
+    ToFile,
+    /// An honest length of 8 GiB, and as many bytes as the client takes.
+    Huge,
+    /// The right range and no length; then bytes without end.
+    Endless,
+    /// 404 with a body without end.
+    LongError,
+    /// Secrets and control characters in the text of an error.
+    Echo,
 }
 
 struct Shared {
@@ -41,6 +55,10 @@ struct Shared {
     asked: Mutex<BTreeMap<(String, String), usize>>,
     /// Requests that carried a signature.
     signed: AtomicUsize,
+    /// First lines and headers of all requests.
+    requests: Mutex<Vec<String>>,
+    /// Bytes of bodies without end that clients took.
+    taken: AtomicUsize,
     closed: AtomicBool,
 }
 
@@ -59,6 +77,8 @@ impl Server {
             manner: Mutex::new(Manner::Good),
             asked: Mutex::default(),
             signed: AtomicUsize::new(0),
+            requests: Mutex::default(),
+            taken: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
         });
         let accept = shared.clone();
@@ -88,6 +108,20 @@ impl Server {
         self.shared.signed.load(Ordering::Relaxed)
     }
 
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// All requests so far: first line and headers.
+    pub fn requests(&self) -> Vec<String> {
+        self.shared.requests.lock().unwrap().clone()
+    }
+
+    /// Bytes of bodies without end that clients took.
+    pub fn taken(&self) -> usize {
+        self.shared.taken.load(Ordering::Relaxed)
+    }
+
     /// Requests for parts of files so far.
     pub fn parts_asked(&self) -> usize {
         self.shared.asked.lock().unwrap().iter().filter(|((_, range), _)| !range.is_empty()).map(|(_, n)| n).sum()
@@ -101,6 +135,16 @@ impl Drop for Server {
     }
 }
 
+/// Sends zeros until the client goes away, 1 GiB at most.
+fn endless(shared: &Shared, out: &mut TcpStream) -> std::io::Result<()> {
+    let zeros = vec![0u8; 64 << 10];
+    for _ in 0..(1 << 30) / zeros.len() {
+        out.write_all(&zeros)?;
+        shared.taken.fetch_add(zeros.len(), Ordering::Relaxed);
+    }
+    Ok(())
+}
+
 fn serve(shared: &Shared, stream: TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
@@ -111,11 +155,13 @@ fn serve(shared: &Shared, stream: TcpStream) -> std::io::Result<()> {
             return Ok(());
         }
         let mut range = String::new();
+        let mut request = first.clone();
         loop {
             let mut line = String::new();
             if reader.read_line(&mut line)? <= 2 {
                 break;
             }
+            request.push_str(&line);
             let (name, value) = line.split_once(':').unwrap_or((&line, ""));
             if name.eq_ignore_ascii_case("authorization") && value.contains("AWS4-HMAC-SHA256") {
                 shared.signed.fetch_add(1, Ordering::Relaxed);
@@ -124,6 +170,8 @@ fn serve(shared: &Shared, stream: TcpStream) -> std::io::Result<()> {
                 range = value.trim().trim_start_matches("bytes=").to_owned();
             }
         }
+        shared.requests.lock().unwrap().push(request);
+        let target = first.split(' ').nth(1).unwrap_or("/").to_owned();
         let path = first.split(' ').nth(1).unwrap_or("/").split('?').next().unwrap_or("/").to_owned();
         let times = {
             let mut asked = shared.asked.lock().unwrap();
@@ -136,6 +184,26 @@ fn serve(shared: &Shared, stream: TcpStream) -> std::io::Result<()> {
         if let Manner::Late(milliseconds) = manner {
             std::thread::sleep(Duration::from_millis(milliseconds));
         }
+        let redirect = match manner {
+            Manner::Elsewhere(port) => Some(format!("http://127.0.0.1:{port}{target}")),
+            Manner::Moved if !path.starts_with("/moved/") => Some(format!("/moved{target}")),
+            Manner::ToFile => Some("file:///etc/passwd".to_owned()),
+            _ => None,
+        };
+        if let Some(to) = redirect {
+            write!(out, "HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")?;
+            continue;
+        }
+        if manner == Manner::LongError {
+            write!(out, "HTTP/1.1 404 Not Found\r\n\r\n")?;
+            return endless(shared, &mut out);
+        }
+        if manner == Manner::Echo {
+            let body = format!("\x1b]0;OWNED\x07\x1b[2J no {target}");
+            write!(out, "HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+            continue;
+        }
+        let path = path.strip_prefix("/moved").unwrap_or(&path).to_owned();
         let file = std::fs::read(shared.root.join(path.trim_start_matches('/')));
         let Ok(bytes) = file else {
             write!(out, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?;
@@ -171,6 +239,14 @@ fn serve(shared: &Shared, stream: TcpStream) -> std::io::Result<()> {
                 &bytes[..]
             }
         };
+        if manner == Manner::Huge {
+            write!(out, "Content-Length: {}\r\n\r\n", 8u64 << 30)?;
+            return endless(shared, &mut out);
+        }
+        if manner == Manner::Endless {
+            write!(out, "Connection: close\r\n\r\n")?;
+            return endless(shared, &mut out);
+        }
         write!(
             out,
             "Content-Length: {}\r\nETag: \"x\"\r\nLast-Modified: Tue, 24 Nov 2020 06:00:00 GMT\r\n\r\n",

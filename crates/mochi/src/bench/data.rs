@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::bench::{BenchOptions, bench};
-use mochi_data::{Recipe, Split};
+use mochi_data::{Cancel, Recipe, Split};
 use mochi_run::Progress;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
@@ -38,7 +38,7 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub fn run(arguments: Arguments) -> Outcome {
-    let dataset = begin(vec![arguments.data.clone()], Split::Train).wait(&Progress::detect())?;
+    let dataset = begin(vec![arguments.data.clone()], Split::Train, Cancel::default()).wait(&Progress::detect())?;
     let Some(recipe) = Recipe::preset(&arguments.augment) else {
         let there = Recipe::PRESETS.join(", ");
         return Err(Failure::new(

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::survey::{Stage, Survey, SurveyOptions, Weight, survey};
+use mochi_data::{Cancel, display_source};
 use mochi_run::{Progress, Task};
 use serde::Serialize;
 
@@ -52,7 +53,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     };
     // No stop signal is caught: nothing is half done, so Ctrl-C may leave at once.
     let progress = Progress::detect();
-    let dataset = arguments.sources.begin(&settings).wait(&progress)?;
+    let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
     let mut line = Line { progress: progress.clone(), current: None };
     let survey = survey(&dataset, &options, &mut |stage, done, of| line.update(stage, done, of))?;
     line.finish();
@@ -62,7 +63,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     if arguments.json {
         let page = arguments.out.as_ref().map(|out| out.display().to_string());
-        print_json(&Checked { data: arguments.sources.data().display().to_string(), page, survey: &survey })?;
+        print_json(&Checked { data: display_source(arguments.sources.data()), page, survey: &survey })?;
     } else {
         print_line(&table::table(arguments.sources.data(), &survey, arguments.out.as_deref()));
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mochi_data::survey::{self, Bin, Survey, sample};
-use mochi_data::{Dataset, Thumbnail, Thumbnailer};
+use mochi_data::{Dataset, Thumbnail, Thumbnailer, display_source};
 use mochi_report::{BadFile, Bars, Copies, DataPage, Encoding, Group, Picture, Remark, Section, Weight};
 use mochi_run::Progress;
 
@@ -62,11 +62,13 @@ pub fn page(data: &Path, dataset: &Dataset, survey: &Survey, progress: &Progress
         vec![kind("Groups of equal pictures", exact, &copies.exact), kind("Groups of look-alikes", near, &copies.near)];
     task.finish();
 
-    let name = std::path::absolute(data).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let name = std::path::absolute(display_source(data))
+        .ok()
+        .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let bad = &survey.bad.list;
     DataPage {
-        name: name.unwrap_or_else(|| data.display().to_string()),
-        summary: format!("{}: {}, {} images", data.display(), survey.kind, survey.images),
+        name: name.unwrap_or_else(|| display_source(data)),
+        summary: format!("{}: {}, {} images", display_source(data), survey.kind, survey.images),
         remarks: survey.findings.iter().map(remark).collect(),
         facts: rows(survey).into_iter().map(|(term, value)| (capital(term), value)).collect(),
         bars: bars(survey),

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::path::Path;
 
+use mochi_data::display_source;
 use mochi_data::survey::{Bin, Spread, Survey, Weight};
 
 /// Cells of the longest bar.
@@ -10,7 +11,7 @@ const BAR: usize = 32;
 
 /// The whole table, without the last line break.
 pub fn table(data: &Path, survey: &Survey, page: Option<&Path>) -> String {
-    let mut text = format!("{} ({})\n\n", data.display(), survey.kind);
+    let mut text = format!("{} ({})\n\n", display_source(data), survey.kind);
     for (name, value) in rows(survey) {
         let _ = writeln!(text, "{name:<12} {value}");
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use mochi_config::Device;
-use mochi_data::{Dataset, Recipe, Split};
+use mochi_data::{Cancel, Dataset, Recipe, Split, display_source};
 use mochi_eval::{Extractor, ViewOptions};
 use mochi_run::{Progress, RunFolder, Task};
 use mochi_train::{LoadedEncoder, load_encoder};
@@ -81,14 +81,14 @@ impl Subject {
     fn open(common: &Common) -> Outcome<Self> {
         let progress = Progress::detect();
         let finding = [(&common.train, Split::Train), (&common.test, Split::Test)]
-            .map(|(path, split)| begin(vec![path.clone()], split));
+            .map(|(path, split)| begin(vec![path.clone()], split, Cancel::default()));
         let engine = mochi_tensor::start(None)?;
         let raw = common.run == Path::new("pixels");
         let loaded = if raw { None } else { Some(load_encoder(&common.run, &engine)?) };
         let [train, test] = finding;
         let (train, test) = (train.wait(&progress)?, test.wait(&progress)?);
         if common.train == common.test && train.fingerprint() == test.fingerprint() {
-            let what = format!("{} is both the training and the test set", common.train.display());
+            let what = format!("{} is both the training and the test set", display_source(&common.train));
             return Err(Failure::new(
                 what,
                 "give two folders; an encoder judged on the images that its labels come from proves nothing",
@@ -129,8 +129,8 @@ impl Subject {
             },
             run: step.map(|_| common.run.display().to_string()),
             step,
-            train: common.train.display().to_string(),
-            test: common.test.display().to_string(),
+            train: display_source(&common.train),
+            test: display_source(&common.test),
         };
         if self.loaded.is_some() {
             RunFolder::read(&common.run)?.write_result(name, &judged)?;

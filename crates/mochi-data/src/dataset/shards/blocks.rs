@@ -35,7 +35,11 @@ pub(super) fn cut(places: &[Place], most: u64) -> Vec<Block> {
         let end = place.offset.saturating_add(u64::from(place.length));
         match blocks.last_mut() {
             // A shard whose images are listed out of order begins a new block at each step back.
-            Some(last) if last.shard == place.shard && place.offset >= last.begin && end - last.begin <= most => {
+            Some(last)
+                if last.shard == place.shard
+                    && place.offset >= last.begin
+                    && end.max(last.begin + last.length) - last.begin <= most =>
+            {
                 last.end = image + 1;
                 last.length = last.length.max(end - last.begin);
             }

@@ -31,7 +31,13 @@ const MAGIC: &[u8; 8] = b"MOCHIIDX";
 const VERSION: u32 = 1;
 const NO_CLASS: u32 = u32::MAX;
 
-/// The sidecar's bytes. Names are cut at 65,535 bytes.
+/// Bytes that the index of a shard can have at most: of `images` images, or of any number.
+pub(crate) fn most_bytes(images: Option<u32>) -> u64 {
+    let any = 1 << 30;
+    images.map_or(any, |images| (28 + u64::from(images) * (22 + u64::from(u16::MAX))).min(any))
+}
+
+/// The index as bytes. Names are cut at 65,535 bytes, between two characters.
 pub(crate) fn encode(listing: &Listing) -> Vec<u8> {
     let mut out = Vec::with_capacity(28 + listing.images.len() * 64);
     out.extend_from_slice(MAGIC);
@@ -39,14 +45,14 @@ pub(crate) fn encode(listing: &Listing) -> Vec<u8> {
     out.extend_from_slice(&(listing.images.len() as u32).to_le_bytes());
     out.extend_from_slice(&listing.bytes.to_le_bytes());
     for image in &listing.images {
-        let name = image.name.as_bytes();
-        let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
+        let name = image.name.get(..image.name.floor_char_boundary(usize::from(u16::MAX))).unwrap_or_default();
+        let length = name.len() as u16;
         out.extend_from_slice(&image.offset.to_le_bytes());
         out.extend_from_slice(&image.length.to_le_bytes());
         out.extend_from_slice(&image.crc.unwrap_or(0).to_le_bytes());
         out.extend_from_slice(&image.class.unwrap_or(NO_CLASS).to_le_bytes());
         out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(name.get(..usize::from(length)).unwrap_or(name));
+        out.extend_from_slice(name.as_bytes());
     }
     out.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
     out
@@ -133,6 +139,19 @@ mod tests {
         }
         let outside = Listing { bytes: 1540, ..listing() };
         assert!(decode(&encode(&outside)).is_err(), "an image may not end behind its shard");
+    }
+
+    // House review H6.24.
+    #[test]
+    fn h6_24_long_names_are_cut_between_characters() {
+        for letters in 65_530..65_538 {
+            let name = "a".repeat(letters) + "\u{df}\u{1f600}";
+            let member = Member { name: name.clone(), offset: 512, length: 1, crc: Some(0), class: None };
+            let bytes = encode(&Listing { bytes: 1024, images: vec![member] });
+            let read = &decode(&bytes).unwrap().images[0].name;
+            assert!(name.starts_with(read) && read.len() > 65_531 && read.len() <= 65_535, "{}", read.len());
+            assert!(bytes.len() as u64 <= most_bytes(Some(1)));
+        }
     }
 
     proptest! {

@@ -11,6 +11,7 @@ use super::manifest::{self, Manifest};
 use super::{Place, Reach, opened, pattern, scan};
 use crate::dataset::Opened;
 use crate::error::{BadReason, DataError, DecodeError};
+use crate::read_error::ReadError;
 
 const KIND: &str = "tar shards";
 /// Shards kept open. More are opened for every read: a process may often hold no more than 1,024 files.
@@ -29,18 +30,16 @@ impl Files {
         Self { paths, open }
     }
 
-    pub(super) fn read(&self, place: Place, bytes: &mut Vec<u8>) -> Result<(), DecodeError> {
+    pub(super) fn read(&self, place: Place, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
         let shard = place.shard as usize;
         let Some(path) = self.paths.get(shard) else {
-            return Err(DecodeError::new(BadReason::Vanished, "its shard is unknown"));
+            return Err(DecodeError::new(BadReason::Vanished, "its shard is unknown").into());
         };
-        let refused = |error: std::io::Error| {
-            let reason = match error.kind() {
-                std::io::ErrorKind::NotFound => BadReason::Vanished,
-                std::io::ErrorKind::UnexpectedEof => BadReason::Truncated,
-                _ => BadReason::Unreadable,
-            };
-            DecodeError::new(reason, format!("shard {}: {error}", path.display()))
+        let refused = |error: std::io::Error| match ReadError::of(path, error) {
+            ReadError::Image(DecodeError { reason, detail }) => {
+                DecodeError::new(reason, format!("shard {}: {detail}", path.display())).into()
+            }
+            storage => storage,
         };
         // No clearing first: only what the buffer grows by is filled with zeros.
         bytes.resize(place.length as usize, 0);

@@ -11,9 +11,11 @@
 //! Remote shards are read in blocks that run ahead of the loader ([`stream`]); their epochs are shuffled so that few blocks are needed
 //! at a time ([`blocks`]).
 
+mod address;
 mod blocks;
 pub(crate) mod index;
 mod local;
+mod lost;
 pub(crate) mod manifest;
 mod pattern;
 mod remote;
@@ -29,24 +31,28 @@ mod client;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Dataset, Opened, Store};
+use super::{Dataset, OpenOptions, Opened, Store};
+use crate::cancel::Cancel;
 use crate::decode::MAX_FILE_BYTES;
 use crate::error::{BadReason, DataError, DecodeError};
-use crate::loader::epoch_order;
+use crate::order::shuffled;
+use crate::read_error::ReadError;
 use index::Listing;
 
+pub use address::{Address, MOCHI_URL_QUERY, display_source};
 pub(super) use local::{is_pattern, open_file, open_folder, open_pattern};
-pub use remote::RemoteOptions;
+pub use lost::RemoteOptions;
 
 impl Dataset {
     /// Opens tar shards behind an address: a folder with `dataset.json`, that file, one `.tar`, or several in braces. Each shard needs
-    /// its index beside it (`mochi pack` writes them). Keys and endpoint of S3 come from the usual variables (`AWS_ACCESS_KEY_ID`,
-    /// `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_SKIP_SIGNATURE`, ...). Needs the feature `remote`.
+    /// its index next to it (`mochi pack` writes them). Keys and endpoint of S3 come from the environment (`AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_SKIP_SIGNATURE`). Needs the feature `remote`.
     ///
     /// # Errors
-    /// [`DataError::Remote`] where something does not come, [`DataError::Format`] where it is not what it should be.
+    /// [`DataError::Address`]; [`DataError::Remote`] if something does not arrive, [`DataError::Format`] if it is not what it should be.
     pub fn open_remote(url: &str, options: &RemoteOptions) -> Result<Self, DataError> {
-        Self::new(Path::new(url), remote::open(url, options)?)
+        let address = Address::parse(url)?;
+        Self::new(Path::new(&address.to_string()), remote::open(&address, options, &Cancel::default())?)
     }
 
     /// The order of an epoch: a permutation that follows from (seed, epoch), the data set and nothing else. Remote shards have one that
@@ -57,21 +63,24 @@ impl Dataset {
         {
             return order;
         }
-        epoch_order(self.len(), seed, epoch)
+        shuffled(self.len(), seed, epoch)
     }
 
-    /// What reads ahead where bytes come from afar: for the images of `order` (`None`: 0, 1, ...) from position `first` on.
-    pub(crate) fn stream(&self, order: Option<&[u32]>, first: usize) -> Option<stream::Stream> {
+    /// Reads ahead for the images of an epoch, in the order in which they will be read; `None` where reads need not be announced.
+    pub(crate) fn stream(&self, images: impl Iterator<Item = u32>) -> Option<stream::Stream> {
         match &self.inner.store {
-            Store::Shards(shards) => stream::Stream::new(shards, order, first),
+            Store::Shards(shards) => stream::Stream::new(shards, images),
             _ => None,
         }
     }
 }
 
-/// Opens what stands behind an address.
-pub(super) fn open_address(source: &Path) -> Result<Opened, DataError> {
-    remote::open(&source.to_string_lossy(), &RemoteOptions::default())
+/// Opens the shards behind `source` if it is an address.
+pub(super) fn open_address(source: &Path, options: &OpenOptions) -> Result<Option<Opened>, DataError> {
+    match Address::read(source.to_str().unwrap_or_default())? {
+        Some(address) => remote::open(&address, &RemoteOptions::default(), &options.cancel).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Whether `source` is an address rather than a path: `http://`, `https://` or `s3://`.
@@ -144,16 +153,15 @@ impl Shards {
     }
 
     /// Reads one image by itself.
-    pub(crate) fn read(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), DecodeError> {
+    pub(crate) fn read(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
         let place = self.place(index)?;
         match &self.reach {
             Reach::Local(files) => files.read(place, bytes)?,
             Reach::Remote(remote) => {
-                *bytes =
-                    remote.read(place).map_err(|lost| DecodeError::new(BadReason::Unreadable, lost.to_string()))?;
+                *bytes = remote.read(place, &Cancel::default()).map_err(|lost| ReadError::Storage(lost.into()))?;
             }
         }
-        self.check(index, bytes)
+        Ok(self.check(index, bytes)?)
     }
 
     fn place(&self, index: usize) -> Result<Place, DecodeError> {

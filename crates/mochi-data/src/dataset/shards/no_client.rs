@@ -1,10 +1,18 @@
-//! Stands in for the client where the feature `remote` is off: nothing of it can be made, and opening an address says so.
+//! Takes the place of the client where the feature `remote` is off: opening an address says so.
 
 use std::ops::Range;
 
-use super::remote::{Lost, RemoteOptions};
+use super::address::Address;
+use super::lost::{Lost, RemoteOptions};
+use crate::cancel::Cancel;
 
 pub(super) type Answer = Result<Vec<u8>, Lost>;
+
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    Range(Range<u64>),
+    Whole(u64),
+}
 
 #[derive(Debug)]
 pub(super) enum Client {}
@@ -13,23 +21,23 @@ pub(super) enum Client {}
 pub(super) enum Request {}
 
 impl Client {
-    pub(super) fn new(address: &str, _options: &RemoteOptions) -> Result<Self, Lost> {
+    pub(super) fn new(address: &Address, _options: &RemoteOptions) -> Result<Self, Lost> {
         let detail = "this program was built without the feature `remote`".to_owned();
-        Err(Lost { url: address.to_owned(), tries: 0, detail, missing: false })
+        Err(Lost::Unusable { address: address.to_string(), detail })
     }
 
-    pub(super) fn read(&self, _name: &str, _range: Option<Range<u64>>) -> Answer {
+    pub(super) fn read(&self, _name: &str, _part: Part, _cancel: &Cancel) -> Answer {
         match *self {}
     }
 
-    pub(super) fn read_all(&self, _names: &[String]) -> Result<Vec<Vec<u8>>, Lost> {
+    pub(super) fn read_all(&self, _names: &[(String, u64)], _cancel: &Cancel) -> Result<Vec<Vec<u8>>, Lost> {
         match *self {}
     }
 
     pub(super) fn begin(
         &self,
         _name: &str,
-        _range: Range<u64>,
+        _part: Part,
         _then: impl FnOnce(Answer) + Send + 'static,
     ) -> Result<Request, Lost> {
         match *self {}

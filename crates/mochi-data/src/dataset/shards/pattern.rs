@@ -1,43 +1,66 @@
-//! WebDataset's notation for many shards: `shards-{000000..000146}.tar`, `{a,b}.tar`, and `*` for files that are there.
+//! WebDataset's notation for several shards: `shards-{000000..000146}.tar`, `{a,b}.tar`, and `*` for existing files.
 
-/// More names than any data set has shards: beyond it a pattern is a mistake.
+/// More names than any dataset has shards: beyond it a pattern is a mistake.
 const MOST: usize = 1_000_000;
+/// Braces in a pattern, and bytes of it.
+const MOST_BRACES: usize = 16;
+const MOST_BYTES: usize = 4096;
 
-/// Every name that the braces stand for, in order; what is wrong where they make no sense.
+/// All names that the braces of a pattern expand to, in order.
 ///
 /// `{7..12}` counts; with leading zeros on either side all numbers get that width. `{x,y}` lists. Several braces multiply.
+///
+/// # Errors
+/// What is wrong with the pattern.
 pub(super) fn expand(pattern: &str) -> Result<Vec<String>, String> {
-    let Some((before, rest)) = pattern.split_once('{') else {
-        return if pattern.contains('}') {
-            Err("a brace is closed that was not opened".into())
-        } else {
-            Ok(vec![pattern.into()])
-        };
-    };
-    let Some((inside, after)) = rest.split_once('}') else { return Err("a brace is not closed".into()) };
-    let choices = choices(inside)?;
-    let tails = expand(after)?;
-    if choices.len().saturating_mul(tails.len()) > MOST {
-        return Err(format!("it stands for more than {MOST} names"));
+    if pattern.len() > MOST_BYTES {
+        return Err(format!("a pattern of {} bytes; at most {MOST_BYTES} are read", pattern.len()));
     }
-    Ok(choices.iter().flat_map(|c| tails.iter().map(move |t| format!("{before}{c}{t}"))).collect())
+    if pattern.matches('{').count() > MOST_BRACES {
+        return Err(format!("more than {MOST_BRACES} braces"));
+    }
+    let mut names = vec![String::new()];
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once('{') {
+        if before.contains('}') {
+            break;
+        }
+        let (inside, after) = after.split_once('}').ok_or("a brace is not closed")?;
+        let choices = choices(inside)?;
+        if choices.len().saturating_mul(names.len()) > MOST {
+            return Err(format!("it expands to more than {MOST} names"));
+        }
+        names = names.iter().flat_map(|name| choices.iter().map(move |c| format!("{name}{before}{c}"))).collect();
+        rest = after;
+    }
+    if rest.contains('}') {
+        return Err("a brace is closed that was not opened".into());
+    }
+    names.iter_mut().for_each(|name| name.push_str(rest));
+    Ok(names)
 }
 
 fn choices(inside: &str) -> Result<Vec<String>, String> {
     if inside.contains('{') {
-        return Err("braces stand inside braces".into());
+        return Err("braces inside braces".into());
     }
     let Some((first, last)) = inside.split_once("..") else {
         return Ok(inside.split(',').map(Into::into).collect());
     };
-    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("\"{inside}\" is no range of numbers"));
+    let number =
+        |text: &str| text.parse::<u64>().map_err(|_| format!("\"{}\" is not a range of numbers", shown(inside)));
     let (from, to) = (number(first)?, number(last)?);
     if from > to || (to - from) as usize >= MOST {
-        return Err(format!("the range \"{inside}\" is empty or too long"));
+        return Err(format!("the range \"{}\" is empty or too long", shown(inside)));
     }
     let padded = |text: &str| text.len() > 1 && text.starts_with('0');
     let width = if padded(first) || padded(last) { first.len().max(last.len()) } else { 0 };
     Ok((from..=to).map(|n| format!("{n:0width$}")).collect())
+}
+
+/// The beginning of what a message quotes.
+fn shown(text: &str) -> String {
+    text.chars().take(200).collect()
 }
 
 /// Whether a name has to be expanded.
@@ -57,6 +80,15 @@ mod tests {
         assert_eq!(expand("plain.tar").unwrap(), ["plain.tar"]);
         for odd in ["{", "}", "a}b{", "{1..x}", "{5..2}", "{{1..2}}", "{0..999999999}", "{0..99999}{0..99999}"] {
             assert!(expand(odd).is_err(), "{odd}");
+        }
+    }
+
+    // Security case S24.
+    #[test]
+    fn s24_a_pattern_of_many_braces_is_an_error() {
+        assert!(expand(&"{a}".repeat(16)).is_ok_and(|names| names == ["a".repeat(16)]));
+        for odd in ["{a}".repeat(17), "{a}".repeat(40_000), "{".repeat(400_000), format!("{{{}}}", "1".repeat(5000))] {
+            assert!(expand(&odd).is_err_and(|detail| detail.len() < 300));
         }
     }
 }

@@ -1,35 +1,39 @@
-//! The blocks of one epoch, fetched ahead of the readers and let go when their last image was read.
+//! The blocks of one epoch, requested ahead of the readers and dropped when their last image was read.
 //!
-//! The epoch's order says which blocks are wanted and when first. Whenever a reader comes to a block, that one and the next [`AHEAD`] are
-//! asked for, all at once; the reader waits only if its own is not there yet. Each block counts the images still to be read from it and is
-//! dropped at zero. In memory are therefore the window of [`blocks`](super::blocks), what the loader has begun, and [`AHEAD`] blocks.
+//! The epoch's order says which blocks are needed and when first. Whenever a reader comes to a block, that one and the next
+//! [`AHEAD_BLOCKS`] are requested, all at once; the reader waits only if its own has not arrived. Each block counts the images still to be
+//! read from it and is dropped at zero. In memory are therefore the window of [`blocks`](super::blocks), what the loader has begun, and
+//! [`AHEAD_BYTES`].
 //!
-//! What does not come in spite of all tries ends the epoch: it is no bad image, and to put another in its place would make the run
-//! depend on the network's moods.
+//! A failed download ends the epoch. It is not a corrupt image: substituting another image would make training depend on the network.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::blocks::{self, Block, WINDOW, block_of};
-use super::client::Request;
-use super::remote::{Lost, Remote};
+use super::blocks::{self, BLOCK_BYTES, Block, WINDOW, block_of};
+use super::client::{Part, Request};
+use super::lost::Lost;
+use super::remote::Remote;
 use super::{Reach, Shards};
+use crate::cancel::Cancel;
 use crate::decode::MAX_FILE_BYTES;
-use crate::error::{BadReason, DataError, DecodeError};
+use crate::error::{BadReason, DecodeError};
+use crate::read_error::ReadError;
 
-/// Blocks asked for beyond those that readers have come to (32 MiB).
-const AHEAD: usize = 16;
-/// How often a waiting reader looks whether it shall stop.
-const LOOK: Duration = Duration::from_millis(100);
+/// Blocks requested beyond those that readers have come to.
+const AHEAD_BLOCKS: usize = 16;
+/// Bytes of them.
+const AHEAD_BYTES: u64 = AHEAD_BLOCKS as u64 * BLOCK_BYTES;
+/// How often a waiting reader checks whether to stop.
+const TICK: Duration = Duration::from_millis(100);
 
 /// The blocks of one epoch.
 pub(crate) struct Stream {
     shards: Arc<Shards>,
-    /// For each block its turn among those of the epoch.
+    /// For each block its rank among those of the epoch.
     turns: Vec<u32>,
-    /// The blocks in the order in which they are wanted first.
+    /// The blocks in the order in which they are needed first.
     sequence: Vec<u32>,
     shared: Arc<Shared>,
 }
@@ -45,13 +49,13 @@ struct State {
     slots: HashMap<usize, Slot>,
     /// For each block the images still to be read.
     left: Vec<u32>,
-    /// How many of the sequence were asked for.
+    /// How many of the sequence were requested.
     begun: usize,
     lost: Option<Lost>,
 }
 
 enum Slot {
-    Coming { _request: Option<Request> },
+    Requested { _request: Option<Request> },
     Here(Arc<Vec<u8>>),
 }
 
@@ -59,13 +63,14 @@ fn lock(shared: &Shared) -> MutexGuard<'_, State> {
     shared.state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn storage(lost: Lost) -> ReadError {
+    ReadError::Storage(lost.into())
+}
+
 impl Shards {
-    /// An order of the epoch that suits the way the bytes are come by; `None` where any order is as good.
+    /// An order of the epoch that suits how the bytes are reached; `None` where any order is as good.
     pub(crate) fn order(&self, seed: u64, epoch: u64) -> Option<Vec<u32>> {
-        match &self.reach {
-            Reach::Local(_) => None,
-            Reach::Remote(remote) => Some(blocks::order(&remote.blocks, WINDOW, seed, epoch)),
-        }
+        self.remote().map(|remote| blocks::order(&remote.blocks, WINDOW, seed, epoch))
     }
 
     fn remote(&self) -> Option<&Remote> {
@@ -77,15 +82,14 @@ impl Shards {
 }
 
 impl Stream {
-    /// For the images of `order` from position `first` on; `None` for shards on a disk.
-    pub(crate) fn new(shards: &Arc<Shards>, order: Option<&[u32]>, first: usize) -> Option<Self> {
+    /// For `images` in the order in which they will be read; `None` for shards on a disk.
+    pub(crate) fn new(shards: &Arc<Shards>, images: impl Iterator<Item = u32>) -> Option<Self> {
         let blocks = &shards.remote()?.blocks;
         let mut left = vec![0u32; blocks.len()];
         let mut turns = vec![u32::MAX; blocks.len()];
         let mut sequence = Vec::new();
-        for position in first..shards.len() {
-            let image = order.map_or(Some(position as u32), |o| o.get(position).copied());
-            let Some(block) = image.map(|i| block_of(blocks, i)) else { continue };
+        for image in images {
+            let block = block_of(blocks, image);
             if let (Some(left), Some(turn)) = (left.get_mut(block), turns.get_mut(block)) {
                 if *left == 0 {
                     *turn = sequence.len() as u32;
@@ -98,54 +102,66 @@ impl Stream {
         Some(Self { shards: shards.clone(), turns, sequence, shared })
     }
 
-    /// Reads an image of the epoch, or any other; waits for its block if need be, until `stop`, which a loss sets.
-    pub(crate) fn read(&self, image: u32, bytes: &mut Vec<u8>, stop: &AtomicBool) -> Result<(), DecodeError> {
+    /// Reads an image of the epoch, or any other; waits for its block if need be, until `stop`.
+    pub(crate) fn read(&self, image: u32, bytes: &mut Vec<u8>, stop: &Cancel) -> Result<(), ReadError> {
         let index = image as usize;
         let place = self.shards.place(index)?;
         let Some(remote) = self.shards.remote() else { return self.shards.read(index, bytes) };
         let block = block_of(&remote.blocks, image);
-        match self.wait(remote, block, stop)? {
+        match self.wait(remote, block, stop).map_err(storage)? {
             Some(data) => {
                 let Some(Block { begin, .. }) = remote.blocks.get(block) else { return self.shards.read(index, bytes) };
                 let from = (place.offset - begin) as usize;
                 let Some(found) = data.get(from..from + place.length as usize) else {
-                    return Err(DecodeError::new(BadReason::Truncated, "its block is too short"));
+                    return Err(DecodeError::new(BadReason::Truncated, "its block is too short").into());
                 };
                 bytes.clear();
                 bytes.extend_from_slice(found);
             }
-            // Not of this epoch any more: it stands in for a bad one.
-            None => match remote.read(place) {
-                Ok(read) => *bytes = read,
-                Err(lost) => return Err(give_up(&mut lock(&self.shared), lost, stop)),
-            },
+            // No longer held: it replaces a bad image.
+            None => *bytes = remote.read(place, stop).map_err(storage)?,
         }
-        self.shards.check(index, bytes)
+        Ok(self.shards.check(index, bytes)?)
     }
 
-    fn wait(&self, remote: &Remote, block: usize, stop: &AtomicBool) -> Result<Option<Arc<Vec<u8>>>, DecodeError> {
+    fn wait(&self, remote: &Remote, block: usize, stop: &Cancel) -> Result<Option<Arc<Vec<u8>>>, Lost> {
         let mut state = lock(&self.shared);
-        self.ask(remote, &mut state, block);
+        self.request(remote, &mut state, block);
         loop {
             if let Some(lost) = state.lost.clone() {
-                return Err(give_up(&mut state, lost, stop));
+                return Err(lost);
             }
             match state.slots.get(&block) {
                 Some(Slot::Here(data)) => return Ok(Some(data.clone())),
-                Some(Slot::Coming { .. }) => {}
+                Some(Slot::Requested { .. }) => {}
                 None => return Ok(None),
             }
-            if stop.load(Ordering::Relaxed) {
-                return Err(DecodeError::new(BadReason::Unreadable, "reading was stopped"));
+            if stop.requested() {
+                return Err(Lost::Canceled);
             }
-            state = self.shared.arrived.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.shared.arrived.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Asks for all blocks up to `AHEAD` beyond this one that were not asked for yet.
-    fn ask(&self, remote: &Remote, state: &mut State, block: usize) {
-        let turn = self.turns.get(block).map_or(0, |&turn| turn as usize);
-        let end = if turn < self.sequence.len() { (turn + 1 + AHEAD).min(self.sequence.len()) } else { 0 };
+    /// How many blocks of the sequence are to be requested when a reader has come to number `turn` of it.
+    fn due(&self, remote: &Remote, turn: usize) -> usize {
+        if turn >= self.sequence.len() {
+            return 0;
+        }
+        let (mut end, mut bytes) = (turn + 1, 0);
+        for &block in self.sequence.iter().skip(end).take(AHEAD_BLOCKS) {
+            bytes += remote.blocks.get(block as usize).map_or(0, |block| block.length);
+            if bytes > AHEAD_BYTES {
+                break;
+            }
+            end += 1;
+        }
+        end
+    }
+
+    /// Requests all blocks up to those ahead of this one that were not requested yet.
+    fn request(&self, remote: &Remote, state: &mut State, block: usize) {
+        let end = self.due(remote, self.turns.get(block).map_or(usize::MAX, |&turn| turn as usize));
         while state.begun < end {
             let next = self.sequence.get(state.begun).map_or(0, |&b| b as usize);
             state.begun += 1;
@@ -161,25 +177,29 @@ impl Stream {
                     Ok(data) if state.slots.contains_key(&next) => {
                         state.slots.insert(next, Slot::Here(Arc::new(data)));
                     }
-                    // Let go meanwhile.
-                    Ok(_) => {}
-                    Err(lost) => state.lost = Some(lost),
+                    // Dropped meanwhile.
+                    Ok(_) | Err(Lost::Canceled) => {}
+                    Err(lost) => {
+                        state.lost.get_or_insert(lost);
+                    }
                 }
                 drop(state);
                 shared.arrived.notify_all();
             };
             let name = remote.shards.get(shard as usize).map_or("", |s| s);
-            match remote.client.begin(name, begin..begin + length, then) {
+            match remote.client.begin(name, Part::Range(begin..begin + length), then) {
                 // The answer cannot overtake this: it needs the lock that is held here.
                 Ok(request) => {
-                    state.slots.insert(next, Slot::Coming { _request: Some(request) });
+                    state.slots.insert(next, Slot::Requested { _request: Some(request) });
                 }
-                Err(lost) => state.lost = Some(lost),
+                Err(lost) => {
+                    state.lost.get_or_insert(lost);
+                }
             }
         }
     }
 
-    /// Counts an image of the epoch as dealt with; its block goes with the last.
+    /// Counts an image of the epoch as finished; its block is dropped with the last.
     pub(crate) fn done(&self, image: u32) {
         let Some(remote) = self.shards.remote() else { return };
         let block = block_of(&remote.blocks, image);
@@ -190,25 +210,13 @@ impl Stream {
             state.slots.remove(&block);
         }
     }
-
-    /// The loss that ended the epoch, if one did.
-    pub(crate) fn lost(&self) -> Option<DataError> {
-        lock(&self.shared).lost.clone().map(DataError::from)
-    }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // Requests hold the shared state themselves: they are given up here.
+        // Requests hold the shared state themselves: they are abandoned here.
         lock(&self.shared).slots.clear();
     }
-}
-
-fn give_up(state: &mut State, lost: Lost, stop: &AtomicBool) -> DecodeError {
-    let error = DecodeError::new(BadReason::Unreadable, lost.to_string());
-    state.lost.get_or_insert(lost);
-    stop.store(true, Ordering::Relaxed);
-    error
 }
 
 #[cfg(all(test, feature = "remote"))]

@@ -1,8 +1,6 @@
 //! What one epoch holds in memory, and when it asks.
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
-use std::sync::atomic::AtomicBool;
-
 use super::*;
 use crate::RemoteOptions;
 use crate::dataset::{Dataset, OpenOptions, Store};
@@ -35,15 +33,16 @@ fn setting(count: usize) -> (Vec<tempfile::TempDir>, server::Server, Arc<Shards>
 fn an_epoch_holds_its_window_and_what_is_ahead_and_lets_go_of_all_else() {
     let (_folders, _server, shards) = setting(900);
     let blocks = shards.remote().unwrap().blocks.len();
-    assert!(blocks > 3 * (WINDOW as usize + AHEAD), "{blocks} blocks");
+    assert!(blocks > 3 * (WINDOW as usize + AHEAD_BLOCKS), "{blocks} blocks");
     let order = shards.order(7, 3).unwrap();
     for (order, first, most) in [
-        (Some(&order[..]), 0, WINDOW as usize + 1 + AHEAD),
-        (Some(&order[..]), 500, WINDOW as usize + 1 + AHEAD),
-        (None, 0, 2 + AHEAD),
+        (Some(&order[..]), 0, WINDOW as usize + 1 + AHEAD_BLOCKS),
+        (Some(&order[..]), 500, WINDOW as usize + 1 + AHEAD_BLOCKS),
+        (None, 0, 2 + AHEAD_BLOCKS),
     ] {
-        let stream = Stream::new(&shards, order, first).unwrap();
-        let (stop, mut bytes, mut peak) = (AtomicBool::new(false), Vec::new(), 0);
+        let images = (first..900).map(|position| order.map_or(position as u32, |o| o[position]));
+        let stream = Stream::new(&shards, images).unwrap();
+        let (stop, mut bytes, mut peak) = (Cancel::default(), Vec::new(), 0);
         for position in first..900 {
             let image = order.map_or(position as u32, |o| o[position]);
             stream.read(image, &mut bytes, &stop).unwrap();
@@ -51,7 +50,7 @@ fn an_epoch_holds_its_window_and_what_is_ahead_and_lets_go_of_all_else() {
             stream.done(image);
         }
         assert!(peak <= most, "{peak} blocks were held, {most} are allowed");
-        assert!(peak > AHEAD, "{peak}: nothing was asked for ahead");
+        assert!(peak > AHEAD_BLOCKS, "{peak}: nothing was asked for ahead");
         assert!(lock(&stream.shared).slots.is_empty(), "at the end everything is let go");
     }
 }

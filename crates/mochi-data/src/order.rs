@@ -1,0 +1,10 @@
+//! The order in which an epoch visits images: a function of the seed and the epoch.
+
+use crate::random::{Purpose, Stream};
+
+/// The permutation of `images` images in an epoch.
+pub(crate) fn shuffled(images: usize, seed: u64, epoch: u64) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..u32::try_from(images).unwrap_or(u32::MAX)).collect();
+    Stream::new(seed, Purpose::Order, epoch, 0, 0).shuffle(&mut order);
+    order
+}
