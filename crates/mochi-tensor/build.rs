@@ -4,11 +4,13 @@
 use std::path::{Path, PathBuf};
 
 /// tch 0.24 is written against exactly this libtorch.
-const PINNED: &str = "2.11.0";
+const PINNED: &str = include_str!("libtorch-version").trim_ascii_end();
 
 fn main() {
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     println!("cargo:rerun-if-changed=shim");
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=libtorch-version");
     let root = match std::env::var_os("LIBTORCH") {
         Some(value) => PathBuf::from(value),
         None => {
@@ -28,7 +30,7 @@ fn main() {
     build
         .cpp(true)
         .std("c++17")
-        .files(["shim/engine.cpp", "shim/norm.cpp", "shim/pointwise.cpp", "shim/small_map.cpp"])
+        .files(["engine", "norm", "optim", "pointwise", "small_map", "wait"].map(|name| format!("shim/{name}.cpp")))
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .flag("-fopenmp")

@@ -96,6 +96,8 @@ choice! {
         Mlp = "mlp",
         /// One linear layer (MoCo v1).
         Linear = "linear",
+        /// Linear - batch norm - ReLU - linear - batch norm (SimCLR).
+        MlpBn = "mlp-bn",
     }
 }
 
@@ -202,8 +204,10 @@ choice! {
 choice! {
     /// Precision of convolutions and matrix products. Parameters, statistics and logits are always float32.
     Precision {
-        /// 32-bit floating point.
+        /// IEEE 32-bit floating point, on CUDA too.
         Float32 = "float32",
+        /// float32 whose products CUDA computes in TF32 (10 bits of mantissa).
+        Tf32 = "tf32",
         /// bfloat16.
         Bf16 = "bf16",
     }

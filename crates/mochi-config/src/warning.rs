@@ -112,6 +112,9 @@ pub enum Warning {
         /// The device that computes.
         device: Device,
     },
+    /// TF32 on the CPU, which has none.
+    #[error("compute.precision is tf32 but compute.device is cpu: products are computed in float32")]
+    Tf32OnCpu,
     /// The batch probably does not fit into memory.
     #[error("a batch of {batch} images needs about {need_mib} MiB, but {device} has {have_mib} MiB")]
     MemoryTight {
@@ -154,6 +157,7 @@ impl Warning {
             Warning::OnlyWarmup { epochs, .. } => format!("set optimizer.warmup_epochs below {epochs}"),
             Warning::BatchNormLeak => "set moco.bn_groups=auto, which splits the batch".to_owned(),
             Warning::SlowBf16 { .. } => "set compute.precision=auto, which selects float32 on this device".to_owned(),
+            Warning::Tf32OnCpu => "set compute.precision=float32, or compute.device=cuda".to_owned(),
             Warning::MemoryTight { .. } => "set moco.batch=auto, which selects a batch that fits".to_owned(),
             Warning::StemIgnored { .. } | Warning::SymmetricIgnored => return None,
         })

@@ -14,7 +14,7 @@
 use crate::images::{Place, draws};
 use crate::{Affine, ContrastError};
 use mochi_random::{Beta, permutation};
-use mochi_tensor::{Kind, Tensor, for_each_row, no_grad, upload, with_f32_mut};
+use mochi_tensor::{HostValues, Kind, Tensor, for_each_row, no_grad, upload};
 
 const POSITIVE: u64 = 0x4654_0001;
 const ORDER: u64 = 0x4654_0002;
@@ -42,24 +42,23 @@ pub fn interpolate(rows: &Tensor, law: &Beta, place: Place) -> Result<Tensor, Co
     let order: Vec<i64> = order.into_iter().map(i64::from).collect();
     let masks = place.family(MASK);
     let [low, high, _] = place.counter();
-    let mut mask = Tensor::f_empty([size, dim], (Kind::Float, mochi_tensor::Device::Cpu))?;
-    with_f32_mut(&mut mask, |values| {
-        for_each_row(
-            values,
-            width,
-            &mut vec![(); count],
-            || (),
-            |row, values, (), ()| {
-                let row = u32::try_from(row).unwrap_or(u32::MAX);
-                for (block, four) in (0u32..).zip(values.chunks_mut(4)) {
-                    let words = masks.words([low, high, row, block]);
-                    for (value, word) in four.iter_mut().zip(words) {
-                        *value = law.share(word) as f32;
-                    }
+    let mut mask = HostValues::new(Tensor::f_zeros([size, dim], (Kind::Float, mochi_tensor::Device::Cpu))?)?;
+    for_each_row(
+        &mut mask,
+        width,
+        &mut vec![(); count],
+        || (),
+        |row, values, (), ()| {
+            let row = u32::try_from(row).unwrap_or(u32::MAX);
+            for (block, four) in (0u32..).zip(values.chunks_mut(4)) {
+                let words = masks.words([low, high, row, block]);
+                for (value, word) in four.iter_mut().zip(words) {
+                    *value = law.share(word) as f32;
                 }
-            },
-        )
-    })??;
+            }
+        },
+    )?;
+    let mask = mask.into_tensor();
     no_grad(|| {
         let mask = upload(&mask, rows.device())?.f_to_kind(rows.kind())?;
         let order = upload(&Tensor::f_from_slice(&order)?, rows.device())?;

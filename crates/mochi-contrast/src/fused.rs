@@ -8,7 +8,7 @@ use crate::measures::{Has, Measures};
 use crate::queue::to_i64;
 use crate::row::{Batch, Row, RowTask, Scratch};
 use crate::{Context, ContrastError, Loss, Objective};
-use mochi_tensor::{Kind, Tensor, for_each_row, from_f32, read_f32, with_f32_mut};
+use mochi_tensor::{HostValues, Kind, Tensor, for_each_row, from_f32};
 
 /// Loss, gradient and measurements of contiguous float32 CPU tensors.
 pub(crate) fn loss(
@@ -22,14 +22,16 @@ pub(crate) fn loss(
     let (count, dim, width) = (size(query, 0), size(query, 1), size(columns, 0));
     let rows_dot = |a: &Tensor, b: &Tensor| a.f_mul(b)?.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
     let (positives, squares) = (rows_dot(query, key)?, rows_dot(query, query)?);
-    let mut cosines = query.f_matmul(&columns.f_transpose(0, 1)?)?; // (B, K)
+    let mut cosines = HostValues::new(query.f_matmul(&columns.f_transpose(0, 1)?)?)?; // (B, K)
+    let [queries, keys, positives, squares] = [query, columns, &positives, &squares].map(HostValues::copy_of);
+    let (queries, keys, positives, squares) = (queries?, keys?, positives?, squares?);
     let blocks = objective.blocks();
     let batch = Batch {
-        query: read_f32(query)?,
-        columns: read_f32(columns)?,
+        query: &queries,
+        columns: &keys,
         dim,
-        positives: read_f32(&positives)?,
-        squares: read_f32(&squares)?,
+        positives: &positives,
+        squares: &squares,
         objective,
         blocks: &blocks,
         context,
@@ -37,11 +39,9 @@ pub(crate) fn loss(
     };
     let mut rows = vec![Row::default(); count];
     let arch = pulp::Arch::new();
-    with_f32_mut(&mut cosines, |values| {
-        for_each_row(values, width, &mut rows, Scratch::default, |index, cosines, out, scratch| {
-            *out = arch.dispatch(RowTask { batch: &batch, index, cosines, scratch });
-        })
-    })??;
+    for_each_row(&mut cosines, width, &mut rows, Scratch::default, |index, cosines, out, scratch| {
+        *out = arch.dispatch(RowTask { batch: &batch, index, cosines, scratch });
+    })?;
     if let Some(row) = rows.iter().position(|row| row.valid == 0) {
         return Err(ContrastError::AllMasked { row, guards: objective.guard_names(), step: context.draws.step });
     }
@@ -49,7 +49,7 @@ pub(crate) fn loss(
         let values: Vec<f32> = rows.iter().map(|row| value(row) as f32).collect();
         from_f32(&values, &[to_i64(count), 1])
     };
-    let mut gradient = cosines.f_matmul(columns)?.f_mul_(&column(|row| row.scale)?)?; // (B, D)
+    let mut gradient = cosines.into_tensor().f_matmul(columns)?.f_mul_(&column(|row| row.scale)?)?; // (B, D)
     gradient = gradient.f_add_(&key.f_mul(&column(|row| row.key)?)?)?;
     gradient = gradient.f_add_(&query.f_mul(&column(|row| row.query)?)?)?;
     if rows.iter().any(|row| !row.extra.is_empty()) {

@@ -16,7 +16,7 @@
 use crate::features::{as_i64, check_pair};
 use crate::top_k::TopK;
 use crate::{EvalError, Features, Progress, Stage};
-use mochi_tensor::{Tensor, for_each_row, no_grad, with_f32_mut};
+use mochi_tensor::{HostValues, Tensor, for_each_row, no_grad};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -136,11 +136,9 @@ fn scores(
         for first in (0..train.len()).step_by(chunk.1) {
             let columns = chunk.1.min(train.len() - first);
             let block = train_rows.f_narrow(0, as_i64(first), as_i64(columns))?;
-            let mut cosines = no_grad(|| queries.f_matmul(&block.f_tr()?))?;
+            let mut cosines = HostValues::new(no_grad(|| queries.f_matmul(&block.f_tr()?))?)?;
             let position = u32::try_from(first).unwrap_or(u32::MAX);
-            with_f32_mut(&mut cosines, |values| {
-                for_each_row(values, columns, &mut nearest, || (), |_, row, top, ()| top.offer(row, position))
-            })??;
+            for_each_row(&mut cosines, columns, &mut nearest, || (), |_, row, top, ()| top.offer(row, position))?;
         }
         all.extend(nearest.iter_mut().map(|top| vote(top.finish(), &train.labels, t)));
         progress(Progress { stage: Stage::Neighbours, done: from + rows, total: test.len() });

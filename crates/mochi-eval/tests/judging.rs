@@ -8,7 +8,7 @@ use mochi_eval::{
     linear_augmented, linear_cached,
 };
 use mochi_nets::{Arch, Encoder, EncoderSpec, HeadKind, NormMode, Stem};
-use mochi_tensor::{Compute, Tensor, from_f32, no_grad, read_f32, with_seed};
+use mochi_tensor::{Compute, HostValues, Tensor, from_f32, no_grad, with_seed};
 use std::path::Path;
 
 /// A 1 x 1 PNG.
@@ -68,7 +68,7 @@ fn pixels_are_the_normalised_view_and_are_judged() {
     let features = extract(&train, Extractor::Pixels, &views(), &mut |p| seen.push((p.done, p.total))).unwrap();
     assert_eq!((features.len(), features.width(), features.images.len()), (60, 64, 60));
     assert_eq!((seen.len(), seen.last()), (9, Some(&(60, 60))));
-    let values = read_f32(&features.values).unwrap();
+    let values = HostValues::copy_of(&features.values).unwrap();
     // Image 2 is of class 0: a bright column at place 2.
     assert_eq!((features.labels[2], features.images[2]), (0, 2));
     let normalised = |level: f32| (level / 255.0 - 0.2860) / 0.3530;

@@ -61,7 +61,7 @@ impl Arch {
 
 /// A name that is no architecture.
 #[derive(Debug, thiserror::Error)]
-#[error("\"{name}\" is not an architecture; there are {}", Arch::NAMES.join(", "))]
+#[error("\"{name}\" is not an architecture; expected one of {}", Arch::NAMES.join(", "))]
 pub struct UnknownArch {
     name: String,
 }

@@ -1,14 +1,14 @@
 //! Residual blocks: `relu(f(x) + shortcut(x))`.
 
-use crate::layers::{Builder, Conv, Forward};
-use mochi_tensor::{BatchNorm, Tensor, TensorError};
+use crate::layers::{Builder, Forward, Unit, UnitShape};
+use mochi_tensor::{Tensor, TensorError};
 
 /// How the input reaches the sum.
 #[derive(Debug)]
 enum Shortcut {
     Identity,
     /// 1x1 convolution and norm (torchvision's `downsample`).
-    Projection(Conv, BatchNorm),
+    Projection(Unit),
     /// Every second pixel, zero channels on both sides (He et al. 2016, option A): no parameters.
     Pad {
         channels: i64,
@@ -19,7 +19,7 @@ impl Shortcut {
     fn forward(&self, x: &Tensor, cx: &Forward) -> Result<Tensor, TensorError> {
         match self {
             Self::Identity => Ok(x.shallow_clone()),
-            Self::Projection(conv, norm) => conv.norm_act(x, norm, cx, false, None),
+            Self::Projection(unit) => unit.forward(x, cx, false, None),
             Self::Pad { channels } => {
                 let x = x.f_slice(2, None, None, 2)?.f_slice(3, None, None, 2)?;
                 Ok(x.f_constant_pad_nd([0, 0, 0, 0, *channels, *channels])?)
@@ -32,7 +32,7 @@ impl Shortcut {
 /// Two 3x3 make torchvision's `BasicBlock`; 1x1, 3x3 (with the stride), 1x1 its `Bottleneck`.
 #[derive(Debug)]
 pub(crate) struct Block {
-    chain: Vec<(Conv, BatchNorm)>,
+    chain: Vec<Unit>,
     shortcut: Shortcut,
 }
 
@@ -53,8 +53,8 @@ impl Block {
         };
         let (chain, out) = Self::chain(b, name, input, &plan)?;
         let shortcut = if stride != 1 || input != out {
-            let conv = b.conv(&format!("{name}.downsample.0"), out, input, 1, stride)?;
-            Shortcut::Projection(conv, b.norm(&format!("{name}.downsample.1"), out))
+            let names = [format!("{name}.downsample.0"), format!("{name}.downsample.1")];
+            Shortcut::Projection(b.unit(&names[0], &names[1], UnitShape { out, input, kernel: 1, stride })?)
         } else {
             Shortcut::Identity
         };
@@ -77,11 +77,11 @@ impl Block {
         name: &str,
         input: i64,
         plan: &[(i64, i64, i64)],
-    ) -> Result<(Vec<(Conv, BatchNorm)>, i64), TensorError> {
+    ) -> Result<(Vec<Unit>, i64), TensorError> {
         let (mut chain, mut channels) = (Vec::new(), input);
         for (i, &(out, kernel, stride)) in plan.iter().enumerate() {
-            let conv = b.conv(&format!("{name}.conv{}", i + 1), out, channels, kernel, stride)?;
-            chain.push((conv, b.norm(&format!("{name}.bn{}", i + 1), out)));
+            let names = [format!("{name}.conv{}", i + 1), format!("{name}.bn{}", i + 1)];
+            chain.push(b.unit(&names[0], &names[1], UnitShape { out, input: channels, kernel, stride })?);
             channels = out;
         }
         Ok((chain, channels))
@@ -91,10 +91,19 @@ impl Block {
     pub fn forward(&self, x: &Tensor, cx: &Forward) -> Result<Tensor, TensorError> {
         let shortcut = self.shortcut.forward(x, cx)?;
         let mut y = x.shallow_clone();
-        for (i, (conv, norm)) in self.chain.iter().enumerate() {
+        for (i, unit) in self.chain.iter().enumerate() {
             let last = i + 1 == self.chain.len();
-            y = conv.norm_act(&y, norm, cx, true, last.then_some(&shortcut))?;
+            y = unit.forward(&y, cx, true, last.then_some(&shortcut))?;
         }
         Ok(y)
+    }
+
+    /// Every convolution with its norm.
+    pub fn units_mut(&mut self) -> impl Iterator<Item = &mut Unit> {
+        let projection = match &mut self.shortcut {
+            Shortcut::Projection(unit) => Some(unit),
+            Shortcut::Identity | Shortcut::Pad { .. } => None,
+        };
+        self.chain.iter_mut().chain(projection)
     }
 }

@@ -1,27 +1,16 @@
-//! An encoder f: a backbone and MoCo's projection head, whose normalised output lives on the unit sphere.
-//!
-//! Head "mlp" (MoCo-v2): `Linear(F, F) - ReLU - Linear(F, D)`, names `fc.0.*`, `fc.2.*`; head "linear" (MoCo-v1): `Linear(F, D)`, `fc.*`.
-//! No batch-norm in either, as published.
+//! An encoder f: a backbone and a projection head, whose normalized output lies on the unit sphere.
 
-use crate::layers::{Builder, Linear};
-use crate::{Arch, NormMode, ResNet, Stem};
+use crate::head::{Head, HeadKind};
+use crate::layers::Builder;
+use crate::{Arch, Backbone, NormMode, Stem};
 use mochi_tensor::{Compute, ParameterStore, Tensor, TensorError};
-
-/// Projection head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeadKind {
-    /// MoCo-v2's two layers.
-    Mlp,
-    /// MoCo-v1's single layer.
-    Linear,
-}
 
 /// What an encoder is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncoderSpec {
     /// Backbone.
     pub arch: Arch,
-    /// Its entrance; the CIFAR family has only the small one.
+    /// How an image enters it; the CIFAR family has only the CIFAR stem.
     pub stem: Stem,
     /// Head.
     pub head: HeadKind,
@@ -34,8 +23,8 @@ pub struct EncoderSpec {
 pub struct Encoder {
     compute: Compute,
     store: ParameterStore,
-    backbone: ResNet,
-    head: Vec<Linear>,
+    backbone: Backbone,
+    head: Head,
 }
 
 impl Encoder {
@@ -45,13 +34,9 @@ impl Encoder {
     /// What libtorch says where memory is short.
     pub fn new(spec: &EncoderSpec, compute: Compute) -> Result<Self, TensorError> {
         let mut store = ParameterStore::new();
-        let backbone = ResNet::new(spec.arch, spec.stem, compute, &mut store)?;
-        let features = spec.arch.features();
+        let backbone = Backbone::new(spec.arch, spec.stem, compute, &mut store)?;
         let mut b = Builder { store: &mut store, compute, fan_in: false };
-        let head = match spec.head {
-            HeadKind::Linear => vec![b.linear("fc", spec.dim, features)],
-            HeadKind::Mlp => vec![b.linear("fc.0", features, features), b.linear("fc.2", spec.dim, features)],
-        };
+        let head = Head::new(spec.head, spec.arch.features(), spec.dim, &mut b)?;
         Ok(Self { compute, store, backbone, head })
     }
 
@@ -70,12 +55,17 @@ impl Encoder {
         self.store.set_requires_grad(false);
     }
 
-    /// Pooled backbone features (B, F), float32, before the head: what probes judge.
+    /// The backbone.
+    pub fn backbone(&self) -> &Backbone {
+        &self.backbone
+    }
+
+    /// Pooled backbone features (B, F), float32, before the head: the input of probes.
     ///
     /// # Errors
     /// What libtorch says, e.g. where the images are too small for the network.
     pub fn features(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
-        self.backbone.forward(&self.compute.input(images)?, mode)
+        self.backbone.pooled(&self.compute.input(images)?, mode)
     }
 
     /// Unit embeddings (B, D), float32: `normalize(head(backbone(images)))` with torch's `F.normalize` (eps 1e-12).
@@ -83,13 +73,7 @@ impl Encoder {
     /// # Errors
     /// As [`Self::features`].
     pub fn embed(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
-        let mut x = self.features(images, mode)?;
-        for (i, layer) in self.head.iter().enumerate() {
-            if i > 0 {
-                x = x.f_relu()?;
-            }
-            x = layer.forward(&x)?;
-        }
+        let x = self.head.forward(&self.features(images, mode)?, mode)?;
         let norm = x.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
         Ok(x.f_div(&norm)?)
     }

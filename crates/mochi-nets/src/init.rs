@@ -9,7 +9,7 @@ pub(crate) fn kaiming_fan_out(out: i64, input: i64, kernel: i64) -> Tensor {
     normal([out, input, kernel, kernel], (2.0 / (out * kernel * kernel) as f64).sqrt())
 }
 
-/// `nn.init.kaiming_normal_()` as it stands: N(0, 2 / (in k k)); the CIFAR family.
+/// `nn.init.kaiming_normal_()` with its defaults: N(0, 2 / (in k k)); the CIFAR family.
 pub(crate) fn kaiming_fan_in(out: i64, input: i64, kernel: i64) -> Tensor {
     normal([out, input, kernel, kernel], (2.0 / (input * kernel * kernel) as f64).sqrt())
 }
@@ -23,4 +23,9 @@ pub(crate) fn linear(out: i64, input: i64) -> (Tensor, Tensor) {
     let bound = 1.0 / (input as f64).sqrt();
     let uniform = |shape: &[i64]| (Tensor::rand(shape, PLAIN) * 2.0 - 1.0) * bound;
     (uniform(&[out, input]), uniform(&[out]))
+}
+
+/// N(0, 0.01^2), (out, in): google-research/simclr's dense layers.
+pub(crate) fn small_normal(out: i64, input: i64) -> Tensor {
+    Tensor::randn([out, input], PLAIN) * 0.01
 }

@@ -1,7 +1,7 @@
 //! Convolution, norm and linear layers: handles into the parameter store, computing where and how [`Compute`] says.
 
 use crate::{NormMode, init};
-use mochi_tensor::{BatchNorm, Compute, Kind, ParameterStore, Role, Tensor, TensorError, conv2d, norm_act};
+use mochi_tensor::{BatchNorm, Compute, ConvOptions, ParameterStore, Role, Tensor, TensorError, conv2d};
 
 /// Makes layers and registers their tensors under torchvision's names.
 pub(crate) struct Builder<'a> {
@@ -17,7 +17,7 @@ impl Builder<'_> {
         self.store.add(name, value, Role::Parameter)
     }
 
-    /// `name.weight` (out, in, k, k), no bias.
+    /// `name.weight` (out, in, k, k), no bias, padded to keep the size at stride 1.
     pub fn conv(&mut self, name: &str, out: i64, input: i64, kernel: i64, stride: i64) -> Result<Conv, TensorError> {
         let value = if self.fan_in {
             init::kaiming_fan_in(out, input, kernel)
@@ -25,58 +25,85 @@ impl Builder<'_> {
             init::kaiming_fan_out(out, input, kernel)
         };
         let weight = self.parameter(format!("{name}.weight"), self.compute.kernel(value)?);
-        Ok(Conv { weight, stride, padding: kernel / 2 })
+        Ok(Conv { weight, options: ConvOptions { stride, padding: kernel / 2, dilation: 1 } })
     }
 
-    /// `name.{weight,bias,running_mean,running_var}` (channels,).
-    pub fn norm(&mut self, name: &str, channels: i64) -> BatchNorm {
-        let plain = (Kind::Float, self.compute.device);
-        BatchNorm {
-            weight: self.store.add(format!("{name}.weight"), Tensor::ones([channels], plain), Role::Parameter),
-            bias: self.store.add(format!("{name}.bias"), Tensor::zeros([channels], plain), Role::Parameter),
-            running_mean: self.store.add(
-                format!("{name}.running_mean"),
-                Tensor::zeros([channels], plain),
-                Role::Buffer,
-            ),
-            running_var: self.store.add(format!("{name}.running_var"), Tensor::ones([channels], plain), Role::Buffer),
-        }
+    /// Convolution `conv` and norm `norm`.
+    pub fn unit(&mut self, conv: &str, norm: &str, shape: UnitShape) -> Result<Unit, TensorError> {
+        let UnitShape { out, input, kernel, stride } = shape;
+        Ok(Unit {
+            name: conv.to_owned(),
+            conv: self.conv(conv, out, input, kernel, stride)?,
+            norm: BatchNorm::new(self.store, norm, out, true, self.compute.device)?,
+        })
     }
 
-    /// `name.weight` (out, in) and `name.bias` (out,).
+    /// `name.weight` (out, in) and `name.bias` (out,), `nn.Linear`'s initial values.
     pub fn linear(&mut self, name: &str, out: i64, input: i64) -> Linear {
         let (weight, bias) = init::linear(out, input);
         Linear {
             weight: self.parameter(format!("{name}.weight"), weight),
-            bias: self.parameter(format!("{name}.bias"), bias),
+            bias: Some(self.parameter(format!("{name}.bias"), bias)),
         }
+    }
+
+    /// `name.weight` (out, in) from N(0, 0.01^2), no bias: google-research/simclr's dense layer before a norm.
+    pub fn linear_before_norm(&mut self, name: &str, out: i64, input: i64) -> Linear {
+        Linear { weight: self.parameter(format!("{name}.weight"), init::small_normal(out, input)), bias: None }
     }
 }
 
-/// A square convolution without bias, padded to keep the size at stride 1.
+/// A square convolution without bias.
 #[derive(Debug)]
 pub(crate) struct Conv {
     weight: Tensor,
-    stride: i64,
-    padding: i64,
+    options: ConvOptions,
 }
 
-impl Conv {
-    /// (B, in, H, W) -> (B, out, H/stride, W/stride)
-    pub fn forward(&self, x: &Tensor, compute: &Compute) -> Result<Tensor, TensorError> {
-        conv2d(x, &self.weight, self.stride, self.padding, compute)
+/// Channels, kernel side and stride of a [`Unit`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UnitShape {
+    pub out: i64,
+    pub input: i64,
+    pub kernel: i64,
+    pub stride: i64,
+}
+
+/// A convolution and its norm.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    name: String,
+    conv: Conv,
+    norm: BatchNorm,
+}
+
+impl Unit {
+    /// The convolution's name, e.g. `layer2.0.conv1`.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// Convolution, norm, and what follows it: `relu(norm(conv(x)) + residual)`.
-    pub fn norm_act(
+    /// `relu(norm(conv(x)) + residual)`, either part left out as asked: (B, in, H, W) -> (B, out, H/stride, W/stride).
+    pub fn forward(
         &self,
         x: &Tensor,
-        norm: &BatchNorm,
         cx: &Forward,
         relu: bool,
         residual: Option<&Tensor>,
     ) -> Result<Tensor, TensorError> {
-        norm_act(self.forward(x, &cx.compute)?, norm, cx.mode, relu, residual)
+        let y = conv2d(x, &self.conv.weight, None, &self.conv.options, &cx.compute)?;
+        self.norm.forward(y, cx.mode, relu, residual)
+    }
+
+    /// Stops all learning: no gradient for kernel, scale and shift, and the norm uses its running statistics.
+    pub fn freeze(&mut self) {
+        let _ = self.conv.weight.set_requires_grad(false);
+        self.norm.freeze();
+    }
+
+    /// Freezes the norm alone.
+    pub fn freeze_norm(&mut self) {
+        self.norm.freeze();
     }
 }
 
@@ -87,16 +114,16 @@ pub(crate) struct Forward {
     pub mode: NormMode,
 }
 
-/// `x W^T + b`, float32: heads are small, and embeddings deserve the digits.
+/// `x W^T + b` in float32: heads are small, and embeddings need the digits.
 #[derive(Debug)]
 pub(crate) struct Linear {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl Linear {
     /// (B, in) -> (B, out)
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, TensorError> {
-        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
+        Ok(x.f_linear(&self.weight, self.bias.as_ref())?)
     }
 }

@@ -8,7 +8,7 @@ use crate::compare::relative_error;
 use crate::error::ParityError;
 use crate::file::Reference;
 use mochi_contrast::{Context, Objective, Points, Synthesis, evaluate, hardest, info_nce};
-use mochi_tensor::{Kind, Tensor, no_grad, read_f32};
+use mochi_tensor::{HostValues, Kind, Tensor, no_grad};
 use serde_json::json;
 use std::path::Path;
 
@@ -186,7 +186,7 @@ impl Case {
                     hardest::select(row, n, &mut work, &mut set);
                     set
                 };
-                return Ok(read_f32(&cosines)?.chunks(width).map(chosen).collect());
+                return Ok(HostValues::new(cosines)?.chunks(width).map(chosen).collect());
             }
             let set = cosines.f_topk(i64::try_from(n).unwrap_or(0), 1, true, false)?.1.f_sort(1, false)?.0;
             let columns = Vec::<i64>::try_from(set.f_reshape([-1])?)?;

@@ -11,8 +11,8 @@ use crate::Verdict;
 use crate::compare::{Worst, relative_error};
 use crate::error::ParityError;
 use crate::file::Reference;
-use mochi_nets::{Arch, NormMode, ResNet, Stem};
-use mochi_tensor::{Compute, Kind, ParameterStore, Role, Tensor, no_grad};
+use mochi_nets::{Arch, Backbone, NormMode, Stem};
+use mochi_tensor::{Compute, Kind, ParameterStore, Role, Tensor, dim, no_grad};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -77,8 +77,7 @@ fn from_file(file: &Reference) -> Result<Pass, ParityError> {
         if let Some(name) = name.strip_prefix("grad.") {
             grad.insert(name.to_owned(), tensor.shallow_clone());
         }
-        // Our networks count no batches.
-        if let Some(name) = name.strip_prefix("after.").filter(|name| !name.ends_with("num_batches_tracked")) {
+        if let Some(name) = name.strip_prefix("after.") {
             after.insert(name.to_owned(), tensor.shallow_clone());
         }
     }
@@ -94,19 +93,19 @@ fn pass(
     settled: bool,
 ) -> Result<Pass, ParityError> {
     let mut store = ParameterStore::new();
-    let net = ResNet::new(arch, stem, compute, &mut store)?;
+    let net = Backbone::new(arch, stem, compute, &mut store)?;
     store.load(file.tensors(), "weights.")?;
     if settled {
         settle(&store)?;
     }
     let input = compute.input(input)?;
     let [mut features, mut features_eval, mut grad, mut after] = Pass::default();
-    features_eval.insert("features_eval".to_owned(), no_grad(|| net.forward(&input, NormMode::Eval))?);
-    let ours = net.forward(&input, NormMode::Train { groups: 1 })?;
+    features_eval.insert("features_eval".to_owned(), no_grad(|| net.pooled(&input, NormMode::Eval))?);
+    let ours = net.pooled(&input, NormMode::Train { groups: 1 })?;
     features.insert("features".to_owned(), ours.f_detach()?);
     let loss = if settled {
         // Squares of features that all lie near the same large value have gradients that nearly cancel.
-        let ramp = Tensor::f_arange(i64::try_from(ours.numel()).unwrap_or(0), (Kind::Float, ours.device()))?;
+        let ramp = Tensor::f_arange(dim(ours.numel()), (Kind::Float, ours.device()))?;
         ours.f_mul(&ramp.f_mul_scalar(2.4)?.f_cos()?.f_view_as(&ours)?)?
     } else {
         ours.f_square()?
@@ -115,6 +114,8 @@ fn pass(
     for (name, tensor, role) in store.iter() {
         match role {
             Role::Parameter => grad.insert(name.to_owned(), tensor.f_grad()?),
+            // Counts of passes, which the script's network makes another number of.
+            Role::Counter => None,
             Role::Buffer => after.insert(name.to_owned(), tensor.shallow_clone()),
         };
     }

@@ -1,17 +1,11 @@
-// What libtorch has and tch 0.24 does not reach: memory formats, fused optimizer steps, the momentum update in place,
-// generator state, loading the CUDA half at start.
+// What libtorch has and tch 0.24 does not reach: memory formats, float32 precision on CUDA, facts of a device, generator state, loading
+// the CUDA half at start.
 #include "shim.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/record_function.h>
-#include <ATen/ops/_foreach_add.h>
-#include <ATen/ops/_foreach_lerp.h>
-#include <ATen/ops/_foreach_mul.h>
-#include <ATen/ops/_foreach_norm.h>
-#include <ATen/ops/_fused_sgd.h>
-#include <c10/core/GradMode.h>
+#include <c10/core/CachingDeviceAllocator.h>
 
-#include <cstring>
 #include <dlfcn.h>
 #include <memory>
 #include <vector>
@@ -21,18 +15,10 @@ std::string& last_error() {
   thread_local std::string message;
   return message;
 }
-
-static std::vector<at::Tensor> list(at::Tensor** tensors, size_t n) {
-  std::vector<at::Tensor> out;
-  out.reserve(n);
-  for (size_t i = 0; i < n; ++i) out.push_back(*tensors[i]);
-  return out;
-}
 }  // namespace mochi
 
 using at::Tensor;
 using mochi::guarded;
-using mochi::list;
 
 extern "C" {
 
@@ -48,10 +34,49 @@ int mochi_load_library(const char* path) {
   });
 }
 
-// The file that libtorch_cpu was loaded from: start-up checks the version that lies beside it.
+// The file that libtorch_cpu was loaded from: start-up checks the version that lies next to it.
 const char* mochi_libtorch_path() {
   Dl_info info;
   return dladdr(reinterpret_cast<void*>(&at::globalContext), &info) && info.dli_fname ? info.dli_fname : "";
+}
+
+// float32 convolutions and matrix products on CUDA: IEEE float32, or TF32 (10 bits of mantissa). libtorch starts with TF32 convolutions.
+int mochi_set_tf32(int on) {
+  return guarded([&] {
+    const auto precision = on ? at::Float32Precision::TF32 : at::Float32Precision::IEEE;
+    for (auto op : {at::Float32Op::ALL, at::Float32Op::CONV, at::Float32Op::RNN, at::Float32Op::MATMUL})
+      at::globalContext().setFloat32Precision(at::Float32Backend::CUDA, op, precision);
+  });
+}
+
+// What a CUDA convolution (0) or matrix product (1) of float32 tensors computes in: 1 TF32, 0 IEEE float32.
+int mochi_uses_tf32(int product, int* out) {
+  return guarded([&] {
+    const auto op = product ? at::Float32Op::MATMUL : at::Float32Op::CONV;
+    *out = at::globalContext().float32Precision(at::Float32Backend::CUDA, op) == at::Float32Precision::TF32 ? 1 : 0;
+  });
+}
+
+// Free and total bytes of a CUDA device (cudaMemGetInfo).
+int mochi_cuda_memory(int index, uint64_t* free, uint64_t* total) {
+  return guarded([&] {
+    TORCH_CHECK(at::hasCUDA(), "CUDA is not loaded");
+    at::globalContext().lazyInitDevice(at::kCUDA);
+    const auto [f, t] = c10::getDeviceAllocator(at::kCUDA)->getMemoryInfo(static_cast<c10::DeviceIndex>(index));
+    *free = f, *total = t;
+  });
+}
+
+// Compute capability of a CUDA device. The CUDA runtime's headers are not needed to build; its C interface is stable, and libtorch_cuda has
+// loaded the library. 75 and 76 are cudaDevAttrComputeCapabilityMajor and Minor.
+int mochi_cuda_capability(int index, int* major, int* minor) {
+  return guarded([&] {
+    using Attribute = int (*)(int*, int, int);
+    const auto attribute = reinterpret_cast<Attribute>(dlsym(RTLD_DEFAULT, "cudaDeviceGetAttribute"));
+    TORCH_CHECK(attribute && at::hasCUDA(), "the CUDA runtime is not loaded");
+    const int failed = attribute(major, 75, index) || attribute(minor, 76, index);
+    TORCH_CHECK(!failed, "the CUDA runtime does not tell the compute capability of device ", index);
+  });
 }
 
 int mochi_to_channels_last(Tensor* x, Tensor** out) {
@@ -66,91 +91,50 @@ int mochi_upload(Tensor* x, int index, Tensor** out) {
   });
 }
 
-namespace {
-thread_local std::vector<std::string> watched;
-thread_local uint64_t watched_calls = 0;
-thread_local at::CallbackHandle watch = 0;
-}  // namespace
-
-// Counts this thread's calls of operations from here to mochi_calls_end.
-int mochi_calls_begin(const char* const* names, size_t n) {
+// Whether no other tensor, view or autograd graph reaches the memory of this tensor.
+int mochi_is_sole_owner(Tensor* x, int* out) {
   return guarded([&] {
-    watched.assign(names, names + n);
-    watched_calls = 0;
-    watch = at::addThreadLocalCallback(at::RecordFunctionCallback([](const at::RecordFunction& call) -> std::unique_ptr<at::ObserverContext> {
-      for (const auto& name : watched) watched_calls += name == call.name();
-      return nullptr;
-    }).scopes({at::RecordScope::FUNCTION}));
+    *out = x->defined() && x->use_count() == 1 && x->has_storage() && x->storage().use_count() == 1 && !x->requires_grad() ? 1 : 0;
   });
-}
-
-uint64_t mochi_calls_end() {
-  at::removeCallback(watch);
-  return watched_calls;
 }
 
 int mochi_is_channels_last(Tensor* x, int* out) {
   return guarded([&] { *out = x->is_contiguous(at::MemoryFormat::ChannelsLast) ? 1 : 0; });
 }
 
-// keys <- momentum * keys + (1 - momentum) * queries, as a lerp: one pass, no allocation.
-int mochi_momentum_update(Tensor** keys, Tensor** queries, size_t n, double momentum) {
+namespace {
+struct Watch {
+  std::vector<std::string> names;
+  uint64_t calls = 0;
+  at::CallbackHandle handle = 0;
+};
+// Watches of this thread, innermost last: each counts for itself.
+thread_local std::vector<std::unique_ptr<Watch>> watches;
+}  // namespace
+
+// Counts this thread's calls of operations from here to mochi_calls_end.
+int mochi_calls_begin(const char* const* names, size_t n) {
   return guarded([&] {
-    c10::AutoGradMode off(false);
-    auto k = list(keys, n), q = list(queries, n);
-    at::_foreach_lerp_(k, q, 1.0 - momentum);
+    auto watch = std::make_unique<Watch>();
+    watch->names.assign(names, names + n);
+    watches.push_back(std::move(watch));
+    // One callback a thread: it serves all watches.
+    if (watches.size() > 1) return;
+    watches[0]->handle = at::addThreadLocalCallback(at::RecordFunctionCallback([](const at::RecordFunction& call) -> std::unique_ptr<at::ObserverContext> {
+      for (auto& watch : watches)
+        for (const auto& name : watch->names) watch->calls += name == call.name();
+      return nullptr;
+    }).scopes({at::RecordScope::FUNCTION}));
   });
 }
 
-// torch.optim.SGD(momentum, weight_decay) with dampening 0; buffers hold the momentum, zero at the start:
-// m * 0 + g = g is what torch's first step does.
-int mochi_fused_sgd(Tensor** params, Tensor** grads, Tensor** buffers, size_t n, double lr, double momentum,
-                    double weight_decay) {
+// Ends the watch that began last and gives its count.
+int mochi_calls_end(uint64_t* out) {
   return guarded([&] {
-    c10::AutoGradMode off(false);
-    auto p = list(params, n), g = list(grads, n), m = list(buffers, n);
-    // The fused kernel walks the three memories side by side, whatever their strides say.
-    for (size_t i = 0; i < n; ++i) {
-      if (g[i].strides() != p[i].strides()) g[i] = at::empty_like(p[i]).copy_(g[i]);
-      TORCH_CHECK(m[i].strides() == p[i].strides(), "a momentum buffer is laid out unlike its parameter");
-    }
-    at::_fused_sgd_(p, g, m, weight_decay, momentum, lr, 0.0, false, false, false);
-  });
-}
-
-// torch's zero_grad(set_to_none=True): the next backward pass hands its buffers over instead of adding into zeros.
-int mochi_clear_gradients(Tensor** params, size_t n) {
-  return guarded([&] {
-    for (size_t i = 0; i < n; ++i) params[i]->mutable_grad().reset();
-  });
-}
-
-// Euclidean norms of a list of tensors into a host array: one pass a tensor, one copy at the end.
-int mochi_foreach_norm(Tensor** tensors, size_t n, double* out) {
-  return guarded([&] {
-    c10::AutoGradMode off(false);
-    auto norms = at::_foreach_norm(list(tensors, n), 2);
-    auto stacked = at::stack(norms).to(at::kCPU, at::kDouble).contiguous();
-    std::memcpy(out, stacked.data_ptr<double>(), n * sizeof(double));
-  });
-}
-
-// x <- scale_i * x, one scale a tensor.
-int mochi_foreach_scale(Tensor** tensors, const double* scales, size_t n) {
-  return guarded([&] {
-    c10::AutoGradMode off(false);
-    std::vector<at::Scalar> s(scales, scales + n);
-    auto t = list(tensors, n);
-    at::_foreach_mul_(t, s);
-  });
-}
-
-// x <- x + alpha * y
-int mochi_foreach_add(Tensor** tensors, Tensor** others, size_t n, double alpha) {
-  return guarded([&] {
-    c10::AutoGradMode off(false);
-    auto t = list(tensors, n), o = list(others, n);
-    at::_foreach_add_(t, o, alpha);
+    TORCH_CHECK(!watches.empty(), "no calls are being counted on this thread");
+    *out = watches.back()->calls;
+    if (watches.size() == 1) at::removeCallback(watches.back()->handle);
+    watches.pop_back();
   });
 }
 

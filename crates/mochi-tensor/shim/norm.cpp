@@ -1,4 +1,4 @@
-// Batch normalisation fused with what follows it in a residual network: y = relu(norm(x) + residual), for CPU tensors
+// Batch normalization fused with what follows it in a residual network: y = relu(norm(x) + residual), for CPU tensors
 // whose channels lie innermost (channels_last, or a matrix), float32 or bfloat16 with float32 statistics.
 //
 // Equals torch.nn.functional.batch_norm in training mode, then add, then relu. Left as three operations these re-read
@@ -47,7 +47,7 @@ MOCHI_INLINE void store(bf16* p, float v) {
   *p = v != v ? bf16(0x7fc0) : bf16(rounded);
 }
 
-// Mean and sum of squared deviations of `rows` x C values, added to `mean`/`m2` (doubles) that stand for `count` rows.
+// Mean and sum of squared deviations of `rows` x C values, added to `mean`/`m2` (doubles) of `count` rows.
 template <typename T>
 MOCHI_INLINE void moments_block(const T* x, int64_t rows, int64_t C, double count, double* mean, double* m2, float* s, float* d) {
   for (int64_t c = 0; c < C; ++c) s[c] = 0;
@@ -68,7 +68,7 @@ MOCHI_INLINE void moments_block(const T* x, int64_t rows, int64_t C, double coun
   }
 }
 
-// The normalised value, written once so that forward and backward passes round alike.
+// The normalized value, written once so that forward and backward passes round alike.
 MOCHI_INLINE float normed(float x, float scale, float shift) { return x * scale + shift; }
 
 template <typename T, bool Add, bool Relu>
@@ -283,6 +283,19 @@ Tensor innermost(const Tensor& t) {
   return t.dim() == 4 ? t.contiguous(at::MemoryFormat::ChannelsLast) : t.contiguous();
 }
 
+// The kernels read and write C floats of a layer's vectors without looking at their strides.
+void check_vector(const Tensor& v, int64_t C, const char* name) {
+  TORCH_CHECK(v.device().is_cpu() && v.scalar_type() == at::kFloat && v.is_contiguous() && v.numel() == C, "the norm's ", name, " must be ", C, " contiguous float32 values on the CPU, not ", v.numel(), " of ", v.scalar_type(), " on ", v.device());
+}
+
+// x (B, C, H, W) or (B, C) and what is added to it.
+void check_input(const Tensor& x, const Tensor* residual) {
+  TORCH_CHECK(x.device().is_cpu() && (x.dim() == 4 || x.dim() == 2), "the fused norm takes a CPU tensor of 2 or 4 dimensions");
+  TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16, "the fused norm takes float32 or bfloat16, not ", x.scalar_type());
+  TORCH_CHECK(x.size(1) > 0, "the fused norm takes at least one channel");
+  TORCH_CHECK(!residual || (residual->device().is_cpu() && residual->sizes() == x.sizes() && residual->scalar_type() == x.scalar_type()), "the residual differs from the norm's input in device, shape or type");
+}
+
 struct NormAct : public torch::autograd::Function<NormAct> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var, double momentum, double eps, int64_t groups, bool relu, const std::optional<Tensor>& residual_in, bool reuse) {
     const Tensor x = innermost(x_in);
@@ -340,13 +353,16 @@ struct NormAct : public torch::autograd::Function<NormAct> {
 extern "C" {
 int mochi_norm_act(Tensor* x, Tensor* weight, Tensor* bias, Tensor* running_mean, Tensor* running_var, double momentum, double eps, int64_t groups, int relu, Tensor* residual, Tensor** out) {
   return mochi::guarded([&] {
-    TORCH_CHECK(x->device().is_cpu() && (x->dim() == 4 || x->dim() == 2), "norm_act takes a CPU tensor of 2 or 4 dimensions");
-    TORCH_CHECK(x->scalar_type() == at::kFloat || x->scalar_type() == at::kBFloat16, "norm_act takes float32 or bfloat16");
+    check_input(*x, residual);
+    const int64_t C = x->size(1);
+    check_vector(*weight, C, "weight");
+    check_vector(*bias, C, "bias");
+    check_vector(*running_mean, C, "running mean");
+    check_vector(*running_var, C, "running variance");
     TORCH_CHECK(groups >= 1 && groups <= x->size(0), "norm_act: ", groups, " groups of a batch of ", x->size(0));
     const Shape sh(*x, groups);
     for (int64_t g = 0; g < groups; ++g)
       TORCH_CHECK(sh.start[g + 1] - sh.start[g] > 1, "norm_act: more than one value per channel and group is needed");
-    TORCH_CHECK(!residual || (residual->sizes() == x->sizes() && residual->scalar_type() == x->scalar_type()), "norm_act: the residual differs from x in shape or type");
     const bool reuse = !at::GradMode::is_enabled() && !x->requires_grad();
     *out = new Tensor(NormAct::apply(*x, *weight, *bias, *running_mean, *running_var, momentum, eps, groups, relu != 0, residual ? std::optional<Tensor>(*residual) : std::nullopt, reuse));
   });
@@ -355,8 +371,11 @@ int mochi_norm_act(Tensor* x, Tensor* weight, Tensor* bias, Tensor* running_mean
 // Running statistics, no gradient: y = relu(x * scale + shift + residual).
 int mochi_scale_shift_act(Tensor* x_in, Tensor* scale, Tensor* shift, int relu, Tensor* residual_in, Tensor** out) {
   return mochi::guarded([&] {
+    check_input(*x_in, residual_in);
+    check_vector(*scale, x_in->size(1), "scale");
+    check_vector(*shift, x_in->size(1), "shift");
     const Tensor x = innermost(*x_in), residual = residual_in ? innermost(*residual_in) : Tensor();
-    const int64_t C = x.size(1), rows = C ? x.numel() / C : 0;
+    const int64_t C = x.size(1), rows = x.numel() / C;
     Tensor y = at::empty_like(x);
     const float *k = scale->const_data_ptr<float>(), *b = shift->const_data_ptr<float>();
     auto run = [&](auto tag) {
@@ -367,8 +386,6 @@ int mochi_scale_shift_act(Tensor* x_in, Tensor* scale, Tensor* shift, int relu, 
         apply(px + lo * C, pr ? pr + lo * C : nullptr, py + lo * C, hi - lo, C, k, b, relu != 0);
       });
     };
-    TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16, "scale_shift_act takes float32 or bfloat16");
-    TORCH_CHECK(!residual.defined() || (residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type()), "scale_shift_act: the residual differs from x in shape or type");
     if (x.scalar_type() == at::kBFloat16) run(bf16{}); else run(float{});
     *out = new Tensor(y);
   });

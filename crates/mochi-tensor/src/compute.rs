@@ -8,11 +8,13 @@ use std::ffi::c_int;
 use crate::ffi;
 use crate::{Device, Kind, Tensor, TensorError};
 
-/// Arithmetic of the heavy layers; parameters, statistics, logits and losses are float32 in both.
+/// Arithmetic of the convolutions and matrix products; parameters, statistics, logits and losses are float32 in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
-    /// float32 throughout.
+    /// IEEE float32 throughout, on CUDA too.
     Float32,
+    /// float32 values whose CUDA products are computed in TF32: 8 bits of exponent, 10 of mantissa. On the CPU the same as float32.
+    Tf32,
     /// bfloat16 activations and products, float32 parameters.
     Bf16,
 }
@@ -22,6 +24,7 @@ impl Precision {
     pub fn name(self) -> &'static str {
         match self {
             Self::Float32 => "float32",
+            Self::Tf32 => "tf32",
             Self::Bf16 => "bf16",
         }
     }
@@ -34,7 +37,7 @@ pub struct Compute {
     pub device: Device,
     /// Arithmetic of the heavy layers.
     pub precision: Precision,
-    /// Channels innermost (NHWC in memory): what oneDNN and cuDNN like best, and what [`crate::norm_act`] needs to be fused.
+    /// Channels innermost (NHWC in memory): fastest for oneDNN and cuDNN, and needed by the fused [`crate::BatchNorm::forward`].
     pub channels_last: bool,
 }
 
@@ -42,10 +45,19 @@ impl Compute {
     /// float32 on the CPU, channels innermost.
     pub const CPU: Self = Self { device: Device::Cpu, precision: Precision::Float32, channels_last: true };
 
+    /// Makes this computation's precision the process's: float32 products on CUDA become IEEE float32 or TF32, in backward passes too.
+    /// Call it before the first step; IEEE is what [`crate::start`] leaves.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn activate(&self) -> Result<(), TensorError> {
+        set_tf32(self.precision == Precision::Tf32)
+    }
+
     /// The activations' type.
     pub fn kind(&self) -> Kind {
         match self.precision {
-            Precision::Float32 => Kind::Float,
+            Precision::Float32 | Precision::Tf32 => Kind::Float,
             Precision::Bf16 => Kind::BFloat16,
         }
     }
@@ -70,7 +82,7 @@ impl Compute {
     /// A parameter in the type that the heavy layers compute in. The cast is differentiable.
     pub fn weight(&self, parameter: &Tensor) -> Tensor {
         match self.precision {
-            Precision::Float32 => parameter.shallow_clone(),
+            Precision::Float32 | Precision::Tf32 => parameter.shallow_clone(),
             Precision::Bf16 => parameter.to_kind(Kind::BFloat16),
         }
     }
@@ -84,12 +96,18 @@ impl Compute {
 pub fn upload(x: &Tensor, device: Device) -> Result<Tensor, TensorError> {
     match (x.device(), device) {
         (Device::Cpu, Device::Cuda(index)) => {
-            let index = c_int::try_from(index).unwrap_or(c_int::MAX);
+            let index = c_int::try_from(index).unwrap_or(c_int::MAX); // libtorch refuses what no device has
             // SAFETY: `x` is a live tensor for the length of the call.
             ffi::new_tensor(|out| unsafe { ffi::mochi_upload(ffi::raw(x), index, out) })
         }
         _ => Ok(x.f_to_device(device)?),
     }
+}
+
+/// Whether CUDA computes products of float32 tensors in TF32; libtorch's own start value is yes for convolutions.
+pub(crate) fn set_tf32(on: bool) -> Result<(), TensorError> {
+    // SAFETY: a plain number.
+    ffi::check(unsafe { ffi::mochi_set_tf32(on.into()) })
 }
 
 /// `x.contiguous(memory_format=torch.channels_last)`; differentiable.
@@ -103,4 +121,34 @@ pub(crate) fn is_channels_last(x: &Tensor) -> bool {
     let mut flag = 0;
     // SAFETY: `x` is a live tensor, `flag` a valid place for an int.
     ffi::check(unsafe { ffi::mochi_is_channels_last(ffi::raw(x), &mut flag) }).is_ok() && flag == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of convolutions and of matrix products.
+    fn tf32() -> [bool; 2] {
+        [0, 1].map(|product| {
+            let mut on = 0;
+            // SAFETY: `on` is a valid place for an int.
+            ffi::check(unsafe { ffi::mochi_uses_tf32(product, &mut on) }).unwrap();
+            on == 1
+        })
+    }
+
+    /// House review, defect 2: convolutions of float32 tensors on CUDA were TF32. The setting can be read without a GPU.
+    #[test]
+    fn h6_2_float32_on_cuda_is_float32_unless_tf32_is_chosen() {
+        crate::start(None).unwrap();
+        assert_eq!(tf32(), [false; 2]);
+        let compute = |precision| Compute { precision, ..Compute::CPU };
+        compute(Precision::Tf32).activate().unwrap();
+        assert_eq!(tf32(), [true; 2]);
+        assert_eq!(compute(Precision::Tf32).kind(), Kind::Float);
+        for precision in [Precision::Float32, Precision::Bf16] {
+            compute(precision).activate().unwrap();
+            assert_eq!(tf32(), [false; 2]);
+        }
+    }
 }

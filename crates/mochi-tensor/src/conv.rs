@@ -8,19 +8,32 @@ use crate::compute::is_channels_last;
 use crate::ffi;
 use crate::{Compute, Device, Kind, Tensor, TensorError};
 
-/// x (B, in, H, W) with a square kernel (out, in, k, k), no bias: (B, out, H', W').
+/// Geometry of a square convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvOptions {
+    /// Pixels from one output to the next.
+    pub stride: i64,
+    /// Zeros around the input.
+    pub padding: i64,
+    /// Pixels from one tap of the kernel to the next; 1 for a dense kernel.
+    pub dilation: i64,
+}
+
+/// x (B, in, H, W) with a square kernel (out, in, k, k) and an optional bias (out,): (B, out, H', W').
 ///
 /// # Errors
 /// What libtorch says of shapes that do not fit.
 pub fn conv2d(
     x: &Tensor,
     weight: &Tensor,
-    stride: i64,
-    padding: i64,
+    bias: Option<&Tensor>,
+    options: &ConvOptions,
     compute: &Compute,
 ) -> Result<Tensor, TensorError> {
+    let &ConvOptions { stride, padding, dilation } = options;
     let kernel = weight.size();
-    if kernel.len() == 4 && x.dim() == 4 && x.device() == Device::Cpu && is_channels_last(x) {
+    let plain = bias.is_none() && dilation == 1;
+    if plain && kernel.len() == 4 && x.dim() == 4 && x.device() == Device::Cpu && is_channels_last(x) {
         let size = x.size();
         let side = |at: usize| (size[at] + 2 * padding - kernel[at]).div_euclid(stride.max(1)) + 1;
         let pointwise = (kernel[2], kernel[3], padding) == (1, 1, 0);
@@ -38,7 +51,8 @@ pub fn conv2d(
             });
         }
     }
-    Ok(x.f_conv2d(&compute.weight(weight), None::<&Tensor>, [stride; 2], [padding; 2], [1, 1], 1)?)
+    let bias = bias.map(|bias| compute.weight(bias));
+    Ok(x.f_conv2d(&compute.weight(weight), bias, [stride; 2], [padding; 2], [dilation; 2], 1)?)
 }
 
 #[cfg(test)]

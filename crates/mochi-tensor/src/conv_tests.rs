@@ -5,6 +5,10 @@ use crate::Precision;
 
 const BF16: Compute = Compute { device: Device::Cpu, precision: Precision::Bf16, channels_last: true };
 
+fn dense(stride: i64, padding: i64) -> ConvOptions {
+    ConvOptions { stride, padding, dilation: 1 }
+}
+
 fn noise(shape: [i64; 4], k: f64) -> Tensor {
     let ramp = Tensor::arange(shape.iter().product::<i64>(), (Kind::Double, Device::Cpu));
     ((ramp * (12.9898 * k) + k).sin() * 43758.5453).frac().view(shape)
@@ -43,7 +47,7 @@ fn pointwise_gradients_are_those_of_float64() {
         let low = |t: Tensor| crate::compute::channels_last(&t.to_kind(Kind::BFloat16)).unwrap();
         let x = low(noise([batch, ins, side, side], 1.0)).set_requires_grad(true);
         let weight = (noise([outs, ins, 1, 1], 2.0).to_kind(Kind::Float) * 0.1).set_requires_grad(true);
-        let y = conv2d(&x, &weight, stride, 0, &BF16).unwrap();
+        let y = conv2d(&x, &weight, None, &dense(stride, 0), &BF16).unwrap();
         let g = low(noise([batch, outs, y.size()[2], y.size()[3]], 3.0));
         (y.to_kind(Kind::Float) * g.to_kind(Kind::Float)).sum(Kind::Float).backward();
         let wanted = in_float64(&x, &weight, stride, &g);
@@ -62,7 +66,7 @@ fn the_weight_gradient_does_not_depend_on_threads() {
     let run = || {
         let x = crate::compute::channels_last(&noise([8, 64, 13, 13], 1.0).to_kind(Kind::BFloat16)).unwrap();
         let weight = noise([128, 64, 1, 1], 2.0).to_kind(Kind::Float).set_requires_grad(true);
-        let y = conv2d(&x, &weight, 1, 0, &BF16).unwrap();
+        let y = conv2d(&x, &weight, None, &dense(1, 0), &BF16).unwrap();
         (y.to_kind(Kind::Float) * noise([8, 128, 13, 13], 3.0).to_kind(Kind::Float)).sum(Kind::Float).backward();
         weight.grad()
     };
@@ -110,5 +114,40 @@ fn gradients_over_small_maps_are_those_of_float64() {
         assert!(relative(&x.grad(), &x64.grad()) < 1e-5, "{name}: input gradient");
         assert!(relative(&weight.grad(), &weight64.grad()) < 1e-5, "{name}: weight gradient");
         assert!(is_channels_last(&weight.grad()), "{name}: the optimizer takes gradients in the parameter's layout");
+    }
+}
+
+#[test]
+fn bias_and_dilation_are_those_of_float64() {
+    // 1 x 1 maps and 1 x 1 kernels, which the kernels of our own would otherwise take.
+    for (side, kernel, stride, padding, dilation, biased) in [
+        (9, 3, 1, 2, 2, false),
+        (9, 3, 2, 1, 1, true),
+        (3, 3, 1, 1, 1, true),
+        (5, 1, 1, 0, 1, true),
+        (8, 3, 2, 4, 4, true),
+    ] {
+        for precision in [Precision::Float32, Precision::Bf16] {
+            let compute = Compute { precision, ..Compute::CPU };
+            let x = compute.input(&noise([2, 64, side, side], 1.0).to_kind(Kind::Float)).unwrap();
+            let weight = noise([64, 64, kernel, kernel], 2.0).to_kind(Kind::Float).set_requires_grad(true);
+            let bias = noise([1, 64, 1, 1], 3.0).view([64]).to_kind(Kind::Float).set_requires_grad(true);
+            let options = ConvOptions { stride, padding, dilation };
+            let y = conv2d(&x, &weight, biased.then_some(&bias), &options, &compute).unwrap();
+            let wide = |t: &Tensor| t.detach().to_kind(compute.kind()).to_kind(Kind::Double);
+            let wanted = wide(&x).conv2d(
+                &wide(&weight),
+                biased.then(|| wide(&bias)),
+                [stride; 2],
+                [padding; 2],
+                [dilation; 2],
+                1,
+            );
+            let bound = if precision == Precision::Bf16 { 5e-3 } else { 1e-5 };
+            let error = relative(&y, &wanted);
+            assert!(error < bound, "{options:?} kernel {kernel} bias {biased} {precision:?}: {error:e}");
+            y.sum(Kind::Float).backward();
+            assert!(weight.grad().defined() && bias.grad().defined() == biased);
+        }
     }
 }

@@ -2,16 +2,16 @@
 
 use crate::ffi;
 use crate::{Device, TensorError};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::path::{Path, PathBuf};
 
 /// The libtorch that this program is written and built against.
-pub const LIBTORCH_VERSION: &str = "2.11.0";
+pub const LIBTORCH_VERSION: &str = include_str!("../libtorch-version").trim_ascii_end();
 
 /// What the engine found at start.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    /// Version that lies beside the loaded library, e.g. `2.11.0+cu130`.
+    /// Version that lies next to the loaded library, e.g. `2.11.0+cu130`.
     pub version: String,
     /// Folder of the installation (the one that holds `lib/`).
     pub folder: PathBuf,
@@ -26,7 +26,7 @@ pub struct Engine {
 }
 
 /// Starts the engine once: sets the thread count (`None`: one per core), checks libtorch's version and loads its CUDA half when
-/// it is installed. Call it before any tensor is made.
+/// it is installed. Products of float32 tensors are IEEE float32 from here on, on CUDA too. Call it before any tensor is made.
 ///
 /// # Errors
 /// [`TensorError::Version`] where another libtorch was loaded.
@@ -39,6 +39,8 @@ pub fn start(threads: Option<usize>) -> Result<Engine, TensorError> {
     if version.split('+').next() != Some(LIBTORCH_VERSION) {
         return Err(TensorError::Version { found: version, expected: LIBTORCH_VERSION, folder });
     }
+    crate::compute::set_tf32(false)?;
+    crate::wait::follow_load();
     let no_cuda = load_cuda(&folder).err();
     // SAFETY: no arguments, reads CPUID.
     let fast_bf16 = unsafe { ffi::mochi_cpu_has_bf16() } == 1;
@@ -94,31 +96,58 @@ fn load_cuda(folder: &Path) -> Result<(), String> {
 }
 
 impl Engine {
-    /// The device that `name` ("auto", "cpu", "cuda", "cuda:1") stands for.
+    /// The device that `name` ("auto", "cpu", "cuda", "cuda:1") selects.
     ///
     /// # Errors
-    /// [`TensorError::NoCuda`] where CUDA is asked for by name and cannot be used.
+    /// [`TensorError::UnknownDevice`] for another name, [`TensorError::NoCuda`] where CUDA is asked for by name and cannot be used.
     pub fn device(&self, name: &str) -> Result<Device, TensorError> {
         let index = match name {
             "cpu" => return Ok(Device::Cpu),
             "auto" if self.cuda_devices == 0 => return Ok(Device::Cpu),
             "auto" | "cuda" => 0,
-            other => match other.strip_prefix("cuda:").and_then(|n| n.parse().ok()) {
-                Some(index) => index,
-                None => {
-                    return Err(TensorError::NoCuda(format!(
-                        "\"{other}\" is not a device; there are auto, cpu, cuda and cuda:N"
-                    )));
-                }
-            },
+            other => {
+                let digits = other.strip_prefix("cuda:").filter(|n| n.bytes().all(|b| b.is_ascii_digit()));
+                let index = digits.and_then(|n| n.parse().ok());
+                index.ok_or_else(|| TensorError::UnknownDevice(other.to_owned()))?
+            }
         };
         if index < self.cuda_devices {
             return Ok(Device::Cuda(index));
         }
-        let reason =
-            self.no_cuda.clone().unwrap_or_else(|| format!("there is no device {index} among {}", self.cuda_devices));
-        Err(TensorError::NoCuda(reason))
+        let absent = || format!("there is no device {index}: this machine has {} (0 is the first)", self.cuda_devices);
+        Err(TensorError::NoCuda(self.no_cuda.clone().unwrap_or_else(absent)))
     }
+
+    /// Total memory of a CUDA device in bytes; `None` where CUDA does not tell. Creates a CUDA context on the device.
+    pub fn cuda_memory(&self, index: usize) -> Option<u64> {
+        cuda_memory(device_index(index)).ok().map(|(_, total)| total)
+    }
+
+    /// Whether a CUDA device computes bfloat16 faster than float32: compute capability 8.0 (Ampere) or newer.
+    pub fn fast_bf16_on_cuda(&self, index: usize) -> bool {
+        cuda_capability(device_index(index)).is_ok_and(|(major, _)| major >= 8)
+    }
+}
+
+/// An index for CUDA, which refuses one that no device has.
+fn device_index(index: usize) -> c_int {
+    c_int::try_from(index).unwrap_or(c_int::MAX)
+}
+
+/// Free and total bytes of a CUDA device.
+fn cuda_memory(index: c_int) -> Result<(u64, u64), TensorError> {
+    let (mut free, mut total) = (0, 0);
+    // SAFETY: valid places for two numbers.
+    ffi::check(unsafe { ffi::mochi_cuda_memory(index, &mut free, &mut total) })?;
+    Ok((free, total))
+}
+
+/// Compute capability of a CUDA device, e.g. (8, 0) for an A100.
+fn cuda_capability(index: c_int) -> Result<(c_int, c_int), TensorError> {
+    let (mut major, mut minor) = (0, 0);
+    // SAFETY: valid places for two numbers.
+    ffi::check(unsafe { ffi::mochi_cuda_capability(index, &mut major, &mut minor) })?;
+    Ok((major, minor))
 }
 
 #[cfg(test)]
@@ -133,6 +162,31 @@ mod tests {
         if engine.cuda_devices == 0 {
             assert!(matches!(engine.device("cuda"), Err(TensorError::NoCuda(_))));
         }
-        assert!(engine.device("gpu").is_err());
+    }
+
+    /// House review, defect 9, and the message that told a user with a typing error to install CUDA.
+    #[test]
+    fn h6_9_names_of_devices_are_told_from_absent_devices() {
+        let engine = Engine { cuda_devices: 2, no_cuda: None, ..start(Some(1)).unwrap() };
+        assert_eq!(engine.device("cuda:1").unwrap(), Device::Cuda(1));
+        assert_eq!(engine.device("auto").unwrap(), Device::Cuda(0));
+        let error = engine.device("cuda:2").unwrap_err();
+        assert!(matches!(error, TensorError::NoCuda(_)) && error.to_string().contains("no device 2"), "{error}");
+        for name in ["gpu", "cuda:", "cuda:-1", "cuda:+1", "cuda:x", "CPU", ""] {
+            let error = engine.device(name).unwrap_err();
+            assert!(matches!(&error, TensorError::UnknownDevice(given) if given == name), "{name}: {error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains("compute.device")));
+        }
+    }
+
+    #[test]
+    fn facts_of_a_cuda_device_are_unknown_without_cuda() {
+        let engine = start(Some(1)).unwrap();
+        if engine.cuda_devices == 0 {
+            assert_eq!((engine.cuda_memory(0), engine.fast_bf16_on_cuda(0)), (None, false));
+            assert!(cuda_memory(0).is_err() && cuda_capability(0).is_err());
+        } else {
+            assert!(engine.cuda_memory(0).is_some_and(|bytes| bytes > 1 << 30));
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! What can go wrong in the engine room.
+//! Errors of the engine.
 
+use crate::LoadReport;
 use std::path::PathBuf;
 
 /// An error of the engine.
@@ -18,9 +19,12 @@ pub enum TensorError {
         /// The installation's folder.
         folder: PathBuf,
     },
-    /// CUDA was asked for and is not to be had.
+    /// CUDA was asked for and is not available.
     #[error("CUDA was asked for, but {0}")]
     NoCuda(String),
+    /// A name that no device has.
+    #[error("\"{0}\" is not a device; expected auto, cpu, cuda or cuda:N")]
+    UnknownDevice(String),
     /// A weights file could not be read or written.
     #[error("cannot {action} {}: {source}", .path.display())]
     File {
@@ -39,6 +43,9 @@ pub enum TensorError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The tensors of a file are not those of the network.
+    #[error("the weights do not fit the network: {0}")]
+    Load(Box<LoadReport>),
     /// Names or shapes of stored tensors do not fit the network.
     #[error("the weights do not fit the network: {0}")]
     Mismatch(String),
@@ -52,8 +59,9 @@ impl TensorError {
             Self::NoCuda(_) => {
                 Some("run `cargo xtask setup --cuda`, or set compute.device=cpu; `mochi doctor` tells more".into())
             }
+            Self::UnknownDevice(_) => Some("set compute.device to one of them".into()),
             Self::Format { .. } => Some("resume from an earlier checkpoint, or copy the file again".into()),
-            Self::Mismatch(_) => Some(
+            Self::Mismatch(_) | Self::Load(_) => Some(
                 "check that model.arch, model.stem and model.dim are those that the weights were trained with".into(),
             ),
             Self::Torch(_) | Self::File { .. } => None,

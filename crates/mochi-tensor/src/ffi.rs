@@ -1,9 +1,9 @@
-//! The shim's C face (`shim/*.cpp`). Every call goes through [`check`], which turns a status into an error.
+//! The shim's C interface (`shim/*.cpp`). Every call goes through [`check`], which turns a status into an error.
 
 use crate::{Tensor, TensorError};
 use std::ffi::{CStr, c_char, c_int};
 
-/// at::Tensor, opaque: tch's `C_tensor` is the same thing, but torch-sys does not belong to our dependencies.
+/// at::Tensor, opaque; tch's `C_tensor` is the same thing, but torch-sys does not belong to our dependencies.
 #[repr(C)]
 pub(crate) struct RawTensor([u8; 0]);
 
@@ -14,7 +14,14 @@ unsafe extern "C" {
     pub(crate) fn mochi_to_channels_last(x: *mut RawTensor, out: *mut *mut RawTensor) -> c_int;
     pub(crate) fn mochi_upload(x: *mut RawTensor, index: c_int, out: *mut *mut RawTensor) -> c_int;
     pub(crate) fn mochi_calls_begin(names: *const *const c_char, n: usize) -> c_int;
-    pub(crate) fn mochi_calls_end() -> u64;
+    pub(crate) fn mochi_calls_end(out: *mut u64) -> c_int;
+    pub(crate) fn mochi_start_sleeping_team() -> c_int;
+    pub(crate) fn mochi_set_tf32(on: c_int) -> c_int;
+    #[cfg(test)]
+    pub(crate) fn mochi_uses_tf32(product: c_int, out: *mut c_int) -> c_int;
+    pub(crate) fn mochi_cuda_memory(index: c_int, free: *mut u64, total: *mut u64) -> c_int;
+    pub(crate) fn mochi_cuda_capability(index: c_int, major: *mut c_int, minor: *mut c_int) -> c_int;
+    pub(crate) fn mochi_is_sole_owner(x: *mut RawTensor, out: *mut c_int) -> c_int;
     pub(crate) fn mochi_is_channels_last(x: *mut RawTensor, out: *mut c_int) -> c_int;
     pub(crate) fn mochi_momentum_update(
         keys: *mut *mut RawTensor,
@@ -32,13 +39,18 @@ unsafe extern "C" {
         weight_decay: f64,
     ) -> c_int;
     pub(crate) fn mochi_clear_gradients(params: *mut *mut RawTensor, n: usize) -> c_int;
-    pub(crate) fn mochi_foreach_norm(tensors: *mut *mut RawTensor, n: usize, out: *mut f64) -> c_int;
-    pub(crate) fn mochi_foreach_scale(tensors: *mut *mut RawTensor, scales: *const f64, n: usize) -> c_int;
-    pub(crate) fn mochi_foreach_add(
-        tensors: *mut *mut RawTensor,
-        others: *mut *mut RawTensor,
+    pub(crate) fn mochi_clip_gradients(
+        grads: *mut *mut RawTensor,
         n: usize,
-        alpha: f64,
+        max_norm: f64,
+        out: *mut *mut RawTensor,
+    ) -> c_int;
+    pub(crate) fn mochi_lars_scale(
+        params: *mut *mut RawTensor,
+        grads: *mut *mut RawTensor,
+        n: usize,
+        weight_decay: f64,
+        trust: f64,
     ) -> c_int;
     pub(crate) fn mochi_parallel_for(
         n: i64,

@@ -1,10 +1,15 @@
 //! Weight files: safetensors, with types kept as they are.
+//!
+//! A file is read in two steps: the header, whose every claim is compared with the file's length, and then the tensors that are wanted, each
+//! straight into its own memory.
 
-use crate::{Device, Kind, Tensor, TensorError};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use crate::load::Shape;
+use crate::{Device, Kind, Tensor, TensorError, dim, extent};
+use safetensors::tensor::{Dtype, Metadata, TensorView};
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
-use std::path::Path;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 const KINDS: [(Kind, Dtype); 8] = [
     (Kind::Float, Dtype::F32),
@@ -16,6 +21,13 @@ const KINDS: [(Kind, Dtype); 8] = [
     (Kind::Uint8, Dtype::U8),
     (Kind::Bool, Dtype::BOOL),
 ];
+
+/// Largest header in bytes: about 100,000 tensors.
+const HEADER_LIMIT: u64 = 16 << 20;
+/// Most dimensions of a tensor.
+const DIMENSIONS: usize = 8;
+/// Product of a shape's nonzero sides, above which libtorch's strides would overflow.
+const ELEMENTS: u64 = 1 << 48;
 
 /// Writes tensors (and string metadata) to `path`, and syncs the file to the disk before it returns.
 ///
@@ -31,18 +43,20 @@ pub fn write_tensors(
         .iter()
         .map(|(name, tensor)| {
             let dtype = KINDS.iter().find(|(kind, _)| *kind == tensor.kind()).map(|(_, dtype)| *dtype);
-            let dtype = dtype.ok_or_else(|| format(format!("\"{name}\" is of type {:?}", tensor.kind())))?;
-            Ok((name, tensor.detach().f_to_device(Device::Cpu)?.f_contiguous()?, dtype))
+            let dtype =
+                dtype.ok_or_else(|| format(format!("\"{name}\" has the unsupported dtype {:?}", tensor.kind())))?;
+            Ok((name, tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?, dtype))
         })
         .collect::<Result<_, TensorError>>()?;
     let mut views = Vec::with_capacity(plain.len());
     for (name, tensor, dtype) in &plain {
-        let shape: Vec<usize> = tensor.size().iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
+        let shape: Vec<usize> = tensor.size().into_iter().map(extent).collect();
         let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
         let data: &[u8] = if bytes == 0 {
             &[]
         } else {
-            // SAFETY: a contiguous CPU tensor of `numel` elements, kept alive by `plain` until the file is written.
+            // SAFETY: a contiguous CPU tensor of `numel` elements, kept alive by `plain` until the bytes are copied below; no other code
+            // of this thread runs in between.
             unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<u8>(), bytes) }
         };
         views.push((name.as_str(), TensorView::new(*dtype, shape, data).map_err(|e| format(e.to_string()))?));
@@ -51,7 +65,7 @@ pub fn write_tensors(
         (!metadata.is_empty()).then(|| metadata.iter().map(|(k, v)| (k.clone(), v.clone())).collect());
     let bytes = safetensors::serialize(views, metadata).map_err(|e| format(e.to_string()))?;
     let io = |source| TensorError::File { action: "write", path: path.to_owned(), source };
-    let mut file = std::fs::File::create(path).map_err(io)?;
+    let mut file = File::create(path).map_err(io)?;
     file.write_all(&bytes).map_err(io)?;
     file.sync_all().map_err(io)
 }
@@ -64,52 +78,148 @@ pub type WeightsFile = (BTreeMap<String, Tensor>, BTreeMap<String, String>);
 /// # Errors
 /// [`TensorError::File`] where it cannot be read, [`TensorError::Format`] where it is damaged.
 pub fn read_tensors(path: &Path) -> Result<WeightsFile, TensorError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| TensorError::File { action: "read", path: path.to_owned(), source })?;
-    let format = |reason: String| TensorError::Format { path: path.to_owned(), reason };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| format(e.to_string()))?;
-    let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-    let file = SafeTensors::deserialize(&bytes).map_err(|e| format(e.to_string()))?;
-    let mut tensors = BTreeMap::new();
-    for (name, view) in file.tensors() {
-        let kind = KINDS.iter().find(|(_, dtype)| *dtype == view.dtype()).map(|(kind, _)| *kind);
-        let kind = kind.ok_or_else(|| format(format!("\"{name}\" is of type {:?}", view.dtype())))?;
-        let shape: Vec<i64> = view.shape().iter().map(|&n| i64::try_from(n).unwrap_or(0)).collect();
-        tensors.insert(name, Tensor::f_from_data_size(view.data(), &shape, kind)?);
+    let mut file = WeightsReader::open(path)?;
+    let tensors = file.read(|_| true)?;
+    Ok((tensors, file.metadata))
+}
+
+/// An open safetensors file whose header has been read and checked, and none of its tensors.
+#[derive(Debug)]
+pub struct WeightsReader {
+    path: PathBuf,
+    file: File,
+    entries: BTreeMap<String, Entry>,
+    metadata: BTreeMap<String, String>,
+}
+
+/// A tensor's place in the file.
+#[derive(Debug)]
+struct Entry {
+    kind: Kind,
+    shape: Vec<i64>,
+    start: u64,
+    bytes: usize,
+}
+
+impl WeightsReader {
+    /// Opens a file and checks that its header describes exactly the bytes that follow.
+    ///
+    /// # Errors
+    /// [`TensorError::File`] where it cannot be read, [`TensorError::Format`] where it is damaged or no regular file.
+    pub fn open(path: &Path) -> Result<Self, TensorError> {
+        let io = |source| TensorError::File { action: "read", path: path.to_owned(), source };
+        let damaged = |reason: String| TensorError::Format { path: path.to_owned(), reason };
+        // Before it is opened: opening a pipe would wait for a writer.
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
+            return Err(damaged("expected a regular file, got a folder, device or pipe".to_owned()));
+        }
+        let mut file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        let mut size = [0; 8];
+        if length < 8 {
+            return Err(damaged(format!("expected at least 8 bytes, got {length}")));
+        }
+        file.read_exact(&mut size).map_err(io)?;
+        let header = u64::from_le_bytes(size);
+        let rest = length - 8;
+        if header > rest || header > HEADER_LIMIT {
+            return Err(damaged(format!(
+                "its first 8 bytes announce a header of {header} bytes, but {rest} follow and {HEADER_LIMIT} are allowed"
+            )));
+        }
+        let mut text = Vec::new();
+        (&mut file).take(header).read_to_end(&mut text).map_err(io)?;
+        let header_of: Metadata = serde_json::from_slice(&text).map_err(|e| damaged(format!("its header: {e}")))?;
+        let entries = entries(&header_of, 8 + header, rest - header).map_err(damaged)?;
+        let metadata = header_of.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+        Ok(Self { path: path.to_owned(), file, entries, metadata })
     }
-    Ok((tensors, metadata))
+
+    /// Every tensor's name and shape.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, Vec<i64>)> {
+        self.entries.iter().map(|(name, entry)| (name.as_str(), entry.shape.clone()))
+    }
+
+    /// The string metadata.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// Reads the tensors whose names `wanted` takes onto the CPU.
+    ///
+    /// # Errors
+    /// [`TensorError::File`] where the file cannot be read, [`TensorError::Torch`] where memory is short.
+    pub fn read(&mut self, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Tensor>, TensorError> {
+        let io = |source| TensorError::File { action: "read", path: self.path.clone(), source };
+        let mut tensors = BTreeMap::new();
+        for (name, entry) in self.entries.iter().filter(|(name, _)| wanted(name)) {
+            let tensor = Tensor::f_empty(&entry.shape, (entry.kind, Device::Cpu))?;
+            if entry.bytes > 0 && tensor.numel().checked_mul(entry.kind.elt_size_in_bytes()) == Some(entry.bytes) {
+                self.file.seek(SeekFrom::Start(entry.start)).map_err(io)?;
+                // SAFETY: a dense CPU tensor that was made just here, of as many bytes as was checked; nobody else has a handle. Its memory
+                // is written by libtorch's allocator or by this read before any byte is used.
+                let bytes = unsafe {
+                    let start = tensor.data_ptr().cast::<u8>();
+                    start.write_bytes(0, entry.bytes);
+                    std::slice::from_raw_parts_mut(start, entry.bytes)
+                };
+                self.file.read_exact(bytes).map_err(io)?;
+                if entry.kind == Kind::Bool {
+                    // A C++ bool that is neither 0 nor 1 is undefined behavior.
+                    bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
+                }
+            }
+            tensors.insert(name.clone(), tensor);
+        }
+        Ok(tensors)
+    }
+}
+
+/// The header's entries, checked: supported types and shapes, each as long as its shape says, together exactly `length` bytes without gaps.
+fn entries(header: &Metadata, start: u64, length: u64) -> Result<BTreeMap<String, Entry>, String> {
+    let mut entries = BTreeMap::new();
+    for (name, info) in header.tensors() {
+        let kind = KINDS.iter().find(|(_, dtype)| *dtype == info.dtype).map(|(kind, _)| *kind);
+        let kind = kind.ok_or_else(|| format!("\"{name}\" has the unsupported dtype {:?}", info.dtype))?;
+        let sides = info.shape.iter().filter(|&&side| side > 0);
+        let product = sides.clone().try_fold(1u64, |product, &side| {
+            product.checked_mul(u64::try_from(side).ok()?).filter(|&product| product <= ELEMENTS)
+        });
+        if info.shape.len() > DIMENSIONS || product.is_none() {
+            return Err(format!(
+                "\"{name}\" has the shape {}, expected at most {DIMENSIONS} sides and 2^48 elements",
+                Shape(&info.shape)
+            ));
+        }
+        let elements = if info.shape.contains(&0) { 0 } else { product.unwrap_or(0) };
+        let (begin, end) = info.data_offsets;
+        let bytes = end.checked_sub(begin).ok_or_else(|| format!("\"{name}\" ends before it begins"))?;
+        let expected = elements.checked_mul(dim(kind.elt_size_in_bytes()).unsigned_abs());
+        if expected != u64::try_from(bytes).ok() {
+            return Err(format!(
+                "\"{name}\" of shape {} and dtype {:?} has {bytes} bytes",
+                Shape(&info.shape),
+                info.dtype
+            ));
+        }
+        let at = u64::try_from(begin).ok().and_then(|begin| begin.checked_add(start));
+        let at = at.ok_or_else(|| format!("\"{name}\" begins past the end of the file"))?;
+        let shape = info.shape.iter().map(|&side| dim(side)).collect();
+        entries.insert(name, Entry { kind, shape, start: at, bytes });
+    }
+    let mut order: Vec<&Entry> = entries.values().collect();
+    order.sort_by_key(|entry| (entry.start, entry.bytes));
+    let mut end = Some(start);
+    for entry in order {
+        end = end.filter(|&end| end == entry.start).and_then(|end| end.checked_add(u64::try_from(entry.bytes).ok()?));
+    }
+    match end {
+        Some(end) if end == start + length => Ok(entries),
+        Some(end) => Err(format!("its header describes {} bytes of tensors, but {length} follow", end - start)),
+        None => Err("its tensors overlap or leave gaps".to_owned()),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tensors_come_back_as_they_were_and_damage_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("weights.safetensors");
-        let tensors = BTreeMap::from([
-            ("a.weight".to_owned(), Tensor::from_slice(&[1.5f32, -2.0, f32::NAN]).view([1, 3])),
-            ("n".to_owned(), Tensor::from_slice(&[i64::MAX])),
-            ("half".to_owned(), Tensor::from_slice(&[0.1f32, 3.0]).to_kind(Kind::BFloat16)),
-            ("empty".to_owned(), Tensor::zeros([0, 4], (Kind::Double, Device::Cpu))),
-        ]);
-        let metadata = BTreeMap::from([("arch".to_owned(), "resnet18".to_owned())]);
-        write_tensors(&path, &tensors, &metadata).unwrap();
-        let (back, meta) = read_tensors(&path).unwrap();
-        assert_eq!(meta, metadata);
-        assert_eq!(back.keys().collect::<Vec<_>>(), tensors.keys().collect::<Vec<_>>());
-        for (name, tensor) in &tensors {
-            assert_eq!((back[name].size(), back[name].kind()), (tensor.size(), tensor.kind()), "{name}");
-        }
-        assert_eq!(back["n"], tensors["n"]);
-        assert_eq!(back["half"], tensors["half"]);
-        assert!(back["a.weight"].double_value(&[0, 2]).is_nan());
-
-        let bytes = std::fs::read(&path).unwrap();
-        for cut in [0, 4, 20, bytes.len() - 1] {
-            std::fs::write(&path, &bytes[..cut]).unwrap();
-            assert!(matches!(read_tensors(&path), Err(TensorError::Format { .. })), "cut at {cut}");
-        }
-    }
-}
+#[path = "files_tests.rs"]
+mod tests;

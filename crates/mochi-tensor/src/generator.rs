@@ -3,14 +3,30 @@
 
 use crate::ffi;
 use crate::{Tensor, TensorError};
-use std::sync::Mutex;
+use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 
-/// The generator is one for the whole process: who draws from a seed has it alone for that time.
+/// The process has one generator: whoever draws from a seed holds it alone for that time.
 static IN_USE: Mutex<()> = Mutex::new(());
 
-/// Runs `body` with the generator started from `seed` (`torch.manual_seed`) and nobody else drawing in between.
+thread_local! {
+    /// How many calls of [`with_seed`] this thread is inside of.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Runs `body` with the generator started from `seed` (`torch.manual_seed`), while no other thread's `with_seed` draws.
+///
+/// Calls may be nested: the inner call restarts the generator, and the outer one goes on from where the inner one left it.
 pub fn with_seed<R>(seed: u64, body: impl FnOnce() -> R) -> R {
-    let _alone = IN_USE.lock();
+    struct Level;
+    impl Drop for Level {
+        fn drop(&mut self) {
+            DEPTH.set(DEPTH.get() - 1);
+        }
+    }
+    let _alone = (DEPTH.get() == 0).then(|| IN_USE.lock().unwrap_or_else(PoisonError::into_inner));
+    DEPTH.set(DEPTH.get() + 1);
+    let _level = Level;
     tch::manual_seed(seed.cast_signed());
     body()
 }
@@ -24,7 +40,7 @@ pub fn generator_state() -> Result<Tensor, TensorError> {
     ffi::new_tensor(|out| unsafe { ffi::mochi_generator_state(out) })
 }
 
-/// `torch.set_rng_state`.
+/// Restores the CPU generator's state (`torch.set_rng_state`).
 ///
 /// # Errors
 /// Where the bytes are not a generator's state.
@@ -38,9 +54,12 @@ mod tests {
     use super::*;
     use crate::{Device, Kind};
 
+    fn draw() -> Tensor {
+        Tensor::rand([16], (Kind::Float, Device::Cpu))
+    }
+
     #[test]
     fn a_restored_state_repeats_the_draws() {
-        let draw = || Tensor::rand([16], (Kind::Float, Device::Cpu));
         let first = with_seed(7, || {
             let state = generator_state().unwrap();
             let first = draw();
@@ -51,5 +70,15 @@ mod tests {
         });
         assert_eq!(first, with_seed(7, draw));
         assert!(set_generator_state(&Tensor::zeros([3], (Kind::Uint8, Device::Cpu))).is_err());
+    }
+
+    /// House review, defect 13: a nested call blocked for ever.
+    #[test]
+    fn h6_13_calls_may_be_nested_and_a_panic_inside_leaves_the_generator_usable() {
+        let plain = with_seed(3, draw);
+        assert_eq!(with_seed(1, || with_seed(3, draw)), plain);
+        assert!(std::panic::catch_unwind(|| with_seed(1, || panic!("inside"))).is_err());
+        assert_eq!(with_seed(3, draw), plain);
+        assert_eq!(std::thread::spawn(|| with_seed(3, draw)).join().unwrap(), plain);
     }
 }

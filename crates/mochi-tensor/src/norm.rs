@@ -1,37 +1,50 @@
-//! Batch normalisation with the add and the ReLU that follow it: `y = relu(norm(x) + residual)`.
+//! Batch normalization with the add and the ReLU that follow it: `y = relu(norm(x) + residual)`.
 //!
-//! Equals `torch.nn.functional.batch_norm` (training: biased variance to normalise, unbiased for the running statistics), then
-//! `add`, then `relu`. On the CPU with channels innermost one fused kernel does it (`shim/norm.cpp`); elsewhere libtorch's own
+//! Equals `torch.nn.functional.batch_norm` (training: biased variance to normalize, unbiased for the running statistics), then
+//! `add`, then `relu`. On the CPU with channels innermost one fused kernel computes it (`shim/norm.cpp`); elsewhere libtorch's own
 //! operations do, in the same order. `groups` splits the batch, in its order, into slices with their own statistics: MoCo's
-//! `SplitBatchNorm` (moco/demo CIFAR), which stands in for shuffle-BN on a single device. (MoCo's interleaves the samples; slices of
-//! a batch in random order are the same thing.) Running statistics are then the mean over the groups.
+//! `SplitBatchNorm` (moco/demo CIFAR), which replaces shuffle-BN on a single device. (MoCo's interleaves the samples; slices of
+//! a batch in random order are equivalent.) Running statistics are then the mean over the groups.
 
 use crate::compute::is_channels_last;
 use crate::ffi;
-use crate::{Device, Kind, Tensor, TensorError};
+use crate::{Device, Kind, ParameterStore, Role, Tensor, TensorError, no_grad};
 
-/// Parameters and running statistics of one layer, each (C,) float32.
+/// One batch normalization layer over C channels: scale, shift and running statistics, each (C,) float32.
 #[derive(Debug)]
 pub struct BatchNorm {
     /// Scale, 1 at the start.
-    pub weight: Tensor,
+    pub(crate) weight: Tensor,
     /// Shift, 0 at the start.
-    pub bias: Tensor,
+    pub(crate) bias: Tensor,
     /// Running mean, 0 at the start.
-    pub running_mean: Tensor,
+    pub(crate) running_mean: Tensor,
     /// Running unbiased variance, 1 at the start.
-    pub running_var: Tensor,
+    pub(crate) running_var: Tensor,
+    /// Forward passes in training mode, an int64 scalar on the CPU, whatever the device of the rest.
+    batches: Tensor,
+    training: NormTraining,
 }
 
-/// Which statistics normalise.
+/// What a layer does in a forward pass in training mode. Synchronized statistics over processes will be another variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NormTraining {
+    /// Normalizes with the batch's statistics and updates the running ones; scale and shift are learned.
+    Batch,
+    /// Normalizes with the running statistics; nothing is updated or learned (detectron2's `FrozenBatchNorm2d`).
+    Frozen,
+}
+
+/// Mode of a network's forward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NormMode {
-    /// The batch's own, in this many groups (1: the whole batch together); running statistics move.
+    /// Training: each layer follows its [`NormTraining`].
     Train {
-        /// Number of slices of the batch with statistics of their own.
+        /// Number of slices of the batch with statistics of their own; 1 for the whole batch together.
         groups: i64,
     },
-    /// The running ones; nothing moves.
+    /// Evaluation: every layer uses its running statistics, and nothing moves.
     Eval,
 }
 
@@ -39,62 +52,155 @@ pub enum NormMode {
 const MOMENTUM: f64 = 0.1;
 const EPS: f64 = 1e-5;
 
-/// `relu(norm(x) + residual)`, either part left out as asked. `x`: (B, C, H, W) or (B, C), float32 or bfloat16. It is taken whole: where
-/// no gradient is recorded the result may stand in its memory.
-///
-/// # Errors
-/// Where libtorch refuses the shapes, or a group would hold a single value per channel.
-pub fn norm_act(
-    x: Tensor,
-    norm: &BatchNorm,
-    mode: NormMode,
-    relu: bool,
-    residual: Option<&Tensor>,
-) -> Result<Tensor, TensorError> {
-    let fused = x.device() == Device::Cpu
-        && matches!(x.kind(), Kind::Float | Kind::BFloat16)
-        && (x.dim() == 2 || is_channels_last(&x));
-    match mode {
-        NormMode::Train { groups } if fused => {
-            let rest = residual.map_or(std::ptr::null_mut(), ffi::raw);
-            // SAFETY: every tensor outlives the call, `rest` is null or a live tensor; the shim checks shapes and types of x and
-            // residual, and the layer's four vectors are made together by the parameter store.
-            ffi::new_tensor(|out| unsafe {
-                ffi::mochi_norm_act(
-                    ffi::raw(&x),
-                    ffi::raw(&norm.weight),
-                    ffi::raw(&norm.bias),
-                    ffi::raw(&norm.running_mean),
-                    ffi::raw(&norm.running_var),
-                    MOMENTUM,
-                    EPS,
-                    groups,
-                    relu.into(),
-                    rest,
-                    out,
-                )
-            })
+impl BatchNorm {
+    /// A new layer of `channels` channels whose tensors are registered in `store` as `name.weight`, `name.bias`, `name.running_mean`,
+    /// `name.running_var` and `name.num_batches_tracked`, torchvision's names and order. Without `center` there is no `name.bias`: the shift
+    /// stays 0 (google-research/simclr's `center=False`).
+    ///
+    /// # Errors
+    /// Where `channels` is not positive, or memory is short.
+    pub fn new(
+        store: &mut ParameterStore,
+        name: &str,
+        channels: i64,
+        center: bool,
+        device: Device,
+    ) -> Result<Self, TensorError> {
+        let plain = (Kind::Float, device);
+        let mut layer = Self::from_parts(
+            Tensor::f_ones([channels], plain)?,
+            Tensor::f_zeros([channels], plain)?,
+            Tensor::f_zeros([channels], plain)?,
+            Tensor::f_ones([channels], plain)?,
+        )?;
+        let mut add = |part: &str, tensor: &mut Tensor, role: Role| {
+            *tensor = store.add(format!("{name}.{part}"), tensor.shallow_clone(), role);
+        };
+        add("weight", &mut layer.weight, Role::Parameter);
+        if center {
+            add("bias", &mut layer.bias, Role::Parameter);
         }
-        NormMode::Eval if fused && !needs_gradient(&x, norm, residual) => {
-            let scale = &norm.weight / (&norm.running_var + EPS).sqrt();
-            let shift = &norm.bias - &norm.running_mean * &scale;
-            let rest = residual.map_or(std::ptr::null_mut(), ffi::raw);
-            // SAFETY: as above; scale and shift are contiguous float32 vectors made just here.
-            ffi::new_tensor(|out| unsafe {
-                ffi::mochi_scale_shift_act(ffi::raw(&x), ffi::raw(&scale), ffi::raw(&shift), relu.into(), rest, out)
-            })
+        add("running_mean", &mut layer.running_mean, Role::Buffer);
+        add("running_var", &mut layer.running_var, Role::Buffer);
+        add("num_batches_tracked", &mut layer.batches, Role::Counter);
+        Ok(layer)
+    }
+
+    /// A layer of given scale, shift, running mean and running variance, each (C,) float32 on one device.
+    ///
+    /// # Errors
+    /// [`TensorError::Torch`] where a tensor has another shape, type, layout or device than the scale should have.
+    pub fn from_parts(
+        weight: Tensor,
+        bias: Tensor,
+        running_mean: Tensor,
+        running_var: Tensor,
+    ) -> Result<Self, TensorError> {
+        let (channels, device) = (weight.numel(), weight.device());
+        for (name, part) in
+            [("weight", &weight), ("bias", &bias), ("running mean", &running_mean), ("running variance", &running_var)]
+        {
+            let fits = part.dim() == 1 && part.numel() == channels && part.kind() == Kind::Float && channels > 0;
+            if !fits || part.device() != device || !part.is_contiguous() {
+                return Err(TensorError::Torch(format!(
+                    "a norm's {name} must be a contiguous float32 vector of {channels} > 0 channels on {device:?}, got shape {:?} of {:?} on {:?}",
+                    part.size(),
+                    part.kind(),
+                    part.device()
+                )));
+            }
         }
-        _ => composed(&x, norm, mode, relu, residual),
+        let batches = Tensor::f_zeros([0i64; 0], (Kind::Int64, Device::Cpu))?;
+        Ok(Self { weight, bias, running_mean, running_var, batches, training: NormTraining::Batch })
+    }
+
+    /// What the layer does in training mode.
+    pub fn training(&self) -> NormTraining {
+        self.training
+    }
+
+    /// Freezes the layer: running statistics from here on, and no gradient for scale and shift.
+    pub fn freeze(&mut self) {
+        self.training = NormTraining::Frozen;
+        for parameter in [&self.weight, &self.bias] {
+            let _ = parameter.set_requires_grad(false);
+        }
+    }
+
+    /// `relu(norm(x) + residual)`, either part left out as asked. `x`: (B, C, H, W) or (B, C), float32 or bfloat16, taken by value: where
+    /// no gradient is recorded the result may reuse its memory.
+    ///
+    /// # Errors
+    /// Where libtorch refuses the shapes, or a group would hold a single value per channel.
+    pub fn forward(
+        &self,
+        x: Tensor,
+        mode: NormMode,
+        relu: bool,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor, TensorError> {
+        let mode = match self.training {
+            NormTraining::Batch => mode,
+            NormTraining::Frozen => NormMode::Eval,
+        };
+        let fused = x.device() == Device::Cpu
+            && matches!(x.kind(), Kind::Float | Kind::BFloat16)
+            && (x.dim() == 2 || is_channels_last(&x));
+        let y = match mode {
+            NormMode::Train { groups } if fused => self.fused_train(&x, groups, relu, residual)?,
+            NormMode::Eval if fused && !needs_gradient(&x, self, residual) => self.fused_eval(&x, relu, residual)?,
+            _ => composed(&x, self, mode, relu, residual)?,
+        };
+        if matches!(mode, NormMode::Train { .. }) {
+            let _ = no_grad(|| self.batches.shallow_clone().f_add_scalar_(1))?;
+        }
+        Ok(y)
+    }
+
+    fn fused_train(
+        &self,
+        x: &Tensor,
+        groups: i64,
+        relu: bool,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor, TensorError> {
+        let rest = residual.map_or(std::ptr::null_mut(), ffi::raw);
+        // SAFETY: every tensor outlives the call, `rest` is null or a live tensor; the shim checks device, type, layout and shape of all.
+        ffi::new_tensor(|out| unsafe {
+            ffi::mochi_norm_act(
+                ffi::raw(x),
+                ffi::raw(&self.weight),
+                ffi::raw(&self.bias),
+                ffi::raw(&self.running_mean),
+                ffi::raw(&self.running_var),
+                MOMENTUM,
+                EPS,
+                groups,
+                relu.into(),
+                rest,
+                out,
+            )
+        })
+    }
+
+    fn fused_eval(&self, x: &Tensor, relu: bool, residual: Option<&Tensor>) -> Result<Tensor, TensorError> {
+        let scale = self.weight.f_div(&self.running_var.f_add_scalar(EPS)?.f_sqrt()?)?;
+        let shift = self.bias.f_sub(&self.running_mean.f_mul(&scale)?)?;
+        let rest = residual.map_or(std::ptr::null_mut(), ffi::raw);
+        // SAFETY: as above.
+        ffi::new_tensor(|out| unsafe {
+            ffi::mochi_scale_shift_act(ffi::raw(x), ffi::raw(&scale), ffi::raw(&shift), relu.into(), rest, out)
+        })
     }
 }
 
 fn needs_gradient(x: &Tensor, norm: &BatchNorm, residual: Option<&Tensor>) -> bool {
-    // Inside `no_grad` an operation's result never asks for a gradient, whatever its inputs say: a view is the cheapest way to see it.
+    // Inside `no_grad` an operation's result never asks for a gradient, whatever its inputs say: a view is the cheapest way to tell.
     let learns = |t: &Tensor| t.requires_grad() && t.narrow(0, 0, t.size()[0].min(1)).requires_grad();
     learns(x) || learns(&norm.weight) || learns(&norm.bias) || residual.is_some_and(learns)
 }
 
-/// The same out of libtorch's own operations: CUDA, contiguous layout, float64, and the fused kernel's test.
+/// The same as a sequence of libtorch's own operations: CUDA, contiguous layout, float64, and the fused kernel's test.
 fn composed(
     x: &Tensor,
     norm: &BatchNorm,
@@ -111,7 +217,9 @@ fn composed(
         NormMode::Train { groups } => {
             let batch = x.size()[0];
             if groups < 1 || groups > batch {
-                return Err(TensorError::Torch(format!("{groups} groups of a batch of {batch}")));
+                return Err(TensorError::Torch(format!(
+                    "expected 1 to {batch} groups for a batch of {batch}, got {groups}"
+                )));
             }
             let (mut parts, mut means, mut vars) = (Vec::new(), Vec::new(), Vec::new());
             for g in 0..groups {
@@ -121,7 +229,7 @@ fn composed(
                 means.push(mean);
                 vars.push(var);
             }
-            crate::no_grad(|| -> Result<(), TensorError> {
+            no_grad(|| -> Result<(), TensorError> {
                 norm.running_mean.shallow_clone().f_copy_(&Tensor::f_stack(&means, 0)?.f_mean_dim(
                     0,
                     false,

@@ -22,12 +22,13 @@ fn case(shape: [i64; 4], kind: Kind, residual: bool, seed: f64) -> Case {
     Case {
         x: leaf(noise(1.0) * 2.0 + 5.0),
         residual: residual.then(|| leaf(noise(1.7))),
-        norm: BatchNorm {
-            weight: vector(1.0, 1.0).set_requires_grad(true),
-            bias: vector(2.0, 0.0).set_requires_grad(true),
-            running_mean: vector(3.0, 0.0),
-            running_var: vector(5.0, 1.0),
-        },
+        norm: BatchNorm::from_parts(
+            vector(1.0, 1.0).set_requires_grad(true),
+            vector(2.0, 0.0).set_requires_grad(true),
+            vector(3.0, 0.0),
+            vector(5.0, 1.0),
+        )
+        .unwrap(),
     }
 }
 
@@ -35,16 +36,17 @@ impl Case {
     /// y, gradients of x, weight, bias, residual, and the running statistics after.
     fn run(&self, fused: bool, mode: NormMode, relu: bool) -> Vec<Tensor> {
         let fresh = |t: &Tensor| t.detach().copy().set_requires_grad(true);
-        let norm = BatchNorm {
-            weight: fresh(&self.norm.weight),
-            bias: fresh(&self.norm.bias),
-            running_mean: self.norm.running_mean.copy(),
-            running_var: self.norm.running_var.copy(),
-        };
+        let norm = BatchNorm::from_parts(
+            fresh(&self.norm.weight),
+            fresh(&self.norm.bias),
+            self.norm.running_mean.copy(),
+            self.norm.running_var.copy(),
+        )
+        .unwrap();
         let x = channels_last(&self.x.detach()).unwrap().copy().set_requires_grad(true);
         let residual = self.residual.as_ref().map(|r| r.detach().copy().set_requires_grad(true));
         let y = if fused {
-            norm_act(x.shallow_clone(), &norm, mode, relu, residual.as_ref())
+            norm.forward(x.shallow_clone(), mode, relu, residual.as_ref())
         } else {
             composed(&x, &norm, mode, relu, residual.as_ref())
         };
@@ -90,12 +92,13 @@ fn fused_bf16_stays_as_near_to_float32_as_libtorchs_own() {
     let exact = Case {
         x: case.x.to_kind(Kind::Float),
         residual: case.residual.as_ref().map(|r| r.to_kind(Kind::Float)),
-        norm: BatchNorm {
-            weight: case.norm.weight.shallow_clone(),
-            bias: case.norm.bias.shallow_clone(),
-            running_mean: case.norm.running_mean.shallow_clone(),
-            running_var: case.norm.running_var.shallow_clone(),
-        },
+        norm: BatchNorm::from_parts(
+            case.norm.weight.shallow_clone(),
+            case.norm.bias.shallow_clone(),
+            case.norm.running_mean.shallow_clone(),
+            case.norm.running_var.shallow_clone(),
+        )
+        .unwrap(),
     };
     let (fused, truth) = (case.run(true, mode, true), exact.run(false, mode, true));
     for (i, (a, b)) in fused.iter().zip(&truth).enumerate() {
@@ -119,22 +122,22 @@ fn threads_do_not_change_a_bit() {
 fn eval_uses_running_statistics_and_moves_nothing() {
     let case = case([3, 10, 4, 4], Kind::Float, true, 0.5);
     let fused =
-        no_grad(|| norm_act(case.x.shallow_clone(), &case.norm, NormMode::Eval, true, case.residual.as_ref()).unwrap());
+        no_grad(|| case.norm.forward(case.x.shallow_clone(), NormMode::Eval, true, case.residual.as_ref()).unwrap());
     let before = case.norm.running_mean.copy();
     let plain = composed(&case.x, &case.norm, NormMode::Eval, true, case.residual.as_ref()).unwrap();
     assert!(relative_error(&fused, &plain) < 1e-5);
     assert!(case.norm.running_mean.equal(&before));
     // With a gradient wanted, the differentiable path is taken.
-    let y = norm_act(case.x.shallow_clone(), &case.norm, NormMode::Eval, false, None).unwrap();
+    let y = case.norm.forward(case.x.shallow_clone(), NormMode::Eval, false, None).unwrap();
     assert!(y.requires_grad());
 }
 
 #[test]
 fn groups_have_statistics_of_their_own() {
     let case = case([4, 3, 2, 2], Kind::Float, false, 0.0);
-    let whole = norm_act(case.x.shallow_clone(), &case.norm, NormMode::Train { groups: 1 }, false, None).unwrap();
-    let split = norm_act(case.x.shallow_clone(), &case.norm, NormMode::Train { groups: 2 }, false, None).unwrap();
-    let first = norm_act(case.x.narrow(0, 0, 2), &case.norm, NormMode::Train { groups: 1 }, false, None).unwrap();
+    let whole = case.norm.forward(case.x.shallow_clone(), NormMode::Train { groups: 1 }, false, None).unwrap();
+    let split = case.norm.forward(case.x.shallow_clone(), NormMode::Train { groups: 2 }, false, None).unwrap();
+    let first = case.norm.forward(case.x.narrow(0, 0, 2), NormMode::Train { groups: 1 }, false, None).unwrap();
     assert!(relative_error(&split.narrow(0, 0, 2), &first) < 1e-6);
     assert!(relative_error(&split, &whole) > 1e-3);
 }
@@ -145,7 +148,7 @@ fn without_a_graph_the_result_takes_the_inputs_memory() {
     let x = channels_last(&case.x.detach()).unwrap().copy();
     let memory = x.data_ptr();
     let wanted = composed(&x.copy(), &case.norm, NormMode::Train { groups: 1 }, true, case.residual.as_ref()).unwrap();
-    let y = no_grad(|| norm_act(x, &case.norm, NormMode::Train { groups: 1 }, true, case.residual.as_ref()).unwrap());
+    let y = no_grad(|| case.norm.forward(x, NormMode::Train { groups: 1 }, true, case.residual.as_ref()).unwrap());
     assert_eq!(y.data_ptr(), memory);
     assert!(relative_error(&y, &wanted) < 1e-2);
 }
@@ -155,15 +158,15 @@ fn refusals_are_errors() {
     let case = case([2, 3, 1, 1], Kind::Float, false, 0.0);
     for groups in [0, 2, 3] {
         assert!(
-            norm_act(case.x.shallow_clone(), &case.norm, NormMode::Train { groups }, false, None).is_err(),
+            case.norm.forward(case.x.shallow_clone(), NormMode::Train { groups }, false, None).is_err(),
             "{groups} groups"
         );
     }
     // Three values in two groups: one of them would hold a single value.
     let case = self::case([3, 3, 1, 1], Kind::Float, false, 0.0);
-    assert!(norm_act(case.x.shallow_clone(), &case.norm, NormMode::Train { groups: 2 }, false, None).is_err());
+    assert!(case.norm.forward(case.x.shallow_clone(), NormMode::Train { groups: 2 }, false, None).is_err());
     let wide = Tensor::zeros([3, 4, 1, 1], (Kind::Float, Device::Cpu));
-    assert!(no_grad(|| norm_act(case.x.shallow_clone(), &case.norm, NormMode::Eval, false, Some(&wide))).is_err());
+    assert!(no_grad(|| case.norm.forward(case.x.shallow_clone(), NormMode::Eval, false, Some(&wide))).is_err());
 }
 
 #[test]
@@ -171,10 +174,67 @@ fn frozen_norms_let_a_gradient_through() {
     let mut case = case([2, 5, 3, 3], Kind::Float, false, 0.2);
     case.norm.weight = case.norm.weight.detach();
     case.norm.bias = case.norm.bias.detach();
-    assert!(norm_act(case.x.shallow_clone(), &case.norm, NormMode::Eval, true, None).unwrap().requires_grad());
+    assert!(case.norm.forward(case.x.shallow_clone(), NormMode::Eval, true, None).unwrap().requires_grad());
     assert!(
-        !no_grad(|| norm_act(case.x.shallow_clone(), &case.norm, NormMode::Eval, true, None)).unwrap().requires_grad()
+        !no_grad(|| case.norm.forward(case.x.shallow_clone(), NormMode::Eval, true, None)).unwrap().requires_grad()
     );
 }
 
-use crate::no_grad;
+/// Security review, S10: the kernels trust what the shim has checked.
+#[test]
+fn s10_layers_and_residuals_that_do_not_fit_are_errors() {
+    let vector = |n: i64| Tensor::ones([n], (Kind::Float, Device::Cpu));
+    let parts = |n: [i64; 4]| BatchNorm::from_parts(vector(n[0]), vector(n[1]), vector(n[2]), vector(n[3]));
+    for n in [[4, 1, 4, 4], [4, 4, 1, 4], [4, 4, 4, 1], [0, 0, 0, 0]] {
+        assert!(parts(n).is_err(), "{n:?}");
+    }
+    let wide = vector(8);
+    for part in [wide.to_kind(Kind::Double).narrow(0, 0, 4), wide.slice(0, 0, 8, 2), vector(4).view([2, 2])] {
+        assert!(BatchNorm::from_parts(vector(4), part, vector(4), vector(4)).is_err());
+    }
+    // A layer of 1 channel for an input of 64: the kernel would read and write 63 values past its vectors.
+    let x = channels_last(&Tensor::ones([4, 64, 2, 2], (Kind::Float, Device::Cpu))).unwrap();
+    let narrow = parts([1; 4]).unwrap();
+    for mode in [NormMode::Train { groups: 1 }, NormMode::Eval] {
+        let error = no_grad(|| narrow.forward(x.copy(), mode, true, None)).unwrap_err().to_string();
+        assert!(error.contains("must be 64 contiguous float32 values"), "{error}");
+    }
+    // No channels: the kernels divide by their number.
+    let none = channels_last(&Tensor::ones([4, 0, 2, 2], (Kind::Float, Device::Cpu))).unwrap();
+    for mode in [NormMode::Train { groups: 1 }, NormMode::Eval] {
+        assert!(no_grad(|| narrow.forward(none.copy(), mode, true, None)).is_err());
+    }
+    let fits = parts([64; 4]).unwrap();
+    for residual in [x.to_kind(Kind::BFloat16), x.narrow(0, 0, 2), x.to_device(Device::Cpu).unsqueeze(0)] {
+        for mode in [NormMode::Train { groups: 1 }, NormMode::Eval] {
+            assert!(no_grad(|| fits.forward(x.copy(), mode, true, Some(&residual))).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_frozen_layer_ignores_the_batch_and_learns_nothing() {
+    let mut store = ParameterStore::new();
+    let mut norm = BatchNorm::new(&mut store, "bn1", 3, true, Device::Cpu).unwrap();
+    let names: Vec<&str> = store.iter().map(|(name, _, _)| name).collect();
+    assert_eq!(names, ["bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "bn1.num_batches_tracked"]);
+    let case = case([4, 3, 2, 2], Kind::Float, false, 0.0);
+    let forward = |norm: &BatchNorm| norm.forward(case.x.shallow_clone(), NormMode::Train { groups: 1 }, false, None);
+    let batch = forward(&norm).unwrap();
+    assert_eq!(store.export("")["bn1.num_batches_tracked"].int64_value(&[]), 1);
+    assert!(store.parameters().iter().all(Tensor::requires_grad));
+    norm.freeze();
+    assert_eq!(norm.training(), NormTraining::Frozen);
+    let before = store.export("");
+    let frozen = forward(&norm).unwrap();
+    assert!(store.identical(&before), "statistics and counter stay");
+    assert!(relative_error(&frozen, &batch) > 1e-3);
+    let wanted = no_grad(|| norm.forward(case.x.shallow_clone(), NormMode::Eval, false, None)).unwrap();
+    assert!(relative_error(&frozen, &wanted) < 1e-6);
+    assert!(frozen.requires_grad(), "the gradient passes through to x");
+    assert_eq!(store.trainable().count(), 0, "nothing of it is left to train");
+    // Without center there is no shift to learn or to save.
+    let mut store = ParameterStore::new();
+    BatchNorm::new(&mut store, "fc.4", 3, false, Device::Cpu).unwrap();
+    assert!(store.iter().all(|(name, _, _)| name != "fc.4.bias"));
+}

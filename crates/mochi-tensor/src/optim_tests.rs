@@ -29,10 +29,15 @@ fn backward(store: &ParameterStore, scale: f64) -> Vec<Tensor> {
     wanted
 }
 
+fn optimizer(update: Update, weight_decay: f64, prefix: &str, store: &ParameterStore) -> Optimizer {
+    let group = ParameterGroup::new(1.0, weight_decay).with(store, prefix, |_| true);
+    Optimizer::new(update, 0.9, vec![group]).unwrap()
+}
+
 fn run(update: Update, reference: impl Fn(&Tensor, &Tensor) -> (Tensor, f64)) {
     let (lr, mu) = (0.1, 0.9);
     let store = store(0.7);
-    let mut optimizer = Optimizer::new(update, mu, 1e-2, &[("query.", &store)]);
+    let mut optimizer = optimizer(update, 1e-2, "query.", &store);
     let mut p: Vec<Tensor> = store.parameters().iter().map(|p| p.detach().to_kind(Kind::Double)).collect();
     let mut m: Vec<Tensor> = p.iter().map(Tensor::zeros_like).collect();
     for step in 0..4 {
@@ -78,15 +83,15 @@ fn saved_state_continues_bit_for_bit() {
         }
     };
     let straight = store(0.7);
-    let mut optimizer = Optimizer::new(Update::Sgd, 0.9, 1e-4, &[("", &straight)]);
+    let mut optimizer = self::optimizer(Update::Sgd, 1e-4, "", &straight);
     steps(&straight, &mut optimizer, 5);
 
     let first = store(0.7);
-    let mut optimizer = Optimizer::new(Update::Sgd, 0.9, 1e-4, &[("", &first)]);
+    let mut optimizer = self::optimizer(Update::Sgd, 1e-4, "", &first);
     steps(&first, &mut optimizer, 2);
     let second = store(0.1);
     second.load(&first.export(""), "").unwrap();
-    let mut resumed = Optimizer::new(Update::Sgd, 0.9, 1e-4, &[("", &second)]);
+    let mut resumed = self::optimizer(Update::Sgd, 1e-4, "", &second);
     resumed.load(&optimizer.export()).unwrap();
     steps(&second, &mut resumed, 3);
     assert!(second.identical(&straight.export("")));
@@ -109,7 +114,78 @@ fn the_momentum_update_moves_parameters_in_place_and_leaves_buffers() {
 #[test]
 fn a_parameter_without_gradient_is_named() {
     let store = store(0.7);
-    let mut optimizer = Optimizer::new(Update::Sgd, 0.9, 0.0, &[("query.", &store)]);
+    let mut optimizer = optimizer(Update::Sgd, 0.0, "query.", &store);
     let error = optimizer.step(0.1).unwrap_err().to_string();
     assert!(error.contains("query.weight"), "{error}");
+}
+
+/// House review, defect 23.
+#[test]
+fn h6_23_no_update_waits_for_the_device() {
+    for update in [Update::Sgd, Update::Lars] {
+        let store = store(0.7);
+        let mut optimizer = optimizer(update, 1e-4, "", &store);
+        backward(&store, 1.0);
+        let work = || optimizer.clip_gradients(1.0).and_then(|_| optimizer.step(0.1));
+        let (result, waits) = crate::count_calls(&crate::WAITS, work).unwrap();
+        result.unwrap();
+        assert_eq!(waits, 0, "{update:?}");
+    }
+}
+
+#[test]
+fn groups_have_their_own_rate_and_decay() {
+    let (grouped, plain, frozen_decay) = (store(0.7), store(0.7), store(0.7));
+    let group = |rate, decay| ParameterGroup::new(rate, decay);
+    let is_bias = |name: &str| name == "bias";
+    let groups =
+        vec![group(1.0, 1e-2).with(&grouped, "", |name| !is_bias(name)), group(10.0, 0.0).with(&grouped, "", is_bias)];
+    let mut two = Optimizer::new(Update::Sgd, 0.9, groups).unwrap();
+    let mut one = optimizer(Update::Sgd, 1e-2, "", &plain);
+    let mut bias = optimizer(Update::Sgd, 0.0, "", &frozen_decay);
+    for _ in 0..3 {
+        for (optimizer, store, rate) in
+            [(&mut two, &grouped, 0.01), (&mut one, &plain, 0.01), (&mut bias, &frozen_decay, 0.1)]
+        {
+            optimizer.clear_gradients().unwrap();
+            backward(store, 1.0);
+            optimizer.step(rate).unwrap();
+        }
+    }
+    let (two, one, bias) = (grouped.export(""), plain.export(""), frozen_decay.export(""));
+    assert_eq!((&two["weight"], &two["kernel"]), (&one["weight"], &one["kernel"]));
+    assert!((&two["bias"] - &bias["bias"]).abs().max().double_value(&[]) < 1e-6);
+    let twice = vec![group(1.0, 0.0).with(&grouped, "", |_| true), group(1.0, 0.0).with(&grouped, "", is_bias)];
+    assert!(matches!(Optimizer::new(Update::Sgd, 0.9, twice), Err(TensorError::Mismatch(_))));
+}
+
+/// Against the definition of `torch.nn.utils.clip_grad_norm_`, in float64.
+#[test]
+fn clipping_equals_torchs() {
+    for (max_norm, scale) in [(0.5, 1.0), (1e6, 1.0), (2.0, 0.0)] {
+        let store = store(0.7);
+        let mut optimizer = optimizer(Update::Sgd, 0.0, "", &store);
+        let gradients = backward(&store, scale);
+        let norm = gradients.iter().map(|g| g.square().sum(Kind::Double).double_value(&[])).sum::<f64>().sqrt();
+        let found = optimizer.clip_gradients(max_norm).unwrap().double_value(&[]);
+        assert!((found - norm).abs() <= 1e-5 * norm, "{found}, not {norm}");
+        let factor = (max_norm / (norm + 1e-6)).min(1.0);
+        for (p, g) in store.parameters().iter().zip(&gradients) {
+            let error = (p.grad().to_kind(Kind::Double) - g * factor).abs().max().double_value(&[]);
+            assert!(error <= 1e-6 * (1.0 + norm * factor), "{max_norm}: {error:e}");
+        }
+    }
+    assert!(Optimizer::new(Update::Sgd, 0.9, Vec::new()).unwrap().clip_gradients(1.0).is_err());
+}
+
+/// Security review, S10: an expanded parameter has one element in memory for many; the fused kernel would write past it.
+#[test]
+fn s10_a_parameter_whose_elements_overlap_is_refused() {
+    let mut store = ParameterStore::new();
+    let one = Tensor::ones([1, 1], (Kind::Float, Device::Cpu));
+    let _ = store.add("expanded", one.expand([64, 64], false).detach(), Role::Parameter);
+    let mut optimizer = optimizer(Update::Sgd, 0.0, "", &store);
+    store.parameters()[0].sum(Kind::Float).backward();
+    let error = optimizer.step(0.1).unwrap_err().to_string();
+    assert!(error.contains("overlap"), "{error}");
 }

@@ -3,8 +3,10 @@
 //! Our own store rather than `tch::nn::VarStore`: names are torchvision's, initial values PyTorch's, and loading never changes
 //! a tensor's type.
 
-use crate::{Device, Tensor, TensorError, no_grad};
-use std::collections::BTreeMap;
+use crate::load::{Found, LoadReport};
+use crate::{Device, Tensor, TensorError, WeightsReader, no_grad};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// What a stored tensor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,9 @@ pub enum Role {
     Parameter,
     /// State that moves in the forward pass (running statistics).
     Buffer,
+    /// torch's `num_batches_tracked`: counted and saved for `load_state_dict(strict=True)`, used by nothing. It is 0 after loading weights
+    /// that have none, as in torch.
+    Counter,
 }
 
 /// One network's tensors by name.
@@ -40,64 +45,114 @@ impl ParameterStore {
         self.entries.iter().map(|(name, tensor, role)| (name.as_str(), tensor, *role))
     }
 
-    /// The learned tensors, in order.
+    /// The parameters by name, in order, frozen ones included.
+    pub fn named_parameters(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.iter().filter(|(_, _, role)| *role == Role::Parameter).map(|(name, tensor, _)| (name, tensor))
+    }
+
+    /// The parameters in order, frozen ones included.
     pub fn parameters(&self) -> Vec<Tensor> {
-        self.iter().filter(|(_, _, role)| *role == Role::Parameter).map(|(_, t, _)| t.shallow_clone()).collect()
+        self.named_parameters().map(|(_, tensor)| tensor.shallow_clone()).collect()
     }
 
-    /// The learned tensors' names, in order.
-    pub fn parameter_names(&self) -> Vec<String> {
-        self.iter().filter(|(_, _, role)| *role == Role::Parameter).map(|(n, _, _)| n.to_owned()).collect()
+    /// The parameters that are trained, by name, in order: those that are not frozen.
+    pub fn trainable(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.named_parameters().filter(|(_, tensor)| tensor.requires_grad())
     }
 
-    /// Number of learned values.
+    /// Number of values in all parameters.
     pub fn parameter_count(&self) -> usize {
-        self.iter().filter(|(_, _, role)| *role == Role::Parameter).map(|(_, t, _)| t.numel()).sum()
+        self.named_parameters().map(|(_, tensor)| tensor.numel()).sum()
     }
 
     /// Turns gradients of all parameters on or off (the key encoder and a frozen backbone learn nothing).
     pub fn set_requires_grad(&mut self, on: bool) {
-        for (_, tensor, role) in &mut self.entries {
-            if *role == Role::Parameter {
-                let _ = tensor.set_requires_grad(on);
-            }
+        for (_, tensor) in self.named_parameters() {
+            let _ = tensor.set_requires_grad(on);
         }
     }
 
     /// Copies every value from a store of the same names and shapes (parameters and buffers).
     ///
     /// # Errors
-    /// [`TensorError::Mismatch`] where the two differ.
+    /// [`TensorError::Load`] where the two differ.
     pub fn copy_from(&self, other: &ParameterStore) -> Result<(), TensorError> {
         let source: BTreeMap<String, Tensor> =
             other.iter().map(|(n, t, _)| (n.to_owned(), t.shallow_clone())).collect();
         self.load(&source, "")
     }
 
+    /// Compares the names under `prefix` and their shapes with the store's. Names that begin with one of `ignored` are left out.
+    pub fn compare<'a>(
+        &self,
+        source: impl IntoIterator<Item = (&'a str, Vec<i64>)>,
+        prefix: &str,
+        ignored: &[&str],
+    ) -> LoadReport {
+        let mut found: BTreeMap<&str, Vec<i64>> = source
+            .into_iter()
+            .filter(|(name, _)| !ignored.iter().any(|ignored| name.starts_with(ignored)))
+            .filter_map(|(name, shape)| Some((name.strip_prefix(prefix)?, shape)))
+            .collect();
+        let mut report = LoadReport { prefix: prefix.to_owned(), ..LoadReport::default() };
+        for (name, tensor, role) in self.iter() {
+            match found.remove(name) {
+                Some(shape) if shape == tensor.size() => report.matched += 1,
+                Some(shape) => report.mismatched.push(Found { name: name.to_owned(), shape, expected: tensor.size() }),
+                None if role == Role::Counter => {}
+                None => report.missing.push(name.to_owned()),
+            }
+        }
+        report.unexpected = found.into_keys().map(str::to_owned).collect();
+        report
+    }
+
     /// Copies values in place from `source`, whose names carry `prefix`; types and devices stay this store's.
     ///
     /// # Errors
-    /// [`TensorError::Mismatch`] naming the first tensor that is missing or of another shape.
+    /// [`TensorError::Load`] with everything that is missing, unexpected under the prefix, or of another shape. Nothing is written then.
     pub fn load(&self, source: &BTreeMap<String, Tensor>, prefix: &str) -> Result<(), TensorError> {
+        self.load_ignoring(source, prefix, &[])
+    }
+
+    /// As [`Self::load`], leaving out names that begin with one of `ignored`: other networks in the same file.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_ignoring(
+        &self,
+        source: &BTreeMap<String, Tensor>,
+        prefix: &str,
+        ignored: &[&str],
+    ) -> Result<(), TensorError> {
+        let shapes = source.iter().map(|(name, tensor)| (name.as_str(), tensor.size()));
         // Everything is checked before anything is written: a failed load leaves the network as it was.
-        let mut pairs = Vec::with_capacity(self.entries.len());
-        for (name, tensor, _) in self.iter() {
-            let key = format!("{prefix}{name}");
-            let Some(value) = source.get(&key) else {
-                return Err(TensorError::Mismatch(format!("\"{key}\" is missing")));
-            };
-            if value.size() != tensor.size() {
-                let text = format!("\"{key}\" has shape {:?}, the network's is {:?}", value.size(), tensor.size());
-                return Err(TensorError::Mismatch(text));
-            }
-            pairs.push((tensor.shallow_clone(), value));
-        }
+        self.compare(shapes, prefix, ignored).into_result()?;
         no_grad(|| {
-            for (mut tensor, value) in pairs {
-                tensor.f_copy_(value)?;
+            for (name, tensor, _) in self.iter() {
+                let mut tensor = tensor.shallow_clone();
+                match source.get(&format!("{prefix}{name}")) {
+                    Some(value) => tensor.f_copy_(value)?,
+                    None => {
+                        let _ = tensor.f_zero_()?;
+                    }
+                }
             }
             Ok(())
         })
+    }
+
+    /// As [`Self::load_ignoring`], from a safetensors file: names and shapes are compared before a tensor is read, and only those that the
+    /// store needs are read.
+    ///
+    /// # Errors
+    /// As [`Self::load_ignoring`] and [`WeightsReader::open`].
+    pub fn load_file(&self, path: &Path, prefix: &str, ignored: &[&str]) -> Result<(), TensorError> {
+        let mut file = WeightsReader::open(path)?;
+        self.compare(file.shapes(), prefix, ignored).into_result()?;
+        let own: BTreeSet<&str> = self.iter().map(|(name, ..)| name).collect();
+        let values = file.read(|name| name.strip_prefix(prefix).is_some_and(|name| own.contains(name)))?;
+        self.load(&values, prefix)
     }
 
     /// A copy of every tensor under `prefix` + its name, on the CPU: what a weights file holds, and what later training must
@@ -115,3 +170,7 @@ impl ParameterStore {
             })
     }
 }
+
+#[cfg(test)]
+#[path = "params_tests.rs"]
+mod tests;

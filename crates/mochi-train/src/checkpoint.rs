@@ -16,7 +16,7 @@ use crate::{Learner, TrainError};
 
 /// `state.json`'s layout; a checkpoint of another is refused.
 const FORMAT: u32 = 1;
-const KEY_PREFIX: &str = "key.";
+pub(crate) const KEY_PREFIX: &str = "key.";
 
 /// Everything about a checkpoint that is not a tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,9 +106,9 @@ pub fn load_state(folder: &Path) -> Result<State, TrainError> {
 /// Brings a learner to what [`save`] wrote.
 pub(crate) fn restore(folder: &Path, learner: &mut Learner, state: &State) -> Result<(), TrainError> {
     let bad = |reason: String| TrainError::Checkpoint { path: folder.to_owned(), reason };
-    let (model, _) = read_tensors(&folder.join("model.safetensors"))?;
-    learner.query.store().load(&model, "")?;
-    learner.key.store().load(&model, KEY_PREFIX)?;
+    let model = folder.join("model.safetensors");
+    learner.query.store().load_file(&model, "", &[KEY_PREFIX])?;
+    learner.key.store().load_file(&model, KEY_PREFIX, &[])?;
     let (optimizer, _) = read_tensors(&folder.join("optimizer.safetensors"))?;
     learner.optimizer.load(&optimizer)?;
     let (mut queue, _) = read_tensors(&folder.join("queue.safetensors"))?;

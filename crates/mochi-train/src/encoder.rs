@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use mochi_config::{Device, Resolved};
 use mochi_nets::Encoder;
 use mochi_run::RunFolder;
-use mochi_tensor::{Engine, read_tensors};
+use mochi_tensor::Engine;
 
+use crate::checkpoint::KEY_PREFIX;
 use crate::{TrainError, compute, encoder_spec};
 
 /// f_q of a run's newest checkpoint, frozen.
@@ -39,8 +40,7 @@ pub fn load_encoder(run: &Path, engine: &Engine) -> Result<LoadedEncoder, TrainE
         settings.compute.device = if engine.cuda_devices == 0 { Device::Cpu } else { Device::Cuda(0) };
     }
     let mut encoder = Encoder::new(&encoder_spec(&settings)?, compute(&settings, engine)?)?;
-    let (weights, _) = read_tensors(&newest.path.join("model.safetensors"))?;
-    encoder.store().load(&weights, "")?;
+    encoder.store().load_file(&newest.path.join("model.safetensors"), "", &[KEY_PREFIX])?;
     encoder.freeze();
     Ok(LoadedEncoder { encoder, settings, step: newest.step, checkpoint: newest.path })
 }

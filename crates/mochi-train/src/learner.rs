@@ -18,7 +18,7 @@
 use mochi_config::{EncoderKind, OptimizerName, Resolved};
 use mochi_contrast::{Known, Look, Measures, Objective, Queue};
 use mochi_nets::{Encoder, EncoderSpec, NormMode};
-use mochi_tensor::{Compute, Kind, Optimizer, Tensor, Update, with_seed};
+use mochi_tensor::{Compute, Kind, Optimizer, ParameterGroup, Tensor, Update, with_seed};
 
 use crate::flows::{Now, Pull, Ways, momentum, rows_of, shared};
 use crate::{TrainError, encoder_spec, objective};
@@ -81,7 +81,8 @@ impl Learner {
             OptimizerName::Lars => Update::Lars,
         };
         let (momentum, decay) = (settings.optimizer.momentum, settings.optimizer.weight_decay);
-        let optimizer = Optimizer::new(update, momentum, decay, &[("", query.store())]);
+        let optimizer =
+            Optimizer::new(update, momentum, vec![ParameterGroup::new(1.0, decay).with(query.store(), "", |_| true)])?;
         let objective = objective(settings)?;
         Ok(Self {
             query,

@@ -20,26 +20,33 @@ pub fn facts(engine: &Engine, images: usize) -> Facts {
         labels: true,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         cpu: DeviceFacts { memory_bytes: mochi_system::memory_limit().unwrap_or(0), fast_bf16: engine.fast_bf16 },
-        gpus: (0..engine.cuda_devices).map(|_| GPU).collect(),
+        gpus: (0..engine.cuda_devices).map(|index| gpu(engine, index)).collect(),
     }
 }
 
-/// A GPU as far as the engine knows it: memory unknown, Ampere or newer.
-const GPU: DeviceFacts = DeviceFacts { memory_bytes: 0, fast_bf16: true };
+/// A GPU's properties. To ask for its memory CUDA reserves some hundred MB there: with several GPUs, of which only one will be used, it stays
+/// unknown.
+fn gpu(engine: &Engine, index: usize) -> DeviceFacts {
+    let memory_bytes = if engine.cuda_devices == 1 { engine.cuda_memory(index).unwrap_or(0) } else { 0 };
+    DeviceFacts { memory_bytes, fast_bf16: engine.fast_bf16_on_cuda(index) }
+}
 
-/// Where and how the networks compute.
+/// Where and how the networks compute; its precision becomes the process's.
 ///
 /// # Errors
 /// A device that is not there.
 pub fn compute(settings: &Resolved, engine: &Engine) -> Result<Compute, TensorError> {
-    Ok(Compute {
+    let compute = Compute {
         device: engine.device(&settings.compute.device.to_string())?,
         precision: match settings.compute.precision {
             WantedPrecision::Float32 => Precision::Float32,
+            WantedPrecision::Tf32 => Precision::Tf32,
             WantedPrecision::Bf16 => Precision::Bf16,
         },
         channels_last: settings.compute.layout == Layout::ChannelsLast,
-    })
+    };
+    compute.activate()?;
+    Ok(compute)
 }
 
 /// The encoder's shape.
@@ -56,6 +63,7 @@ pub fn encoder_spec(settings: &Resolved) -> Result<EncoderSpec, TensorError> {
         },
         head: match settings.model.head {
             Head::Mlp => HeadKind::Mlp,
+            Head::MlpBn => HeadKind::MlpBn,
             Head::Linear => HeadKind::Linear,
         },
         dim: i64::try_from(settings.model.dim).unwrap_or(i64::MAX),

@@ -2,7 +2,7 @@
 //! views and draws. `fixtures/make_steps.py` computed them in float64 with every synthetic point made.
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
-#[path = "../../mochi-nets/tests/formula/mod.rs"]
+#[path = "../../mochi-nets/tests/it/formula.rs"]
 mod formula;
 
 use std::collections::BTreeMap;

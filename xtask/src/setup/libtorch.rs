@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 
 /// The one version that tch 0.24 is written for.
-const VERSION: &str = "2.11.0";
+const VERSION: &str = include_str!("../../../crates/mochi-tensor/libtorch-version").trim_ascii_end();
 /// Wheel and unpacked files side by side, pip's cache included.
 const SPACE: u64 = 2_600_000_000;
 /// The same for NVIDIA's libraries.

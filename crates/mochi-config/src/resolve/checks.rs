@@ -131,6 +131,9 @@ pub(super) fn warnings(
     if compute.precision == Precision::Bf16 && !device.fast_bf16 {
         warnings.push(Warning::SlowBf16 { device: compute.device });
     }
+    if compute.precision == Precision::Tf32 && compute.device == Device::Cpu {
+        warnings.push(Warning::Tf32OnCpu);
+    }
     let need = bytes_per_image.saturating_mul(moco.batch as u64);
     if device.memory_bytes > 0 && need > device.memory_bytes {
         warnings.push(Warning::MemoryTight {

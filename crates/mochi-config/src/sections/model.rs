@@ -12,7 +12,7 @@ section! {
         /// First layers of `resnet18` to `resnet101`: `standard` (7x7 convolution of stride 2, max-pooling; for 224 pixels) or `cifar` (3x3
         /// convolution of stride 1, no max-pooling; for 32 to 64 pixels). CIFAR ResNets have a stem of their own.
         plain stem: Stem = Kind::Choice(Stem::WORDS);
-        /// Projection head: `mlp` (linear, ReLU, linear; MoCo v2) or `linear` (MoCo v1).
+        /// Projection head: `mlp` (linear, ReLU, linear; MoCo v2), `linear` (MoCo v1) or `mlp-bn` (`mlp` with batch norm after both layers; SimCLR).
         plain head: Head = Kind::Choice(Head::WORDS);
         /// Dimension of the embedding.
         plain dim: usize = Kind::Integer { min: 2, max: 65_536 };

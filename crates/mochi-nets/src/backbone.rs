@@ -1,0 +1,123 @@
+//! ResNets: `torchvision.models.resnet{18,34,50,101}` without `fc`, with the standard or the CIFAR stem, and the CIFAR family.
+
+use crate::block::Block;
+use crate::layers::{Builder, Forward, Unit, UnitShape};
+use crate::{Arch, FeatureMap, FeatureMaps, NormMode, ShapeSpec, Stage, Stem};
+use mochi_tensor::{Compute, Kind, ParameterStore, Tensor, TensorError};
+
+/// A convolutional backbone; its tensors are in the store that it was built into.
+#[derive(Debug)]
+pub struct Backbone {
+    compute: Compute,
+    stem: Unit,
+    pool: bool,
+    stages: Vec<(Stage, ShapeSpec, Vec<Block>)>,
+}
+
+impl Backbone {
+    /// Builds the network into `store`, drawing initial values from libtorch's generator.
+    ///
+    /// # Errors
+    /// What libtorch says where memory is short.
+    pub fn new(arch: Arch, stem: Stem, compute: Compute, store: &mut ParameterStore) -> Result<Self, TensorError> {
+        let cifar = matches!(arch, Arch::Cifar { .. });
+        let mut b = Builder { store, compute, fan_in: cifar };
+        let width = if cifar { 16 } else { 64 };
+        let pool = !cifar && stem == Stem::Standard;
+        let (kernel, stride) = if pool { (7, 2) } else { (3, 1) };
+        let stem = b.unit("conv1", "bn1", UnitShape { out: width, input: 3, kernel, stride })?;
+        let mut stages = Vec::new();
+        let (mut channels, mut total_stride) = (width, if pool { 4 } else { 1 });
+        for ((layer, &stage), count) in Stage::ALL[1..].iter().enumerate().zip(arch.stages()) {
+            let planes = width << layer;
+            let mut blocks = Vec::new();
+            for i in 0..count {
+                let name = format!("layer{}.{i}", layer + 1);
+                let stride = if layer > 0 && i == 0 { 2 } else { 1 };
+                total_stride *= stride;
+                if cifar {
+                    blocks.push(Block::cifar(&mut b, &name, channels, planes, stride)?);
+                    channels = planes;
+                } else {
+                    blocks.push(Block::standard(&mut b, &name, channels, planes, stride, arch.bottleneck())?);
+                    channels = if arch.bottleneck() { 4 * planes } else { planes };
+                }
+            }
+            stages.push((stage, ShapeSpec { channels, stride: total_stride }, blocks));
+        }
+        Ok(Self { compute, stem, pool, stages })
+    }
+
+    /// The stages after the stem with the shapes of their outputs: res2 to res5 with strides 4 to 32 (1 to 8 with the CIFAR stem), in the
+    /// CIFAR family res2 to res4 with strides 1 to 4.
+    pub fn shapes(&self) -> impl Iterator<Item = (Stage, ShapeSpec)> {
+        self.stages.iter().map(|(stage, shape, _)| (*stage, *shape))
+    }
+
+    /// Feature maps of images (B, 3, H, W) that went through [`Compute::input`], up to and including stage `last`.
+    ///
+    /// # Errors
+    /// What libtorch says, e.g. where the images are too small for the network.
+    pub fn features(&self, images: &Tensor, mode: NormMode, last: Stage) -> Result<FeatureMaps, TensorError> {
+        let mut maps = Vec::new();
+        let mut x = self.stem(images, mode)?;
+        for (stage, shape, _) in self.stages.iter().filter(|(stage, ..)| *stage <= last) {
+            x = self.stage(*stage, &x, mode)?;
+            maps.push(FeatureMap { stage: *stage, shape: *shape, values: x.shallow_clone() });
+        }
+        Ok(FeatureMaps::new(maps))
+    }
+
+    /// One stage alone: (B, C, H, W) -> (B, C', H', W'). Detection runs `res5` on regions of `res4`'s map.
+    ///
+    /// # Errors
+    /// [`TensorError::Mismatch`] for the stem and for a stage that this backbone lacks; what libtorch says of other shapes.
+    pub fn stage(&self, stage: Stage, x: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
+        let cx = Forward { compute: self.compute, mode };
+        let (_, _, blocks) = self.stages.iter().find(|(own, ..)| *own == stage).ok_or_else(|| {
+            let own: Vec<_> = self.stages.iter().map(|(stage, ..)| stage.name()).collect();
+            TensorError::Mismatch(format!("there is no stage {stage} to run; expected one of {}", own.join(", ")))
+        })?;
+        let mut x = x.shallow_clone();
+        for block in blocks {
+            x = block.forward(&x, &cx)?;
+        }
+        Ok(x)
+    }
+
+    fn stem(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
+        let x = self.stem.forward(images, &Forward { compute: self.compute, mode }, true, None)?;
+        if self.pool { Ok(x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?) } else { Ok(x) }
+    }
+
+    /// Pooled features (B, F), float32, of images (B, 3, H, W) that went through [`Compute::input`].
+    ///
+    /// # Errors
+    /// What libtorch says, e.g. where the images are too small for the network.
+    pub fn pooled(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
+        let mut x = self.stem(images, mode)?;
+        for (stage, ..) in &self.stages {
+            x = self.stage(*stage, &x, mode)?;
+        }
+        // The mean is taken in float32 whatever the activations are.
+        Ok(x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?)
+    }
+
+    /// Freezes the stem and all stages up to `last`: no gradients, and norms use their running statistics. detectron2's
+    /// `MODEL.BACKBONE.FREEZE_AT`: 1 is the stem, 2 is `res2`. Call it before an optimizer takes the parameters.
+    pub fn freeze_through(&mut self, last: Stage) {
+        self.units_through(last).for_each(Unit::freeze);
+    }
+
+    /// Freezes the norms after the convolutions that `select` takes by name (`conv1`, `layer2.0.conv1`, `layer2.0.downsample.0`); their
+    /// kernels go on learning. All of them make detectron2's `FrozenBN`.
+    pub fn freeze_norms(&mut self, select: impl Fn(&str) -> bool) {
+        self.units_through(Stage::Res5).filter(|unit| select(unit.name())).for_each(Unit::freeze_norm);
+    }
+
+    fn units_through(&mut self, last: Stage) -> impl Iterator<Item = &mut Unit> {
+        let stages = self.stages.iter_mut().filter(move |(stage, ..)| *stage <= last);
+        let blocks = stages.flat_map(|(_, _, blocks)| blocks.iter_mut());
+        std::iter::once(&mut self.stem).chain(blocks.flat_map(Block::units_mut))
+    }
+}

@@ -1,0 +1,91 @@
+// Optimizer steps over lists of tensors: in place, fused where libtorch has a fused kernel, and without a value read by the host, so that no
+// step waits for a device.
+#include "shim.h"
+
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_lerp.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <c10/core/GradMode.h>
+
+#include <vector>
+
+using at::Tensor;
+using mochi::guarded;
+
+namespace {
+std::vector<Tensor> list(Tensor** tensors, size_t n) {
+  std::vector<Tensor> out;
+  out.reserve(n);
+  for (size_t i = 0; i < n; ++i) out.push_back(*tensors[i]);
+  return out;
+}
+
+// |x_i|, one entry a tensor.
+Tensor norms(const std::vector<Tensor>& tensors) { return at::stack(at::_foreach_norm(tensors, 2)); }
+}  // namespace
+
+extern "C" {
+
+
+// keys <- momentum * keys + (1 - momentum) * queries, as a lerp: one pass, no allocation.
+int mochi_momentum_update(Tensor** keys, Tensor** queries, size_t n, double momentum) {
+  return guarded([&] {
+    c10::AutoGradMode off(false);
+    auto k = list(keys, n), q = list(queries, n);
+    if (n) at::_foreach_lerp_(k, q, 1.0 - momentum);
+  });
+}
+
+// torch.optim.SGD(momentum, weight_decay) with dampening 0; buffers hold the momentum, zero at the start:
+// m * 0 + g = g is what torch's first step does.
+int mochi_fused_sgd(Tensor** params, Tensor** grads, Tensor** buffers, size_t n, double lr, double momentum,
+                    double weight_decay) {
+  return guarded([&] {
+    c10::AutoGradMode off(false);
+    auto p = list(params, n), g = list(grads, n), m = list(buffers, n);
+    // The fused kernel walks the three memories in step, whatever their strides say.
+    for (size_t i = 0; i < n; ++i) {
+      TORCH_CHECK(p[i].is_non_overlapping_and_dense(), "a parameter's elements overlap or leave gaps in memory");
+      if (g[i].strides() != p[i].strides()) g[i] = at::empty_like(p[i]).copy_(g[i]);
+      TORCH_CHECK(m[i].sizes() == p[i].sizes() && m[i].strides() == p[i].strides(), "a momentum buffer is laid out unlike its parameter");
+    }
+    if (n) at::_fused_sgd_(p, g, m, weight_decay, momentum, lr, 0.0, false, false, false);
+  });
+}
+
+// torch's zero_grad(set_to_none=True): the next backward pass hands its buffers over instead of adding into zeros.
+int mochi_clear_gradients(Tensor** params, size_t n) {
+  return guarded([&] {
+    for (size_t i = 0; i < n; ++i) params[i]->mutable_grad().reset();
+  });
+}
+
+// torch.nn.utils.clip_grad_norm_(max_norm, norm_type=2): scales all gradients by min(1, max_norm / (norm + 1e-6)); `out` is the norm before.
+int mochi_clip_gradients(Tensor** grads, size_t n, double max_norm, Tensor** out) {
+  return guarded([&] {
+    c10::AutoGradMode off(false);
+    TORCH_CHECK(n > 0, "there are no gradients to clip");
+    auto g = list(grads, n);
+    auto total = at::linalg_vector_norm(norms(g), 2);
+    at::_foreach_mul_(g, (max_norm / (total + 1e-6)).clamp_max(1.0));
+    *out = new Tensor(total);
+  });
+}
+
+// LARS before the momentum: g <- (g + weight_decay p) * trust |p| / |g + weight_decay p|; the ratio is 1 where either norm is 0.
+int mochi_lars_scale(Tensor** params, Tensor** grads, size_t n, double weight_decay, double trust) {
+  return guarded([&] {
+    c10::AutoGradMode off(false);
+    if (!n) return;
+    auto p = list(params, n), g = list(grads, n);
+    at::_foreach_add_(g, p, weight_decay);
+    const auto p_norm = norms(p), g_norm = norms(g);
+    const auto usable = (p_norm > 0).logical_and(g_norm > 0);
+    const auto ratio = at::where(usable, p_norm * trust / g_norm, at::ones_like(p_norm));
+    const auto each = ratio.unbind();
+    for (size_t i = 0; i < n; ++i) g[i].mul_(each[i]);
+  });
+}
+}
