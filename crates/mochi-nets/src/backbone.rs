@@ -18,7 +18,7 @@ impl Backbone {
     /// Builds the network into `store`, drawing initial values from libtorch's generator.
     ///
     /// # Errors
-    /// What libtorch says where memory is short.
+    /// libtorch's error, e.g. when memory is short.
     pub fn new(arch: Arch, stem: Stem, compute: Compute, store: &mut ParameterStore) -> Result<Self, TensorError> {
         let cifar = matches!(arch, Arch::Cifar { .. });
         let mut b = Builder { store, compute, fan_in: cifar };
@@ -57,7 +57,7 @@ impl Backbone {
     /// Feature maps of images (B, 3, H, W) that went through [`Compute::input`], up to and including stage `last`.
     ///
     /// # Errors
-    /// What libtorch says, e.g. where the images are too small for the network.
+    /// libtorch's error, e.g. when the images are too small for the network.
     pub fn features(&self, images: &Tensor, mode: NormMode, last: Stage) -> Result<FeatureMaps, TensorError> {
         let mut maps = Vec::new();
         let mut x = self.stem(images, mode)?;
@@ -71,7 +71,7 @@ impl Backbone {
     /// One stage alone: (B, C, H, W) -> (B, C', H', W'). Detection runs `res5` on regions of `res4`'s map.
     ///
     /// # Errors
-    /// [`TensorError::Mismatch`] for the stem and for a stage that this backbone lacks; what libtorch says of other shapes.
+    /// [`TensorError::Mismatch`] for the stem and for a stage that this backbone lacks; libtorch's error for other shapes.
     pub fn stage(&self, stage: Stage, x: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
         let cx = Forward { compute: self.compute, mode };
         let (_, _, blocks) = self.stages.iter().find(|(own, ..)| *own == stage).ok_or_else(|| {
@@ -93,7 +93,7 @@ impl Backbone {
     /// Pooled features (B, F), float32, of images (B, 3, H, W) that went through [`Compute::input`].
     ///
     /// # Errors
-    /// What libtorch says, e.g. where the images are too small for the network.
+    /// libtorch's error, e.g. when the images are too small for the network.
     pub fn pooled(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
         let mut x = self.stem(images, mode)?;
         for (stage, ..) in &self.stages {

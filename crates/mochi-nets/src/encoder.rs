@@ -31,7 +31,7 @@ impl Encoder {
     /// A new encoder with initial values from libtorch's generator.
     ///
     /// # Errors
-    /// What libtorch says where memory is short.
+    /// libtorch's error, e.g. when memory is short.
     pub fn new(spec: &EncoderSpec, compute: Compute) -> Result<Self, TensorError> {
         let mut store = ParameterStore::new();
         let backbone = Backbone::new(spec.arch, spec.stem, compute, &mut store)?;
@@ -63,7 +63,7 @@ impl Encoder {
     /// Pooled backbone features (B, F), float32, before the head: the input of probes.
     ///
     /// # Errors
-    /// What libtorch says, e.g. where the images are too small for the network.
+    /// libtorch's error, e.g. when the images are too small for the network.
     pub fn features(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
         self.backbone.pooled(&self.compute.input(images)?, mode)
     }

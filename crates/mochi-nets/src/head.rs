@@ -87,7 +87,8 @@ mod tests {
         assert_eq!(y.size(), [64, 16]);
         let mean = y.mean_dim([0i64].as_slice(), false, Kind::Double);
         let variance = (&y - &mean).square().mean_dim([0i64].as_slice(), false, Kind::Double);
-        assert!(mean.abs().max().double_value(&[]) < 1e-6);
+        // float32 roundings of `x * scale + shift`, whose terms are larger than their sum.
+        assert!(mean.abs().max().double_value(&[]) < 1e-5);
         // Short of 1 by eps over the variance before.
         assert!((&variance - 1.0).abs().max().double_value(&[]) < 0.1, "{variance:?}");
         y.square().sum(Kind::Double).backward();

@@ -1,4 +1,4 @@
-//! Why a file cannot be held against anything.
+//! Errors: a file that cannot be compared.
 
 use mochi_contrast::ContrastError;
 use mochi_tensor::{TchError, TensorError};

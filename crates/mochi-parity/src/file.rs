@@ -48,14 +48,14 @@ impl Reference {
         Err(self.refuse(format!("the tensor \"{name}\" has shape {:?}, not {shape:?}", tensor.size())))
     }
 
-    /// Whole numbers, row by row.
+    /// Integers, row by row.
     ///
     /// # Errors
-    /// As [`Self::shaped`], and where the tensor holds no whole numbers.
+    /// As [`Self::shaped`], and where the tensor is not of integers.
     pub fn whole(&self, name: &str, shape: &[i64]) -> Result<Vec<i64>, ParityError> {
         let tensor = self.shaped(name, shape)?;
         if !matches!(tensor.kind(), Kind::Int64 | Kind::Int) {
-            return Err(self.refuse(format!("the tensor \"{name}\" holds no whole numbers")));
+            return Err(self.refuse(format!("the tensor \"{name}\" is not of integers")));
         }
         Ok(Vec::<i64>::try_from(tensor.f_to_kind(Kind::Int64)?.f_reshape([-1])?)?)
     }

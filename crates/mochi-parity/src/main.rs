@@ -1,7 +1,7 @@
-//! `mochi-parity resnet|loss FILE`: our numbers held against a file that a PyTorch reference script wrote.
+//! `mochi-parity resnet|loss FILE`: compares our numbers with a file that a PyTorch reference script wrote.
 //!
 //! One JSON object on stdout, everything else on stderr; exit 0 where all errors are within bounds, 1 where one is not, 2 where the
-//! file or the call is of no use. `compare` says what an error is, `resnet` and `loss` what is compared.
+//! file or the call cannot be used. `compare` says what an error is, `resnet` and `loss` what is compared.
 #![forbid(unsafe_code)]
 
 mod compare;
@@ -16,14 +16,14 @@ use std::process::ExitCode;
 use error::ParityError;
 
 const HELP: &str = "\
-Holds Mochi's networks and loss against files that PyTorch reference scripts wrote.
+Compares Mochi's networks and loss with files that PyTorch reference scripts wrote.
 
 Usage: mochi-parity resnet FILE
        mochi-parity loss FILE
 
 resnet  FILE as resnet_reference.py writes it (safetensors; metadata `arch`, and `stem` = standard or cifar).
         {\"features\", \"features_eval\", \"grad\", \"after\"}: float32, contiguous layout as in the file, bound 1e-4.
-        \"channels_last\": the layout that training uses, with the fused norms, against the file; all but grad is held to the
+        \"channels_last\": the layout that training uses, with the fused norms, against the file; all but grad must be within the
         bound, because rounding moves activations across a ReLU's corner and gradients jump there, PyTorch's own as well.
         \"channels_last_settled\": that layout against the contiguous one with all activations moved away from the corner;
         printed only.
@@ -75,7 +75,7 @@ fn run() -> Result<ExitCode, ParityError> {
     let file = PathBuf::from(file);
     mochi_tensor::start(None)?;
     let verdict = match what.to_str() {
-        Some("resnet") => resnet::hold(&file)?,
+        Some("resnet") => resnet::compare(&file)?,
         Some("loss") => loss::hold(&file)?,
         _ => return Err(ParityError::Usage(format!("\"{}\" cannot be compared", what.to_string_lossy()))),
     };

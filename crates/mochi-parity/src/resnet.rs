@@ -1,11 +1,11 @@
 //! A network against torchvision's: pooled features in eval and train mode, gradients of `features.square().mean()`, and the running
 //! statistics after the train-mode pass.
 //!
-//! The file is held against the contiguous layout, the one that it was computed in. Train-mode gradients of a network of ReLUs jump where
+//! The file is compared with the contiguous layout, in which it was computed. Train-mode gradients of a network of ReLUs jump where
 //! an activation crosses 0, and rounding alone pushes some across: PyTorch's own channels_last gradients lie 0.04 (ResNet-18, 224 px) to
 //! 0.3 (ResNet-50) from its contiguous ones, and as far from float64's. Of the layout that training uses, channels innermost with the
-//! fused norm kernel, features and statistics are therefore held to the bound too, its gradients only printed: against the file, and
-//! against the contiguous layout's on the same network with the norms' shifts moved, so that no activation comes near 0 ([`settle`]).
+//! fused norm kernel, features and statistics are therefore compared under the same bound, its gradients only printed: with the file, and
+//! with the contiguous layout's on the same network with the norms' shifts moved, so that no activation comes near 0 ([`settle`]).
 
 use crate::Verdict;
 use crate::compare::{Worst, relative_error};
@@ -29,7 +29,7 @@ const FIELDS: [&str; 4] = ["features", "features_eval", "grad", "after"];
 ///
 /// # Errors
 /// Where the file cannot be used.
-pub fn hold(path: &Path) -> Result<Verdict, ParityError> {
+pub fn compare(path: &Path) -> Result<Verdict, ParityError> {
     let file = Reference::open(path, "resnet_reference.py")?;
     let name = file.entry("arch").ok_or_else(|| file.refuse("the metadata entry \"arch\" is missing".into()))?;
     let arch: Arch = name.parse().map_err(|error| file.refuse(format!("{error}")))?;
@@ -46,11 +46,11 @@ pub fn hold(path: &Path) -> Result<Verdict, ParityError> {
     let channels_last = errors("channels_last", &pass(true, false)?, &theirs)?;
     let mut plain = pass(false, true)?;
     let mut fused = pass(true, true)?;
-    beside_scales(&mut fused[2], &mut plain[2])?;
+    join_shifts_and_scales(&mut fused[2], &mut plain[2])?;
     let settled = errors("channels_last against contiguous, settled", &fused, &plain)?;
 
-    // Of the fused layout everything but the train-mode gradients is held to the bound here; those are held, against float64, by the
-    // fixtures of mochi-nets.
+    // Of the fused layout everything but the train-mode gradients must be within the bound here; the fixtures of mochi-nets compare those
+    // with float64.
     let smooth = [&channels_last[0], &channels_last[1], &channels_last[3]];
     let good = contiguous.iter().chain(smooth).all(|worst| worst.within(BOUND));
     if !contiguous[2].within(BOUND) {
@@ -122,7 +122,7 @@ fn pass(
     Ok([features, features_eval, grad, after])
 }
 
-/// Moves every norm's shift so that each ReLU is far on one side: open where a block ends, and inside of blocks open and shut in turn from
+/// Moves every norm's shift so that each ReLU is far on one side: open where a block ends, and inside of blocks alternately open and shut from
 /// channel to channel. The network is smooth there, and what it computes depends on every kernel as before.
 fn settle(store: &ParameterStore) -> Result<(), ParityError> {
     let bottleneck = store.iter().any(|(name, _, _)| name.ends_with(".bn3.bias"));
@@ -138,9 +138,9 @@ fn settle(store: &ParameterStore) -> Result<(), ParityError> {
     })
 }
 
-/// Puts each shift's gradient beside its norm's scale's, as one tensor. Behind an open ReLU a convolution and another norm take a constant
+/// Joins each shift's gradient and its norm's scale's into one tensor. Behind an open ReLU a convolution and another norm take a constant
 /// shift out again: its gradient is 0 up to rounding and has no digits of its own. Both are sums over the same pixels.
-fn beside_scales(
+fn join_shifts_and_scales(
     fused: &mut BTreeMap<String, Tensor>,
     plain: &mut BTreeMap<String, Tensor>,
 ) -> Result<(), ParityError> {

@@ -12,7 +12,7 @@ pub const WAITS: [&str; 5] =
 /// Runs `work` and counts its calls of the named operations on this thread. Calls may be nested: each counts for itself.
 ///
 /// # Errors
-/// What libtorch says.
+/// libtorch's error.
 pub fn count_calls<T>(operations: &[&str], work: impl FnOnce() -> T) -> Result<(T, u64), TensorError> {
     struct End;
     impl Drop for End {

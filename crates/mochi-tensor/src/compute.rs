@@ -49,7 +49,7 @@ impl Compute {
     /// Call it before the first step; IEEE is what [`crate::start`] leaves.
     ///
     /// # Errors
-    /// What libtorch says.
+    /// libtorch's error.
     pub fn activate(&self) -> Result<(), TensorError> {
         set_tf32(self.precision == Precision::Tf32)
     }
@@ -65,7 +65,7 @@ impl Compute {
     /// Images (B, C, H, W), float32 on any device, as the network's input: on the device, in its type and layout.
     ///
     /// # Errors
-    /// What libtorch says where memory is short.
+    /// libtorch's error, e.g. when memory is short.
     pub fn input(&self, images: &Tensor) -> Result<Tensor, TensorError> {
         let images = upload(images, self.device)?.f_to_kind(self.kind())?;
         if self.channels_last { channels_last(&images) } else { Ok(images) }
@@ -74,7 +74,7 @@ impl Compute {
     /// A new kernel (out, in, k, k) in the memory layout of the activations, which convolutions would otherwise give it at every call.
     ///
     /// # Errors
-    /// What libtorch says where memory is short.
+    /// libtorch's error, e.g. when memory is short.
     pub fn kernel(&self, value: Tensor) -> Result<Tensor, TensorError> {
         if self.channels_last { channels_last(&value) } else { Ok(value) }
     }
@@ -92,7 +92,7 @@ impl Compute {
 /// `x.to(device)` would: it equals `x.pin_memory().to(device, non_blocking=True)`.
 ///
 /// # Errors
-/// What libtorch says where memory is short.
+/// libtorch's error, e.g. when memory is short.
 pub fn upload(x: &Tensor, device: Device) -> Result<Tensor, TensorError> {
     match (x.device(), device) {
         (Device::Cpu, Device::Cuda(index)) => {

@@ -22,7 +22,7 @@ pub struct ConvOptions {
 /// x (B, in, H, W) with a square kernel (out, in, k, k) and an optional bias (out,): (B, out, H', W').
 ///
 /// # Errors
-/// What libtorch says of shapes that do not fit.
+/// libtorch's error for shapes that do not fit.
 pub fn conv2d(
     x: &Tensor,
     weight: &Tensor,

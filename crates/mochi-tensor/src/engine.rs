@@ -1,7 +1,7 @@
 //! Starting the engine: threads, the CUDA half of libtorch, and the version that was really loaded.
 
 use crate::ffi;
-use crate::{Device, TensorError};
+use crate::{Device, TensorError, extent};
 use std::ffi::{CStr, CString, c_int};
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ pub fn start(threads: Option<usize>) -> Result<Engine, TensorError> {
     let no_cuda = load_cuda(&folder).err();
     // SAFETY: no arguments, reads CPUID.
     let fast_bf16 = unsafe { ffi::mochi_cpu_has_bf16() } == 1;
-    let cuda_devices = if cuda_available() { usize::try_from(tch::Cuda::device_count()).unwrap_or(0) } else { 0 };
+    let cuda_devices = if cuda_available() { extent(tch::Cuda::device_count()) } else { 0 };
     let no_cuda = match (cuda_devices, no_cuda) {
         (0, None) => Some("no usable NVIDIA device or driver was found".to_owned()),
         (_, reason) => reason,
@@ -90,7 +90,7 @@ fn load_cuda(folder: &Path) -> Result<(), String> {
         return Err("no NVIDIA device was found".to_owned());
     }
     let path = CString::new(library.to_string_lossy().as_bytes()).map_err(|e| e.to_string())?;
-    // SAFETY: the path is NUL-terminated; the library is libtorch's own, whose initialisers are meant to run at any time.
+    // SAFETY: the path is NUL-terminated; the library is libtorch's own, whose initializers are meant to run at any time.
     ffi::check(unsafe { ffi::mochi_load_library(path.as_ptr()) })
         .map_err(|e| format!("its libraries could not be loaded ({e})"))
 }

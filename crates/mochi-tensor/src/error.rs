@@ -12,7 +12,7 @@ pub enum TensorError {
     /// The libtorch that was loaded is not the pinned one.
     #[error("libtorch {found} was loaded from {}, but this program was built for {expected}", .folder.display())]
     Version {
-        /// Version found beside the library.
+        /// Version found next to the library.
         found: String,
         /// Version that the program was built for.
         expected: &'static str,

@@ -16,7 +16,7 @@ thread_local! {
 
 /// Runs `body` with the generator started from `seed` (`torch.manual_seed`), while no other thread's `with_seed` draws.
 ///
-/// Calls may be nested: the inner call restarts the generator, and the outer one goes on from where the inner one left it.
+/// Calls may be nested: the inner call restarts the generator, and the outer one continues where the inner one left it.
 pub fn with_seed<R>(seed: u64, body: impl FnOnce() -> R) -> R {
     struct Level;
     impl Drop for Level {
@@ -34,7 +34,7 @@ pub fn with_seed<R>(seed: u64, body: impl FnOnce() -> R) -> R {
 /// The CPU generator's whole state, a byte tensor (`torch.get_rng_state`).
 ///
 /// # Errors
-/// What libtorch says.
+/// libtorch's error.
 pub fn generator_state() -> Result<Tensor, TensorError> {
     // SAFETY: writes one new tensor into the place given.
     ffi::new_tensor(|out| unsafe { ffi::mochi_generator_state(out) })

@@ -92,7 +92,7 @@ impl Optimizer {
     /// Drops all gradients; the next backward pass writes fresh ones.
     ///
     /// # Errors
-    /// What libtorch says.
+    /// libtorch's error.
     pub fn clear_gradients(&mut self) -> Result<(), TensorError> {
         let mut parameters = ffi::pointers(self.groups.iter().flat_map(|group| &group.parameters.parameters));
         // SAFETY: live tensors, as many as told.

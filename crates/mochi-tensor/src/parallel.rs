@@ -29,7 +29,7 @@ extern "C" fn trampoline(context: *mut c_void, low: i64, high: i64) {
 /// How the work is cut must not show in the results.
 ///
 /// # Errors
-/// What libtorch says.
+/// libtorch's error.
 pub fn parallel_ranges(n: usize, grain: usize, body: &(dyn Fn(Range<usize>) + Sync)) -> Result<(), TensorError> {
     let mut context = Context { body, panic: Mutex::new(None) };
     let place: *mut c_void = std::ptr::from_mut(&mut context).cast();
@@ -45,7 +45,7 @@ pub fn parallel_ranges(n: usize, grain: usize, body: &(dyn Fn(Range<usize>) + Sy
 /// row and each slot is lent to one call alone; `scratch` is made once for each range of rows that a thread takes.
 ///
 /// # Errors
-/// What libtorch says, or where `values` is not `slots.len()` rows of `width`.
+/// libtorch's error, or where `values` is not `slots.len()` rows of `width`.
 pub fn for_each_row<S: Send, T>(
     values: &mut [f32],
     width: usize,

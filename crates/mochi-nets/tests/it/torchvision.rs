@@ -22,10 +22,10 @@ fn error(ours: &Tensor, theirs: &Tensor) -> f64 {
     (ours - &theirs).abs().max().double_value(&[]) / theirs.abs().max().double_value(&[])
 }
 
-/// Rows of summaries: the norm relative to itself, entries relative to the tensor's largest; of `beside` where that is larger.
-fn row_error(ours: &Tensor, theirs: &Tensor, beside: &Tensor) -> f64 {
-    let [ours, theirs, beside] = [ours, theirs, beside].map(|t| Vec::<f64>::try_from(t.to_kind(Kind::Double)).unwrap());
-    let scale = [theirs[0].max(beside[0]), theirs[1].max(beside[1])];
+/// Rows of summaries: the norm relative to itself, entries relative to the tensor's largest, or to the largest of `reference` where that is larger.
+fn row_error(ours: &Tensor, theirs: &Tensor, reference: &Tensor) -> f64 {
+    let [ours, theirs, reference] = [ours, theirs, reference].map(|t| Vec::<f64>::try_from(t.to_kind(Kind::Double)).unwrap());
+    let scale = [theirs[0].max(reference[0]), theirs[1].max(reference[1])];
     let off = |(i, (a, b)): (usize, (&f64, &f64))| (a - b).abs() / scale[usize::from(i == 1)];
     ours.iter().zip(&theirs).enumerate().map(off).fold(0.0, |worst, e| if e > worst || e.is_nan() { e } else { worst })
 }
@@ -79,8 +79,8 @@ fn errors(case: &str, channels_last: bool) -> BTreeMap<String, f64> {
         let theirs = file[table].get(*at);
         // A shift behind an open ReLU is taken out again by the next norm: its gradient is 0 up to rounding and has no digits of its
         // own. Its scale's, the row before, is a sum over the same pixels.
-        let beside = if name.ends_with(".bias") { file[table].get(*at - 1) } else { theirs.shallow_clone() };
-        found.insert(format!("{table}: {name}"), row_error(&summary(name, &value), &theirs, &beside));
+        let reference = if name.ends_with(".bias") { file[table].get(*at - 1) } else { theirs.shallow_clone() };
+        found.insert(format!("{table}: {name}"), row_error(&summary(name, &value), &theirs, &reference));
         *at += 1;
     }
     assert_eq!([file["gradients"].size()[0], file["statistics"].size()[0]], row);
