@@ -24,7 +24,8 @@ fn error(ours: &Tensor, theirs: &Tensor) -> f64 {
 
 /// Rows of summaries: the norm relative to itself, entries relative to the tensor's largest, or to the largest of `reference` where that is larger.
 fn row_error(ours: &Tensor, theirs: &Tensor, reference: &Tensor) -> f64 {
-    let [ours, theirs, reference] = [ours, theirs, reference].map(|t| Vec::<f64>::try_from(t.to_kind(Kind::Double)).unwrap());
+    let [ours, theirs, reference] =
+        [ours, theirs, reference].map(|t| Vec::<f64>::try_from(t.to_kind(Kind::Double)).unwrap());
     let scale = [theirs[0].max(reference[0]), theirs[1].max(reference[1])];
     let off = |(i, (a, b)): (usize, (&f64, &f64))| (a - b).abs() / scale[usize::from(i == 1)];
     ours.iter().zip(&theirs).enumerate().map(off).fold(0.0, |worst, e| if e > worst || e.is_nan() { e } else { worst })
