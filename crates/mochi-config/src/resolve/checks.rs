@@ -131,7 +131,7 @@ pub(super) fn warnings(
     if compute.precision == Precision::Bf16 && !device.fast_bf16 {
         warnings.push(Warning::SlowBf16 { device: compute.device });
     }
-    if compute.precision == Precision::Tf32 && compute.device == Device::Cpu {
+    if compute.precision == Precision::Tf32 && !compute.device.is_cuda() {
         warnings.push(Warning::Tf32OnCpu);
     }
     let need = bytes_per_image.saturating_mul(moco.batch as u64);
