@@ -71,6 +71,44 @@ pub enum DataError {
         /// What is wrong with it or with its environment.
         detail: String,
     },
+    /// No memory for a batch.
+    #[error("no memory for a batch: {detail}")]
+    Memory {
+        /// The reason.
+        detail: String,
+    },
+    /// A thread that makes batches panicked: a bug.
+    #[error("data loading panicked: {detail}")]
+    Panicked {
+        /// The message of the panic.
+        detail: String,
+    },
+    /// A shard is shorter than its index says.
+    #[error("shard {} is cut short: it has {bytes} of the {expected} bytes that its index says", path.display())]
+    CutShort {
+        /// The shard.
+        path: PathBuf,
+        /// Its length.
+        bytes: u64,
+        /// The length that its index says.
+        expected: u64,
+    },
+    /// Tar shards without an image.
+    #[error("{} holds no member that is named as an image (.jpg, .jpeg, .png, .webp), and {others} others", path.display())]
+    NoImagesInShards {
+        /// The shards as given.
+        path: PathBuf,
+        /// Members that are no images.
+        others: usize,
+    },
+    /// A folder that holds tar files and no images.
+    #[error("{} holds no images, but {count} tar files", folder.display())]
+    TarFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// Its tar files.
+        count: usize,
+    },
     /// The caller asked to stop waiting.
     #[error("stopped while waiting for data")]
     Canceled,
@@ -198,6 +236,13 @@ impl DataError {
             }
             Self::Address { .. } => "check the address".into(),
             Self::Canceled => "run the command again".into(),
+            Self::Memory { .. } => "lower the batch size or data.prefetch".into(),
+            Self::Panicked { .. } => "this is a bug in Mochi: report it with the full command line".into(),
+            Self::CutShort { .. } => "copy the shard again".into(),
+            Self::NoImagesInShards { .. } => {
+                "members of a shard are told by their names; unpack the archive and pack the images with `mochi pack`".into()
+            }
+            Self::TarFolder { folder, .. } => format!("name the shards: '{}/*.tar'", folder.display()),
             Self::NoImages { .. } => {
                 "images are looked for in all sub-folders and told by their content; convert other formats (TIFF, GIF, BMP, HEIC) to PNG or JPEG first".into()
             }

@@ -12,11 +12,11 @@
 //! use mochi_data::{Dataset, Loader, LoaderOptions, OpenOptions, Order};
 //!
 //! let dataset = Dataset::open("photos".as_ref(), &OpenOptions::default())?;
-//! let options = LoaderOptions { order: Order::Shuffled { seed: 1, epoch: 0 }, batch: 64, ..LoaderOptions::default() };
+//! let options = LoaderOptions { order: Order::Shuffled { seed: 1 }, end_epoch: 10, batch: 64, ..LoaderOptions::default() };
 //! let mut loader = Loader::new(&dataset, options)?;
 //! while let Some(batch) = loader.next() {
 //!     let batch = batch?;
-//!     // batch.views[0] is (64, 3, 224, 224)
+//!     // batch.view(0) is (64, 3, 224, 224)
 //!     loader.recycle(batch);
 //! }
 //! # Ok::<(), mochi_data::DataError>(())
@@ -38,6 +38,7 @@ pub mod random;
 mod read_error;
 pub mod recipe;
 pub mod survey;
+mod targets;
 #[cfg(test)]
 mod testing;
 mod thumbnail;
@@ -47,7 +48,8 @@ pub use cancel::Cancel;
 pub use dataset::shards::{Address, MOCHI_URL_QUERY, RemoteOptions, display_source, is_remote};
 pub use dataset::{Dataset, OpenOptions, Split, Tally};
 pub use error::{BadImage, BadReason, DataError, DecodeError};
-pub use loader::{Batch, Loader, LoaderOptions, Order};
+pub use loader::{Batch, Heap, Loader, LoaderOptions, Memory, Order, Position, Shard};
 pub use read_error::ReadError;
 pub use recipe::{Geometry, Recipe, Step};
+pub use targets::{Mask, Object, Targets};
 pub use thumbnail::{Thumbnail, Thumbnailer};

@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{all, content, folder, image_path, open, options};
-use mochi_data::{BadReason, DataError, Dataset, Loader, LoaderOptions, Order, Recipe};
+use mochi_data::{BadReason, Batch, DataError, Dataset, Loader, LoaderOptions, Order, Position, Recipe, Shard};
 
 fn index_of(dataset: &Dataset, i: usize) -> u32 {
     let end = format!("{i:04}.img.jpg");
@@ -25,10 +25,11 @@ fn views_do_not_depend_on_threads_or_prefetch() {
     }
     // The two views differ, and so do seeds and epochs.
     assert_ne!(one[0].views[0], one[0].views[1]);
-    let other = all(&dataset, LoaderOptions { epoch: 3, ..options(8) });
+    let other = all(&dataset, LoaderOptions { seed: 12, ..options(8) });
     assert_eq!(one[0].images, other[0].images);
     assert_ne!(one[0].views, other[0].views);
-    let other = all(&dataset, LoaderOptions { order: Order::Shuffled { seed: 11, epoch: 3 }, ..options(8) });
+    let next = Position { epoch: 3, batch: 0 };
+    let other = all(&dataset, LoaderOptions { start: next, end_epoch: 4, ..options(8) });
     assert_ne!(one[0].images, other[0].images);
 }
 
@@ -38,8 +39,77 @@ fn resuming_equals_skipping() {
     let dataset = open(dir.path());
     let whole = all(&dataset, options(6));
     for first_batch in [1, 4, 6, 7] {
-        let rest = all(&dataset, LoaderOptions { first_batch, ..options(6) });
+        let rest = all(&dataset, LoaderOptions { start: Position { epoch: 2, batch: first_batch }, ..options(6) });
         assert!(content(&whole[first_batch.min(6)..]) == content(&rest), "from batch {first_batch}");
+    }
+}
+
+#[test]
+fn one_loader_goes_through_all_epochs_and_starts_anywhere() {
+    let dir = folder(40);
+    let dataset = open(dir.path());
+    let first = Position::default();
+    // Two bad images: each epoch counts them anew.
+    std::fs::write(image_path(dir.path(), 5), b"no picture").unwrap();
+    std::fs::write(image_path(dir.path(), 6), b"no picture").unwrap();
+    let over = |start, end_epoch| LoaderOptions { start, end_epoch, max_bad_fraction: 0.5, ..options(6) };
+    let mut loader = Loader::new(&dataset, over(first, 4)).unwrap();
+    let mut whole = Vec::new();
+    let mut new = 0;
+    while let Some(batch) = loader.next() {
+        whole.push(batch.unwrap());
+        new += loader.new_bad_images().len();
+    }
+    assert_eq!((loader.batches(), whole.len(), new), (6, 24, 2));
+    let places: Vec<_> = whole.iter().map(|batch| (batch.epoch, batch.number)).collect();
+    assert!(places.iter().copied().eq((0..4).flat_map(|epoch| (0..6).map(move |number| (epoch, number)))));
+    assert!(whole.iter().all(|batch| batch.targets.len() == 6 && batch.targets[0].class().is_some()));
+    for epoch in 0..4 {
+        let one = all(&dataset, over(Position { epoch, batch: 0 }, epoch + 1));
+        assert!(content(&whole[epoch as usize * 6..][..6]) == content(&one), "epoch {epoch}");
+    }
+    // A position behind its epoch is one of the next.
+    for (start, skipped) in [((0, 4), 4), ((1, 0), 6), ((1, 5), 11), ((0, 23), 23), ((2, 7), 19)] {
+        let start = Position { epoch: start.0, batch: start.1 };
+        assert!(content(&all(&dataset, over(start, 4))) == content(&whole[skipped..]), "{start:?}");
+    }
+}
+
+/// For any number of processes, a step has the same images and views, bad ones and short batches included.
+#[test]
+fn a_batch_is_divided_among_processes() {
+    let dir = folder(41);
+    let dataset = open(dir.path());
+    for bad in [3, 4, 5, 17] {
+        std::fs::write(image_path(dir.path(), bad), b"no picture").unwrap();
+    }
+    for drop_last in [true, false] {
+        let lenient = LoaderOptions { end_epoch: 4, max_bad_fraction: 0.5, drop_last, ..options(12) };
+        let whole = all(&dataset, lenient.clone());
+        for world_size in [2, 3, 4, 6, 12] {
+            let ranks: Vec<Vec<Batch>> = (0..world_size)
+                .map(|rank| all(&dataset, LoaderOptions { shard: Shard { rank, world_size }, ..lenient.clone() }))
+                .collect();
+            for batch in &whole {
+                let of = |rank: &Vec<Batch>| {
+                    rank.iter().find(|b| (b.epoch, b.number) == (batch.epoch, batch.number)).cloned()
+                };
+                let parts: Vec<Batch> = ranks.iter().filter_map(of).collect();
+                let images: Vec<u32> = parts.iter().flat_map(|part| part.images.clone()).collect();
+                assert_eq!(images, batch.images, "{world_size} processes");
+                for view in 0..2 {
+                    let floats: Vec<f32> = parts.iter().flat_map(|part| part.view(view).to_vec()).collect();
+                    assert!(floats == batch.view(view));
+                }
+            }
+        }
+    }
+    for shard in [Shard { rank: 2, world_size: 2 }, Shard { rank: 0, world_size: 5 }, Shard { rank: 0, world_size: 0 }]
+    {
+        assert!(matches!(
+            Loader::new(&dataset, LoaderOptions { shard, ..options(12) }),
+            Err(DataError::Setting { .. })
+        ));
     }
 }
 
@@ -134,7 +204,7 @@ fn sequential_order_leaves_bad_images_out_and_says_which_are_there() {
         let images: Vec<u32> = batches.iter().flat_map(|b| b.images.clone()).collect();
         let expected: Vec<u32> = (0..30).filter(|i| bad.iter().all(|(b, _)| b != i)).collect();
         assert_eq!(images, expected, "batches of {batch}");
-        let pixels: Vec<f32> = batches.iter().flat_map(|b| b.views[0].clone()).collect();
+        let pixels: Vec<f32> = batches.iter().flat_map(|b| b.view(0).to_vec()).collect();
         for (place, &image) in images.iter().enumerate() {
             let whole = &good[0].views[0][image as usize * floats..][..floats];
             assert!(pixels[place * floats..][..floats] == *whole, "image {image}");

@@ -12,7 +12,7 @@ fn shown(images: usize, like: &LoaderOptions) -> PreviewOptions {
     PreviewOptions {
         images,
         seed: like.seed,
-        epoch: like.epoch,
+        epoch: like.start.epoch,
         size: like.size,
         recipe: like.recipe.clone(),
         fast_decode: like.fast_decode,

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use common::{all, content, folder, open, options};
 use mochi_data::pack::{PackOptions, ShardSize, pack};
 use mochi_data::{
-    BadReason, Batch, Cancel, DataError, Dataset, Loader, LoaderOptions, OpenOptions, Order, Recipe, RemoteOptions,
+    BadReason, Batch, Cancel, DataError, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position, Recipe,
+    RemoteOptions,
 };
 use server::{Manner, Server};
 
@@ -102,7 +103,7 @@ fn an_epoch_is_whole_and_the_same_for_any_threads_and_resumes_anywhere() {
     seen.sort_unstable();
     assert!(seen.iter().copied().eq(0..400));
     for first_batch in [1, 7, 24, 25] {
-        let rest = all(&remote, LoaderOptions { first_batch, ..options(16) });
+        let rest = all(&remote, LoaderOptions { start: Position { epoch: 2, batch: first_batch }, ..options(16) });
         assert!(content(&one[first_batch..]) == content(&rest), "from batch {first_batch}");
     }
     // A view is a function of image, seed and epoch, wherever the bytes came from.

@@ -10,7 +10,7 @@ use std::path::Path;
 use common::{all, content, fixture, folder, image_path, open, options};
 use mochi_data::decode::{DecodeOptions, Decoder, Pixels};
 use mochi_data::pack::{PackOptions, ShardSize, pack};
-use mochi_data::{BadReason, DataError, Dataset, DecodeError, Loader, LoaderOptions, OpenOptions, ReadError};
+use mochi_data::{BadReason, DataError, Dataset, DecodeError, Loader, LoaderOptions, OpenOptions, Position, ReadError};
 
 fn small() -> PackOptions {
     PackOptions { shard_size: ShardSize::Images(16), threads: 2, ..PackOptions::default() }
@@ -80,7 +80,7 @@ fn shards_in_order_train_like_the_folder_bit_for_bit() {
     let shards = open(shards.path());
     let (a, b) = (all(&source, options(8)), all(&shards, options(8)));
     assert!(content(&a) == content(&b));
-    let rest = all(&shards, LoaderOptions { first_batch: 3, ..options(8) });
+    let rest = all(&shards, LoaderOptions { start: Position { epoch: 2, batch: 3 }, ..options(8) });
     assert!(content(&a[3..]) == content(&rest));
     assert_ne!(source.fingerprint(), shards.fingerprint(), "a run is not resumed with other files");
     assert_eq!(source.labels(), shards.labels());
@@ -188,39 +188,32 @@ fn bad_images_are_left_out_and_listed() {
     assert!(!out.path().join("dataset.json").exists());
 }
 
-#[cfg(target_os = "linux")]
+/// A folder in the place of a file that is to be written: the write fails, as on a full disk.
 #[test]
-fn a_full_disk_is_one_error_and_the_same_call_ends_with_the_same_bytes() {
+fn a_failed_write_is_one_error_and_the_same_call_ends_with_the_same_bytes() {
     let dir = folder(50);
     let source = open(dir.path());
     let whole = files(packed(&source, &small()).path());
     let out = tempfile::tempdir().unwrap();
-    // An earlier call that was stopped, so that the folder may hold something; and a device that is always full in place of a shard.
-    let full = |name: &str| {
-        std::os::unix::fs::symlink("/dev/full", out.path().join(format!(".{name}.partial"))).unwrap();
-    };
-    full("pack-unfinished.json");
+    fs::write(out.path().join("notes.txt"), "mine").unwrap();
     let refused = pack(&source, out.path(), &small(), &mut |_| ());
     assert!(matches!(refused, Err(DataError::Occupied { .. })), "a folder that holds anything else is left alone");
-    fs::remove_file(out.path().join(".pack-unfinished.json.partial")).unwrap();
+    fs::remove_file(out.path().join("notes.txt")).unwrap();
 
-    let stop_at = |shard: &str| {
+    let stop_at = |blocked: &str, told: &str| {
         let mut made = false;
         // The first progress comes when the folder is begun.
         let error = pack(&source, out.path(), &small(), &mut |_| {
             if !std::mem::replace(&mut made, true) {
-                full(shard);
+                fs::create_dir(out.path().join(blocked)).unwrap();
             }
         });
-        let Err(error) = error else { panic!("the disk was full") };
-        assert!(
-            matches!(&error, DataError::Write { path, source }
-            if path.ends_with(shard) && source.kind() == std::io::ErrorKind::StorageFull),
-            "{error}"
-        );
+        let Err(error) = error else { panic!("the write did not fail") };
+        assert!(matches!(&error, DataError::Write { path, .. } if path.ends_with(told)), "{error}");
         assert!(error.hint().unwrap().contains("same command again"));
+        fs::remove_dir(out.path().join(blocked)).unwrap();
     };
-    stop_at("000002.tar");
+    stop_at(".000002.tar.partial", "000002.tar");
     let left = files(out.path());
     assert_eq!(
         left.keys().collect::<Vec<_>>(),
@@ -231,11 +224,53 @@ fn a_full_disk_is_one_error_and_the_same_call_ends_with_the_same_bytes() {
     // Other options do not go on.
     let other = pack(&source, out.path(), &PackOptions { seed: 3, ..small() }, &mut |_| ());
     assert!(matches!(other, Err(DataError::Occupied { .. })));
-    stop_at("000003.idx");
+    stop_at("000003.idx", "000003.idx");
     let done = pack(&source, out.path(), &small(), &mut |_| ()).unwrap();
     assert_eq!((done.continued_from, done.images, done.shards), (48, 50, 4));
     assert!(files(out.path()) == whole);
     assert!(matches!(pack(&source, out.path(), &small(), &mut |_| ()), Err(DataError::Occupied { .. })));
+}
+
+// Security case S5.
+#[cfg(unix)]
+#[test]
+fn s5_links_in_the_place_of_partial_files_are_not_followed() {
+    let dir = folder(20);
+    let (out, victim) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    fs::write(victim.path(), "precious").unwrap();
+    let mut made = false;
+    pack(&open(dir.path()), out.path(), &small(), &mut |_| {
+        if !std::mem::replace(&mut made, true) {
+            for name in [".000000.tar.partial", ".000001.tar.partial", ".000000.idx.partial", ".dataset.json.partial"] {
+                std::os::unix::fs::symlink(victim.path(), out.path().join(name)).unwrap();
+            }
+        }
+    })
+    .unwrap();
+    assert_eq!(fs::read(victim.path()).unwrap(), b"precious");
+    assert_eq!(open(out.path()).len(), 20);
+}
+
+// House review H6.4.
+#[test]
+fn h6_4_a_source_that_is_gone_does_not_make_a_small_pack() {
+    let dir = folder(400);
+    let source = open(dir.path());
+    let out = tempfile::tempdir().unwrap();
+    let hidden = dir.path().with_extension("gone");
+    let mut gone = false;
+    let error = pack(&source, out.path(), &small(), &mut |done| {
+        if done > 0 && !std::mem::replace(&mut gone, true) {
+            fs::rename(dir.path(), &hidden).unwrap();
+        }
+    });
+    assert!(matches!(error, Err(DataError::Io { .. })), "{error:?}");
+    assert!(!out.path().join("dataset.json").exists());
+    fs::rename(&hidden, dir.path()).unwrap();
+    // One file that is missing is one bad image.
+    fs::remove_file(image_path(dir.path(), 399)).unwrap();
+    let done = pack(&source, out.path(), &small(), &mut |_| ()).unwrap();
+    assert!(done.images >= 399 && done.bad.get(&BadReason::Vanished).is_none_or(|&count| count == 1), "{done:?}");
 }
 
 #[test]
@@ -323,17 +358,27 @@ fn damage_to_shards_is_told_and_costs_no_more_than_the_images_it_hit() {
     let mut loader = Loader::new(&whole, LoaderOptions { max_bad_fraction: 0.5, ..options(10) }).unwrap();
     assert_eq!(loader.by_ref().map(|b| b.unwrap().images.len()).sum::<usize>(), 50);
     assert!(loader.bad_images().len() >= 10 && loader.bad_images().iter().all(|b| b.reason == BadReason::Truncated));
-    // dataset.json knows better.
+    // Its index tells, with dataset.json and without.
+    for source in [out.path(), &path] {
+        let error = Dataset::open(source, &OpenOptions::default()).unwrap_err();
+        assert!(
+            matches!(&error, DataError::CutShort { path: shard, bytes, .. } if *shard == path && *bytes == middle as u64)
+        );
+        assert!(error.hint().unwrap().contains("copy"), "{error}");
+    }
+    // Field case F3: without an index it is read as far as it goes, with a warning.
+    fs::rename(out.path().join("000001.idx"), out.path().join("kept")).unwrap();
+    let alone = open(&path);
+    assert!(alone.len() < 16 && alone.warnings().iter().any(|w| w.contains("cut short")), "{:?}", alone.warnings());
+    assert_eq!(bad(&alone, alone.len() - 1).reason, BadReason::Truncated);
     let error = Dataset::open(out.path(), &OpenOptions::default()).unwrap_err();
     assert!(matches!(&error, DataError::Format { detail, .. } if detail.contains("copied in part")), "{error}");
-    // By itself it is read as far as it goes; the index that does not fit is passed over.
-    let alone = open(&path);
-    assert!(
-        alone.len() < 16 && alone.warnings().iter().any(|w| w.contains("headers are read")),
-        "{:?}",
-        alone.warnings()
-    );
-    assert_eq!(bad(&alone, alone.len() - 1).reason, BadReason::Truncated);
+    fs::rename(out.path().join("kept"), out.path().join("000001.idx")).unwrap();
+    // The index of another shard is not used.
+    fs::write(&path, &good).unwrap();
+    fs::copy(out.path().join("000003.idx"), out.path().join("000001.idx")).unwrap();
+    let other = open(&path);
+    assert!(other.len() == 16 && other.warnings().iter().any(|w| w.contains("headers are read")));
 
     // A damaged index is passed over, a file that is no tar refused.
     fs::write(&path, &good).unwrap();
@@ -341,4 +386,29 @@ fn damage_to_shards_is_told_and_costs_no_more_than_the_images_it_hit() {
     assert!(table(&open(out.path())) == table(&whole));
     fs::write(&path, vec![7u8; 5000]).unwrap();
     assert!(matches!(Dataset::open(&path, &OpenOptions::default()), Err(DataError::Format { .. })));
+}
+
+// Field case 71.
+#[test]
+fn row_71_a_folder_of_tars_names_the_pattern() {
+    let out = packed(&open(folder(20).path()), &small());
+    fs::remove_file(out.path().join("dataset.json")).unwrap();
+    let error = Dataset::open(out.path(), &OpenOptions::default()).unwrap_err();
+    assert!(matches!(error, DataError::TarFolder { count: 2, .. }), "{error}");
+    assert!(error.hint().unwrap().contains("/*.tar'"));
+    assert_eq!(open(&out.path().join("*.tar")).len(), 20);
+}
+
+// Field case 70.
+#[test]
+fn row_70_a_tar_without_images_says_what_it_looks_for() {
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("x.tar");
+    let mut tar = tar::Builder::new(fs::File::create(&path).unwrap());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(3);
+    tar.append_data(&mut header, "image", &b"abc"[..]).unwrap();
+    tar.finish().unwrap();
+    let error = Dataset::open(&path, &OpenOptions::default()).unwrap_err();
+    assert!(matches!(error, DataError::NoImagesInShards { others: 1, .. }) && error.hint().is_some(), "{error}");
 }

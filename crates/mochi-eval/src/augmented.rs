@@ -109,35 +109,31 @@ pub fn linear_augmented(
     let device = encoder.compute().device;
     let mut probe: Option<Probe> = None;
     let mut bad = 0;
-    for epoch in 0..recipe.epochs {
-        let share = recipe.share(epoch);
-        let mut loader =
-            views.loader(train, views.recipe.linear_training(), recipe.batch, Some((seed, epoch as u64)))?;
-        while let Some(batch) = loader.next() {
-            let batch = batch?;
-            let features = features(
-                encoder,
-                batch.views.first().map(Vec::as_slice).unwrap_or_default(),
-                batch.images.len(),
-                views.size,
-            )?;
-            let truth: Vec<u32> =
-                batch.images.iter().filter_map(|&i| labels.get(usize::try_from(i).ok()?).copied()).collect();
-            let probe = match &mut probe {
-                Some(probe) => probe,
-                empty => {
-                    let width = usize::try_from(features.size().get(1).copied().unwrap_or(0)).unwrap_or(0);
-                    empty.insert(Probe::new(width, classes, &[recipe.learning_rate], seed, device)?)
-                }
-            };
-            probe.step(&with_ones(&features)?, &label_tensor(&truth, device)?, share)?;
-            loader.recycle(batch);
+    let epochs = Some((seed, recipe.epochs as u64));
+    let mut loader = views.loader(train, views.recipe.linear_training(), recipe.batch, epochs)?;
+    while let Some(batch) = loader.next() {
+        let batch = batch?;
+        let epoch = usize::try_from(batch.epoch).unwrap_or(usize::MAX);
+        let features = features(encoder, batch.view(0), batch.images.len(), views.size)?;
+        let truth: Vec<u32> =
+            batch.images.iter().filter_map(|&i| labels.get(usize::try_from(i).ok()?).copied()).collect();
+        let probe = match &mut probe {
+            Some(probe) => probe,
+            empty => {
+                let width = usize::try_from(features.size().get(1).copied().unwrap_or(0)).unwrap_or(0);
+                empty.insert(Probe::new(width, classes, &[recipe.learning_rate], seed, device)?)
+            }
+        };
+        probe.step(&with_ones(&features)?, &label_tensor(&truth, device)?, recipe.share(epoch))?;
+        let ended = batch.number + 1 == loader.batches();
+        loader.recycle(batch);
+        if ended {
+            bad = loader.bad_images().len();
+            if epoch == 0 {
+                backbone.check()?;
+            }
+            progress(Progress { stage: Stage::Fit, done: epoch + 1, total: recipe.epochs });
         }
-        bad = loader.bad_images().len();
-        if epoch == 0 {
-            backbone.check()?;
-        }
-        progress(Progress { stage: Stage::Fit, done: epoch + 1, total: recipe.epochs });
     }
     let probe = probe.ok_or(EvalError::Empty { which: "training" })?;
 

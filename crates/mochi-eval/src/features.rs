@@ -42,7 +42,7 @@ impl ViewOptions {
         Self { recipe, size, batch, threads: 0, max_bad_fraction: 0.01 }
     }
 
-    /// The loader of one pass over a data set, one view an image; `shuffled` gives seed and epoch.
+    /// The loader of one pass over a data set, one view per image; `shuffled` gives the seed and the number of epochs.
     pub(crate) fn loader(
         &self,
         dataset: &Dataset,
@@ -50,12 +50,12 @@ impl ViewOptions {
         batch: usize,
         shuffled: Option<(u64, u64)>,
     ) -> Result<Loader, EvalError> {
-        let (seed, epoch) = shuffled.unwrap_or((0, 0));
-        let order = shuffled.map_or(Order::Sequential, |(seed, epoch)| Order::Shuffled { seed, epoch });
+        let (seed, end_epoch) = shuffled.unwrap_or((0, 1));
+        let order = shuffled.map_or(Order::Sequential, |(seed, _)| Order::Shuffled { seed });
         let options = LoaderOptions {
             order,
             seed,
-            epoch,
+            end_epoch,
             batch,
             views: 1,
             size: self.size,
@@ -174,7 +174,7 @@ pub fn extract(
     while let Some(batch) = loader.next() {
         let batch = batch?;
         let (rows, done) = (as_i64(batch.images.len()), as_i64(images.len()));
-        let view = batch.views.first().map(Vec::as_slice).unwrap_or_default();
+        let view = batch.view(0);
         no_grad(|| -> Result<(), EvalError> {
             let view = from_f32(view, &[rows, 3, side, side])?;
             let part = match extractor {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use mochi_config::{EncoderKind, Positive, Resolved};
 use mochi_contrast::{ContrastError, Known, queue_age};
-use mochi_data::{BadImage, Batch, DataError, Dataset, Loader, LoaderOptions, OpenOptions, Order};
+use mochi_data::{BadImage, Batch, DataError, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position};
 use mochi_run::{BadImageLog, CurveRecord, CurvesLog, EventWriter, MetricsLog, RunFolder, StepRecord, StopFlag};
 use mochi_tensor::{Engine, Tensor, from_f32, set_threads};
 
@@ -137,38 +137,32 @@ impl Pretraining {
         let total = self.total_steps();
         let mut meter = Meter::new();
         let mut saved = None;
+        let mut loader = self.loader(per_epoch, stop)?;
         while self.step < total && !stop.requested() {
-            let epoch = u32::try_from(self.step / per_epoch).unwrap_or(u32::MAX);
-            let mut loader = self.loader(epoch, self.step % per_epoch, stop)?;
-            while let Some(batch) = loader.next() {
-                let batch = match batch {
-                    Ok(batch) => batch,
-                    // The state is saved below.
-                    Err(DataError::Canceled) => break,
-                    Err(error) => {
-                        records.bad_images(&loader.bad_images(), watch)?;
-                        return Err(error.into());
-                    }
-                };
-                let elapsed = self.elapsed_s + begun.elapsed().as_secs_f64();
-                let (now, curve) = self.take_step(&batch, epoch, per_epoch, elapsed, &mut meter, watch)?;
-                loader.recycle(batch);
-                records.bad_images(&loader.bad_images(), watch)?;
-                let due = self.step.is_multiple_of(self.settings.log.every_steps) || self.step == total;
-                watch(Event::Step { step: self.step, steps: total, epoch, elapsed_s: elapsed, now: &now });
-                if due {
-                    records.append(&meter.record(now))?;
+            let batch = match loader.next() {
+                Some(Ok(batch)) => batch,
+                // The state is saved below.
+                None | Some(Err(DataError::Canceled)) => break,
+                Some(Err(error)) => {
+                    records.bad_images(&loader.bad_images(), watch)?;
+                    return Err(error.into());
                 }
-                if let Some(curve) = curve {
-                    records.curve(&curve)?;
-                }
-                let stopping = stop.requested();
-                if stopping || self.step.is_multiple_of(self.settings.checkpoint.every_steps) {
-                    saved = Some(self.save(begun, watch)?);
-                }
-                if stopping {
-                    break;
-                }
+            };
+            let epoch = u32::try_from(batch.epoch).unwrap_or(u32::MAX);
+            let elapsed = self.elapsed_s + begun.elapsed().as_secs_f64();
+            let (now, curve) = self.take_step(&batch, epoch, per_epoch, elapsed, &mut meter, watch)?;
+            loader.recycle(batch);
+            records.bad_images(&loader.new_bad_images(), watch)?;
+            let due = self.step.is_multiple_of(self.settings.log.every_steps) || self.step == total;
+            watch(Event::Step { step: self.step, steps: total, epoch, elapsed_s: elapsed, now: &now });
+            if due {
+                records.append(&meter.record(now))?;
+            }
+            if let Some(curve) = curve {
+                records.curve(&curve)?;
+            }
+            if stop.requested() || self.step.is_multiple_of(self.settings.checkpoint.every_steps) {
+                saved = Some(self.save(begun, watch)?);
             }
         }
         let elapsed_s = self.elapsed_s + begun.elapsed().as_secs_f64();
@@ -194,19 +188,21 @@ impl Pretraining {
         }
     }
 
-    fn loader(&self, epoch: u32, first_batch: u64, stop: &StopFlag) -> Result<Loader, TrainError> {
+    /// The batches from the current step to the end of the run.
+    fn loader(&self, per_epoch: u64, stop: &StopFlag) -> Result<Loader, TrainError> {
         let data = &self.settings.data;
         let seed = self.settings.seed;
+        let batch = usize::try_from(self.step % per_epoch.max(1)).unwrap_or(usize::MAX);
         let options = LoaderOptions {
-            order: Order::Shuffled { seed, epoch: u64::from(epoch) },
+            order: Order::Shuffled { seed },
             seed,
-            epoch: u64::from(epoch),
+            start: Position { epoch: self.step / per_epoch.max(1), batch },
+            end_epoch: u64::from(self.settings.epochs),
             batch: self.settings.moco.batch,
             views: 2,
             size: data.size,
             recipe: recipe(&self.settings)?,
             drop_last: true,
-            first_batch: usize::try_from(first_batch).unwrap_or(usize::MAX),
             threads: data.threads,
             prefetch: data.prefetch,
             max_bad_fraction: data.max_bad_fraction,
@@ -302,7 +298,7 @@ impl Pretraining {
     fn views(&self, batch: &Batch) -> Result<[Tensor; 2], TrainError> {
         let side = i64::from(self.settings.data.size);
         let shape = [i64::try_from(batch.images.len()).unwrap_or(0), 3, side, side];
-        let view = |index: usize| from_f32(batch.views.get(index).map_or(&[][..], |v| v), &shape);
+        let view = |index: usize| from_f32(batch.view(index), &shape);
         Ok([view(0)?, view(1)?])
     }
 

@@ -27,6 +27,7 @@ use crate::cancel::Cancel;
 use crate::decode::{self, DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DataError, DecodeError};
 use crate::read_error::ReadError;
+use crate::targets::Targets;
 use fingerprint::Fnv;
 pub(crate) use listing::has_image_extension;
 use paths::{Paths, as_path};
@@ -174,7 +175,10 @@ impl Dataset {
             if let Some(opened) = cifar::open_folder(source, options.split)? {
                 return Ok(opened);
             }
-            return folder::open(source, &options.tally);
+            return folder::open(source, &options.tally).map_err(|error| match error {
+                DataError::NoImages { .. } => shards::tar_folder(source).unwrap_or(error),
+                other => other,
+            });
         }
         let refused = |detail: &str| DataError::Format { path: source.into(), detail: detail.into() };
         if !metadata.is_file() {
@@ -220,6 +224,11 @@ impl Dataset {
     /// For each image an index into [`Dataset::class_names`]; `None` where the source has no labels.
     pub fn labels(&self) -> Option<&[u32]> {
         self.inner.labels.as_deref()
+    }
+
+    /// The targets of image `index`: its class, or none where the source has no labels.
+    pub fn targets(&self, index: usize) -> Targets {
+        self.labels().and_then(|labels| labels.get(index)).map_or(Targets::None, |&class| Targets::Class(class))
     }
 
     /// Names of the classes, sorted, or as the source numbers them; empty without labels.

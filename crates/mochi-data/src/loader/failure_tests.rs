@@ -39,3 +39,31 @@ fn threads_that_are_gone_are_an_error_and_not_a_wait() {
     assert!(matches!(rest.last(), Some(Err(DataError::Threads { .. }))), "{rest:?}");
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
+
+/// Memory that panics at the second batch.
+struct Broken(std::sync::atomic::AtomicUsize);
+
+impl Memory for Broken {
+    type Buffer = Vec<f32>;
+
+    fn lend(&self, floats: usize) -> Result<Vec<f32>, DataError> {
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) < 2, "no more memory");
+        Heap.lend(floats)
+    }
+}
+
+// House review H6.8.
+#[test]
+fn h6_8_a_panic_outside_of_an_image_is_the_batchs_error_at_once() {
+    let dir = images(8);
+    let dataset = Dataset::open(dir.path(), &OpenOptions::default()).unwrap();
+    let begun = Instant::now();
+    let options = LoaderOptions { prefetch: 1, ..options(2) };
+    let mut loader = Loader::with_memory(&dataset, options, Broken(Default::default())).unwrap();
+    assert!(loader.next().unwrap().is_ok());
+    let error = loader.next().unwrap().unwrap_err();
+    assert!(matches!(&error, DataError::Panicked { detail } if detail.contains("no more memory")), "{error}");
+    assert!(error.hint().is_some() && loader.next().is_none());
+    drop(loader);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}

@@ -1,5 +1,5 @@
-//! Counting bad images, and deciding when there are too many. Judged batch by batch in order, so that the verdict does not
-//! depend on which thread was quicker.
+//! Counts bad images and decides when there are too many: batch by batch in order, so that the decision does not depend on which thread
+//! was faster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +21,12 @@ pub(crate) fn allowed_bad(max_bad_fraction: f64, looked_at: usize) -> usize {
 pub(super) struct Health {
     images: usize,
     limit: f64,
-    looked_at: usize,
+    epoch: u64,
+    /// Images of the epoch so far.
+    read: usize,
     bad: BTreeMap<usize, BadImage>,
+    /// Indices that [`Health::take_new`] has returned.
+    told: BTreeSet<usize>,
 }
 
 impl Health {
@@ -40,12 +44,20 @@ impl Health {
         allowed_bad(self.limit, looked_at.max(self.images.min(LEAST)))
     }
 
-    /// Adds what a batch has met. `looked_at` counts the images that the batch set out to read.
-    pub(super) fn add(&mut self, looked_at: usize, bad: Vec<BadImage>) {
-        self.looked_at += looked_at;
-        let met: BTreeSet<usize> = bad.iter().map(|b| b.index).collect();
-        debug_assert!(met.len() <= bad.len());
+    /// Adds what a batch of `epoch` has met. `read` counts the images that the batch set out to read.
+    pub(super) fn add(&mut self, epoch: u64, read: usize, bad: Vec<BadImage>) {
+        if epoch != self.epoch {
+            (self.epoch, self.read) = (epoch, 0);
+            self.bad.clear();
+        }
+        self.read += read;
         self.bad.extend(bad.into_iter().map(|b| (b.index, b)));
+    }
+
+    /// The bad images that this has not returned before, by index.
+    pub(super) fn take_new(&mut self) -> Vec<BadImage> {
+        let told = &mut self.told;
+        self.bad.values().filter(|bad| told.insert(bad.index)).cloned().collect()
     }
 
     pub(super) fn list(&self) -> Vec<BadImage> {
@@ -55,11 +67,11 @@ impl Health {
     /// The error, if too many are bad, or if a batch could not be filled (which happens only once the set is beyond saving).
     pub(super) fn verdict(&self, incomplete: bool) -> Option<DataError> {
         let bad = self.bad.len();
-        if bad <= self.allowed(self.looked_at) && !incomplete {
+        if bad <= self.allowed(self.read) && !incomplete {
             return None;
         }
         // A replacement may have been looked at that no batch set out to read.
-        let looked_at = self.looked_at.max(bad);
+        let looked_at = self.read.max(bad);
         let first: Vec<String> = self.bad.values().take(NAMED).map(|b| format!("{} ({})", b.name, b.reason)).collect();
         let share = bad as f64 / looked_at.max(1) as f64;
         Some(DataError::TooManyBad { bad, looked_at, share, limit: self.limit, first: first.join(", ") })
@@ -78,28 +90,40 @@ mod tests {
     #[test]
     fn the_floor_protects_small_samples_and_small_sets() {
         let mut health = Health::new(50_000, 0.01);
-        health.add(32, (0..10).map(bad).collect());
+        health.add(0, 32, (0..10).map(bad).collect());
         assert!(health.verdict(false).is_none(), "ten are 1 % of the least sample");
-        health.add(32, vec![bad(10)]);
+        health.add(0, 32, vec![bad(10)]);
         assert!(matches!(health.verdict(false), Some(DataError::TooManyBad { bad: 11, looked_at: 64, .. })));
 
         let mut one = Health::new(20, 0.01);
-        one.add(20, vec![bad(3)]);
+        one.add(0, 20, vec![bad(3)]);
         assert!(one.verdict(false).is_none(), "a single file never ends a run");
-        one.add(0, vec![bad(3)]);
+        one.add(0, 0, vec![bad(3)]);
         assert!(one.verdict(false).is_none(), "the same file again is still one");
-        one.add(0, vec![bad(4)]);
+        one.add(0, 0, vec![bad(4)]);
         assert!(one.verdict(false).is_some());
 
         let mut none = Health::new(20, 0.0);
-        none.add(1, vec![bad(3)]);
+        none.add(0, 1, vec![bad(3)]);
         assert!(none.verdict(false).is_some(), "a limit of 0 means none");
+    }
+
+    #[test]
+    fn fractions_are_of_an_epoch_and_each_bad_image_is_new_once() {
+        let mut health = Health::new(20, 0.05);
+        health.add(0, 20, vec![bad(3)]);
+        assert_eq!(health.take_new().len(), 1);
+        health.add(1, 10, vec![bad(3), bad(5)]);
+        assert!(health.verdict(false).is_some());
+        assert_eq!(health.take_new().iter().map(|b| b.index).collect::<Vec<_>>(), [5]);
+        health.add(2, 10, vec![bad(5)]);
+        assert!(health.verdict(false).is_none() && health.list().len() == 1 && health.take_new().is_empty());
     }
 
     #[test]
     fn everything_may_be_bad_at_a_limit_of_one_but_a_batch_must_fill() {
         let mut health = Health::new(10, 1.0);
-        health.add(10, (0..10).map(bad).collect());
+        health.add(0, 10, (0..10).map(bad).collect());
         assert!(health.verdict(false).is_none());
         assert!(health.verdict(true).is_some());
     }

@@ -1,15 +1,17 @@
-//! The making of one batch: which images, reading, decoding, views, and what to do about bad ones.
+//! The making of one batch: which images, reading, decoding, views, and how bad images are replaced.
 
+use std::any::Any;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
-use super::{Batch, LoaderOptions, Order, Signals, lock};
-use crate::dataset::{Dataset, shards};
+use super::epoch::Epoch;
+use super::options::{LoaderOptions, Order};
+use super::{Batch, Memory, Signals, lock};
+use crate::dataset::Dataset;
 use crate::decode::{DecodeOptions, Decoder, Pixels};
 use crate::error::{BadImage, BadReason, DataError, DecodeError};
 use crate::plan::ViewPlan;
@@ -18,35 +20,29 @@ use crate::read_error::ReadError;
 use crate::views::{Normalise, ViewMaker};
 
 /// Everything a reading thread needs besides its own buffers.
-pub(super) struct Job {
+pub(super) struct Job<M> {
     dataset: Dataset,
     options: LoaderOptions,
+    memory: M,
     decode: DecodeOptions,
     normalise: Normalise,
-    /// The epoch's permutation; `None` is 0, 1, 2, ...
-    order: Option<Vec<u32>>,
-    /// What reads ahead, where bytes come from afar.
-    stream: Option<shards::stream::Stream>,
-    /// Bad images by index, so that none is read twice. Remembering saves work and changes no result.
-    known_bad: RwLock<BTreeMap<u32, BadImage>>,
-    known_bad_count: AtomicUsize,
-    /// With more bad images than this the epoch fails whatever comes: no use looking for replacements.
+    /// With more bad images than this the epoch fails in any case: replacements are no longer searched.
     doomed_above: usize,
     signals: Arc<Signals>,
-    /// The storage failed: what ends the epoch.
+    /// The failure of the storage that ends the loader.
     failure: Mutex<Option<DataError>>,
     /// The images being read now, for the message about a stall.
     busy: Mutex<Vec<u32>>,
 }
 
-/// A batch as made, with what was met on the way.
-pub(super) struct Assembled {
-    pub(super) batch: Batch,
+/// A batch as made, with what was found on the way.
+pub(super) struct Assembled<B> {
+    pub(super) batch: Batch<B>,
     /// Images that it set out to read.
-    pub(super) looked_at: usize,
+    pub(super) read: usize,
     /// Bad ones among them and among their replacements.
     pub(super) bad: Vec<BadImage>,
-    /// A place could not be filled.
+    /// A slot could not be filled.
     pub(super) incomplete: bool,
 }
 
@@ -65,13 +61,13 @@ thread_local! {
     static READER: RefCell<Option<Box<Reader>>> = const { RefCell::new(None) };
 }
 
-/// A place in a batch: the image meant for it, and where its views go.
-struct Place<'a> {
+/// A slot of a batch: the image meant for it, and where its views go.
+struct Slot<'a> {
     image: u32,
     views: [Option<&'a mut [f32]>; 2],
 }
 
-/// What became of a place: the image used, if any, and the bad ones met.
+/// What became of a slot: the image used, if any, and the bad ones met.
 type Outcome = (Option<u32>, Vec<u32>);
 
 /// What the shorter side of a JPEG keeps when it is decoded shrunk: crops take down to a fifth of the area, so the whole must keep about
@@ -80,12 +76,16 @@ pub(crate) fn shrink_to(fast_decode: bool, size: u32) -> Option<u32> {
     fast_decode.then_some(size.saturating_mul(2))
 }
 
-impl Job {
+/// The message of a panic.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> Option<String> {
+    panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+}
+
+impl<M: Memory> Job<M> {
     pub(super) fn new(
         dataset: Dataset,
         options: LoaderOptions,
-        order: Option<Vec<u32>>,
-        normalise: Normalise,
+        memory: M,
         doomed_above: usize,
         signals: Arc<Signals>,
     ) -> Self {
@@ -93,32 +93,20 @@ impl Job {
             exif_orientation: options.exif_orientation,
             shrink_to: shrink_to(options.fast_decode, options.size),
         };
-        let first = options.first_batch.saturating_mul(options.batch);
-        let stream = dataset.stream((first..dataset.len()).map(|position| match &order {
-            Some(order) => order.get(position).copied().unwrap_or_default(),
-            None => position as u32,
-        }));
-        Self {
-            dataset,
-            options,
-            decode,
-            normalise,
-            order,
-            stream,
-            known_bad: RwLock::default(),
-            known_bad_count: AtomicUsize::new(0),
-            doomed_above,
-            signals,
-            failure: Mutex::default(),
-            busy: Mutex::default(),
-        }
+        let normalise = Normalise::new(options.recipe.mean, options.recipe.std);
+        let (failure, busy) = (Mutex::default(), Mutex::default());
+        Self { dataset, options, memory, decode, normalise, doomed_above, signals, failure, busy }
     }
 
-    pub(super) fn views(&self) -> usize {
-        self.options.views
+    pub(super) fn options(&self) -> &LoaderOptions {
+        &self.options
     }
 
-    /// The failure of the storage that ended the epoch, once.
+    pub(super) fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// The failure of the storage that ended the loader, once.
     pub(super) fn failure(&self) -> Option<DataError> {
         lock(&self.failure).take()
     }
@@ -130,70 +118,71 @@ impl Job {
         if names.is_empty() { "no file".into() } else { names.join(", ") }
     }
 
-    /// Makes batch `number` on the current thread pool, into `buffers` as far as they go.
-    pub(super) fn assemble(&self, number: usize, buffers: Vec<Vec<f32>>) -> Assembled {
-        let n = self.dataset.len();
-        let start = number.saturating_mul(self.options.batch).min(n);
-        let end = start.saturating_add(self.options.batch).min(n);
-        let count = end - start;
-        let floats = self.options.size as usize * self.options.size as usize * 3;
-
+    /// Makes batch `number` of an epoch on the current thread pool, into `buffers` as far as they fit.
+    pub(super) fn assemble(
+        &self,
+        epoch: &Epoch,
+        number: usize,
+        buffers: Vec<M::Buffer>,
+    ) -> Result<Assembled<M::Buffer>, DataError> {
+        let positions = self.options.positions(self.dataset.len(), number);
+        let (count, floats) = (positions.len(), self.options.floats());
         let mut views = buffers;
-        views.resize_with(self.options.views, Vec::new);
-        for view in &mut views {
-            view.resize(count * floats, 0.0);
+        views.retain(|view| view.len() == count * floats);
+        views.truncate(self.options.views);
+        while views.len() < self.options.views {
+            let view = self.memory.lend(count * floats)?;
+            if view.len() != count * floats {
+                let detail = format!("a buffer of {} floats instead of {}", view.len(), count * floats);
+                return Err(DataError::Memory { detail });
+            }
+            views.push(view);
         }
         let outcomes: Vec<Outcome> = {
             let mut chunks: Vec<_> = views.iter_mut().map(|v| v.chunks_exact_mut(floats)).collect();
-            let places: Vec<Place<'_>> = (start..end)
-                .map(|position| Place {
-                    image: self.order.as_ref().and_then(|o| o.get(position).copied()).unwrap_or(position as u32),
+            let slots: Vec<Slot<'_>> = positions
+                .map(|position| Slot {
+                    image: epoch.image(position),
                     views: [0, 1].map(|v| chunks.get_mut(v).and_then(Iterator::next)),
                 })
                 .collect();
-            places.into_par_iter().with_max_len(1).map(|place| self.fill_and_tell(place)).collect()
+            slots.into_par_iter().with_max_len(1).map(|slot| self.fill_and_release(epoch, slot)).collect()
         };
 
-        let mut batch = Batch { number, views, ..Batch::default() };
-        let mut bad = Vec::new();
+        let mut images = Vec::with_capacity(count);
         let mut incomplete = false;
-        {
-            let known = self.known_bad.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-            for (place, (used, met)) in outcomes.iter().enumerate() {
-                bad.extend(met.iter().filter_map(|i| known.get(i).cloned()));
-                match *used {
-                    Some(image) => {
-                        let to = batch.images.len();
-                        if to != place {
-                            // A gap before: close it, so that views and `images` stay side by side.
-                            for view in &mut batch.views {
-                                view.copy_within(place * floats..(place + 1) * floats, to * floats);
-                            }
-                        }
-                        batch.images.push(image);
-                    }
-                    None => incomplete |= self.options.order != Order::Sequential,
+        for (slot, (used, _)) in outcomes.iter().enumerate() {
+            let Some(image) = *used else {
+                incomplete |= self.options.order != Order::Sequential;
+                continue;
+            };
+            let to = images.len();
+            if to != slot {
+                // A gap before: close it, so that views and `images` stay aligned.
+                for view in &mut views {
+                    view.copy_within(slot * floats..(slot + 1) * floats, to * floats);
                 }
             }
+            images.push(image);
         }
-        for view in &mut batch.views {
-            view.truncate(batch.images.len() * floats);
-        }
-        Assembled { batch, looked_at: count, bad, incomplete }
+        let bad = epoch.noted(outcomes.iter().flat_map(|(_, met)| met));
+        let targets = images.iter().map(|&image| self.dataset.targets(image as usize)).collect();
+        let batch = Batch { epoch: epoch.number, number, images, targets, views, floats, waited: Default::default() };
+        Ok(Assembled { batch, read: count, bad, incomplete })
     }
 
     /// As [`Job::fill`]; then the image that was meant is not needed any more.
-    fn fill_and_tell(&self, place: Place<'_>) -> Outcome {
-        let image = place.image;
-        let outcome = self.fill(place);
-        if let Some(stream) = &self.stream {
+    fn fill_and_release(&self, epoch: &Epoch, slot: Slot<'_>) -> Outcome {
+        let image = slot.image;
+        let outcome = self.fill(epoch, slot);
+        if let Some(stream) = &epoch.stream {
             stream.done(image);
         }
         outcome
     }
 
-    /// Fills a place with its image, or with the next good one after it.
-    fn fill(&self, mut place: Place<'_>) -> Outcome {
+    /// Fills a slot with its image, or with the next good one after it. Which one that is depends on nothing but the images.
+    fn fill(&self, epoch: &Epoch, mut slot: Slot<'_>) -> Outcome {
         let mut met = Vec::new();
         let n = self.dataset.len() as u32;
         let tries = if self.options.order == Order::Sequential { 1 } else { n };
@@ -201,14 +190,16 @@ impl Job {
             if self.signals.stop.requested() {
                 break;
             }
-            let image = ((u64::from(place.image) + u64::from(step)) % u64::from(n)) as u32;
-            if self.is_known_bad(image) {
+            let image = ((u64::from(slot.image) + u64::from(step)) % u64::from(n)) as u32;
+            if epoch.is_bad(image) {
                 met.push(image);
             } else {
-                match self.make(image, &mut place) {
+                match self.make(epoch, image, &mut slot) {
                     Ok(()) => return (Some(image), met),
-                    Err(ReadError::Image(error)) => {
-                        self.note(image, error);
+                    Err(ReadError::Image(DecodeError { reason, detail })) => {
+                        let index = image as usize;
+                        let name = self.dataset.name_of(index);
+                        epoch.note(image, BadImage { index, name, reason, detail });
                         met.push(image);
                     }
                     Err(ReadError::Storage(error)) => {
@@ -218,33 +209,18 @@ impl Job {
                     }
                 }
             }
-            if self.known_bad_count.load(Ordering::Relaxed) > self.doomed_above {
+            if epoch.bad_count() > self.doomed_above {
                 break;
             }
         }
         (None, met)
     }
 
-    fn is_known_bad(&self, image: u32) -> bool {
-        // Nearly always there is none at all.
-        self.known_bad_count.load(Ordering::Relaxed) > 0
-            && self.known_bad.read().unwrap_or_else(std::sync::PoisonError::into_inner).contains_key(&image)
-    }
-
-    fn note(&self, image: u32, error: DecodeError) {
-        let index = image as usize;
-        let DecodeError { reason, detail } = error;
-        let entry = BadImage { index, name: self.dataset.name_of(index), reason, detail };
-        let mut known = self.known_bad.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.entry(image).or_insert(entry);
-        self.known_bad_count.store(known.len(), Ordering::Relaxed);
-    }
-
-    /// Reads, decodes and augments `image` into the place. A panic on the way counts as a bad image.
-    fn make(&self, image: u32, place: &mut Place<'_>) -> Result<(), ReadError> {
+    /// Reads, decodes and augments `image` into the slot. A panic on the way makes it a bad image.
+    fn make(&self, epoch: &Epoch, image: u32, slot: &mut Slot<'_>) -> Result<(), ReadError> {
         lock(&self.busy).push(image);
         let mut reader = READER.with_borrow_mut(Option::take).unwrap_or_default();
-        let result = catch_unwind(AssertUnwindSafe(|| self.make_with(&mut reader, image, place)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.make_with(epoch, &mut reader, image, slot)));
         {
             let mut busy = lock(&self.busy);
             if let Some(at) = busy.iter().position(|&i| i == image) {
@@ -254,31 +230,29 @@ impl Job {
         self.signals.finished.fetch_add(1, Ordering::Relaxed);
         match result {
             Ok(result) => {
-                READER.with_borrow_mut(|slot| *slot = Some(reader));
+                READER.with_borrow_mut(|kept| *kept = Some(reader));
                 result.map_err(ReadError::tolerating_bad_blocks)
             }
             Err(panic) => {
-                let words = panic.downcast_ref::<String>().cloned();
-                let words = words.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-                Err(DecodeError::new(BadReason::Panicked, words.unwrap_or_else(|| "the decoder panicked".into()))
-                    .into())
+                let detail = panic_message(&*panic).unwrap_or_else(|| "the decoder panicked".into());
+                Err(DecodeError::new(BadReason::Panicked, detail).into())
             }
         }
     }
 
-    fn make_with(&self, reader: &mut Reader, image: u32, place: &mut Place<'_>) -> Result<(), ReadError> {
+    fn make_with(&self, epoch: &Epoch, reader: &mut Reader, image: u32, slot: &mut Slot<'_>) -> Result<(), ReadError> {
         let index = image as usize;
-        match &self.stream {
+        match &epoch.stream {
             Some(stream) => stream.read(image, &mut reader.bytes, &self.signals.stop)?,
             None => self.dataset.read(index, &mut reader.bytes)?,
         }
         self.dataset.decode(index, &reader.bytes, &mut reader.decoder, &self.decode, &mut reader.pixels)?;
         let Reader { pixels, maker, plan, .. } = reader;
         let options = &self.options;
-        for (view, out) in place.views.iter_mut().enumerate() {
+        for (view, out) in slot.views.iter_mut().enumerate() {
             let Some(out) = out else { continue };
             // Named by the image that was meant: a replacement must not repeat the views of its own turn in the epoch.
-            let mut stream = Stream::new(options.seed, Purpose::View, options.epoch, place.image, view as u16);
+            let mut stream = Stream::new(options.seed, Purpose::View, epoch.number, slot.image, view as u16);
             plan.draw(&options.recipe, pixels.width, pixels.height, options.size, &mut stream);
             maker.render(pixels, plan, options.size, &self.normalise, out)?;
         }

@@ -21,11 +21,11 @@ mod shard;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
+use mochi_files::{FileError, Folder};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 
@@ -79,8 +79,8 @@ struct Unfinished {
 /// `progress` is told how many images are dealt with, good or bad.
 ///
 /// # Errors
-/// [`DataError::Occupied`], [`DataError::Write`] (a full disk: the same call goes on later), [`DataError::NoImages`] if none is good,
-/// [`DataError::Setting`].
+/// [`DataError::Occupied`], [`DataError::Write`] (a full disk), [`DataError::Io`] and [`DataError::Remote`] (the source is lost): the same
+/// call continues later. [`DataError::TooManyBad`] if no image is good, [`DataError::Setting`].
 pub fn pack(
     dataset: &Dataset,
     out: &Path,
@@ -120,12 +120,21 @@ pub fn pack(
             .name("mochi-pack".into())
             .spawn_scoped(scope, work)
             .map_err(|e| DataError::Threads { detail: e.to_string() })?;
-        let mut writer = Writer { out, options, shard: None, position: state.next, met: Vec::new(), resized: 0 };
+        let (position, met) = (state.next, Vec::new());
+        let mut writer = Writer { out, options, shard: None, position, met, resized: 0, good: None };
         for lot in receive {
             for (image, prepared) in lot {
                 let index = image as usize;
                 match prepared {
+                    // A file that is gone is one bad image. If the last good one is gone as well, the source is.
+                    Err(ReadError::Image(DecodeError { reason: BadReason::Vanished, .. }))
+                        if writer.good.is_some_and(|good| has_vanished(dataset, good)) =>
+                    {
+                        let path = dataset.path_of(index).unwrap_or_else(|| dataset.name_of(index).into());
+                        return Err(DataError::Io { path, source: std::io::ErrorKind::NotFound.into() });
+                    }
                     Ok(encoded) => {
+                        writer.good = Some(index);
                         let class = dataset.labels().and_then(|labels| labels.get(index)).copied();
                         let key = keys.get(index).map_or("", |k| k);
                         writer.add(&mut state, key, class, &encoded)?;
@@ -154,6 +163,16 @@ struct Writer<'a> {
     position: usize,
     met: Vec<BadImage>,
     resized: u64,
+    /// The last image that was packed.
+    good: Option<usize>,
+}
+
+/// Whether an image that could be read before is no longer there.
+fn has_vanished(dataset: &Dataset, index: usize) -> bool {
+    matches!(
+        dataset.read(index, &mut Vec::new()),
+        Err(ReadError::Image(DecodeError { reason: BadReason::Vanished, .. }) | ReadError::Storage(_))
+    )
 }
 
 impl Writer<'_> {
@@ -275,22 +294,23 @@ fn unwritable(error: &serde_json::Error) -> DataError {
     DataError::Setting { what: "JSON", detail: error.to_string() }
 }
 
-/// Under a temporary name, synced, renamed.
+/// Writes a file of the packed folder, whole or not at all.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
-    let partial = partial(path);
-    let write = || {
-        let mut file = fs::File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    write().map_err(|source| {
-        let _ = fs::remove_file(&partial);
-        DataError::Write { path: path.into(), source }
-    })
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = Folder::open(folder).and_then(|folder| folder.write(path.file_name().unwrap_or_default(), bytes));
+    written.map_err(|error| unwritten(path, error))
 }
 
-/// Hidden, so that no walk or pattern takes it for whole.
+/// A failure to write `path`.
+fn unwritten(path: &Path, error: FileError) -> DataError {
+    let source = match error {
+        FileError::Io { source, .. } => source,
+        other => std::io::Error::other(other.to_string()),
+    };
+    DataError::Write { path: path.into(), source }
+}
+
+/// Name of an unfinished shard. Hidden, so that no walk or pattern takes it for complete.
 fn partial(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.partial"))

@@ -25,7 +25,12 @@ impl ShardWriter {
     /// Begins `name` in the folder `out`.
     pub(super) fn create(out: &Path, name: &str) -> Result<Self, DataError> {
         let path = out.join(name);
-        let file = File::create(partial(&path)).map_err(|source| DataError::Write { path: path.clone(), source })?;
+        // Never through a link, and never into a file that is not our own: a left-over of an earlier call is removed first.
+        let made = match fs::remove_file(partial(&path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => File::create_new(partial(&path)),
+        };
+        let file = made.map_err(|source| DataError::Write { path: path.clone(), source })?;
         let counting = Counting { inner: BufWriter::with_capacity(1 << 20, file), bytes: 0, crc: 0 };
         Ok(Self { tar: Some(tar::Builder::new(counting)), path, images: Vec::new() })
     }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mochi_data::{Batch, Dataset, Loader, LoaderOptions, OpenOptions, Order, Recipe};
+use mochi_data::{Batch, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position, Recipe};
 
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images").join(name)).unwrap()
@@ -32,9 +32,10 @@ pub(crate) fn open(path: &Path) -> Dataset {
 
 pub(crate) fn options(batch: usize) -> LoaderOptions {
     LoaderOptions {
-        order: Order::Shuffled { seed: 11, epoch: 2 },
+        order: Order::Shuffled { seed: 11 },
         seed: 11,
-        epoch: 2,
+        start: Position { epoch: 2, batch: 0 },
+        end_epoch: 3,
         batch,
         size: 20,
         recipe: Recipe::preset("moco-v2").unwrap(),

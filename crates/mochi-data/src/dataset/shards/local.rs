@@ -8,7 +8,8 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::index::{self, Listing};
 use super::manifest::{self, Manifest};
-use super::{Place, Reach, opened, pattern, scan};
+use super::scan::{self, Scanned};
+use super::{Place, Reach, opened, pattern};
 use crate::dataset::Opened;
 use crate::error::{BadReason, DataError, DecodeError};
 use crate::read_error::ReadError;
@@ -90,7 +91,7 @@ pub(in crate::dataset) fn open_folder(folder: &Path) -> Result<Option<Opened>, D
     let wrong = |detail| DataError::Format { path: path.clone(), detail };
     let Some(manifest) = Manifest::parse(&bytes).map_err(wrong)? else { return Ok(None) };
     let paths: Vec<PathBuf> = manifest.shards.iter().map(|s| folder.join(&s.file)).collect();
-    let (listings, warnings) = list_all(&paths)?;
+    let Listed { listings, warnings, others } = list_all(&paths)?;
     for (shard, listing) in manifest.shards.iter().zip(&listings) {
         if shard.bytes != listing.bytes || shard.images as usize != listing.images.len() {
             return Err(wrong(format!(
@@ -104,7 +105,15 @@ pub(in crate::dataset) fn open_folder(folder: &Path) -> Result<Option<Opened>, D
         }
     }
     let reach = Reach::Local(Files::new(paths));
-    opened(KIND, folder, listings, reach, manifest.class_names, warnings).map(Some)
+    opened(KIND, folder, listings, reach, manifest.class_names, warnings, others).map(Some)
+}
+
+/// The error for a folder without images that holds tar files.
+pub(in crate::dataset) fn tar_folder(folder: &Path) -> Option<DataError> {
+    let is_tar = |name: &std::ffi::OsStr| Path::new(name).extension().is_some_and(|e| e.eq_ignore_ascii_case("tar"));
+    let count =
+        std::fs::read_dir(folder).ok()?.filter(|entry| entry.as_ref().is_ok_and(|e| is_tar(&e.file_name()))).count();
+    (count > 0).then(|| DataError::TarFolder { folder: folder.into(), count })
 }
 
 /// Opens the `dataset.json` of a packed folder, or one `.tar`; `None` for any other file.
@@ -129,8 +138,8 @@ pub(in crate::dataset) fn open_pattern(source: &Path) -> Result<Opened, DataErro
 }
 
 fn open_shards(source: &Path, paths: Vec<PathBuf>) -> Result<Opened, DataError> {
-    let (listings, warnings) = list_all(&paths)?;
-    opened(KIND, source, listings, Reach::Local(Files::new(paths)), Vec::new(), warnings)
+    let Listed { listings, warnings, others } = list_all(&paths)?;
+    opened(KIND, source, listings, Reach::Local(Files::new(paths)), Vec::new(), warnings, others)
 }
 
 /// Braces stand for files that must be there, stars in the last part for those that are, in the order of their names.
@@ -160,16 +169,28 @@ fn matching(source: &Path, text: &str) -> Result<Vec<PathBuf>, DataError> {
     if paths.is_empty() { Err(DataError::NotFound { path: source.into() }) } else { Ok(paths) }
 }
 
-fn list_all(paths: &[PathBuf]) -> Result<(Vec<Listing>, Vec<String>), DataError> {
-    // Of several that fail the first one in order is told, whichever thread came first.
-    let listed: Vec<Result<_, _>> = paths.par_iter().map(|path| list(path)).collect();
-    let listed: Result<Vec<_>, _> = listed.into_iter().collect();
-    let (listings, warnings): (Vec<_>, Vec<_>) = listed?.into_iter().unzip();
-    Ok((listings, warnings.into_iter().flatten().collect()))
+/// The listings of several shards.
+struct Listed {
+    listings: Vec<Listing>,
+    warnings: Vec<String>,
+    others: usize,
 }
 
-/// By its index where there is one that fits, else by its headers.
-fn list(path: &Path) -> Result<(Listing, Vec<String>), DataError> {
+fn list_all(paths: &[PathBuf]) -> Result<Listed, DataError> {
+    // Of several that fail the first one in order is told, whichever thread came first.
+    let listed: Vec<Result<_, _>> = paths.par_iter().map(|path| list(path)).collect();
+    let mut all = Listed { listings: Vec::with_capacity(paths.len()), warnings: Vec::new(), others: 0 };
+    for listed in listed {
+        let Scanned { listing, warnings, others, .. } = listed?;
+        all.listings.push(listing);
+        all.warnings.extend(warnings);
+        all.others += others;
+    }
+    Ok(all)
+}
+
+/// By its index if there is one that fits, else by its headers.
+fn list(path: &Path) -> Result<Scanned, DataError> {
     let fail = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => DataError::NotFound { path: path.into() },
         _ => DataError::Io { path: path.into(), source },
@@ -177,21 +198,31 @@ fn list(path: &Path) -> Result<(Listing, Vec<String>), DataError> {
     let bytes = std::fs::metadata(path).map_err(fail)?.len();
     let sidecar = path.with_extension("idx");
     let mut warnings = Vec::new();
+    let mut expected = None;
     if let Ok(written) = std::fs::read(&sidecar) {
         match index::decode(&written) {
-            Ok(listing) if listing.bytes == bytes => return Ok((listing, warnings)),
-            Ok(listing) => warnings.push(format!(
-                "{} belongs to a shard of {} bytes, not {bytes}: headers are read instead",
-                sidecar.display(),
-                listing.bytes
-            )),
-            Err(detail) => warnings.push(format!("{} is passed over: {detail}", sidecar.display())),
+            Ok(listing) if listing.bytes == bytes => return Ok(Scanned { listing, ..Scanned::default() }),
+            Ok(listing) => {
+                expected = Some(listing.bytes);
+                warnings.push(format!(
+                    "{} belongs to a shard of {} bytes, not {bytes}: the headers are read instead",
+                    sidecar.display(),
+                    listing.bytes
+                ));
+            }
+            Err(detail) => warnings.push(format!("{} is not used: {detail}", sidecar.display())),
         }
     }
-    let (listing, more) = scan::scan(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::PermissionDenied => DataError::Io { path: path.into(), source: error },
-        _ => DataError::Format { path: path.into(), detail: format!("it is no tar file: {error}") },
+    let mut scanned = scan::scan(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            DataError::Format { path: path.into(), detail: format!("not a tar file: {error}") }
+        }
+        _ => fail(error),
     })?;
-    warnings.extend(more);
-    Ok((listing, warnings))
+    // An index of another shard is not used; a shard that lacks its end is refused.
+    if let Some(expected) = expected.filter(|&expected| scanned.incomplete && expected > bytes) {
+        return Err(DataError::CutShort { path: path.into(), bytes, expected });
+    }
+    scanned.warnings.splice(0..0, warnings);
+    Ok(scanned)
 }

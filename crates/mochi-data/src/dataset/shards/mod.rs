@@ -40,7 +40,7 @@ use crate::read_error::ReadError;
 use index::Listing;
 
 pub use address::{Address, MOCHI_URL_QUERY, display_source};
-pub(super) use local::{is_pattern, open_file, open_folder, open_pattern};
+pub(super) use local::{is_pattern, open_file, open_folder, open_pattern, tar_folder};
 pub use lost::RemoteOptions;
 
 impl Dataset {
@@ -218,10 +218,11 @@ fn opened(
     reach: Reach,
     class_names: Vec<String>,
     mut warnings: Vec<String>,
+    others: usize,
 ) -> Result<Opened, DataError> {
     let (shards, labels, labelled) = Shards::join(listings, reach);
     if shards.len() == 0 {
-        return Err(DataError::NoImages { path: source.into(), others: 0 });
+        return Err(DataError::NoImagesInShards { path: source.into(), others });
     }
     let (labels, class_names) = classes(&shards, labels, labelled, class_names, &mut warnings);
     Ok(Opened { kind, store: Store::Shards(Arc::new(shards)), labels, class_names, warnings })

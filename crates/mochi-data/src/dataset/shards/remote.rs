@@ -83,5 +83,5 @@ pub(in crate::dataset) fn open(
         Reach::Remote(Box::new(Remote { client, shards, blocks: Vec::new(), block_bytes: options.block_bytes }));
     let class_names = manifest.map_or_else(Vec::new, |m| m.class_names);
     // A kind of its own: the order of an epoch differs from that of local shards, so a run cannot be resumed with the other.
-    opened("remote tar shards", Path::new(&shown), listings, reach, class_names, Vec::new())
+    opened("remote tar shards", Path::new(&shown), listings, reach, class_names, Vec::new(), 0)
 }

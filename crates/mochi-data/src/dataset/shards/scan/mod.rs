@@ -1,0 +1,274 @@
+//! Listing a shard that has no index by reading its tar headers once: WebDataset shards of any origin, or any tar of images.
+//!
+//! A sample is the members that share a key and follow each other. The key is the name up to the first dot behind the last slash
+//! (WebDataset's rule). Its image is the first member with an image's extension; `.cls` holds its class as a number; other members are
+//! not used. Links are followed within the archive.
+
+mod headers;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+
+use super::index::{Listing, Member};
+use crate::dataset::has_image_extension;
+use headers::{Content, End, Entry, Headers};
+
+/// Bytes of a `.cls` member.
+const MOST_CLASS: u64 = 32;
+/// Links that lead to links.
+const MOST_LINKS: usize = 16;
+
+/// What the headers of a shard say.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    pub(super) listing: Listing,
+    pub(super) warnings: Vec<String>,
+    /// Members that are neither an image nor belong to one.
+    pub(super) others: usize,
+    /// Members are missing at the end, or may be.
+    pub(super) incomplete: bool,
+}
+
+/// Reads the headers of a shard.
+///
+/// # Errors
+/// What is wrong with a file that is no tar, or has not one whole header.
+pub(super) fn scan(path: &Path) -> std::io::Result<Scanned> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    // Small: most of what is read ahead belongs to images and is skipped.
+    scan_from(BufReader::with_capacity(4096, file), length, &path.display().to_string())
+}
+
+fn scan_from<R: Read + Seek>(source: R, length: u64, shown: &str) -> std::io::Result<Scanned> {
+    let refused = |detail: &str| Err(std::io::Error::new(std::io::ErrorKind::InvalidData, detail.to_owned()));
+    let mut headers = Headers::new(source, length);
+    let mut scan = Scan::default();
+    let mut last: Option<Entry> = None;
+    let end = loop {
+        match headers.next()? {
+            Ok(entry) => {
+                scan.add(&mut headers, &entry)?;
+                last = Some(entry);
+            }
+            Err(end) => break end,
+        }
+    };
+    let Some(last) = last else {
+        return refused(match end {
+            _ if length == 0 => "the file is empty",
+            End::Complete => "the archive is empty",
+            End::Damaged { at: 0 } => "it does not begin with a tar header",
+            _ => "it ends inside its first member",
+        });
+    };
+    let mut scanned = scan.finish(length, shown);
+    let images = scanned.listing.images.len();
+    let told = match (&end, &last.content) {
+        (End::Complete, _) => None,
+        (End::Damaged { at }, _) => Some(format!(
+            "shard {shown} is damaged at byte {at}: {images} images come before it, none behind it is read"
+        )),
+        (End::CutShort, Content::File { offset, length: wanted }) if *offset + *wanted > length => Some(format!(
+            "shard {shown} is cut short: it ends inside {} ({} of {wanted} bytes), the last of {images} images found",
+            last.name,
+            length.saturating_sub(*offset)
+        )),
+        (End::CutShort, _) => {
+            Some(format!("shard {shown} is cut short behind {}: {images} images were found", last.name))
+        }
+        (End::Unmarked, _) => Some(format!(
+            "shard {shown} ends behind {} without an end marker and may be cut short: {images} images were found",
+            last.name
+        )),
+    };
+    scanned.incomplete = told.is_some();
+    scanned.warnings.splice(0..0, told);
+    Ok(scanned)
+}
+
+/// The listing under way.
+#[derive(Default)]
+struct Scan {
+    images: Vec<Member>,
+    /// Images that are links: their number and the member that they name.
+    links: Vec<(usize, String)>,
+    /// All files and links, by their names without `.` and `..`.
+    files: HashMap<String, (u64, u64)>,
+    targets: HashMap<String, String>,
+    key: String,
+    sample: Sample,
+    others: usize,
+    more_images: usize,
+    unsupported: Option<(usize, String)>,
+    odd_classes: Option<(usize, String)>,
+    lone_classes: Option<(usize, String)>,
+}
+
+/// The sample that is being put together.
+#[derive(Default)]
+struct Sample {
+    image: Option<Member>,
+    link: Option<String>,
+    class: Option<u32>,
+    /// Name of the `.cls`.
+    class_name: Option<String>,
+}
+
+/// Counts a case and keeps the first.
+fn count(cases: &mut Option<(usize, String)>, first: impl FnOnce() -> String) {
+    match cases {
+        Some((count, _)) => *count += 1,
+        None => *cases = Some((1, first())),
+    }
+}
+
+impl Scan {
+    fn add<R: Read + Seek>(&mut self, headers: &mut Headers<R>, entry: &Entry) -> std::io::Result<()> {
+        let Entry { name, content } = entry;
+        match content {
+            Content::Nothing => return Ok(()),
+            Content::File { offset, length } => {
+                self.files.insert(normal(name), (*offset, *length));
+            }
+            Content::Link { target, symbolic } => {
+                let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let target =
+                    if *symbolic && !target.starts_with('/') { format!("{folder}/{target}") } else { target.clone() };
+                self.targets.insert(normal(name), normal(&target));
+            }
+            Content::Unsupported(_) => {}
+        }
+        let Some((key, extension)) = split(name) else {
+            self.others += 1;
+            return Ok(());
+        };
+        if key != self.key {
+            self.end_sample();
+            self.key = key.to_owned();
+        }
+        if has_image_extension(name.as_bytes()) {
+            let (offset, length, link) = match content {
+                Content::File { offset, length } => (*offset, *length, None),
+                Content::Unsupported(why) => {
+                    count(&mut self.unsupported, || format!("{name}: {why}"));
+                    return Ok(());
+                }
+                _ => (0, 0, Some(normal(name))),
+            };
+            if self.sample.image.is_some() {
+                self.more_images += 1;
+                return Ok(());
+            }
+            let length = u32::try_from(length).unwrap_or(u32::MAX);
+            self.sample.image = Some(Member { name: name.clone(), offset, length, crc: None, class: None });
+            self.sample.link = link;
+        } else if extension == "cls"
+            && let Content::File { offset, length } = content
+        {
+            let text = headers.read(*offset, (*length).min(MOST_CLASS))?;
+            let text = String::from_utf8_lossy(&text);
+            self.sample.class = text.trim().parse().ok().filter(|_| *length <= MOST_CLASS);
+            self.sample.class_name = Some(name.clone());
+            if self.sample.class.is_none() {
+                count(&mut self.odd_classes, || format!("{name}: \"{}\"", text.trim()));
+            }
+        } else {
+            self.others += 1;
+        }
+        Ok(())
+    }
+
+    fn end_sample(&mut self) {
+        let Sample { image, link, class, class_name } = std::mem::take(&mut self.sample);
+        match (image, class_name) {
+            (Some(image), _) => {
+                self.links.extend(link.map(|name| (self.images.len(), name)));
+                self.images.push(Member { class, ..image });
+            }
+            (None, Some(name)) => count(&mut self.lone_classes, || name),
+            (None, None) => {}
+        }
+    }
+
+    fn finish(mut self, length: u64, shown: &str) -> Scanned {
+        self.end_sample();
+        let mut dangling: Option<(usize, String)> = None;
+        let mut left_out = Vec::new();
+        for (number, name) in &self.links {
+            let Some(image) = self.images.get_mut(*number) else { continue };
+            match follow(&self.targets, &self.files, name) {
+                Some((offset, length)) => {
+                    image.offset = offset;
+                    image.length = u32::try_from(length).unwrap_or(u32::MAX);
+                }
+                None => {
+                    let target = self.targets.get(name).map_or("", |target| target);
+                    count(&mut dangling, || format!("{} -> {target}", image.name));
+                    left_out.push(*number);
+                }
+            }
+        }
+        let mut number = 0..;
+        self.images.retain(|_| number.next().is_none_or(|number| left_out.binary_search(&number).is_err()));
+        let mut warnings = Vec::new();
+        let mut tell = |cases: Option<(usize, String)>, what: &str| {
+            if let Some((count, first)) = cases {
+                warnings.push(format!("shard {shown}: {count} {what}, first: {first}"));
+            }
+        };
+        tell(dangling, "links lead to no file of the archive and are left out");
+        tell(self.unsupported, "images cannot be read and are left out");
+        tell(self.odd_classes, "classes (.cls) are not numbers from 0 on");
+        tell(self.lone_classes, "classes (.cls) do not follow or precede the image of their key");
+        if self.more_images > 0 {
+            warnings.push(format!(
+                "{} images of shard {shown} were left out: their samples (names up to the first dot) have another one already; if the dots \
+                 are part of the names, pack the images again with `mochi pack`, which replaces dots",
+                self.more_images
+            ));
+        }
+        let listing = Listing { bytes: length, images: self.images };
+        Scanned { listing, warnings, others: self.others, incomplete: false }
+    }
+}
+
+/// The file that a link leads to.
+fn follow(targets: &HashMap<String, String>, files: &HashMap<String, (u64, u64)>, name: &str) -> Option<(u64, u64)> {
+    let mut at = targets.get(name)?;
+    for _ in 0..MOST_LINKS {
+        match files.get(at) {
+            Some(place) => return Some(*place),
+            None => at = targets.get(at)?,
+        }
+    }
+    None
+}
+
+/// A path without `.` and `..`.
+fn normal(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// Key and extension; nothing for hidden files and names without a dot.
+fn split(name: &str) -> Option<(&str, &str)> {
+    let base = name.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = base + name.get(base..)?.find('.')?;
+    (dot > base).then(|| (&name[..dot], &name[dot + 1..]))
+}
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+mod tests;
