@@ -1,44 +1,44 @@
 //! The published linear probe: protocol `linear-augmented/1`.
 //!
-//! Every step draws new views (crop 0.08-1, flip: `Recipe::linear_training`), the frozen backbone turns them into features in eval mode,
-//! and one linear layer learns from those as they are (no standardising), SGD with momentum 0.9 and no weight decay, the rate falling
-//! by a factor at given epochs. Source: `main_lincls.py` of facebookresearch/moco (commit 7397dfe) for `in1k`; Kalantidis et al. 2020 for
-//! `in100`. The backbone is checked unchanged bit for bit after the first epoch and at the end.
+//! Each step draws new views (crop 0.08 to 1, flip: `Recipe::linear_training`). The frozen encoder turns them into backbone features in
+//! evaluation mode, and one linear layer is trained on those without standardization: SGD with momentum 0.9 and no weight decay, the
+//! rate multiplied by a factor at given epochs. Source: `main_lincls.py` of facebookresearch/moco (commit 7397dfe) for `in1k`,
+//! Kalantidis et al. 2020 for `in100`. The encoder is checked bitwise unchanged after the first epoch and at the end.
 
-use crate::classes::match_names;
+use crate::classes::{at_least_two, match_names};
 use crate::features::{as_i64, labels_of};
 use crate::probe::Probe;
-use crate::standardise::{label_tensor, with_ones};
-use crate::{Backbone, EvalError, Extractor, LinearResult, Progress, Stage, ViewOptions, extract};
+use crate::standardize::{label_tensor, with_ones};
+use crate::{BadImages, EvalError, Extractor, FrozenEncoder, LinearResult, Progress, Stage, ViewOptions, extract};
 use mochi_data::Dataset;
 use mochi_nets::{Encoder, NormMode};
 use mochi_tensor::{Kind, Tensor, from_f32, no_grad};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// Name and version of this protocol; it stands in every result.
+/// Name and version of this protocol, part of every result.
 pub const LINEAR_AUGMENTED_PROTOCOL: &str = "linear-augmented/1";
 
-/// A schedule of the augmented probe.
+/// Training recipe of the augmented probe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentedRecipe {
-    /// What the result calls it.
+    /// Name in the result.
     pub name: String,
     /// Epochs of training.
     pub epochs: usize,
-    /// Images in a step.
+    /// Images per step.
     pub batch: usize,
     /// Learning rate at the start.
     pub learning_rate: f64,
-    /// Epochs, from 0, from which on the rate is multiplied once more by `factor`.
+    /// Epochs, counted from 0, at whose start the rate is multiplied by `factor`.
     pub milestones: Vec<usize>,
-    /// What each milestone multiplies the rate by.
+    /// Factor of each milestone.
     pub factor: f64,
 }
 
 impl AugmentedRecipe {
-    /// The names that [`Self::preset`] knows.
+    /// Names of the published recipes.
     pub const PRESETS: [&'static str; 2] = ["in1k", "in100"];
 
     /// A published recipe: `in1k` (100 epochs, rate 30, batch 256, a tenth at 60 and 80) or `in100` (60 epochs, rate 10, batch 128, a
@@ -61,32 +61,36 @@ impl AugmentedRecipe {
         }
     }
 
-    /// The rate's share in an epoch, counted from 0.
-    fn share(&self, epoch: usize) -> f64 {
-        self.milestones.iter().filter(|&&m| epoch >= m).fold(1.0, |share, _| share * self.factor)
+    /// Product of the factors of the milestones up to `epoch`, counted from 0.
+    fn decay(&self, epoch: usize) -> f64 {
+        self.milestones.iter().filter(|&&m| epoch >= m).fold(1.0, |decay, _| decay * self.factor)
     }
 
-    fn check(&self) -> Result<(), EvalError> {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`EvalError::Option`].
+    pub fn check(&self) -> Result<(), EvalError> {
         let wrong = |option, value: String, expected| Err(EvalError::Option { option, value, expected });
         if self.epochs == 0 || self.batch == 0 {
             let option = if self.epochs == 0 { "epochs" } else { "batch" };
-            return wrong(option, "0".into(), "it must be at least 1");
+            return wrong(option, "0".into(), "at least 1");
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return wrong("learning_rate", self.learning_rate.to_string(), "it must be above 0");
+            return wrong("learning rate", self.learning_rate.to_string(), "a number above 0");
         }
         if !(self.factor.is_finite() && self.factor > 0.0) {
-            return wrong("factor", self.factor.to_string(), "it must be above 0");
+            return wrong("factor", self.factor.to_string(), "a number above 0");
         }
         Ok(())
     }
 }
 
-/// Trains a linear layer on augmented views of `train` over the frozen encoder and judges it on `test`. `progress` counts epochs, then
-/// test images. Result: `seconds` is the whole time.
+/// Trains a linear layer on features of augmented views of `train` and evaluates it on `test`. `progress` counts epochs, then test
+/// images. `seconds` of the result is the whole time.
 ///
 /// # Errors
-/// As [`crate::linear_cached`], [`EvalError::BackboneMoved`], or too many bad images.
+/// As [`crate::check_splits`] for labels and classes; [`EvalError::Diverged`], [`EvalError::EncoderChanged`], or too many bad images.
 pub fn linear_augmented(
     encoder: &Encoder,
     train: &Dataset,
@@ -98,17 +102,14 @@ pub fn linear_augmented(
 ) -> Result<LinearResult, EvalError> {
     let start = Instant::now();
     recipe.check()?;
-    let labels = labels_of(train)?;
+    let (labels, test_labels) = (labels_of(train, "training")?, labels_of(test, "test")?);
     let classes = train.class_names().len();
-    if classes < 2 {
-        return Err(EvalError::TooFew(format!("it has {classes} class")));
-    }
-    // Said before hours of training rather than after.
-    match_names(train.class_names(), test.class_names(), labels_of(test)?)?;
-    let backbone = Backbone::watch(encoder)?;
+    at_least_two(labels)?;
+    match_names((train.class_names(), labels), (test.class_names(), test_labels))?;
+    let frozen = FrozenEncoder::snapshot(encoder)?;
     let device = encoder.compute().device;
     let mut probe: Option<Probe> = None;
-    let mut bad = 0;
+    let mut bad = Vec::new();
     let epochs = Some((seed, recipe.epochs as u64));
     let mut loader = views.loader(train, views.recipe.linear_training(), recipe.batch, epochs)?;
     while let Some(batch) = loader.next() {
@@ -124,26 +125,29 @@ pub fn linear_augmented(
                 empty.insert(Probe::new(width, classes, &[recipe.learning_rate], seed, device)?)
             }
         };
-        probe.step(&with_ones(&features)?, &label_tensor(&truth, device)?, recipe.share(epoch))?;
+        probe.step(&with_ones(&features)?, &label_tensor(&truth, device)?, recipe.decay(epoch))?;
         let ended = batch.number + 1 == loader.batches();
         loader.recycle(batch);
         if ended {
-            bad = loader.bad_images().len();
+            bad = loader.bad_images();
             if epoch == 0 {
-                backbone.check()?;
+                frozen.check()?;
             }
             progress(Progress { stage: Stage::Fit, done: epoch + 1, total: recipe.epochs });
         }
     }
-    let probe = probe.ok_or(EvalError::Empty { which: "training" })?;
+    let probe = probe.ok_or(EvalError::Empty { set: "training" })?;
+    if probe.finite()? != [true] {
+        return Err(EvalError::Diverged { learning_rates: vec![recipe.learning_rate] });
+    }
 
-    let judged = extract(test, Extractor::Encoder(encoder), views, progress)?;
-    judged.check("test")?;
-    let truth = match_names(train.class_names(), &judged.class_names, &judged.labels)?;
-    let rows = with_ones(&judged.values.f_to_device(device)?)?;
-    let every = Tensor::f_arange(as_i64(judged.len()), (Kind::Int64, device))?;
+    let tested = extract(test, Extractor::Backbone(encoder), views, progress)?;
+    tested.check("test")?;
+    let truth = match_names((train.class_names(), labels), (&tested.class_names, &tested.labels))?;
+    let rows = with_ones(&tested.values.f_to_device(device)?)?;
+    let every = Tensor::f_arange(as_i64(tested.len()), (Kind::Int64, device))?;
     let accuracy = probe.accuracy(&rows, &label_tensor(&truth, device)?, &every)?;
-    backbone.check()?;
+    frozen.check()?;
     Ok(LinearResult {
         protocol: LINEAR_AUGMENTED_PROTOCOL.to_owned(),
         recipe: Some(recipe.name.clone()),
@@ -155,12 +159,15 @@ pub fn linear_augmented(
         sweep: vec![],
         epochs: recipe.epochs,
         batch: recipe.batch,
-        train_images: labels.len().saturating_sub(bad),
-        test_images: judged.len(),
+        train_images: labels.len().saturating_sub(bad.len()),
+        test_images: tested.len(),
+        bad_train_images: bad.len(),
+        bad_test_images: tested.bad_images.len(),
         classes,
-        features: judged.width(),
+        features: tested.width(),
         seed,
         seconds: start.elapsed().as_secs_f64(),
+        bad_images: BadImages { training: bad, test: tested.bad_images },
     })
 }
 
@@ -178,16 +185,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn published_recipes_are_as_published() {
+    fn recipes_equal_the_published_ones() {
         let in1k = AugmentedRecipe::preset("in1k").unwrap();
-        let rates: Vec<f64> = [0, 59, 60, 79, 80, 99].iter().map(|&e| in1k.learning_rate * in1k.share(e)).collect();
+        let rates: Vec<f64> = [0, 59, 60, 79, 80, 99].iter().map(|&e| in1k.learning_rate * in1k.decay(e)).collect();
         for (rate, wanted) in rates.iter().zip([30.0, 30.0, 3.0, 3.0, 0.3, 0.3]) {
             assert!((rate - wanted).abs() < 1e-12, "{rates:?}");
         }
         let in100 = AugmentedRecipe::preset("in100").unwrap();
         assert_eq!((in100.epochs, in100.batch, in100.learning_rate), (60, 128, 10.0));
         assert!(
-            (in100.share(29) - 1.0).abs() + (in100.share(49) - 0.01).abs() + (in100.share(50) - 0.001).abs() < 1e-12
+            (in100.decay(29) - 1.0).abs() + (in100.decay(49) - 0.01).abs() + (in100.decay(50) - 0.001).abs() < 1e-12
         );
         assert!(
             AugmentedRecipe::PRESETS

@@ -1,35 +1,157 @@
-//! Classes of two splits, matched by name.
+//! Matching the classes of two splits by name.
 //!
 //! A folder's classes are numbered in the order of their names, so a test folder that lacks a class numbers the rest differently
 //! than the training folder does. The training split decides how many classes there are and which number each has.
 
 use crate::{EvalError, Features};
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Names listed in an error message, at most.
+const LISTED: usize = 10;
 
 /// The test labels in the training split's numbering.
 ///
 /// # Errors
-/// [`EvalError::UnknownClass`] naming a class with test images that the training split lacks; a test class without images is let be.
+/// [`EvalError::UnknownClasses`] naming every class with test images that has no training image. A test class without images is
+/// ignored.
 pub fn match_classes(train: &Features, test: &Features) -> Result<Vec<u32>, EvalError> {
-    match_names(&train.class_names, &test.class_names, &test.labels)
+    match_names((&train.class_names, &train.labels), (&test.class_names, &test.labels))
 }
 
-/// As [`match_classes`], of names and labels alone: what can be said before any image is read.
-pub(crate) fn match_names(train: &[String], test: &[String], labels: &[u32]) -> Result<Vec<u32>, EvalError> {
-    let numbers: BTreeMap<&str, u32> = train.iter().map(String::as_str).zip(0u32..).collect();
-    // Each class is looked up once, however many images it has.
-    let mut found: BTreeMap<u32, u32> = BTreeMap::new();
-    for &label in labels {
-        if let Entry::Vacant(place) = found.entry(label) {
-            let class = usize::try_from(label).ok().and_then(|index| test.get(index)).ok_or_else(|| {
-                EvalError::Shape(format!("a test label is {label}, but the test set names {} classes", test.len()))
-            })?;
-            let unknown = || EvalError::UnknownClass { class: class.clone(), known: train.len() };
-            place.insert(*numbers.get(class.as_str()).ok_or_else(unknown)?);
+/// As [`match_classes`], from the names and labels of each split: what is known before any image is read.
+pub(crate) fn match_names(train: (&[String], &[u32]), test: (&[String], &[u32])) -> Result<Vec<u32>, EvalError> {
+    let train_labels = distinct(train, "training")?;
+    let numbers: BTreeMap<&str, u32> = train_labels.iter().map(|&(label, name)| (name, label)).collect();
+    let mut matched: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut unknown = Vec::new();
+    for (label, name) in distinct(test, "test")? {
+        match numbers.get(name) {
+            Some(&number) => drop(matched.insert(label, number)),
+            None => unknown.push(name.to_owned()),
         }
     }
-    Ok(labels.iter().filter_map(|label| found.get(label).copied()).collect())
+    if unknown.is_empty() {
+        return Ok(test.1.iter().filter_map(|label| matched.get(label).copied()).collect());
+    }
+    let known: Vec<String> = train_labels.iter().map(|(_, name)| (*name).to_owned()).collect();
+    let near_misses = near_misses(&unknown, &known);
+    Err(EvalError::UnknownClasses { unknown, known, near_misses })
+}
+
+/// Labels that occur, each with its name, in ascending order.
+fn distinct<'a>((names, labels): (&'a [String], &[u32]), set: &'static str) -> Result<Vec<(u32, &'a str)>, EvalError> {
+    let labels: BTreeSet<u32> = labels.iter().copied().collect();
+    let named = labels.into_iter().map(|label| {
+        let name = usize::try_from(label).ok().and_then(|index| names.get(index));
+        let count = names.len();
+        let missing = || EvalError::Shape(format!("a {set} label is {label}, but the {set} set names {count} classes"));
+        Ok((label, name.ok_or_else(missing)?.as_str()))
+    });
+    named.collect()
+}
+
+/// Number of classes with images.
+pub(crate) fn count(labels: &[u32]) -> usize {
+    labels.iter().collect::<BTreeSet<_>>().len()
+}
+
+/// Refuses a training split that has images of less than two classes.
+pub(crate) fn at_least_two(labels: &[u32]) -> Result<(), EvalError> {
+    match count(labels) {
+        classes @ (0 | 1) => Err(EvalError::TooFewClasses { classes }),
+        _ => Ok(()),
+    }
+}
+
+/// How two names differ that are the same to a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// Leading, trailing or repeated blanks.
+    Blanks,
+    /// Composed and decomposed characters, such as é and e followed by an accent.
+    UnicodeForm,
+    /// Upper and lower case.
+    Case,
+    /// More than one of these.
+    Several,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Blanks => "blanks",
+            Self::UnicodeForm => "Unicode form (composed or decomposed characters)",
+            Self::Case => "case",
+            Self::Several => "case, blanks and Unicode form",
+        })
+    }
+}
+
+/// A test class that a reader takes for a training class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearMiss {
+    /// The class of the test split.
+    pub test: String,
+    /// The class of the training split.
+    pub train: String,
+    /// What makes them different.
+    pub difference: Difference,
+}
+
+fn near_misses(unknown: &[String], known: &[String]) -> Vec<NearMiss> {
+    let by_key: BTreeMap<String, &String> = known.iter().map(|name| (folded(name), name)).collect();
+    let near = unknown.iter().filter_map(|test| {
+        let train = (*by_key.get(&folded(test))?).clone();
+        let difference = if blanks(test) == blanks(&train) {
+            Difference::Blanks
+        } else if composed(test) == composed(&train) {
+            Difference::UnicodeForm
+        } else if test.to_lowercase() == train.to_lowercase() {
+            Difference::Case
+        } else {
+            Difference::Several
+        };
+        Some(NearMiss { test: test.clone(), train, difference })
+    });
+    near.collect()
+}
+
+/// The name without the differences that a reader does not see.
+fn folded(name: &str) -> String {
+    composed(&blanks(name).to_lowercase())
+}
+
+fn blanks(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn composed(name: &str) -> String {
+    name.nfc().collect()
+}
+
+/// The message of [`EvalError::UnknownClasses`]. Names are quoted and escaped, so that blanks and combining characters show.
+pub(crate) fn unknown_classes(unknown: &[String], known: &[String], near_misses: &[NearMiss]) -> String {
+    let quoted = |names: &[String]| {
+        let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("{name:?}")).collect();
+        let more = names.len().saturating_sub(LISTED);
+        if more > 0 { format!("{} and {more} more", listed.join(", ")) } else { listed.join(", ") }
+    };
+    let near: Vec<String> = near_misses
+        .iter()
+        .take(LISTED)
+        .map(|near| format!("; {:?} and {:?} differ only in {}", near.test, near.train, near.difference))
+        .collect();
+    format!(
+        "the test set has {} without training images: {}; the training set has {}: {}{}",
+        if let [_] = unknown { "a class".to_owned() } else { format!("{} classes", unknown.len()) },
+        quoted(unknown),
+        if let [_] = known { "1 class".to_owned() } else { format!("{} classes", known.len()) },
+        quoted(known),
+        near.concat()
+    )
 }
 
 #[cfg(test)]
@@ -38,18 +160,57 @@ mod tests {
     use crate::features::tests::features;
 
     #[test]
-    fn numbers_follow_names_and_unknown_names_are_refused() {
+    fn numbers_follow_names() {
         let train = features(&[&[1.0], &[2.0], &[3.0]], &[0, 1, 2], &["ant", "bee", "cat"]);
         let test = features(&[&[1.0], &[2.0]], &[1, 0], &["bee", "cat"]);
         assert_eq!(match_classes(&train, &test).unwrap(), [2, 1]);
-
-        let strange = features(&[&[1.0], &[2.0]], &[0, 1], &["bee", "dog"]);
-        let error = match_classes(&train, &strange).unwrap_err();
-        assert!(error.to_string().contains("\"dog\"") && error.hint().is_some(), "{error}");
-        // A name without images does no harm.
+        // A test class without images does no harm.
         let unused = features(&[&[1.0]], &[0], &["bee", "dog"]);
         assert_eq!(match_classes(&train, &unused).unwrap(), [1]);
         let broken = features(&[&[1.0]], &[7], &["bee"]);
         assert!(matches!(match_classes(&train, &broken), Err(EvalError::Shape(_))));
+    }
+
+    fn refusal(train: &[&str], test: &[&str]) -> String {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let labels = |names: &[&str]| (0u32..).take(names.len()).collect::<Vec<_>>();
+        let (train_labels, test_labels) = (labels(train), labels(test));
+        match_names((&names(train), &train_labels), (&names(test), &test_labels)).unwrap_err().to_string()
+    }
+
+    // Field case F9, row 103.
+    #[test]
+    fn f9_every_unknown_class_and_the_known_ones_are_listed() {
+        let text = refusal(&["ant", "bee"], &["ant", "dog", "zzz"]);
+        assert_eq!(
+            text,
+            r#"the test set has 2 classes without training images: "dog", "zzz"; the training set has 2 classes: "ant", "bee""#
+        );
+        let many: Vec<String> = (0..30).map(|i| format!("c{i:02}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let text = refusal(&many[..15], &many[15..]);
+        assert!(text.contains("\"c24\" and 5 more") && text.contains("\"c09\" and 5 more"), "{text}");
+    }
+
+    // Field case F9, row 104.
+    #[test]
+    fn f9_names_that_look_alike_are_told_apart() {
+        for (train, test, wanted) in [
+            ("ant", "Ant", r#""Ant" and "ant" differ only in case"#),
+            ("ant", "ant ", r#""ant " and "ant" differ only in blanks"#),
+            ("caf\u{e9}", "cafe\u{301}", "\"cafe\\u{301}\" and \"caf\u{e9}\" differ only in Unicode form"),
+            ("ant", "ANT ", r#""ANT " and "ant" differ only in case, blanks and Unicode form"#),
+        ] {
+            let text = refusal(&[train, "bee"], &["bee", test]);
+            assert!(text.contains(wanted), "{text}");
+        }
+        assert!(!refusal(&["ant", "bee"], &["ants"]).contains("differ only"));
+    }
+
+    #[test]
+    fn a_name_without_training_images_is_unknown() {
+        let train = features(&[&[1.0], &[2.0]], &[0, 1], &["ant", "bee", "cat"]);
+        let test = features(&[&[1.0]], &[0], &["cat"]);
+        assert!(matches!(match_classes(&train, &test), Err(EvalError::UnknownClasses { .. })));
     }
 }

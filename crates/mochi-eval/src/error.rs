@@ -1,99 +1,141 @@
-//! What can keep features from being judged.
+//! Errors of an evaluation.
 
+use crate::classes::{NearMiss, unknown_classes};
 use mochi_data::DataError;
 use mochi_tensor::TensorError;
 
-/// An error of a judgement.
+/// An error of an evaluation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvalError {
-    /// Judging needs classes and the data set has none.
-    #[error("the {kind} that begins with {first} has no labels, and judging needs them")]
+    /// Evaluation needs class labels and the dataset has none.
+    #[error("evaluation requires labels, but the {set} set has none ({kind} starting with {first})")]
     NoLabels {
-        /// The data set's kind.
+        /// "training" or "test".
+        set: &'static str,
+        /// The dataset's format.
         kind: &'static str,
         /// Its first image.
         first: String,
     },
-    /// The test split names a class that was never trained on.
-    #[error("the test set has a class \"{class}\", which the training set's {known} classes do not include")]
-    UnknownClass {
-        /// The class of the test split.
-        class: String,
-        /// Number of classes of the training split.
-        known: usize,
+    /// The test split has images of classes that the training split does not have.
+    #[error("{}", unknown_classes(unknown, known, near_misses))]
+    UnknownClasses {
+        /// The classes, all of them, in the test split's order.
+        unknown: Vec<String>,
+        /// The classes of the training split.
+        known: Vec<String>,
+        /// Pairs of names that a reader takes for the same.
+        near_misses: Vec<NearMiss>,
     },
-    /// Less than two classes, or none with enough images.
-    #[error("the training set cannot be probed: {0}")]
-    TooFew(String),
-    /// No image was left to judge.
-    #[error("no usable image is in the {which} set")]
+    /// Less than two classes to tell apart.
+    #[error("the training set has images of {classes} class{}; evaluation needs at least 2", if *classes == 1 { "" } else { "es" })]
+    TooFewClasses {
+        /// Number of classes with training images.
+        classes: usize,
+    },
+    /// No class has two images, so the learning rate cannot be selected on held-out ones.
+    #[error("no training class has two images, so none can be held out to select the learning rate")]
+    NothingToHoldOut,
+    /// No classifier stayed finite.
+    #[error("the linear classifier diverged at {}", rates(learning_rates))]
+    Diverged {
+        /// The learning rates that were tried.
+        learning_rates: Vec<f64>,
+    },
+    /// The test set is the training set.
+    #[error("all {images} test images are training images as well")]
+    SameImages {
+        /// Number of test images.
+        images: usize,
+    },
+    /// No image could be read.
+    #[error("the {set} set has no readable image")]
     Empty {
         /// "training" or "test".
-        which: &'static str,
+        set: &'static str,
     },
-    /// Parts of a set of features that do not fit each other.
+    /// Features, labels or class names that do not fit each other.
     #[error("{0}")]
     Shape(String),
     /// Features that hold NaN or infinity.
-    #[error("the features of {which} image {image} are not finite")]
-    NotFinite {
+    #[error("the features of {set} image {image} are not finite")]
+    FeaturesNotFinite {
         /// "training" or "test".
-        which: &'static str,
-        /// Index of the image in its data set.
+        set: &'static str,
+        /// Index of the image in its dataset.
         image: u32,
     },
-    /// The frozen backbone is not what it was.
-    #[error("the frozen backbone changed while it was judged: \"{tensor}\" is not what it was")]
-    BackboneMoved {
+    /// The frozen encoder has changed.
+    #[error("encoder tensor \"{tensor}\" changed during evaluation, although the encoder is frozen")]
+    EncoderChanged {
         /// The first tensor that differs.
         tensor: String,
     },
     /// The encoder holds NaN or infinity.
-    #[error("the encoder's tensor \"{tensor}\" holds values that are not finite")]
-    BrokenBackbone {
+    #[error("encoder tensor \"{tensor}\" has values that are not finite")]
+    EncoderNotFinite {
         /// The first such tensor.
         tensor: String,
     },
     /// An option out of its range.
-    #[error("{option} is {value}, but {expected}")]
+    #[error("invalid value for {option}: expected {expected}, got {value}")]
     Option {
         /// The option's name.
         option: &'static str,
-        /// What it was set to.
+        /// The value given.
         value: String,
-        /// What it may be.
+        /// The values allowed.
         expected: &'static str,
     },
-    /// The images could not be had.
+    /// The images could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The engine refused.
+    /// libtorch failed.
     #[error(transparent)]
     Tensor(#[from] TensorError),
 }
 
 impl EvalError {
-    /// The next step, where there is one.
+    /// What to do about it, as an imperative.
     pub fn hint(&self) -> Option<String> {
-        match self {
+        Some(match self {
             Self::NoLabels { .. } => {
-                Some("put every image into a folder named for its class: the first folder level is the class".into())
+                "put every image into a folder named for its class: the first folder level is the class".into()
             }
-            Self::UnknownClass { .. } => {
-                Some("give training and test folders the same class names; classes are matched by name".into())
+            Self::UnknownClasses { near_misses, .. } if !near_misses.is_empty() => {
+                "rename the test folders to match the training folders exactly; classes are matched by name".into()
             }
-            Self::TooFew(_) => Some("at least two classes are needed, and at least two images in one of them".into()),
-            Self::NotFinite { .. } | Self::BrokenBackbone { .. } => {
-                Some("the encoder's weights have probably diverged: judge an earlier checkpoint".into())
+            Self::UnknownClasses { .. } => {
+                "give training and test folders the same class names; classes are matched by name".into()
             }
-            Self::Data(error) => error.hint(),
-            Self::Tensor(error) => error.hint(),
-            Self::BackboneMoved { .. } => {
-                Some("this is a defect of the program; please report it with the command that was run".into())
+            Self::TooFewClasses { .. } => "give a training set with at least two class folders".into(),
+            Self::NothingToHoldOut => "add training images, or set a single learning rate".into(),
+            Self::Diverged { .. } => {
+                "set a smaller learning rate; if that diverges too, check the encoder's features for extreme values"
+                    .into()
             }
-            Self::Empty { .. } | Self::Shape(_) | Self::Option { .. } => None,
-        }
+            Self::SameImages { .. } => {
+                "give test images that the classifier has not seen: accuracy on its own training images means nothing"
+                    .into()
+            }
+            Self::FeaturesNotFinite { .. } | Self::EncoderNotFinite { .. } => {
+                "evaluate an earlier checkpoint: the encoder's weights have probably diverged".into()
+            }
+            Self::EncoderChanged { .. } => "report this bug in Mochi with the full command line".into(),
+            Self::Data(error) => return error.hint(),
+            Self::Tensor(error) => return error.hint(),
+            Self::Empty { .. } | Self::Shape(_) | Self::Option { .. } => return None,
+        })
+    }
+}
+
+/// "learning rate 30" or "all 8 learning rates (0.1 to 300)".
+fn rates(rates: &[f64]) -> String {
+    match rates {
+        [] => "every learning rate".to_owned(),
+        [only] => format!("learning rate {only}"),
+        [first, .., last] => format!("all {} learning rates ({first} to {last})", rates.len()),
     }
 }
 

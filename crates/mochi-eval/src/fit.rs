@@ -1,35 +1,35 @@
-//! Training classifiers on cached rows: epochs, schedule, and how the work is spread over cores.
+//! Training of classifiers on cached rows: epochs, schedule, and the distribution of work over cores.
 //!
-//! Steps are small (a few hundred rows, a few dozen columns), so cutting each operation over the cores would mean ten meetings of all
-//! threads a step, which costs more than it brings and becomes ruinous on a busy machine. Classifiers do not feel each other, so they
-//! are dealt out in groups instead: a thread trains its group for a whole epoch alone. Groups follow from the number of classes, never
-//! from the machine, so results do not depend on the number of cores.
+//! Steps are small (a few hundred rows, a few dozen columns). Splitting each operation over the cores would need about ten barriers per
+//! step, which costs more than it saves, above all on a busy machine. Classifiers are independent, so groups of them are distributed
+//! instead: one thread trains its group for a whole epoch. Groups follow from the number of classes, not from the machine, so results
+//! do not depend on the number of cores.
 
 use crate::EvalError;
+use crate::draws::shuffled;
 use crate::features::as_i64;
 use crate::probe::Probe;
-use crate::split::shuffled;
-use crate::standardise::label_tensor;
+use crate::standardize::label_tensor;
 use crate::{Progress, Stage};
 use mochi_tensor::{Device, Tensor, parallel_ranges};
 use std::sync::Mutex;
 
-/// Columns that make a matrix product worth its call: few classes are grouped up to this.
+/// Columns per group of classifiers: narrower matrix products cost more in calls than in arithmetic.
 const COLUMNS: usize = 40;
 
-/// Weights of a group beyond which libtorch's own threads serve better than ours: products are then large.
+/// Weights of a group above which libtorch's own threads are faster, since products are large.
 const LARGE: usize = 1 << 20;
 
-/// How long and in what pieces.
+/// Length and batch size of a training.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) epochs: usize,
-    /// Rows in a step.
+    /// Rows per step.
     pub(crate) batch: usize,
     pub(crate) seed: u64,
 }
 
-/// The standardised training split on its device: (N, F+1) and (N,).
+/// The standardized training split on its device: (N, F+1) and (N,).
 #[derive(Debug)]
 pub(crate) struct Rows {
     pub(crate) values: Tensor,
@@ -37,7 +37,7 @@ pub(crate) struct Rows {
     pub(crate) device: Device,
 }
 
-/// One group's share of an epoch; every tensor shares memory with the others' and is only read.
+/// One group's work in an epoch; tensors share memory with those of the other groups and are only read.
 struct Work<'a> {
     probe: &'a mut Probe,
     values: Tensor,
@@ -47,7 +47,7 @@ struct Work<'a> {
 }
 
 impl Rows {
-    /// A probe for each group of rates, in order.
+    /// One probe per group of rates, in order.
     pub(crate) fn probes(&self, rates: &[f64], classes: usize, seed: u64) -> Result<Vec<Probe>, EvalError> {
         let width = self.width().saturating_sub(1);
         let group = if self.device == Device::Cpu { COLUMNS.div_ceil(classes.max(1)) } else { rates.len() };
@@ -68,7 +68,7 @@ impl Rows {
         stage: Stage,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), EvalError> {
-        let alone = self.device != Device::Cpu || probes.iter().any(|p| p.columns() * self.width() > LARGE);
+        let sequential = self.device != Device::Cpu || probes.iter().any(|p| p.columns() * self.width() > LARGE);
         for epoch in 0..plan.epochs {
             let order = self.order(&shuffled(rows, plan.seed, u32::try_from(epoch).unwrap_or(u32::MAX)))?;
             let work = probes.iter_mut().map(|probe| Work {
@@ -78,14 +78,14 @@ impl Rows {
                 order: order.shallow_clone(),
                 result: Ok(()),
             });
-            if alone {
+            if sequential {
                 for mut work in work {
                     work.epoch(epoch, plan)?;
                 }
             } else {
                 let work: Vec<Mutex<Work>> = work.map(Mutex::new).collect();
-                // Within a parallel region libtorch's operations stay on their thread; a region has at least two pieces, so a group
-                // that is alone gets an empty one beside it.
+                // Within a parallel region libtorch's operations stay on their thread; a region has at least two pieces, so a single
+                // group is accompanied by an empty one.
                 parallel_ranges(work.len().max(2), 1, &|range| {
                     for work in range.filter_map(|i| work.get(i)) {
                         if let Ok(mut work) = work.lock() {

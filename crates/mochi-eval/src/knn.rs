@@ -1,76 +1,126 @@
-//! Weighted k-nearest neighbours: the judgement without any training.
+//! Weighted k-nearest neighbors: evaluation without any training.
 //!
 //! For a test row x and unit training rows y_i with classes c_i, over the k training rows of largest cosine:
 //!
 //! ```text
-//! score(c) = sum over neighbours i with c_i = c of exp(cos(x, y_i) / t)          prediction = argmax score
+//! score(c) = sum over neighbors i with c_i = c of exp(cos(x, y_i) / t)          prediction = argmax score
 //! ```
 //!
-//! Source: Wu, Xiong, Yu, Lin: *Unsupervised Feature Learning via Non-Parametric Instance Discrimination*, CVPR 2018, section 3.4, as
-//! `knn_predict` of facebookresearch/moco's CIFAR notebook does it (k 200, t 0.1). Ties: the earlier training image is the nearer, the
-//! smaller class number wins. A class without a neighbour is never among the top 5.
+//! Source: Wu, Xiong, Yu, Lin: *Unsupervised Feature Learning via Non-Parametric Instance Discrimination*, CVPR 2018, section 3.4.
+//! facebookresearch/moco's CIFAR notebook does the same (`knn_predict`, k 200, t 0.1) on the 128 outputs of the whole encoder: its
+//! numbers are those of [`FeatureSource::Embedding`], protocol `knn-embedding/1`, not of backbone features.
 //!
-//! Memory beside the features and their normalised copy: 512 x 4,096 cosines (8 MiB) and 512 x 2 k candidates, whatever N is.
+//! By default k = min(200, max(5, N / (2 C))) for N training images of C classes: half of an average class, so that a class of few
+//! images can still win, and 200 from 400 images per class on.
+//!
+//! Ties: of equal cosines the earlier training image is nearer, of equal scores the smaller class number wins. A class without a
+//! neighbor is never among the top 5.
+//!
+//! Memory besides the features and their normalized copy: 512 x 4,096 cosines (8 MiB) and 512 x 2 k candidates of 8 bytes.
 //! Time is that of the product N_test x N_train x F.
 
 use crate::features::{as_i64, check_pair};
 use crate::top_k::TopK;
-use crate::{EvalError, Features, Progress, Stage};
+use crate::{BadImages, EvalError, FeatureSource, Features, Progress, Stage, classes};
 use mochi_tensor::{HostValues, Tensor, for_each_row, no_grad};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// Name and version of this protocol; it stands in every result.
-pub const KNN_PROTOCOL: &str = "knn/1";
+/// Protocol of k-NN on backbone features or pixels.
+pub const KNN_PROTOCOL: &str = "knn/2";
+
+/// Protocol of k-NN on embeddings, the output of the whole encoder.
+pub const KNN_EMBEDDING_PROTOCOL: &str = "knn-embedding/1";
 
 /// Test rows and training rows whose cosines are held at once.
 const CHUNK: (usize, usize) = (512, 4096);
 
-/// What can be chosen.
+/// Options of [`knn`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KnnOptions {
-    /// Neighbours; more than there are training images means all of them.
-    pub k: usize,
-    /// Temperature of the vote.
+    /// Number of neighbors, 1 to [`Self::MAX_K`]; `None` derives it from the training set. Never more than there are training images.
+    pub k: Option<usize>,
+    /// Temperature of the vote, above 0.
     pub temperature: f64,
 }
 
-impl Default for KnnOptions {
-    /// k 200, t 0.1.
-    fn default() -> Self {
-        Self { k: 200, temperature: 0.1 }
+impl KnnOptions {
+    /// Upper bound of `k`; candidates take 8 KiB per neighbor.
+    pub const MAX_K: usize = 10_000;
+
+    /// Checks the ranges; [`knn`] does so too, but only after the features have been extracted.
+    ///
+    /// # Errors
+    /// [`EvalError::Option`].
+    pub fn check(&self) -> Result<(), EvalError> {
+        if let Some(k) = self.k.filter(|k| !(1..=Self::MAX_K).contains(k)) {
+            return Err(EvalError::Option {
+                option: "k",
+                value: k.to_string(),
+                expected: "an integer from 1 to 10000",
+            });
+        }
+        let t = self.temperature;
+        if !(t.is_finite() && t > 0.0) {
+            let expected = "a number above 0";
+            return Err(EvalError::Option { option: "temperature", value: t.to_string(), expected });
+        }
+        Ok(())
     }
 }
 
-/// The judgement; accuracies in percent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct KnnResult {
-    /// [`KNN_PROTOCOL`].
-    pub protocol: String,
-    /// Share of test images whose class has the highest score, in percent.
-    pub top1: f64,
-    /// Share of test images whose class has one of the five highest scores above 0, in percent.
-    pub top5: f64,
-    /// Neighbours that voted: as asked, or all training images where there are fewer.
-    pub k: usize,
-    /// Temperature of the vote.
-    pub temperature: f64,
-    /// Training images.
-    pub train_images: usize,
-    /// Test images.
-    pub test_images: usize,
-    /// Classes of the training split.
-    pub classes: usize,
-    /// Features of an image.
-    pub features: usize,
-    /// Time of the judgement, without the extraction of the features.
-    pub seconds: f64,
+impl Default for KnnOptions {
+    /// k from the training set, t 0.1.
+    fn default() -> Self {
+        Self { k: None, temperature: 0.1 }
+    }
 }
 
-/// Judges `test` by its neighbours in `train`. `progress` counts test rows.
+/// Result of [`knn`]; accuracies in percent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KnnResult {
+    /// [`KNN_PROTOCOL`] or [`KNN_EMBEDDING_PROTOCOL`].
+    pub protocol: String,
+    /// Percentage of test images whose class has the highest score.
+    pub top1: f64,
+    /// Percentage of test images whose class has one of the five highest scores above 0.
+    pub top5: f64,
+    /// Number of neighbors that voted.
+    pub k: usize,
+    /// Whether `k` was derived from the training set.
+    pub k_automatic: bool,
+    /// Temperature of the vote.
+    pub temperature: f64,
+    /// The layer that the features are taken from.
+    pub feature_source: FeatureSource,
+    /// Number of training images.
+    pub train_images: usize,
+    /// Number of test images.
+    pub test_images: usize,
+    /// Number of training images that could not be read.
+    pub bad_train_images: usize,
+    /// Number of test images that could not be read.
+    pub bad_test_images: usize,
+    /// Number of classes with training images.
+    pub classes: usize,
+    /// Number of features per image.
+    pub features: usize,
+    /// Seconds of the evaluation, without feature extraction.
+    pub seconds: f64,
+    /// The images that could not be read.
+    #[serde(default)]
+    pub bad_images: BadImages,
+}
+
+/// Number of neighbors by default: min(200, max(5, N / (2 C))) for N training images of C classes.
+pub fn automatic_k(train_images: usize, classes: usize) -> usize {
+    (train_images / (2 * classes.max(1))).clamp(5, 200)
+}
+
+/// Classifies `test` by its nearest neighbors in `train`. `progress` counts test images.
 ///
 /// # Errors
-/// [`EvalError::Option`], features that cannot be judged (as [`crate::match_classes`]), or what libtorch says.
+/// [`EvalError::Option`], features that do not fit each other (see [`crate::match_classes`]), or an error of libtorch.
 pub fn knn(
     train: &Features,
     test: &Features,
@@ -78,9 +128,11 @@ pub fn knn(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<KnnResult, EvalError> {
     let start = Instant::now();
+    options.check()?;
     let truth = check_pair(train, test)?;
-    let k = options.k.min(train.len());
-    let scores = scores(train, test, &KnnOptions { k, ..*options }, CHUNK, progress)?;
+    let classes = classes::count(&train.labels);
+    let k = options.k.unwrap_or_else(|| automatic_k(train.len(), classes)).min(train.len());
+    let scores = scores(train, test, (k, options.temperature), CHUNK, progress)?;
     let ranks = scores.iter().zip(&truth).map(|(scores, &class)| rank(scores, class));
     let (mut top1, mut top5) = (0usize, 0usize);
     for rank in ranks.flatten() {
@@ -88,45 +140,47 @@ pub fn knn(
         top5 += usize::from(rank < 5);
     }
     let percent = |hits: usize| 100.0 * hits as f64 / truth.len() as f64;
+    let protocol = match train.source {
+        FeatureSource::Embedding => KNN_EMBEDDING_PROTOCOL,
+        FeatureSource::Backbone | FeatureSource::Pixels => KNN_PROTOCOL,
+    };
     Ok(KnnResult {
-        protocol: KNN_PROTOCOL.to_owned(),
+        protocol: protocol.to_owned(),
         top1: percent(top1),
         top5: percent(top5),
         k,
+        k_automatic: options.k.is_none(),
         temperature: options.temperature,
+        feature_source: train.source,
         train_images: train.len(),
         test_images: test.len(),
-        classes: train.class_names.len(),
+        bad_train_images: train.bad_images.len(),
+        bad_test_images: test.bad_images.len(),
+        classes,
         features: train.width(),
         seconds: start.elapsed().as_secs_f64(),
+        bad_images: BadImages { training: train.bad_images.clone(), test: test.bad_images.clone() },
     })
 }
 
-/// Classes that got votes, with their scores times exp(-nearest cosine / t): a factor that changes no order and keeps small
-/// temperatures from overflowing. Ascending class numbers.
+/// Classes with votes and their scores times exp(-nearest cosine / t): a factor that changes no order and prevents
+/// overflow at small temperatures. Ascending class numbers.
 type Scores = Vec<(u32, f64)>;
 
-/// How many classes score higher than `class`, or as high with a smaller number; `None` where it has no vote.
+/// How many classes score higher than `class`, or as high with a smaller number; `None` if it has no vote.
 fn rank(scores: &Scores, class: u32) -> Option<usize> {
     let (_, own) = *scores.iter().find(|(c, _)| *c == class)?;
     Some(scores.iter().filter(|&&(c, score)| score > own || (score == own && c < class)).count())
 }
 
-/// The scores of every test row. `chunk`: test rows and training rows at once.
+/// The scores of every test row by its `k` neighbors at temperature `t`. `chunk`: test rows and training rows at once.
 fn scores(
     train: &Features,
     test: &Features,
-    options: &KnnOptions,
+    (k, t): (usize, f64),
     chunk: (usize, usize),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Scores>, EvalError> {
-    let (k, t) = (options.k, options.temperature);
-    if k == 0 {
-        return Err(EvalError::Option { option: "k", value: "0".into(), expected: "it must be at least 1" });
-    }
-    if !(t.is_finite() && t > 0.0) {
-        return Err(EvalError::Option { option: "temperature", value: t.to_string(), expected: "it must be above 0" });
-    }
     let (train_rows, test_rows) = (unit_rows(&train.values)?, unit_rows(&test.values)?);
     let mut all = Vec::with_capacity(test.len());
     for from in (0..test.len()).step_by(chunk.0) {
@@ -141,22 +195,22 @@ fn scores(
             for_each_row(&mut cosines, columns, &mut nearest, || (), |_, row, top, ()| top.offer(row, position))?;
         }
         all.extend(nearest.iter_mut().map(|top| vote(top.finish(), &train.labels, t)));
-        progress(Progress { stage: Stage::Neighbours, done: from + rows, total: test.len() });
+        progress(Progress { stage: Stage::Neighbors, done: from + rows, total: test.len() });
     }
     Ok(all)
 }
 
-/// Sums the neighbours' weights by class; `neighbours` best first.
-fn vote(neighbours: &[(f32, u32)], labels: &[u32], t: f64) -> Scores {
-    let highest = neighbours.first().map_or(0.0, |n| f64::from(n.0));
-    let mut votes: Scores = neighbours
+/// Sums the neighbors' weights by class; `neighbors` best first.
+fn vote(neighbors: &[(f32, u32)], labels: &[u32], t: f64) -> Scores {
+    let highest = neighbors.first().map_or(0.0, |n| f64::from(n.0));
+    let mut votes: Scores = neighbors
         .iter()
         .filter_map(|&(cosine, at)| {
             let class = labels.get(usize::try_from(at).ok()?)?;
             Some((*class, ((f64::from(cosine) - highest) / t).exp()))
         })
         .collect();
-    // Stable: within a class the weights are added in the order of nearness, always the same.
+    // Stable: within a class the weights are added in the order of nearness.
     votes.sort_by_key(|&(class, _)| class);
     votes.dedup_by(|next, sum| {
         let same = next.0 == sum.0;
@@ -168,7 +222,7 @@ fn vote(neighbours: &[(f32, u32)], labels: &[u32], t: f64) -> Scores {
     votes
 }
 
-/// torch's `F.normalize(x, dim=1)` (eps 1e-12): a row of zeros stays one and is at cosine 0 from everything.
+/// torch's `F.normalize(x, dim=1)` (eps 1e-12): a row of zeros stays zero and has cosine 0 with everything.
 fn unit_rows(values: &Tensor) -> Result<Tensor, EvalError> {
     no_grad(|| {
         let norm = values.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;

@@ -8,7 +8,7 @@ fn quiet() -> impl FnMut(Progress) {
     |_| ()
 }
 
-/// NumPy's problem and its answers in float64 (`tests/fixtures/make_eval.py`).
+/// A problem and NumPy's answers in float64 (`tests/fixtures/make_eval.py`).
 fn fixture() -> (Features, Features, Tensor, Vec<f64>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/knn.safetensors");
     let (tensors, _) = read_tensors(&path).unwrap();
@@ -20,6 +20,7 @@ fn fixture() -> (Features, Features, Tensor, Vec<f64>) {
             labels: labels.iter().map(|&l| u32::try_from(l).unwrap()).collect(),
             class_names: (0..7).map(|c| format!("class {c}")).collect(),
             bad_images: vec![],
+            source: FeatureSource::Backbone,
         }
     };
     (split("train"), split("test"), tensors["shares"].copy(), Vec::try_from(&tensors["accuracy"]).unwrap())
@@ -28,8 +29,8 @@ fn fixture() -> (Features, Features, Tensor, Vec<f64>) {
 #[test]
 fn votes_and_accuracies_are_those_of_numpy() {
     let (train, test, shares, accuracy) = fixture();
-    let options = KnnOptions { k: 9, temperature: 0.1 };
-    for (i, row) in scores(&train, &test, &options, CHUNK, &mut quiet()).unwrap().iter().enumerate() {
+    let options = KnnOptions { k: Some(9), temperature: 0.1 };
+    for (i, row) in scores(&train, &test, (9, 0.1), CHUNK, &mut quiet()).unwrap().iter().enumerate() {
         let total: f64 = row.iter().map(|(_, score)| score).sum();
         let mut votes = [0.0; 7];
         row.iter().for_each(|&(class, score)| votes[class as usize] = score / total);
@@ -50,13 +51,12 @@ fn votes_and_accuracies_are_those_of_numpy() {
 }
 
 #[test]
-fn the_cut_changes_nothing() {
+fn chunk_sizes_change_nothing() {
     let (train, test, _, _) = fixture();
-    let options = KnnOptions { k: 9, temperature: 0.1 };
-    let whole = scores(&train, &test, &options, (1000, 1000), &mut quiet()).unwrap();
-    for cut in [(1, 1), (3, 16), (40, 7), (7, 90), (13, 89)] {
-        let cut_up = scores(&train, &test, &options, cut, &mut quiet()).unwrap();
-        for (a, b) in whole.iter().zip(&cut_up) {
+    let whole = scores(&train, &test, (9, 0.1), (1000, 1000), &mut quiet()).unwrap();
+    for chunk in [(1, 1), (3, 16), (40, 7), (7, 90), (13, 89)] {
+        let in_chunks = scores(&train, &test, (9, 0.1), chunk, &mut quiet()).unwrap();
+        for (a, b) in whole.iter().zip(&in_chunks) {
             assert_eq!(a.iter().map(|s| s.0).collect::<Vec<_>>(), b.iter().map(|s| s.0).collect::<Vec<_>>());
             // Products of other shapes may round differently in the last bit, nothing else.
             assert!(a.iter().zip(b).all(|(a, b)| (a.1 - b.1).abs() <= 1e-5 * a.1), "{a:?} and {b:?}");
@@ -65,27 +65,27 @@ fn the_cut_changes_nothing() {
 }
 
 #[test]
-fn scale_and_length_do_not_count_only_direction_does() {
+fn only_the_direction_of_a_feature_vector_counts() {
     // The nearest by euclidean distance is of the wrong class; by cosine, of the right one.
     let train = features(&[&[100.0, 1.0], &[0.9, 1.1]], &[0, 1], &["far", "near"]);
     let test = features(&[&[1.0, 0.01]], &[0], &["far", "near"]);
-    assert_eq!(knn(&train, &test, &KnnOptions { k: 1, temperature: 0.1 }, &mut quiet()).unwrap().top1, 100.0);
+    assert_eq!(knn(&train, &test, &KnnOptions { k: Some(1), temperature: 0.1 }, &mut quiet()).unwrap().top1, 100.0);
 }
 
 #[test]
 fn ties_zeros_and_tiny_temperatures_are_decided() {
-    // Two classes at the same cosine: the smaller number wins; k is clamped and said so.
+    // Two classes at the same cosine: the smaller number wins; k is clamped.
     let train = features(&[&[1.0, 0.0], &[1.0, 0.0], &[0.0, 0.0]], &[1, 0, 2], &["a", "b", "c"]);
     let test = features(&[&[2.0, 0.0], &[0.0, 0.0]], &[0, 0], &["a", "b", "c"]);
     for temperature in [1e-4, 0.1, 1e4] {
-        let result = knn(&train, &test, &KnnOptions { k: 200, temperature }, &mut quiet()).unwrap();
+        let result = knn(&train, &test, &KnnOptions { k: Some(200), temperature }, &mut quiet()).unwrap();
         assert_eq!((result.top1, result.k, result.classes), (100.0, 3, 3), "{result:?}");
     }
-    // One neighbour: the earlier training image of equals.
-    let result = knn(&train, &test, &KnnOptions { k: 1, temperature: 0.1 }, &mut quiet()).unwrap();
+    // One neighbor: the earlier of equal training images.
+    let result = knn(&train, &test, &KnnOptions { k: Some(1), temperature: 0.1 }, &mut quiet()).unwrap();
     assert_eq!((result.top1, result.top5), (0.0, 0.0));
     for (k, temperature) in [(0, 0.1), (1, 0.0), (1, f64::NAN), (1, f64::INFINITY)] {
-        let refused = knn(&train, &test, &KnnOptions { k, temperature }, &mut quiet());
+        let refused = knn(&train, &test, &KnnOptions { k: Some(k), temperature }, &mut quiet());
         assert!(matches!(refused, Err(EvalError::Option { .. })));
     }
 }
@@ -93,7 +93,7 @@ fn ties_zeros_and_tiny_temperatures_are_decided() {
 #[test]
 fn random_features_are_at_chance_and_test_classes_follow_names() {
     let random = |n: i64, seed: u64| {
-        let values: Vec<f32> = crate::split::normal(usize::try_from(n * 16).unwrap(), 1.0, seed);
+        let values: Vec<f32> = crate::draws::normal(usize::try_from(n * 16).unwrap(), 1.0, seed);
         let labels = (0..n).map(|i| u32::try_from(i % 4).unwrap()).collect::<Vec<_>>();
         let rows: Vec<&[f32]> = values.chunks(16).collect();
         features(&rows, &labels, &["a", "b", "c", "d"])
@@ -104,25 +104,55 @@ fn random_features_are_at_chance_and_test_classes_follow_names() {
 
     let train = features(&[&[1.0, 0.0], &[0.0, 1.0]], &[0, 1], &["ant", "bee"]);
     let only_bees = features(&[&[0.1, 1.0]], &[0], &["bee"]);
-    let result = knn(&train, &only_bees, &KnnOptions { k: 1, temperature: 0.1 }, &mut quiet()).unwrap();
+    let result = knn(&train, &only_bees, &KnnOptions { k: Some(1), temperature: 0.1 }, &mut quiet()).unwrap();
     assert_eq!((result.top1, result.classes), (100.0, 2));
     let dogs = features(&[&[0.1, 1.0]], &[0], &["dog"]);
-    assert!(matches!(knn(&train, &dogs, &KnnOptions::default(), &mut quiet()), Err(EvalError::UnknownClass { .. })));
+    assert!(matches!(knn(&train, &dogs, &KnnOptions::default(), &mut quiet()), Err(EvalError::UnknownClasses { .. })));
 }
 
 #[test]
-fn the_result_is_the_documented_json() {
+fn the_result_serializes_to_the_documented_json() {
     let train = features(&[&[1.0, 0.0], &[0.0, 1.0]], &[0, 1], &["ant", "bee"]);
-    let mut result = knn(&train, &train, &KnnOptions { k: 1, temperature: 0.1 }, &mut quiet()).unwrap();
+    let mut result = knn(&train, &train, &KnnOptions { k: Some(1), temperature: 0.1 }, &mut quiet()).unwrap();
     result.seconds = 0.5;
-    let wanted = r#"{"protocol":"knn/1","top1":100.0,"top5":100.0,"k":1,"temperature":0.1,"train_images":2,"test_images":2,"classes":2,"features":2,"seconds":0.5}"#;
+    let wanted = concat!(
+        r#"{"protocol":"knn/2","top1":100.0,"top5":100.0,"k":1,"k_automatic":false,"temperature":0.1,"#,
+        r#""feature_source":"backbone","train_images":2,"test_images":2,"bad_train_images":0,"bad_test_images":0,"#,
+        r#""classes":2,"features":2,"seconds":0.5,"bad_images":{"training":[],"test":[]}}"#
+    );
     assert_eq!(serde_json::to_string(&result).unwrap(), wanted);
+}
+
+// Scientific review A7: k-NN on embeddings is another protocol, and k follows the training set.
+#[test]
+fn a7_embeddings_have_a_protocol_of_their_own_and_k_is_half_a_class() {
+    let with = |source| Features { source, ..features(&[&[1.0, 0.0], &[0.0, 1.0]], &[0, 1], &["ant", "bee"]) };
+    let protocol = |source| knn(&with(source), &with(source), &KnnOptions::default(), &mut quiet()).unwrap().protocol;
+    assert_eq!(protocol(FeatureSource::Backbone), "knn/2");
+    assert_eq!(protocol(FeatureSource::Pixels), "knn/2");
+    assert_eq!(protocol(FeatureSource::Embedding), "knn-embedding/1");
+
+    assert_eq!(automatic_k(500, 10), 25);
+    assert_eq!(automatic_k(50_000, 10), 200);
+    assert_eq!(automatic_k(1_281_167, 1000), 200);
+    assert_eq!((automatic_k(20, 10), automatic_k(0, 0)), (5, 5));
+}
+
+// House review 20: k is bounded before anything is allocated for it.
+#[test]
+fn h6_20_an_absurd_k_is_refused_and_a_large_one_is_all_images() {
+    let pair = features(&[&[1.0, 0.0], &[0.0, 1.0]], &[0, 1], &["ant", "bee"]);
+    let run = |k| knn(&pair, &pair, &KnnOptions { k: Some(k), temperature: 0.1 }, &mut quiet());
+    for k in [0, KnnOptions::MAX_K + 1, 100_000_000, usize::MAX] {
+        assert!(matches!(run(k), Err(EvalError::Option { option: "k", .. })), "{k}");
+    }
+    assert_eq!(run(KnnOptions::MAX_K).unwrap().k, 2);
 }
 
 proptest! {
     #[test]
     fn orders_of_the_training_set_do_not_matter_without_ties(seed: u64, k in 1usize..30) {
-        let values = crate::split::normal(30 * 4, 1.0, seed);
+        let values = crate::draws::normal(30 * 4, 1.0, seed);
         let rows: Vec<&[f32]> = values.chunks(4).collect();
         let labels: Vec<u32> = (0..30).map(|i| i % 3).collect();
         let test = features(&rows[..10], &labels[..10], &["a", "b", "c"]);
@@ -132,9 +162,9 @@ proptest! {
         back_labels.reverse();
         let backward = features(&back_rows, &back_labels, &["a", "b", "c"]);
         prop_assert_eq!(forward.values.kind(), Kind::Float);
-        let options = KnnOptions { k: k.min(20), temperature: 0.1 };
-        let a = scores(&forward, &test, &options, CHUNK, &mut quiet()).unwrap();
-        let b = scores(&backward, &test, &options, CHUNK, &mut quiet()).unwrap();
+        let options = (k.min(20), 0.1);
+        let a = scores(&forward, &test, options, CHUNK, &mut quiet()).unwrap();
+        let b = scores(&backward, &test, options, CHUNK, &mut quiet()).unwrap();
         for (a, b) in a.iter().flatten().zip(b.iter().flatten()) {
             prop_assert!(a.0 == b.0 && (a.1 - b.1).abs() <= 1e-4 * a.1.max(1e-30));
         }

@@ -1,36 +1,66 @@
-//! Judging: how good are frozen features? Weighted k-NN and linear probes, each a named and versioned protocol.
+//! Evaluation of frozen features with weighted k-NN and linear probes.
 //!
 //! ```text
 //! Dataset -> Features (N, F) of an encoder or of raw pixels          [extract]
-//!   k-NN, cosine, weighted vote                 "knn/1"              [knn]
+//!   k-NN, cosine, weighted vote                 "knn/2"              [knn]
+//!   the same on embeddings                      "knn-embedding/1"    [knn]
 //!   linear classifier on cached features        "linear-cached/1"    [linear_cached]
 //! Dataset -> views -> encoder -> classifier     "linear-augmented/1" [linear_augmented]
 //! ```
 //!
-//! Rules that hold everywhere: the encoder is in eval mode and is checked unchanged bit for bit; classes come from the training split
-//! and the test split's are matched to them by name; nothing is chosen on the test split; every draw is a function of the seed.
-//! The room knows no run folder, no training loop and no terminal: who wants progress hands in a closure.
+//! Each protocol has a name and a version, which are part of its result. The encoder is in evaluation mode and is checked bitwise
+//! unchanged. Classes are those of the training split; the test split's are matched by name. Nothing is selected on the test split, and
+//! all random draws follow from the seed. What names, labels and files tell is checked before features are computed
+//! ([`check_splits`]). Progress is reported through a callback. The crate knows no run folder, no training loop and no terminal.
+//!
+//! # Example
+//!
+//! ```
+//! use mochi_eval::{FeatureSource, Features, KnnOptions, knn};
+//!
+//! # fn main() -> Result<(), mochi_eval::EvalError> {
+//! let features = |rows: &[f32]| -> Result<Features, mochi_eval::EvalError> {
+//!     Ok(Features {
+//!         values: mochi_tensor::from_f32(rows, &[2, 2])?,
+//!         labels: vec![0, 1],
+//!         images: vec![0, 1],
+//!         class_names: vec!["cat".into(), "dog".into()],
+//!         bad_images: vec![],
+//!         source: FeatureSource::Backbone,
+//!     })
+//! };
+//! let (train, test) = (features(&[1.0, 0.0, 0.0, 1.0])?, features(&[0.9, 0.2, 0.1, 0.8])?);
+//! let options = KnnOptions { k: Some(1), ..KnnOptions::default() };
+//! let result = knn(&train, &test, &options, &mut |_| ())?;
+//! assert_eq!((result.top1, result.protocol.as_str()), (100.0, "knn/2"));
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 mod augmented;
-mod backbone;
+mod bad_images;
 mod classes;
+mod draws;
 mod error;
 mod features;
 mod fit;
+mod frozen;
 mod knn;
 mod linear;
+mod preflight;
 mod probe;
 mod progress;
-mod split;
-mod standardise;
+mod standardize;
 mod top_k;
 
 pub use augmented::{AugmentedRecipe, LINEAR_AUGMENTED_PROTOCOL, linear_augmented};
-pub use backbone::Backbone;
-pub use classes::match_classes;
+pub use bad_images::BadImages;
+pub use classes::{Difference, NearMiss, match_classes};
 pub use error::EvalError;
-pub use features::{Extractor, Features, ViewOptions, extract};
-pub use knn::{KNN_PROTOCOL, KnnOptions, KnnResult, knn};
+pub use features::{Extractor, FeatureSource, Features, ViewOptions, extract};
+pub use frozen::FrozenEncoder;
+pub use knn::{KNN_EMBEDDING_PROTOCOL, KNN_PROTOCOL, KnnOptions, KnnResult, automatic_k, knn};
 pub use linear::{LINEAR_CACHED_PROTOCOL, LinearOptions, LinearResult, SweepPoint, linear_cached};
+pub use preflight::{Overlap, check_splits};
 pub use progress::{Progress, Stage};

@@ -1,40 +1,40 @@
-//! The linear probe on cached features: protocol `linear-cached/1`.
+//! Linear probe on cached features: protocol `linear-cached/1`.
 //!
-//! 1. Features of one evaluation view an image, standardised with the training split's mean and variance (`standardise.rs`).
-//! 2. A tenth of each training class is held out (by the seed). A classifier for every rate of the sweep is trained on the rest, all
-//!    at once; the rate with the best held-out top-1 is chosen, the smaller of equals. The test split has no part in it.
-//! 3. With that rate a new classifier is trained on the whole training split and judged once on the test split.
+//! 1. Features of one evaluation view per image, standardized with the training split's mean and variance (`standardize.rs`).
+//! 2. A tenth of each training class is held out (drawn from the seed). One classifier per rate of the sweep is trained on the rest,
+//!    all at once. The rate with the best held-out top-1 is selected, the smaller of equals. The test split has no part in it.
+//! 3. With that rate a new classifier is trained on the whole training split and evaluated once on the test split.
 //!
 //! Training: SGD, momentum 0.9, no weight decay, weights from N(0, 0.01^2), cosine schedule over all steps to 0. Epochs: 100 up to
-//! 15,000 images, fewer above, so that about 1.5 million rows are seen, and never under 20.
+//! 15,000 images; above, as many as give 1.5 million rows, at least 20.
 //!
-//! Not the paper's protocol, which augments ([`crate::linear_augmented`]): the numbers of the two are not comparable.
+//! This is not the paper's protocol, which augments ([`crate::linear_augmented`]): results of the two are not comparable.
 //! Memory: the features of both splits twice.
 
+use crate::draws::hold_out_tenth;
 use crate::features::{as_i64, check_pair};
 use crate::fit::{Plan, Rows};
-use crate::split::hold_out_tenth;
-use crate::standardise::{Standardiser, label_tensor};
-use crate::{EvalError, Features, Progress, Stage};
+use crate::standardize::{Standardizer, label_tensor};
+use crate::{BadImages, EvalError, Features, Progress, Stage};
 use mochi_tensor::{Device, Kind, Tensor};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// Name and version of this protocol; it stands in every result.
+/// Name and version of this protocol, part of every result.
 pub const LINEAR_CACHED_PROTOCOL: &str = "linear-cached/1";
 
-/// What can be chosen.
+/// Options of [`linear_cached`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearOptions {
-    /// Epochs of the sweep and of the final training; `None` follows the number of images (see the head of this file).
+    /// Epochs of the sweep and of the final training; `None` derives them from the number of images.
     pub epochs: Option<usize>,
-    /// Rows in a step; a smaller training split is one batch.
+    /// Rows per step; a smaller training split is one batch.
     pub batch: usize,
-    /// Decides the held-out tenth, the initial weights and every epoch's order.
+    /// Seed of the held-out tenth, the initial weights and the order of every epoch.
     pub seed: u64,
-    /// The rates of the sweep, ascending; with a single one the sweep is left out.
+    /// Learning rates of the sweep, ascending; a single one is used without a sweep.
     pub learning_rates: Vec<f64>,
-    /// Where the classifiers are trained.
+    /// Device on which the classifiers are trained.
     pub device: Device,
 }
 
@@ -46,33 +46,33 @@ impl Default for LinearOptions {
     }
 }
 
-/// One rate of a sweep.
+/// One learning rate of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SweepPoint {
-    /// The rate.
+    /// The learning rate.
     pub learning_rate: f64,
-    /// Top-1 on the held-out tenth in percent; `null` where the classifier diverged.
+    /// Top-1 on the held-out tenth in percent; `null` if the classifier diverged.
     pub validation_top1: Option<f64>,
 }
 
-/// A linear probe's judgement, of either protocol; accuracies in percent.
+/// Result of a linear probe, of either protocol; accuracies in percent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinearResult {
     /// [`LINEAR_CACHED_PROTOCOL`] or [`crate::LINEAR_AUGMENTED_PROTOCOL`].
     pub protocol: String,
-    /// The published recipe's name, where one was followed.
+    /// Name of the published recipe, if one was followed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recipe: Option<String>,
-    /// Share of test images whose class has the highest logit, in percent.
+    /// Percentage of test images whose class has the highest logit.
     pub top1: f64,
-    /// Share of test images whose class has one of the five highest logits, in percent.
+    /// Percentage of test images whose class has one of the five highest logits.
     pub top5: f64,
-    /// The learning rate: chosen by the sweep, or the recipe's.
+    /// The learning rate: selected by the sweep, or the recipe's.
     pub learning_rate: f64,
-    /// Whether the chosen rate is the first or last of the sweep, so that a better one may lie outside.
+    /// Whether the selected rate is the first or last of the sweep, so that a better one may exist outside.
     #[serde(default)]
     pub learning_rate_at_edge: bool,
-    /// Top-1 of the chosen rate on the held-out tenth, in percent; none without a sweep.
+    /// Top-1 of the selected rate on the held-out tenth, in percent; absent without a sweep.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub validation_top1: Option<f64>,
     /// Every rate of the sweep.
@@ -80,26 +80,64 @@ pub struct LinearResult {
     pub sweep: Vec<SweepPoint>,
     /// Epochs of training.
     pub epochs: usize,
-    /// Rows in a step.
+    /// Rows per step.
     pub batch: usize,
-    /// Training images.
+    /// Number of training images.
     pub train_images: usize,
-    /// Test images.
+    /// Number of test images.
     pub test_images: usize,
-    /// Classes of the training split.
+    /// Number of training images that could not be read.
+    pub bad_train_images: usize,
+    /// Number of test images that could not be read.
+    pub bad_test_images: usize,
+    /// Number of classes that the training split names.
     pub classes: usize,
-    /// Features of an image.
+    /// Number of features per image.
     pub features: usize,
-    /// The seed of everything drawn.
+    /// Seed of all random draws.
     pub seed: u64,
-    /// Time of the judgement; for cached features without their extraction.
+    /// Seconds of the evaluation; for cached features without their extraction.
     pub seconds: f64,
+    /// The images that could not be read.
+    #[serde(default)]
+    pub bad_images: BadImages,
 }
 
-/// Judges `test` by a linear classifier trained on `train`. `progress` counts epochs.
+impl LinearOptions {
+    /// Checks the ranges, and that the sweep has images to hold out from `train_labels`; [`linear_cached`] does so too, but only after
+    /// the features have been extracted.
+    ///
+    /// # Errors
+    /// [`EvalError::Option`], [`EvalError::NothingToHoldOut`].
+    pub fn check(&self, train_labels: &[u32]) -> Result<(), EvalError> {
+        let wrong = |option, value: String, expected| Err(EvalError::Option { option, value, expected });
+        if self.epochs == Some(0) {
+            return wrong("epochs", "0".into(), "at least 1");
+        }
+        if self.batch == 0 {
+            return wrong("batch", "0".into(), "at least 1");
+        }
+        if self.learning_rates.is_empty() {
+            return wrong("learning_rates", "an empty list".into(), "at least one");
+        }
+        if let Some(rate) = self.learning_rates.iter().find(|r| !(r.is_finite() && **r > 0.0)) {
+            return wrong("learning rate", rate.to_string(), "a number above 0");
+        }
+        if !self.learning_rates.is_sorted() {
+            return wrong("learning_rates", format!("{:?}", self.learning_rates), "ascending rates");
+        }
+        if self.learning_rates.len() > 1 && hold_out_tenth(train_labels, self.seed).1.is_empty() {
+            return Err(EvalError::NothingToHoldOut);
+        }
+        Ok(())
+    }
+}
+
+/// Trains a linear classifier on `train` and evaluates it on `test`. `progress` counts epochs.
 ///
 /// # Errors
-/// [`EvalError::Option`], [`EvalError::TooFew`], features that cannot be judged (as [`crate::match_classes`]), or what libtorch says.
+/// As [`LinearOptions::check`]; [`EvalError::Diverged`], features that do not fit each other (see [`crate::match_classes`]), or an
+/// error of libtorch.
 pub fn linear_cached(
     train: &Features,
     test: &Features,
@@ -108,12 +146,12 @@ pub fn linear_cached(
 ) -> Result<LinearResult, EvalError> {
     let start = Instant::now();
     let truth = check_pair(train, test)?;
-    check_options(options)?;
+    options.check(&train.labels)?;
     let classes = train.class_names.len();
     let epochs = options.epochs.unwrap_or_else(|| default_epochs(train.len()));
-    let standardiser = Standardiser::of(&train.values)?;
+    let standardizer = Standardizer::of(&train.values)?;
     let set = Rows {
-        values: standardiser.apply(&train.values, options.device)?,
+        values: standardizer.apply(&train.values, options.device)?,
         labels: label_tensor(&train.labels, options.device)?,
         device: options.device,
     };
@@ -122,11 +160,6 @@ pub fn linear_cached(
     let mut best: Option<(f64, Option<f64>)> = options.learning_rates.first().map(|&rate| (rate, None));
     if options.learning_rates.len() > 1 {
         let (fitted, held_out) = hold_out_tenth(&train.labels, options.seed);
-        if held_out.is_empty() {
-            return Err(EvalError::TooFew(
-                "no class has two images, so none can be held out to choose the learning rate".into(),
-            ));
-        }
         let mut probes = set.probes(&options.learning_rates, classes, options.seed)?;
         set.fit(&mut probes, &fitted, plan, Stage::Sweep, progress)?;
         let held_out = set.order(&held_out)?;
@@ -137,18 +170,22 @@ pub fn linear_cached(
         }
         let points = options.learning_rates.iter().zip(scores);
         sweep = points.map(|(&learning_rate, validation_top1)| SweepPoint { learning_rate, validation_top1 }).collect();
-        best = choose(&sweep);
+        best = select(&sweep);
     }
     let Some((learning_rate, validation_top1)) = best else {
-        return Err(EvalError::TooFew("every learning rate of the sweep diverged".into()));
+        return Err(EvalError::Diverged { learning_rates: options.learning_rates.clone() });
     };
 
     let all: Vec<u32> = (0u32..).take(train.len()).collect();
     let mut probes = set.probes(&[learning_rate], classes, options.seed)?;
     set.fit(&mut probes, &all, plan, Stage::Fit, progress)?;
-    let test_rows = standardiser.apply(&test.values, options.device)?;
+    let diverged = || EvalError::Diverged { learning_rates: vec![learning_rate] };
+    let probe = probes.first().ok_or_else(diverged)?;
+    if probe.finite()? != [true] {
+        return Err(diverged());
+    }
+    let test_rows = standardizer.apply(&test.values, options.device)?;
     let every = Tensor::f_arange(as_i64(test.len()), (Kind::Int64, options.device))?;
-    let probe = probes.first().ok_or_else(|| EvalError::TooFew("no classifier was trained".into()))?;
     let accuracy = probe.accuracy(&test_rows, &label_tensor(&truth, options.device)?, &every)?;
     let at_edge = sweep.first().is_some_and(|p| p.learning_rate == learning_rate)
         || sweep.last().is_some_and(|p| p.learning_rate == learning_rate);
@@ -165,10 +202,13 @@ pub fn linear_cached(
         batch: options.batch,
         train_images: train.len(),
         test_images: test.len(),
+        bad_train_images: train.bad_images.len(),
+        bad_test_images: test.bad_images.len(),
         classes,
         features: train.width(),
         seed: options.seed,
         seconds: start.elapsed().as_secs_f64(),
+        bad_images: BadImages { training: train.bad_images.clone(), test: test.bad_images.clone() },
     })
 }
 
@@ -176,28 +216,8 @@ fn default_epochs(images: usize) -> usize {
     (1_500_000 / images.max(1)).clamp(20, 100)
 }
 
-fn check_options(options: &LinearOptions) -> Result<(), EvalError> {
-    let wrong = |option, value: String, expected| Err(EvalError::Option { option, value, expected });
-    if options.epochs == Some(0) {
-        return wrong("epochs", "0".into(), "it must be at least 1");
-    }
-    if options.batch == 0 {
-        return wrong("batch", "0".into(), "it must be at least 1");
-    }
-    if options.learning_rates.is_empty() {
-        return wrong("learning_rates", "empty".into(), "at least one is needed");
-    }
-    match options.learning_rates.iter().find(|r| !(r.is_finite() && **r > 0.0)) {
-        Some(rate) => wrong("learning_rates", rate.to_string(), "each must be above 0"),
-        None if !options.learning_rates.is_sorted() => {
-            wrong("learning_rates", "out of order".into(), "they must ascend")
-        }
-        None => Ok(()),
-    }
-}
-
 /// The rate of the best held-out top-1; the smaller of equals, as rates ascend.
-fn choose(sweep: &[SweepPoint]) -> Option<(f64, Option<f64>)> {
+fn select(sweep: &[SweepPoint]) -> Option<(f64, Option<f64>)> {
     let mut best: Option<(f64, f64)> = None;
     for point in sweep {
         if let Some(top1) = point.validation_top1

@@ -1,6 +1,6 @@
 use super::*;
+use crate::draws::normal;
 use crate::features::tests::features;
-use crate::split::normal;
 
 fn quiet() -> impl FnMut(Progress) {
     |_| ()
@@ -42,30 +42,31 @@ fn separable_classes_are_separated_and_noise_is_at_chance() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_judgement_and_scale_does_not_matter() {
+fn the_same_seed_gives_the_same_result_and_scale_does_not_matter() {
     let (train, test) = (clouds(300, 5, 1.0, 1), clouds(200, 5, 1.0, 2));
-    let judge = |train: &Features, test: &Features, seed| {
+    let evaluate = |train: &Features, test: &Features, seed| {
         let mut result = linear_cached(train, test, &LinearOptions { seed, ..options(10) }, &mut quiet()).unwrap();
         result.seconds = 0.0;
         result
     };
-    let first = judge(&train, &test, 3);
-    assert_eq!(first, judge(&train, &test, 3));
-    // Scores of the sweep are shares of 30 held-out images: another seed holds out others.
-    assert_ne!(first.sweep, judge(&train, &test, 4).sweep);
+    let first = evaluate(&train, &test, 3);
+    assert_eq!(first, evaluate(&train, &test, 3));
+    // Another seed holds out 30 other images.
+    assert_ne!(first.sweep, evaluate(&train, &test, 4).sweep);
     let scaled = |f: &Features| Features {
         values: &f.values * 1024.0 + 512.0,
         labels: f.labels.clone(),
         images: f.images.clone(),
         class_names: f.class_names.clone(),
         bad_images: vec![],
+        source: f.source,
     };
-    let other = judge(&scaled(&train), &scaled(&test), 3);
+    let other = evaluate(&scaled(&train), &scaled(&test), 3);
     assert!((other.top1 - first.top1).abs() <= 1.0, "{} and {}", other.top1, first.top1);
 }
 
 #[test]
-fn the_test_split_has_no_say_in_the_rate() {
+fn the_learning_rate_does_not_depend_on_the_test_split() {
     let (train, test) = (clouds(300, 5, 1.0, 1), clouds(200, 5, 1.0, 2));
     let mut wrong = clouds(200, 5, 1.0, 2);
     wrong.labels.reverse();
@@ -76,7 +77,7 @@ fn the_test_split_has_no_say_in_the_rate() {
 }
 
 #[test]
-fn progress_runs_through_both_stages_and_one_rate_needs_no_sweep() {
+fn progress_covers_both_stages_and_one_rate_needs_no_sweep() {
     let (train, test) = (clouds(60, 2, 0.2, 1), clouds(20, 2, 0.2, 2));
     let mut seen = vec![];
     linear_cached(&train, &test, &options(2), &mut |p| seen.push((p.stage, p.done, p.total))).unwrap();
@@ -95,31 +96,31 @@ fn progress_runs_through_both_stages_and_one_rate_needs_no_sweep() {
 }
 
 #[test]
-fn the_smaller_of_equal_rates_is_chosen_and_diverged_ones_never() {
+fn the_smaller_of_equal_rates_is_selected_and_diverged_ones_never() {
     let points = |top1: &[Option<f64>]| -> Vec<SweepPoint> {
         top1.iter()
             .enumerate()
             .map(|(i, &validation_top1)| SweepPoint { learning_rate: (i + 1) as f64, validation_top1 })
             .collect()
     };
-    assert_eq!(choose(&points(&[Some(10.0), None, Some(30.0), Some(30.0)])), Some((3.0, Some(30.0))));
-    assert_eq!(choose(&points(&[None, Some(0.0)])), Some((2.0, Some(0.0))));
-    assert_eq!(choose(&points(&[None, None])), None);
+    assert_eq!(select(&points(&[Some(10.0), None, Some(30.0), Some(30.0)])), Some((3.0, Some(30.0))));
+    assert_eq!(select(&points(&[None, Some(0.0)])), Some((2.0, Some(0.0))));
+    assert_eq!(select(&points(&[None, None])), None);
 }
 
 #[test]
-fn what_cannot_be_probed_is_refused() {
+fn invalid_input_is_refused() {
     let pair = features(&[&[1.0], &[2.0]], &[0, 1], &["a", "b"]);
     let refused = |o: LinearOptions| linear_cached(&pair, &pair, &o, &mut quiet()).unwrap_err();
-    // One image a class: nothing to hold out.
-    assert!(matches!(refused(options(1)), EvalError::TooFew(_)));
+    // One image per class: nothing to hold out.
+    assert!(matches!(refused(options(1)), EvalError::NothingToHoldOut));
     for rates in [vec![], vec![0.0, 1.0], vec![2.0, 1.0], vec![f64::NAN]] {
         assert!(matches!(refused(LinearOptions { learning_rates: rates, ..options(1) }), EvalError::Option { .. }));
     }
     assert!(matches!(refused(LinearOptions { batch: 0, ..options(1) }), EvalError::Option { .. }));
     assert!(matches!(refused(LinearOptions { epochs: Some(0), ..options(1) }), EvalError::Option { .. }));
     let dogs = features(&[&[1.0]], &[0], &["dog"]);
-    assert!(matches!(linear_cached(&pair, &dogs, &options(1), &mut quiet()), Err(EvalError::UnknownClass { .. })));
+    assert!(matches!(linear_cached(&pair, &dogs, &options(1), &mut quiet()), Err(EvalError::UnknownClasses { .. })));
     assert_eq!(
         (default_epochs(1), default_epochs(15_000), default_epochs(60_000), default_epochs(1_281_167)),
         (100, 100, 25, 20)
@@ -127,19 +128,36 @@ fn what_cannot_be_probed_is_refused() {
 }
 
 #[test]
-fn a_rate_is_judged_alike_whatever_stands_beside_it() {
+fn a_rate_scores_the_same_whatever_other_rates_are_in_the_sweep() {
     // Twelve classes: groups of four rates, then of two; the groups' threads and products differ, the classifiers do not.
     let (train, test) = (clouds(360, 12, 0.8, 1), clouds(120, 12, 0.8, 2));
-    let judge = |rates: &[f64]| {
+    let evaluate = |rates: &[f64]| {
         let options = LinearOptions { learning_rates: rates.to_vec(), ..options(8) };
         linear_cached(&train, &test, &options, &mut quiet()).unwrap()
     };
-    let (many, few) = (judge(&[1e-6, 0.3, 1.0, 3.0, 10.0, 30.0]), judge(&[1e-6, 30.0]));
+    let (many, few) = (evaluate(&[1e-6, 0.3, 1.0, 3.0, 10.0, 30.0]), evaluate(&[1e-6, 30.0]));
     assert_eq!(many.sweep.iter().map(|p| p.learning_rate).collect::<Vec<_>>(), [1e-6, 0.3, 1.0, 3.0, 10.0, 30.0]);
     let top1 = |point: Option<&SweepPoint>| point.and_then(|p| p.validation_top1).unwrap();
-    // At most one of the 36 held-out images may sit on the edge that rounding decides.
+    // At most one of the 36 held-out images may depend on rounding.
     assert!((top1(many.sweep.first()) - top1(few.sweep.first())).abs() < 100.0 / 35.0);
     assert!((top1(many.sweep.last()) - top1(few.sweep.last())).abs() < 100.0 / 35.0);
-    // A rate that teaches nothing stays near chance (8 %): each score stands at its own rate.
+    // A rate that is too small stays near chance (8 %): each score belongs to its own rate.
     assert!(top1(many.sweep.first()) + 20.0 < top1(many.sweep.last()), "{:?}", many.sweep);
+}
+
+// prose.md, factual errors: divergence was reported as a lack of classes.
+#[test]
+fn divergence_is_reported_as_such_with_and_without_a_sweep() {
+    let (train, test) = (clouds(60, 2, 0.2, 1), clouds(20, 2, 0.2, 2));
+    let refused = |rates: &[f64]| {
+        let options = LinearOptions { learning_rates: rates.to_vec(), ..options(5) };
+        linear_cached(&train, &test, &options, &mut quiet()).unwrap_err()
+    };
+    let error = refused(&[1e39, 1e40]);
+    assert_eq!(
+        error.to_string(),
+        format!("the linear classifier diverged at all 2 learning rates ({} to {})", 1e39, 1e40)
+    );
+    assert!(error.hint().is_some_and(|hint| hint.contains("smaller learning rate")));
+    assert!(matches!(refused(&[1e39]), EvalError::Diverged { learning_rates } if learning_rates == [1e39]));
 }

@@ -1,4 +1,4 @@
-//! Softmax classifiers over the same rows, one for each learning rate, trained at once.
+//! Softmax classifiers on the same rows, one per learning rate, trained at once.
 //!
 //! With L rates and C classes the weights are one matrix W (F+1, L C), the last row the bias. A step on rows X (B, F+1):
 //!
@@ -6,12 +6,12 @@
 //! P = softmax over each classifier's C columns of X W      G = (P - onehot) / B      V <- 0.9 V + Xᵀ G      W <- W - lr V
 //! ```
 //!
-//! That is `torch.optim.SGD(momentum=0.9)` under `CrossEntropyLoss` for every classifier by itself: columns never mix, so one that
-//! diverges harms no other. No autograd. A test holds a trajectory against PyTorch in float64.
+//! That is `torch.optim.SGD(momentum=0.9)` on `CrossEntropyLoss` for each classifier: columns never mix, so one that diverges does not
+//! affect the others. No autograd. A test compares a trajectory with PyTorch in float64.
 
 use crate::EvalError;
+use crate::draws::normal;
 use crate::features::as_i64;
-use crate::split::normal;
 use mochi_tensor::{Device, Kind, Tensor, from_f32, no_grad};
 
 const MOMENTUM: f64 = 0.9;
@@ -28,7 +28,7 @@ pub(crate) struct Probe {
     classes: i64,
 }
 
-/// Share of rows whose class is first, or among the first five, for each classifier; in percent.
+/// Percentage of rows whose class is first, or among the first five, for each classifier.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Accuracy {
     pub(crate) top1: Vec<f64>,
@@ -36,7 +36,7 @@ pub(crate) struct Accuracy {
 }
 
 impl Probe {
-    /// Weights from N(0, 0.01^2), the same for each classifier, and zero bias, as `main_lincls.py` of facebookresearch/moco has it.
+    /// Weights from N(0, 0.01^2), the same for each classifier, and zero bias, as in `main_lincls.py` of facebookresearch/moco.
     pub(crate) fn new(
         width: usize,
         classes: usize,
@@ -50,7 +50,7 @@ impl Probe {
         Self::from_weights(&one.f_to_device(device)?, rates)
     }
 
-    /// Every classifier starts from `weights` (F+1, C); their type and device are the computation's.
+    /// Every classifier starts from `weights` (F+1, C); their dtype and device are those of the computation.
     pub(crate) fn from_weights(weights: &Tensor, rates: &[f64]) -> Result<Self, EvalError> {
         let (classifiers, classes) = (as_i64(rates.len()), weights.size2()?.1);
         let weights = weights.f_repeat([1, classifiers])?;
@@ -59,7 +59,7 @@ impl Probe {
         Ok(Self { velocity: weights.f_zeros_like()?, weights, rates, classifiers, classes })
     }
 
-    /// One step on rows (B, F+1) with labels (B,) int64; `factor` is the schedule's share of each rate.
+    /// One step on rows (B, F+1) with labels (B,) int64; `factor` multiplies each rate (the schedule).
     pub(crate) fn step(&mut self, rows: &Tensor, labels: &Tensor, factor: f64) -> Result<(), EvalError> {
         no_grad(|| {
             let batch = rows.size().first().copied().unwrap_or(0);
@@ -93,10 +93,10 @@ impl Probe {
         Ok(sums.chunks(classes).map(|c| c.iter().all(|s| s.is_finite())).collect())
     }
 
-    /// Judges `order` (row numbers, int64) of `rows` (N, F+1) against their labels (N,).
+    /// Accuracy on the rows `order` (row numbers, int64) of `rows` (N, F+1) with labels (N,).
     ///
-    /// A class is as high as the number of classes with a larger logit, or the same one and a smaller number; a row with a logit that
-    /// is not finite counts as wrong.
+    /// The rank of a class is the number of classes with a larger logit, or the same logit and a smaller number. A row with a logit
+    /// that is not finite counts as wrong.
     pub(crate) fn accuracy(&self, rows: &Tensor, labels: &Tensor, order: &Tensor) -> Result<Accuracy, EvalError> {
         let count = order.size().first().copied().unwrap_or(0);
         let mut hits = [vec![0.0f64; self.width()], vec![0.0f64; self.width()]];
@@ -117,7 +117,7 @@ impl Probe {
         Ok(Accuracy { top1, top5 })
     }
 
-    /// L C, the columns of its weights.
+    /// L C, the number of columns of the weights.
     pub(crate) fn columns(&self) -> usize {
         usize::try_from(self.classifiers * self.classes).unwrap_or(usize::MAX)
     }
@@ -132,18 +132,19 @@ impl Probe {
     }
 }
 
-/// How many classes stand above the true one (B, L), int64; logits (B, L, C), truth (B, 1, 1).
+/// Rank of the true class (B, L), int64, 0 is best; logits (B, L, C), truth (B, 1, 1).
 fn ranks(logits: &Tensor, truth: &Tensor) -> Result<Tensor, EvalError> {
     no_grad(|| {
         let (batch, classifiers, classes) = logits.size3()?;
         let own = logits.f_gather(2, &truth.f_expand([batch, classifiers, 1], false)?, false)?;
-        let smaller = Tensor::f_arange(classes, (Kind::Int64, logits.device()))?.f_lt_tensor(truth)?;
-        let above = logits.f_gt_tensor(&own)?.f_logical_or(&logits.f_eq_tensor(&own)?.f_logical_and(&smaller)?)?;
+        let smaller_class = Tensor::f_arange(classes, (Kind::Int64, logits.device()))?.f_lt_tensor(truth)?;
+        let before =
+            logits.f_gt_tensor(&own)?.f_logical_or(&logits.f_eq_tensor(&own)?.f_logical_and(&smaller_class)?)?;
         let sum = |t: &Tensor| t.f_sum_dim_intlist([2i64].as_slice(), false, Kind::Int64);
-        let broken = sum(&logits.f_isfinite()?.f_logical_not()?)?;
-        // At most C classes stand above: `C` more for a broken row puts it beyond any limit that matters, 5 for few classes.
-        let far = broken.f_gt(0)?.f_to_kind(Kind::Int64)?.f_mul_scalar(classes.max(5))?;
-        Ok(sum(&above)?.f_add(&far)?)
+        let not_finite = sum(&logits.f_isfinite()?.f_logical_not()?)?;
+        // Ranks are below C, so adding C (5 for few classes) to a row that is not finite puts it beyond top 5.
+        let penalty = not_finite.f_gt(0)?.f_to_kind(Kind::Int64)?.f_mul_scalar(classes.max(5))?;
+        Ok(sum(&before)?.f_add(&penalty)?)
     })
 }
 

@@ -5,13 +5,13 @@ use std::path::Path;
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 #[test]
-fn a_trajectory_is_that_of_pytorch_in_float64() {
+fn a_trajectory_equals_pytorch_in_float64() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/linear.safetensors");
     let (t, _) = read_tensors(&path).unwrap();
     let rates = Vec::<f64>::try_from(&t["rates"]).unwrap();
     let factors = Vec::<f64>::try_from(&t["factors"]).unwrap();
-    let rows = crate::standardise::with_ones(&t["rows"]).unwrap();
-    // Both rates at once, and each by itself: they do not feel each other.
+    let rows = crate::standardize::with_ones(&t["rows"]).unwrap();
+    // Both rates at once, and each by itself: they are independent.
     let mut both = Probe::from_weights(&t["start"], &rates).unwrap();
     let mut alone: Vec<Probe> = rates.iter().map(|&rate| Probe::from_weights(&t["start"], &[rate]).unwrap()).collect();
     for (i, &factor) in factors.iter().enumerate() {
@@ -28,7 +28,7 @@ fn a_trajectory_is_that_of_pytorch_in_float64() {
 }
 
 #[test]
-fn ranks_break_ties_by_number_and_broken_rows_are_wrong() {
+fn ranks_break_ties_by_class_number_and_rows_that_are_not_finite_are_wrong() {
     let logits = Tensor::from_slice(&[1.0, 1.0, 0.0, f64::NAN, 2.0, 3.0, f64::INFINITY, 0.0, 0.0, 5.0, 4.0, 3.0])
         .view([4, 1, 3]);
     let rank = |truth: i64| {
@@ -46,7 +46,7 @@ fn ranks_break_ties_by_number_and_broken_rows_are_wrong() {
 }
 
 #[test]
-fn a_classifier_that_diverges_harms_no_other() {
+fn a_classifier_that_diverges_does_not_affect_the_others() {
     let start = Tensor::zeros([3, 2], DOUBLE);
     let rows = Tensor::from_slice(&[1e300, 1.0, 1.0, -1e300, 0.5, 1.0]).view([2, 3]);
     let labels = Tensor::from_slice(&[0i64, 1]);

@@ -1,17 +1,17 @@
-//! How far a judgement is. Who shows it (a terminal, a pipe, a notebook) is not decided here.
+//! Progress of an evaluation; the caller decides how to show it.
 
 use std::fmt;
 
-/// What is being done.
+/// A stage of an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Images become features; counted in images.
+    /// Feature extraction, counted in images.
     Features,
-    /// Test rows look for their neighbours; counted in rows.
-    Neighbours,
-    /// Learning rates are tried on the held-out part of the training set; counted in epochs.
+    /// Neighbor search, counted in test images.
+    Neighbors,
+    /// Learning-rate sweep on the held-out training images, counted in epochs.
     Sweep,
-    /// The classifier is trained on all of the training set; counted in epochs.
+    /// Training of the final classifier, counted in epochs.
     Fit,
 }
 
@@ -19,20 +19,20 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Features => "features",
-            Self::Neighbours => "neighbours",
+            Self::Neighbors => "neighbors",
             Self::Sweep => "learning-rate sweep",
             Self::Fit => "classifier",
         })
     }
 }
 
-/// `done` of `total` units of a stage.
+/// Units of a stage that are finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done.
+    /// The stage.
     pub stage: Stage,
     /// Units finished.
     pub done: usize,
-    /// Units in all.
+    /// Units in total.
     pub total: usize,
 }

@@ -1,15 +1,15 @@
-//! The k largest of a long row that arrives in blocks, without sorting it.
+//! Selection of the k largest values of a long row that arrives in blocks.
 //!
 //! A buffer of 2k candidates takes every value above the threshold; when it is full, a selection keeps the k best and the k-th becomes
 //! the threshold. After the first block almost every value fails one comparison, so a pass costs little more than reading the row.
-//! Equal values are ordered by their position, the smaller first: the result does not depend on how the row was cut.
+//! Equal values are ordered by their position, the smaller first: the result does not depend on the block size.
 
 use std::cmp::Ordering;
 
-/// Values compared at once before any is looked at closely.
+/// Values that are compared at once.
 const LANES: usize = 16;
 
-/// The k best seen so far of one row.
+/// The k largest values of one row so far.
 #[derive(Debug, Clone)]
 pub(crate) struct TopK {
     k: usize,
@@ -23,7 +23,7 @@ impl TopK {
         Self { k: k.max(1), threshold: f32::NEG_INFINITY, candidates: Vec::with_capacity(2 * k.max(1)) }
     }
 
-    /// Takes the next values of the row; the first has position `first`. Blocks come in ascending order.
+    /// Adds the next values of the row; the first has position `first`. Blocks must be in ascending order.
     pub(crate) fn offer(&mut self, values: &[f32], first: u32) {
         let mut position = first;
         for block in values.chunks(LANES) {
@@ -31,7 +31,7 @@ impl TopK {
             let any = block.iter().fold(false, |any, &v| any | (v > self.threshold));
             if any {
                 for (&value, at) in block.iter().zip(position..) {
-                    // Equal to the threshold means later than all k that are kept: it loses.
+                    // A value equal to the threshold comes after all k that are kept, so it is not among the best.
                     if value > self.threshold {
                         self.candidates.push((value, at));
                         if self.candidates.len() >= 2 * self.k {
@@ -56,7 +56,7 @@ impl TopK {
         }
     }
 
-    /// The k best (value, position), best first; fewer where the row was shorter.
+    /// The k best (value, position), best first; fewer if the row is shorter.
     pub(crate) fn finish(&mut self) -> &[(f32, u32)] {
         self.shrink();
         self.candidates.sort_unstable_by(better);
@@ -76,18 +76,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equals_a_stable_sort_however_the_row_is_cut(
+        fn equals_a_stable_sort_for_any_block_size(
             // Few distinct values: ties everywhere.
             row in prop::collection::vec((-4i8..4).prop_map(f32::from), 1..300),
             k in 1usize..40,
-            cut in 1usize..100,
+            block in 1usize..100,
         ) {
             let mut sorted: Vec<(f32, u32)> = row.iter().copied().zip(0u32..).collect();
             sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
             sorted.truncate(k);
             let mut top = TopK::new(k);
-            for (i, block) in row.chunks(cut).enumerate() {
-                top.offer(block, u32::try_from(i * cut).unwrap());
+            for (i, values) in row.chunks(block).enumerate() {
+                top.offer(values, u32::try_from(i * block).unwrap());
             }
             prop_assert_eq!(top.finish(), &sorted[..]);
         }

@@ -1,6 +1,6 @@
-//! Where ticks stand and how their numbers are written.
+//! Ticks of a linear axis, and their labels.
 
-/// A range of values with round ticks inside.
+/// A range of values with ticks at round values.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Axis {
     pub(crate) low: f64,
@@ -12,12 +12,12 @@ pub(crate) struct Axis {
 impl Axis {
     /// An axis over `low..high` with about `wanted` ticks at multiples of 1, 2 or 5 times a power of ten.
     pub(crate) fn over(low: f64, high: f64, wanted: usize) -> Axis {
-        // One value, or all alike: a range around it, so that the line lies in the middle.
+        // A single value gets a range around it, so that the line is in the middle.
         let (low, high) = if high > low {
             (low, high)
         } else {
-            let room = if low == 0.0 { 1.0 } else { low.abs() * 0.1 };
-            (low - room, high + room)
+            let margin = if low == 0.0 { 1.0 } else { low.abs() * 0.1 };
+            (low - margin, high + margin)
         };
         let rough = (high - low) / wanted.max(1) as f64;
         let power = 10f64.powf(rough.log10().floor());
@@ -29,22 +29,17 @@ impl Axis {
         Axis { low, high, ticks, step }
     }
 
-    /// An axis that ends at ticks, so that curves have round bounds.
+    /// An axis whose ends are ticks.
     pub(crate) fn rounded(low: f64, high: f64, wanted: usize) -> Axis {
         let inner = Axis::over(low, high, wanted);
         let step = inner.step;
         Axis::over((inner.low / step + 1e-9).floor() * step, (inner.high / step - 1e-9).ceil() * step, wanted)
     }
 
-    /// Where a value lies, 0 at the low end and 1 at the high end.
-    pub(crate) fn place(&self, value: f64) -> f64 {
-        (value - self.low) / (self.high - self.low)
-    }
-
-    /// A tick's number with as many digits as its neighbours differ in.
+    /// Label of a tick, with as many digits as neighboring ticks differ in.
     pub(crate) fn label(&self, value: f64) -> String {
         let largest = self.high.abs().max(self.low.abs());
-        // Half a step from zero is rounding, not a value.
+        // Less than half a step from zero is rounding.
         let value = if value.abs() < self.step / 2.0 { 0.0 } else { value };
         if value == 0.0 {
             return "0".to_owned();
@@ -83,14 +78,15 @@ mod tests {
     }
 
     #[test]
-    fn one_value_still_has_room() {
+    fn one_value_is_in_the_middle() {
         let axis = Axis::over(5.0, 5.0, 4);
         assert!(axis.low < 5.0 && axis.high > 5.0 && !axis.ticks.is_empty());
-        assert!((Axis::over(0.0, 0.0, 4).place(0.0) - 0.5).abs() < 1e-12);
+        let axis = Axis::over(0.0, 0.0, 4);
+        assert!((axis.low + axis.high).abs() < 1e-12);
     }
 
     #[test]
-    fn no_range_makes_endless_ticks() {
+    fn every_range_has_at_most_100_ticks() {
         for (low, high) in [(0.0, 1e-300), (-1e300, 1e300), (1e15, 1e15 + 1.0), (1.0, 1.0 + f64::EPSILON)] {
             assert!(Axis::rounded(low, high, 4).ticks.len() <= 100);
         }

@@ -1,16 +1,16 @@
-//! Counts as horizontal bars: names left, numbers right, so that nothing is cut on a phone.
+//! Counts as horizontal bars, names left and numbers right, which fits narrow screens.
 
 use std::fmt::Write as _;
 
 use crate::escape::Escaped;
-use crate::page::grouped;
+use crate::number::grouped;
 
-/// A histogram, or a count for each of a few names.
+/// A histogram, or counts by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bars {
-    /// What is counted.
+    /// Heading.
     pub title: String,
-    /// Names with their counts, from above.
+    /// Names with counts, top to bottom.
     pub bars: Vec<(String, usize)>,
 }
 
@@ -19,10 +19,10 @@ impl Bars {
         let most = self.bars.iter().map(|bar| bar.1).max().unwrap_or(0).max(1);
         let _ = write!(page, "<section><h3>{}</h3><div class=\"bars\">", Escaped(&self.title));
         for (name, count) in &self.bars {
-            let share = 100.0 * *count as f64 / most as f64;
+            let width = 100.0 * *count as f64 / most as f64;
             let _ = write!(
                 page,
-                "<span>{}</span><i><b style=\"width:{share:.1}%\"></b></i><span>{}</span>",
+                "<span>{}</span><i><b style=\"width:{width:.1}%\"></b></i><span>{}</span>",
                 Escaped(name),
                 grouped(*count as u64)
             );

@@ -1,73 +1,65 @@
-//! The page of a look at a data set: what was found, histograms, copies side by side, a contact sheet, bad files.
+//! Page of a dataset report: issues, histograms, bad files, duplicates, a contact sheet.
 
 use std::fmt::Write as _;
 
 use crate::bars::Bars;
 use crate::escape::Escaped;
 use crate::frame;
-use crate::page::grouped;
-use crate::picture::Picture;
+use crate::image::Image;
+use crate::number::grouped;
 
-/// Everything that stands on the page.
+/// Content of the page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataPage {
-    /// The heading.
+    /// Heading.
     pub name: String,
-    /// The line under it.
+    /// Line below the heading.
     pub summary: String,
-    /// What it means for a run, the heaviest first.
-    pub remarks: Vec<Remark>,
-    /// Terms and values in brief.
+    /// Issues, the most severe first.
+    pub issues: Vec<Issue>,
+    /// Terms with values.
     pub facts: Vec<(String, String)>,
     /// Histograms and counts.
     pub bars: Vec<Bars>,
-    /// Random pictures, by class where there are any.
+    /// Random images, by class if there are classes.
     pub sheet: Vec<Section>,
-    /// Further classes that are not shown.
+    /// Number of classes that are not shown.
     pub more_sections: usize,
-    /// Groups of copies, by kind of copy.
-    pub copies: Vec<Copies>,
+    /// Exact and near duplicates.
+    pub duplicates: Vec<Duplicates>,
     /// Files that could not be read.
     pub bad: Vec<BadFile>,
-    /// Further ones that are not listed here.
+    /// Number of bad files that are not listed.
     pub more_bad: usize,
 }
 
-/// One remark.
+/// An issue of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remark {
-    /// How much it weighs: decides the mark before it.
-    pub weight: Weight,
+pub struct Issue {
+    /// Severity, shown as a label.
+    pub severity: Severity,
     /// One sentence.
-    pub what: String,
-    /// The next step.
+    pub message: String,
+    /// What to do about it.
     pub hint: String,
 }
 
-/// How much a remark weighs.
+/// Severity of an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
-    /// A run would stop.
-    Breaks,
-    /// A run would be the worse for it.
-    Doubtful,
-    /// Good to know.
+pub enum Severity {
+    /// A run fails.
+    Error,
+    /// A run may give worse results.
+    Warning,
+    /// Information.
     Note,
 }
 
-impl Weight {
-    fn word(self) -> &'static str {
+impl Severity {
+    fn name(self) -> &'static str {
         match self {
-            Self::Breaks => "stops a run",
-            Self::Doubtful => "doubtful",
-            Self::Note => "note",
-        }
-    }
-
-    fn class(self) -> &'static str {
-        match self {
-            Self::Breaks => "breaks",
-            Self::Doubtful => "doubtful",
+            Self::Error => "error",
+            Self::Warning => "warning",
             Self::Note => "note",
         }
     }
@@ -76,85 +68,80 @@ impl Weight {
 /// A part of the contact sheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// The class; empty where there are none.
+    /// The class; empty without classes.
     pub title: String,
-    /// Images that the pictures were drawn from.
+    /// Number of images of the class.
     pub of: usize,
-    /// The pictures.
-    pub pictures: Vec<Picture>,
+    /// The images shown.
+    pub images: Vec<Image>,
 }
 
-/// Groups of copies of one kind.
+/// Groups of duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Copies {
-    /// The heading.
+pub struct Duplicates {
+    /// Heading.
     pub title: String,
-    /// What counts as a copy here.
+    /// Definition of a duplicate.
     pub meaning: String,
-    /// The groups that are shown.
+    /// The groups shown.
     pub groups: Vec<Group>,
-    /// Further groups that are not shown.
+    /// Number of groups that are not shown.
     pub more: usize,
 }
 
-/// Images that show the same.
+/// Images that are duplicates of each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// A remark, such as "the same bytes" or "in different classes".
+    /// A note, such as "identical files" or "in different classes".
     pub note: String,
-    /// The pictures, each named.
-    pub pictures: Vec<Picture>,
-    /// Further members that are not shown.
+    /// The images shown.
+    pub images: Vec<Image>,
+    /// Number of images that are not shown.
     pub more: usize,
 }
 
 /// A file that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadFile {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// The reason in a word.
+    /// Reason, one word.
     pub reason: String,
-    /// The decoder's or the system's words.
+    /// Message of the decoder or of the system.
     pub detail: String,
 }
 
 impl DataPage {
-    /// The whole page as HTML.
+    /// The page as HTML.
     pub fn render(&self) -> String {
         let mut page = frame::begin(&self.name, &self.summary);
-        page.push_str("<dl>");
-        for (term, value) in &self.facts {
-            let _ = write!(page, "<div><dt>{}</dt><dd>{}</dd></div>", Escaped(term), Escaped(value));
-        }
-        page.push_str("</dl>\n");
-        self.push_remarks(&mut page);
+        frame::push_facts(&mut page, self.facts.iter().map(|(term, value)| (term.as_str(), value.as_str())));
+        self.push_issues(&mut page);
         if !self.bars.is_empty() {
             page.push_str("<h2>Counts</h2>\n<div class=\"charts\">\n");
             self.bars.iter().for_each(|bars| bars.push(&mut page));
             page.push_str("</div>\n");
         }
         self.push_bad(&mut page);
-        self.copies.iter().filter(|copies| !copies.groups.is_empty()).for_each(|copies| copies.push(&mut page));
+        self.duplicates.iter().filter(|d| !d.groups.is_empty()).for_each(|d| d.push(&mut page));
         self.push_sheet(&mut page);
-        frame::end(&mut page, "Thumbnails are averages over areas; hover for a picture's name.");
+        frame::end(&mut page, "Thumbnails are area averages; hover over one for its name.");
         page
     }
 
-    fn push_remarks(&self, page: &mut String) {
-        page.push_str("<h2>What it means for a run</h2>\n");
-        if self.remarks.is_empty() {
-            page.push_str("<p>Nothing stands out.</p>\n");
+    fn push_issues(&self, page: &mut String) {
+        page.push_str("<h2>Issues</h2>\n");
+        if self.issues.is_empty() {
+            page.push_str("<p>No issues found.</p>\n");
             return;
         }
-        page.push_str("<ul class=\"remarks\">\n");
-        for Remark { weight, what, hint } in &self.remarks {
+        page.push_str("<ul class=\"issues\">\n");
+        for Issue { severity, message, hint } in &self.issues {
             let _ = writeln!(
                 page,
-                "<li><span class=\"mark {}\">{}</span><div>{}<br><span class=\"small\">{}</span></div></li>",
-                weight.class(),
-                weight.word(),
-                Escaped(what),
+                "<li><span class=\"mark {0}\">{0}</span><div>{1}<br><span class=\"small\">{2}</span></div></li>",
+                severity.name(),
+                Escaped(message),
                 Escaped(hint)
             );
         }
@@ -193,8 +180,8 @@ impl DataPage {
                 let _ = write!(page, "<h3>{} <span class=\"small\">{count}</span></h3>", Escaped(&section.title));
             }
             page.push_str("<div class=\"sheet\">");
-            for picture in &section.pictures {
-                let _ = write!(page, "{picture}");
+            for image in &section.images {
+                let _ = write!(page, "{image}");
             }
             page.push_str("</div>\n");
         }
@@ -205,7 +192,7 @@ impl DataPage {
     }
 }
 
-impl Copies {
+impl Duplicates {
     fn push(&self, page: &mut String) {
         let _ = writeln!(
             page,
@@ -215,9 +202,9 @@ impl Copies {
         );
         for group in &self.groups {
             page.push_str("<div class=\"group\">");
-            for picture in &group.pictures {
-                let name = Escaped(&picture.name);
-                let _ = write!(page, "<figure>{picture}<figcaption>{name}</figcaption></figure>");
+            for image in &group.images {
+                let name = Escaped(&image.name);
+                let _ = write!(page, "<figure>{image}<figcaption>{name}</figcaption></figure>");
             }
             let mut note = group.note.clone();
             if group.more > 0 {
@@ -237,6 +224,7 @@ impl Copies {
 fn push_more(page: &mut String, more: usize, what: &str) {
     if more > 0 {
         let more = grouped(more as u64);
-        let _ = writeln!(page, "<p class=\"small\">{more} more {what} are not shown; <code>--json</code> has all.</p>");
+        let _ =
+            writeln!(page, "<p class=\"small\">{more} more {what} are not shown; <code>--json</code> lists all.</p>");
     }
 }

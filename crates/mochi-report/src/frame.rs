@@ -1,27 +1,44 @@
-//! What every page begins and ends with.
+//! Beginning and end of every page.
 
 use crate::escape::Escaped;
 
-const STYLE: &str = include_str!("page.css");
-const PICTURES: &str = include_str!("pictures.css");
+/// Colors as CSS variables, light and dark.
+pub(crate) const PALETTE: &str = include_str!("palette.css");
+/// Style of charts, in terms of the palette.
+pub(crate) const CHART: &str = include_str!("chart.css");
+const PAGE: &str = include_str!("page.css");
+const IMAGES: &str = include_str!("images.css");
 
-/// Head and heading of a page that shows pictures.
+/// Browsers load nothing for a page and run no script in it, whatever its text contains.
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+
+/// Head and heading of a page.
 pub(crate) fn begin(title: &str, summary: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title} - Mochi</title>\n<style>\n{STYLE}{PICTURES}</style></head>\n<body>\n<header><h1>{title}</h1>\
+         <title>{title} - Mochi</title>\n<style>\n{PALETTE}{PAGE}{CHART}{IMAGES}</style></head>\n<body>\n<header><h1>{title}</h1>\
          <p class=\"sub\">{}</p></header>\n",
         Escaped(summary),
         title = Escaped(title)
     )
 }
 
-/// The foot of the page.
-pub(crate) fn end(page: &mut String, words: &str) {
+/// Terms with values, as a grid.
+pub(crate) fn push_facts<'a>(page: &mut String, facts: impl Iterator<Item = (&'a str, &'a str)>) {
+    page.push_str("<dl>");
+    for (term, value) in facts {
+        page.push_str(&format!("<div><dt>{}</dt><dd>{}</dd></div>", Escaped(term), Escaped(value)));
+    }
+    page.push_str("</dl>\n");
+}
+
+/// Footer and end of a page.
+pub(crate) fn end(page: &mut String, text: &str) {
     page.push_str(&format!(
         "<footer>{} Mochi {}.</footer>\n</body></html>\n",
-        Escaped(words),
+        Escaped(text),
         env!("CARGO_PKG_VERSION")
     ));
 }

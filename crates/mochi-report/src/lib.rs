@@ -1,10 +1,28 @@
-//! The page of a run: `report.html`, one self-contained file without script or network, light and dark, fit to print.
+//! Self-contained HTML reports: a run, a dataset, augmented views; and a run's charts as SVG files.
 //!
-//! Reads what the run left (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`) and draws it; computes nothing but where
-//! ink goes. What is absent is left out: a run that was only started has a page as well.
+//! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`) and writes `report.html`: one file
+//! without scripts or external resources, for light and dark screens and for print. What is absent is left out, so a run without records
+//! has a page as well. [`write_figures`] writes the same charts as SVG files. [`DataPage`] and [`ViewsPage`] are pages made of plain values.
 //!
-//! Two more pages are drawn from plain values that are handed in: [`DataPage`], a look at a data set before a run, and [`ViewsPage`],
-//! images beside the views that training sees.
+//! # Example
+//!
+//! ```
+//! use mochi_report::{Bars, DataPage, Issue, Severity};
+//!
+//! let page = DataPage {
+//!     name: "photos".into(),
+//!     summary: "120 images".into(),
+//!     issues: vec![Issue {
+//!         severity: Severity::Warning,
+//!         message: "2 images are exact duplicates".into(),
+//!         hint: "remove duplicates".into(),
+//!     }],
+//!     bars: vec![Bars { title: "Images per class".into(), bars: vec![("cat".into(), 70), ("dog".into(), 50)] }],
+//!     ..DataPage::default()
+//! };
+//! let html = page.render();
+//! assert!(html.starts_with("<!doctype html>") && html.contains("2 images are exact duplicates"));
+//! ```
 
 #![forbid(unsafe_code)]
 
@@ -13,43 +31,79 @@ mod bars;
 mod chart;
 mod curves;
 mod data_page;
-mod drawing;
 mod error;
 mod escape;
+mod figures;
 mod frame;
+mod image;
 mod matching;
+mod number;
 mod page;
-mod picture;
+mod plot;
 mod results;
+mod results_table;
+mod scale;
 mod series;
 mod views_page;
 
 use std::path::{Path, PathBuf};
 
 use mochi_config::Resolved;
-use mochi_run::{CurvesLog, MetricsLog, RunFolder};
+use mochi_files::Folder;
+use mochi_run::{CurvesLog, MetricsLog, RunFolder, StepRecord};
+
+use chart::Chart;
+use plot::Figure;
 
 pub use bars::Bars;
-pub use data_page::{BadFile, Copies, DataPage, Group, Remark, Section, Weight};
+pub use data_page::{BadFile, DataPage, Duplicates, Group, Issue, Section, Severity};
 pub use error::ReportError;
-pub use picture::{Encoding, Picture};
+pub use image::{Encoding, Image};
 pub use views_page::{ShownView, ViewsPage, ViewsRow};
 
-/// Writes `report.html` into a run's folder, over an older one, and returns its path.
+/// Writes `report.html` into a run folder, replacing an older one, and returns its path.
 ///
 /// # Errors
-/// A path that is no run, a `config.toml`, `metrics.jsonl` or `curves.jsonl` that cannot be read, a disk that refuses. A result under
-/// `eval/` that cannot be read is named on the page instead.
+/// `run` is not a run folder; `config.toml`, `metrics.jsonl` or `curves.jsonl` cannot be read; the page cannot be written. A result
+/// under `eval/` that cannot be read is named on the page instead.
 pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
     let folder = RunFolder::read(run)?;
     let settings = Resolved::read(&folder.config_path())?;
     let records = MetricsLog::read(&folder.metrics_path())?;
-    let curves = CurvesLog::read(&folder.curves_path())?;
+    let figures = figures_of(&folder, &records)?;
     let results = results::read(&run.join("eval"));
     let name = std::path::absolute(run).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let name = name.unwrap_or_else(|| run.display().to_string());
-    let page = page::render(&name, &settings, &records, &curves, &results);
-    let path = run.join("report.html");
-    mochi_run::folder::write_whole(&path, page.as_bytes())?;
-    Ok(path)
+    let page = page::render(&name, &settings, records.last(), &figures, &results);
+    Folder::open(run)?.write("report.html", page.as_bytes())?;
+    Ok(run.join("report.html"))
+}
+
+/// Writes every chart of a run as an SVG file into `folder`, which is created if necessary, and `overview.svg` with the main ones.
+/// Returns the paths, the overview first.
+///
+/// # Errors
+/// As [`write_page`]; a run without records; `folder` cannot be created or written to.
+pub fn write_figures(run: &Path, folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let source = RunFolder::read(run)?;
+    let records = MetricsLog::read(&source.metrics_path())?;
+    let files = figures::files(&figures_of(&source, &records)?);
+    if files.is_empty() {
+        return Err(ReportError::NoFigures { run: run.to_owned() });
+    }
+    let target = Folder::create(folder)?;
+    let mut written = Vec::new();
+    for (name, svg) in files {
+        target.write(&name, svg.as_bytes())?;
+        written.push(folder.join(name));
+    }
+    Ok(written)
+}
+
+/// The charts of a run in reading order: learning, matching probability, state of the queue and the machine.
+fn figures_of(folder: &RunFolder, records: &[StepRecord]) -> Result<Vec<Figure>, ReportError> {
+    let matched = CurvesLog::read(&folder.curves_path())?;
+    let (learning, state) = curves::charts(records);
+    let drawn = |charts: &[Chart]| charts.iter().filter_map(Chart::render).collect::<Vec<_>>();
+    Ok([drawn(&learning), matching::charts(&matched), drawn(&state)].concat())
 }

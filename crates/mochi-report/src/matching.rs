@@ -1,21 +1,20 @@
-//! The matching-probability curves: by rank on logarithmic axes (as MoCHi's figure 2 has them), one line each for a handful of curves spread
-//! over the run, the earliest faint and the last strong, with a legend.
-
-use std::fmt::Write as _;
+//! Matching-probability curves: mean probability of the negatives by rank, on logarithmic axes (as in figure 2 of MoCHi), one line each
+//! for a few epochs of the run, from faint (first) to strong (last), with a legend.
 
 use mochi_run::CurveRecord;
 
-use crate::drawing::{self, END, FLOOR, LEFT, TOP};
-use crate::page::grouped;
+use crate::number::grouped;
+use crate::plot::{Figure, Plot, TOP};
+use crate::scale::Scale;
 
 const LEGEND_GAP: f64 = 17.0;
-/// Lines of one chart, and shades that the page's style has for them (`e0` to `e5`).
+/// Lines per chart, and shades that the style defines for them (`e0` to `e5`).
 const LINES: usize = 6;
-/// Decades that the axis shows below the largest probability at most: what lies under them teaches nothing.
+/// Decades shown below the largest probability, at most; smaller ones do not affect training.
 const DECADES: i32 = 8;
 
-/// The charts, or none where there is nothing to draw: real negatives alone, and with the synthetic ones among them on the same axes.
-pub(crate) fn charts(records: &[CurveRecord]) -> Vec<String> {
+/// The charts, or none if there is nothing to draw: real negatives, and real and synthetic negatives on the same axes.
+pub(crate) fn charts(records: &[CurveRecord]) -> Vec<Figure> {
     let chosen = spread(records);
     let drawn = |p: f64| p > 0.0 && p.is_finite();
     let values = || chosen.iter().flat_map(|curve| curve.real.iter().chain(curve.all.iter().flatten())).copied();
@@ -24,8 +23,8 @@ pub(crate) fn charts(records: &[CurveRecord]) -> Vec<String> {
     let last_rank = chosen.iter().filter_map(|curve| curve.ranks.last()).max();
     let Some(&last_rank) = last_rank.filter(|_| high > 0.0) else { return Vec::new() };
     let top = (high.log10() - 1e-9).ceil() as i32;
-    let floor = ((low.log10() + 1e-9).floor() as i32).clamp(top - DECADES, top - 1);
-    let chart = Axes { ranks: f64::from(last_rank.max(2)), floor, top };
+    let bottom = ((low.log10() + 1e-9).floor() as i32).clamp(top - DECADES, top - 1);
+    let axes = Axes { ranks: f64::from(last_rank.max(2)), bottom, top };
     // A curve has one shade and one name on both charts.
     let lines = |values: fn(&CurveRecord) -> Option<&Vec<f64>>| -> Vec<Line<'_>> {
         let numbered = chosen.iter().enumerate();
@@ -36,9 +35,9 @@ pub(crate) fn charts(records: &[CurveRecord]) -> Vec<String> {
         line.collect()
     };
     let (real, all) = (lines(|curve| Some(&curve.real)), lines(|curve| curve.all.as_ref()));
-    let mut charts = vec![chart.render("Matching probability, real negatives", &real)];
+    let mut charts = vec![axes.render("Matching probability, real negatives", &real)];
     if !all.is_empty() {
-        charts.push(chart.render("Matching probability, with synthetic ones", &all));
+        charts.push(axes.render("Matching probability, with synthetic negatives", &all));
     }
     charts
 }
@@ -58,66 +57,44 @@ struct Line<'a> {
     values: &'a [f64],
 }
 
-/// Powers of ten that the axes reach.
+/// Ranges of the axes.
 struct Axes {
     /// The last rank.
     ranks: f64,
-    floor: i32,
+    /// Powers of ten of the smallest and of the largest probability.
+    bottom: i32,
     top: i32,
 }
 
 impl Axes {
-    fn x(&self, rank: f64) -> f64 {
-        LEFT + rank.log10() / self.ranks.log10() * (END - LEFT)
-    }
-
-    fn y(&self, p: f64) -> f64 {
-        let place = (p.log10() - f64::from(self.floor)) / f64::from(self.top - self.floor);
-        FLOOR - place * (FLOOR - TOP)
-    }
-
-    fn render(&self, title: &str, lines: &[Line]) -> String {
-        let mut svg = drawing::begin(title, "mean p by rank");
-        // Every second decade has its number where there are many.
-        let step = if self.top - self.floor > 5 { 2 } else { 1 };
-        for power in (self.floor..=self.top).filter(|power| (self.top - power) % step == 0) {
-            drawing::level(&mut svg, self.y(10f64.powi(power)), power_of_ten(power));
-        }
-        drawing::floor(&mut svg, "rank of the negative");
-        for rank in [1.0, 10.0, 100.0, 1000.0].into_iter().filter(|&rank| rank <= self.ranks) {
-            drawing::mark(&mut svg, self.x(rank), rank);
-        }
+    fn render(&self, title: &str, lines: &[Line]) -> Figure {
+        // Of many decades every second one has a tick.
+        let step = if self.top - self.bottom > 5 { 2 } else { 1 };
+        let powers = (self.bottom..=self.top).filter(|power| (self.top - power) % step == 0);
+        let levels = powers.map(|power| (10f64.powi(power), power_of_ten(power))).collect();
+        let ranks = [1.0, 10.0, 100.0, 1000.0].into_iter().filter(|&rank| rank <= self.ranks);
+        let x = Scale::logarithmic(1.0, self.ranks, ranks.map(|rank| (rank, rank.to_string())).collect());
+        let y = Scale::logarithmic(10f64.powi(self.bottom), 10f64.powi(self.top), levels);
+        let mut plot = Plot::new(title, "mean p by rank", "rank of the negative", x, y);
+        let smallest = 10f64.powi(self.bottom) * (1.0 - 1e-9);
         for (i, line) in lines.iter().enumerate() {
-            let (shade, name, path) = (line.shade, &line.name, self.path(line));
-            let _ = write!(svg, "<path class=\"line e{shade}\" d=\"{path}\"/>");
-            let at = TOP + 8.0 + LEGEND_GAP * i as f64;
-            let _ = write!(svg, "<path class=\"line e{shade}\" d=\"M{} {at:.1}h18\"/>", END + 8.0);
-            let _ = write!(svg, "<text class=\"legend\" x=\"{}\" y=\"{:.1}\">{name}</text>", END + 31.0, at + 3.5);
+            let style = format!("e{}", line.shade);
+            // Curves only fall, so a line ends where it leaves the axes.
+            let points = line.ranks.iter().zip(line.values);
+            let shown = points.take_while(|&(&rank, &p)| rank > 0 && p >= smallest && p.is_finite());
+            plot.line(&style, shown.map(|(&rank, &p)| (f64::from(rank), p)));
+            plot.legend(&style, TOP + 8.0 + LEGEND_GAP * i as f64, &line.name);
         }
-        svg.push_str("</svg>");
-        svg
-    }
-
-    /// The line, broken nowhere: it ends where it leaves the axes, for it only falls.
-    fn path(&self, line: &Line) -> String {
-        let mut path = String::new();
-        let floor = 10f64.powi(self.floor) * (1.0 - 1e-9);
-        let shown =
-            line.ranks.iter().zip(line.values).take_while(|&(&rank, &p)| rank > 0 && p >= floor && p.is_finite());
-        for (i, (&rank, &p)) in shown.enumerate() {
-            let start = if i == 0 { 'M' } else { 'L' };
-            let _ = write!(path, "{start}{:.1} {:.1}", self.x(f64::from(rank)), self.y(p));
-        }
-        path
+        plot.finish()
     }
 }
 
-/// Which shade line `i` of `lines` has: the last is the strongest, however many there are.
+/// Shade of line `i` of `lines`; the last is the strongest.
 fn shade(i: usize, lines: usize) -> usize {
     if lines < 2 { LINES - 1 } else { i * (LINES - 1) / (lines - 1) }
 }
 
-/// The epoch, counted from 1 as the progress display counts; the step where another curve is of the same epoch.
+/// The epoch, counted from 1 as in the progress display; the step if another curve is of the same epoch.
 fn name(curve: &CurveRecord, all: &[&CurveRecord]) -> String {
     let shared = all.iter().filter(|other| other.epoch == curve.epoch).count() > 1;
     if shared { format!("step {}", grouped(curve.step)) } else { format!("epoch {}", grouped(curve.epoch + 1)) }
@@ -142,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handful_is_spread_over_the_run() {
+    fn six_curves_are_spread_over_the_run() {
         let records: Vec<_> = (1..=100).map(|i| curve(i * 10, i - 1, &[0.1])).collect();
         let steps: Vec<u64> = spread(&records).iter().map(|curve| curve.step / 10).collect();
         assert_eq!(steps, [1, 21, 41, 60, 80, 100]);
@@ -152,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_file_can_hold_spoils_the_drawing() {
+    fn no_content_of_a_file_breaks_the_drawing() {
         assert!(charts(&[]).is_empty());
         assert!(charts(&[curve(1, 0, &[0.0, f64::NAN])]).is_empty());
         let torn = CurveRecord { ranks: vec![], real: vec![0.1, 0.05], ..CurveRecord::default() };
@@ -161,7 +138,7 @@ mod tests {
             let mut long = curve(2, 0, &real);
             long.ranks.push(4_000_000_000);
             let drawn = charts(&[curve(1, 0, &real), long, torn.clone()]);
-            assert!(drawn.iter().all(|svg| !svg.contains("NaN") && !svg.contains("inf")), "{drawn:?}");
+            assert!(drawn.iter().all(|f| !f.svg.contains("NaN") && !f.svg.contains("inf")), "{drawn:?}");
         }
     }
 

@@ -1,48 +1,34 @@
-//! The page: heading, settings in brief, judged results, curves, all settings.
+//! Page of a run: heading, main settings, evaluation results, curves, all settings.
 
 use std::fmt::Write as _;
 
 use mochi_config::Resolved;
-use mochi_run::{CurveRecord, StepRecord};
+use mochi_run::StepRecord;
 
-use crate::chart::Chart;
 use crate::escape::Escaped;
+use crate::number::grouped;
+use crate::plot::Figure;
 use crate::results::Results;
-use crate::{curves, matching};
+use crate::{frame, results_table};
 
-const STYLE: &str = include_str!("page.css");
-
-/// The whole page as HTML.
+/// The page as HTML.
 pub(crate) fn render(
     name: &str,
     settings: &Resolved,
-    records: &[StepRecord],
-    matched: &[CurveRecord],
+    last: Option<&StepRecord>,
+    figures: &[Figure],
     results: &Results,
 ) -> String {
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{name} - Mochi</title>\n<style>\n{STYLE}</style></head>\n<body>\n<header><h1>{name}</h1>\
-         <p class=\"sub\">{sub}</p></header>\n",
-        name = Escaped(name),
-        sub = Escaped(&subtitle(settings, records.last()))
-    );
-    page.push_str("<dl>");
-    for (term, value) in brief(settings) {
-        let _ = write!(page, "<div><dt>{}</dt><dd>{}</dd></div>", Escaped(term), Escaped(&value));
-    }
-    page.push_str("</dl>\n");
-    push_results(&mut page, results);
-    let (learning, state) = curves::charts(records);
-    let drawn = |charts: &[Chart]| charts.iter().filter_map(Chart::render).collect::<Vec<_>>();
-    let charts = [drawn(&learning), matching::charts(matched), drawn(&state)].concat();
-    if charts.is_empty() {
-        page.push_str("<h2>Curves</h2>\n<p class=\"small\">Nothing has been measured yet.</p>\n");
+    let mut page = frame::begin(name, &subtitle(settings, last));
+    frame::push_facts(&mut page, brief(settings).iter().map(|(term, value)| (*term, value.as_str())));
+    results_table::push(&mut page, results);
+    page.push_str("<h2>Curves</h2>\n");
+    if figures.is_empty() {
+        page.push_str("<p class=\"small\">No records yet.</p>\n");
     } else {
-        page.push_str("<h2>Curves</h2>\n<div class=\"charts\">\n");
-        for chart in charts {
-            page.push_str(&chart);
+        page.push_str("<div class=\"charts\">\n");
+        for figure in figures {
+            page.push_str(&figure.svg);
             page.push('\n');
         }
         page.push_str("</div>\n");
@@ -58,13 +44,11 @@ pub(crate) fn render(
         );
     }
     page.push_str("</tbody></table></details>\n");
-    let _ = writeln!(
-        page,
-        "<footer>Line: mean of the records under one column of the drawing; band: their range. Mochi {}, seed {}.</footer>\n\
-         </body></html>",
-        env!("CARGO_PKG_VERSION"),
+    let text = format!(
+        "Lines show the mean of the records in each horizontal bin; bands show their minimum and maximum. Seed {}.",
         settings.seed
     );
+    frame::end(&mut page, &text);
     page
 }
 
@@ -86,19 +70,6 @@ fn subtitle(settings: &Resolved, last: Option<&StepRecord>) -> String {
     text
 }
 
-/// Digits in groups of three, parted by thin spaces.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push('\u{2009}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 fn brief(settings: &Resolved) -> Vec<(&'static str, String)> {
     let Resolved { epochs, data, model, moco, negatives, optimizer, compute, .. } = settings;
     let mochi = match (negatives.pairs, negatives.query_mixes) {
@@ -111,7 +82,7 @@ fn brief(settings: &Resolved) -> Vec<(&'static str, String)> {
         ("Encoder", format!("{}, {} head", model.arch, model.head)),
         ("MoCHi (N, s, s′)", mochi),
         ("Queue K", grouped(moco.queue as u64)),
-        ("Batch", format!("{} in {} norm groups", moco.batch, moco.bn_groups)),
+        ("Batch", format!("{} in {} batch-norm groups", moco.batch, moco.bn_groups)),
         ("Temperature", moco.temperature.to_string()),
         ("Key momentum", moco.momentum.to_string()),
         ("Epochs", epochs.to_string()),
@@ -121,33 +92,4 @@ fn brief(settings: &Resolved) -> Vec<(&'static str, String)> {
     ];
     brief.retain(|(_, value)| !value.is_empty());
     brief
-}
-
-fn push_results(page: &mut String, results: &Results) {
-    if results.judged.is_empty() && results.unread.is_empty() {
-        return;
-    }
-    page.push_str("<h2>Judged</h2>\n");
-    let (protocols, subjects) = (results.protocols(), results.subjects());
-    if !protocols.is_empty() {
-        page.push_str("<table class=\"judged\"><thead><tr><th>top-1, %</th>");
-        for protocol in &protocols {
-            let _ = write!(page, "<th>{}</th>", Escaped(protocol));
-        }
-        page.push_str("</tr></thead><tbody>\n");
-        for of in &subjects {
-            let _ = write!(page, "<tr><th>{}</th>", Escaped(of));
-            for protocol in &protocols {
-                let cell = results.find(protocol, of).map_or(String::new(), |judged| {
-                    format!("<b>{:.2}</b> <span class=\"small\">{}</span>", judged.top1, Escaped(&judged.details))
-                });
-                let _ = write!(page, "<td>{cell}</td>");
-            }
-            page.push_str("</tr>\n");
-        }
-        page.push_str("</tbody></table>\n");
-    }
-    for unread in &results.unread {
-        let _ = writeln!(page, "<p class=\"small\">Not shown: {}</p>", Escaped(unread));
-    }
 }

@@ -1,32 +1,32 @@
-//! Judged results of a run, `eval/*.json`: one JSON object a file, as `mochi eval --json` prints it, with `top1` in per
-//! cent and `protocol`; `subject` says what was judged: `trained` (or absent), `untrained`, `raw pixels`.
+//! Evaluation results of a run, `eval/*.json`: one JSON object per file, as `mochi eval --json` prints it, with `protocol` and with `top1`
+//! in percent. `subject` is what was evaluated: `trained` (or absent), `untrained` or `raw pixels`.
 
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::page::grouped;
+use crate::number::grouped;
 
-/// One judged result.
+/// One result.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Judged {
-    /// The protocol's name and version, and the published recipe where one was followed.
+pub(crate) struct Evaluation {
+    /// Name and version of the protocol, and the published recipe if one was followed.
     pub(crate) protocol: String,
     pub(crate) subject: String,
-    /// In per cent.
+    /// In percent.
     pub(crate) top1: f64,
-    /// What to know beside it: top-5, the protocol's settings, images that it was tested on.
+    /// Top-5, settings of the protocol, number of test images.
     pub(crate) details: String,
 }
 
-/// Everything under `eval/`, and what of it could not be read.
+/// All results under `eval/`, and why some could not be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Results {
-    pub(crate) judged: Vec<Judged>,
+    pub(crate) evaluations: Vec<Evaluation>,
     pub(crate) unread: Vec<String>,
 }
 
-/// Reads a folder of results in the order of their names; one that is not there is empty.
+/// Reads a folder of results in the order of their names; a missing folder is empty.
 pub(crate) fn read(folder: &Path) -> Results {
     let mut results = Results::default();
     let Ok(entries) = std::fs::read_dir(folder) else { return results };
@@ -36,15 +36,15 @@ pub(crate) fn read(folder: &Path) -> Results {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
         let value = text.and_then(|text| serde_json::from_str::<Value>(&text).map_err(|error| error.to_string()));
-        match value.and_then(|value| judged(&value, &stem).ok_or_else(|| "it has no `top1`".to_owned())) {
-            Ok(judged) => results.judged.push(judged),
+        match value.and_then(|value| evaluation(&value, &stem).ok_or_else(|| "it has no `top1`".to_owned())) {
+            Ok(evaluation) => results.evaluations.push(evaluation),
             Err(reason) => results.unread.push(format!("eval/{stem}.json: {reason}")),
         }
     }
     results
 }
 
-fn judged(value: &Value, stem: &str) -> Option<Judged> {
+fn evaluation(value: &Value, stem: &str) -> Option<Evaluation> {
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let number = |key: &str| value.get(key).and_then(Value::as_f64);
     let mut protocol = text("protocol").unwrap_or_else(|| stem.to_owned());
@@ -58,7 +58,7 @@ fn judged(value: &Value, stem: &str) -> Option<Judged> {
         number("learning_rate").map(|rate| format!("lr {rate}")),
         value.get("test_images").and_then(Value::as_u64).map(|images| format!("{} images", grouped(images))),
     ];
-    Some(Judged {
+    Some(Evaluation {
         protocol,
         subject: text("subject").unwrap_or_else(|| "trained".to_owned()),
         top1: number("top1")?,
@@ -68,10 +68,10 @@ fn judged(value: &Value, stem: &str) -> Option<Judged> {
 
 impl Results {
     /// Names of a column or row in the order of their first appearance.
-    fn distinct(&self, of: impl Fn(&Judged) -> &str) -> Vec<&str> {
+    fn distinct(&self, of: impl Fn(&Evaluation) -> &str) -> Vec<&str> {
         let mut seen: Vec<&str> = Vec::new();
-        for judged in &self.judged {
-            let name = of(judged);
+        for evaluation in &self.evaluations {
+            let name = of(evaluation);
             if !seen.contains(&name) {
                 seen.push(name);
             }
@@ -79,21 +79,21 @@ impl Results {
         seen
     }
 
-    /// Protocols, the table's columns.
+    /// Protocols, the columns of the table.
     pub(crate) fn protocols(&self) -> Vec<&str> {
-        self.distinct(|judged| &judged.protocol)
+        self.distinct(|evaluation| &evaluation.protocol)
     }
 
-    /// What was judged, the table's rows: from the least to the most learnt, others after.
+    /// Subjects, the rows of the table: pixels, untrained, trained, then others.
     pub(crate) fn subjects(&self) -> Vec<&str> {
-        let mut names = self.distinct(|judged| &judged.subject);
+        let mut names = self.distinct(|evaluation| &evaluation.subject);
         let order = ["raw pixels", "untrained", "trained"];
         names.sort_by_key(|name| order.iter().position(|known| known == name).unwrap_or(order.len()));
         names
     }
 
     /// The result of a cell.
-    pub(crate) fn find(&self, protocol: &str, subject: &str) -> Option<&Judged> {
-        self.judged.iter().find(|judged| judged.protocol == protocol && judged.subject == subject)
+    pub(crate) fn find(&self, protocol: &str, subject: &str) -> Option<&Evaluation> {
+        self.evaluations.iter().find(|evaluation| evaluation.protocol == protocol && evaluation.subject == subject)
     }
 }

@@ -1,59 +1,55 @@
-//! The page of views: for each image the source with its crops, and the views as training sees them with what was drawn for them.
+//! Page of augmented views: for each image the source with its crops, and the views with the operations that were drawn for them.
 
 use std::fmt::Write as _;
 
 use crate::escape::Escaped;
 use crate::frame;
-use crate::picture::Picture;
+use crate::image::Image;
 
-/// Everything that stands on the page.
+/// Content of the page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ViewsPage {
-    /// The heading.
+    /// Heading.
     pub name: String,
-    /// The line under it.
+    /// Line below the heading.
     pub summary: String,
-    /// Terms and values in brief.
+    /// Terms with values.
     pub facts: Vec<(String, String)>,
-    /// One row an image.
+    /// One row per image.
     pub rows: Vec<ViewsRow>,
 }
 
 /// An image and its views.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewsRow {
-    /// The whole image, made small.
-    pub source: Picture,
-    /// Width and height that crops count in.
+    /// The image, reduced.
+    pub source: Image,
+    /// Width and height of the image, the coordinates of crops.
     pub size: (u32, u32),
     /// Its views, in order.
     pub views: Vec<ShownView>,
 }
 
-/// A view and how it came about.
+/// A view with its operations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShownView {
     /// The view.
-    pub picture: Picture,
+    pub image: Image,
     /// Left, top, width and height of its crop in pixels of the image.
     pub crop: [u32; 4],
-    /// What happened to it, in order: a name and, where there is one, a value.
+    /// Operations in the order of their application: name, and value if there is one.
     pub steps: Vec<(String, String)>,
 }
 
 impl ViewsPage {
-    /// The whole page as HTML.
+    /// The page as HTML.
     pub fn render(&self) -> String {
         let mut page = frame::begin(&self.name, &self.summary);
-        page.push_str("<dl>");
-        for (term, value) in &self.facts {
-            let _ = write!(page, "<div><dt>{}</dt><dd>{}</dd></div>", Escaped(term), Escaped(value));
-        }
-        page.push_str("</dl>\n");
+        frame::push_facts(&mut page, self.facts.iter().map(|(term, value)| (term.as_str(), value.as_str())));
         page.push_str("<div class=\"rows\">\n");
         self.rows.iter().for_each(|row| row.push(&mut page));
         page.push_str("</div>\n");
-        frame::end(&mut page, "Steps stand in the order in which they happened to the view's pixels.");
+        frame::end(&mut page, "Operations are listed in the order of their application.");
         page
     }
 }
@@ -79,7 +75,7 @@ impl ViewsRow {
             let _ = write!(
                 page,
                 "<figure class=\"view\">{}<figcaption><b class=\"l{}\">view {}</b><ol><li>crop <em>{w} × {h} at {left}, {top}</em></li>",
-                view.picture,
+                view.image,
                 number % 5,
                 number + 1
             );

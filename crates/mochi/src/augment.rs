@@ -1,4 +1,4 @@
-//! `mochi augment DIR [--preset NAME | --config FILE] [--images N] [--size N] [--seed N] [--epoch N] [--out SHEET] [KEY=VALUE ...]`
+//! `mochi augment DIR [--preset NAME | --config FILE] [--images N] [--size N] [--seed N] [--epoch N] [--out FILE] [KEY=VALUE ...]`
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,48 +6,50 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, sheet, words};
 use mochi_data::{Cancel, DecodeError, Recipe, display_source};
-use mochi_report::{Encoding, Picture, ShownView, ViewsPage, ViewsRow};
+use mochi_files::{check_writable, write_atomic};
+use mochi_report::{Encoding, Image, ShownView, ViewsPage, ViewsRow};
 use mochi_run::Progress;
 
 use crate::failure::{Failure, Outcome, print_line};
-use crate::settings::Words;
+use crate::settings::SettingArguments;
 use crate::sources::Sources;
 
-/// Words of the verb.
+/// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     sources: Sources,
     #[command(flatten)]
-    words: Words,
-    /// How many images: the first ones of the epoch
+    settings: SettingArguments,
+    /// Number of images, the first ones of the epoch
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=500))]
     images: u16,
-    /// Side of a view instead of data.size
+    /// View size, instead of data.size
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=4096))]
     size: Option<u32>,
-    /// Seed instead of the settings' own
+    /// Seed, instead of the settings' seed
     #[arg(long)]
     seed: Option<u64>,
-    /// Epoch, from 0
+    /// Epoch, counted from 0
     #[arg(long, default_value_t = 0)]
     epoch: u64,
-    /// A page (.html) or a picture without text (.png)
-    #[arg(long, value_name = "SHEET", default_value = "views.html")]
+    /// Output file: a page (.html), or an image without text (.png)
+    #[arg(long, value_name = "FILE", default_value = "views.html")]
     out: PathBuf,
 }
 
-/// Runs the verb: the sheet's path goes to stdout.
+/// Runs the subcommand: the path of the output file goes to stdout.
 pub fn run(arguments: Arguments) -> Outcome {
-    let settings = arguments.words.load()?;
+    let settings = arguments.settings.load()?;
     let kind = arguments.out.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     if !["html", "htm", "png"].contains(&kind.as_str()) {
-        let what = format!("{} is neither a page nor a picture", arguments.out.display());
-        return Err(Failure::new(what, "end the name with .html or .png"));
+        let what = format!("--out expects a name ending in .html or .png, got {}", arguments.out.display());
+        return Err(Failure::new(what, "for example --out views.html"));
     }
+    check_writable(&arguments.out)?;
     let augment = settings.data.augment.as_str();
     let recipe = Recipe::preset(augment).ok_or_else(|| {
-        Failure::new(format!("there is no recipe \"{augment}\""), "this is a defect, please report it")
+        Failure::new(format!("unknown augmentation pipeline \"{augment}\""), "report this bug in Mochi")
     })?;
     let size = arguments.size.unwrap_or(settings.data.size);
     let options = PreviewOptions {
@@ -63,15 +65,15 @@ pub fn run(arguments: Arguments) -> Outcome {
     let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
     let (previews, bad) = preview(&dataset, &options)?;
     for image in &bad {
-        progress.warning(&format!("{} is replaced by another: {} ({})", image.name, image.reason, image.detail));
+        progress.warning(&format!("bad image replaced: {}: {} ({})", image.name, image.reason, image.detail));
     }
-    let drawing = |e: DecodeError| Failure::new(format!("the sheet could not be drawn: {e}"), "ask for fewer images");
+    let drawing = |e: DecodeError| Failure::new(format!("cannot draw the views: {e}"), "lower --images");
     let bytes = if kind == "png" {
         sheet(&previews, size).map_err(drawing)?
     } else {
         page(arguments.sources.data(), &options, augment, &previews).map_err(drawing)?.render().into_bytes()
     };
-    mochi_run::folder::write_whole(&arguments.out, &bytes)?;
+    write_atomic(&arguments.out, &bytes)?;
     print_line(&arguments.out.display().to_string());
     Ok(ExitCode::SUCCESS)
 }
@@ -83,7 +85,7 @@ fn page(data: &Path, options: &PreviewOptions, augment: &str, previews: &[Previe
     let fact = |term: &str, value: String| (term.to_owned(), value);
     Ok(ViewsPage {
         name: name.unwrap_or_else(|| display_source(data)),
-        summary: format!("{}: views as training sees them, recipe {augment}", display_source(data)),
+        summary: format!("{}: augmented training views, {augment}", display_source(data)),
         facts: vec![
             fact("View", format!("{0} × {0} px", options.size)),
             fact("Seed", options.seed.to_string()),
@@ -97,7 +99,7 @@ fn page(data: &Path, options: &PreviewOptions, augment: &str, previews: &[Previe
 fn row(preview: &Preview, size: u32) -> Result<ViewsRow, DecodeError> {
     let source = &preview.source;
     Ok(ViewsRow {
-        source: Picture {
+        source: Image {
             bytes: source.jpeg.clone(),
             encoding: Encoding::Jpeg,
             width: source.width,
@@ -113,7 +115,7 @@ fn shown(view: &View, number: usize, size: u32) -> Result<ShownView, DecodeError
     let crop = view.shown(size);
     let steps = view.plan.ops.iter().map(words);
     Ok(ShownView {
-        picture: Picture {
+        image: Image {
             bytes: png_of_view(&view.rgb, size)?,
             encoding: Encoding::Png,
             width: size,

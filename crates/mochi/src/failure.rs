@@ -57,6 +57,7 @@ from_error!(
     mochi_config::ConfigError,
     mochi_contrast::ContrastError,
     mochi_eval::EvalError,
+    mochi_files::FileError,
     mochi_report::ReportError,
     mochi_run::RunError,
     mochi_tensor::TensorError,

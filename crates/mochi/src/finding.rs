@@ -1,4 +1,4 @@
-//! Opening data sets beside other work, with a count to look at while large folders on slow disks are gone through.
+//! Opening datasets in the background, with a count of the images found so far.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -9,11 +9,11 @@ use mochi_run::Progress;
 
 use crate::failure::Outcome;
 
-/// What is found sooner is not worth a word.
+/// No count is shown for datasets that are opened within this time.
 const QUIET: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(200);
 
-/// A data set on its way.
+/// A dataset that is being opened.
 pub struct Finding {
     begun: Instant,
     tally: Tally,
@@ -23,23 +23,23 @@ pub struct Finding {
     cancel: Cancel,
 }
 
-/// Begins to look for the images of several sources, on a thread of its own.
+/// Starts opening several sources as one dataset, on a thread of its own.
 pub fn begin(sources: Vec<PathBuf>, split: Split, cancel: Cancel) -> Finding {
     let remote = sources.iter().find(|source| is_remote(source)).map(|source| display_source(source));
     let options = OpenOptions { cancel: cancel.clone(), ..OpenOptions::from(split) };
     let tally = options.tally.clone();
     let (sender, opened) = channel();
     let look = move || {
-        // Nobody waits any more where the program has failed meanwhile.
+        // The receiver is gone if the program has failed meanwhile.
         let _ = sender.send(Dataset::open_all(&sources, &options));
     };
-    // Where no thread can be had, the receiver's end is closed, and `wait` says so.
+    // If no thread can be started, the channel is closed and `wait` reports it.
     let _ = std::thread::Builder::new().name("mochi-open".into()).spawn(look);
     Finding { begun: Instant::now(), tally, opened, remote, cancel }
 }
 
 impl Finding {
-    /// The data set; from the second second on, how many images there are so far.
+    /// Waits for the dataset; after one second, shows the number of images found so far.
     pub fn wait(mut self, progress: &Progress) -> Outcome<Dataset> {
         let mut shown = None;
         loop {
@@ -51,10 +51,10 @@ impl Finding {
                     return Ok(dataset?);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    let detail = "the one that opens the data set has ended early".to_owned();
+                    let detail = "the thread that opens the dataset exited unexpectedly".to_owned();
                     return Err(DataError::Threads { detail }.into());
                 }
-                // What hangs in the file system cannot be interrupted: nobody waits for it.
+                // A call that hangs in the file system cannot be interrupted, so it is abandoned.
                 Err(RecvTimeoutError::Timeout) if self.cancel.requested() => return Err(DataError::Canceled.into()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -68,7 +68,7 @@ impl Finding {
 }
 
 fn finish(mut task: mochi_run::Task, opened: &Result<Dataset, DataError>) {
-    // A failure has words of its own.
+    // A failure has its own message.
     if let Ok(dataset) = opened {
         task.reach(dataset.len() as u64);
         task.finish();

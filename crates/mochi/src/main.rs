@@ -1,7 +1,7 @@
-//! `mochi`: the command line. One file a verb; each reads its words, calls the rooms that know, and says what came out.
+//! `mochi`: the command line. One file per subcommand: it reads its arguments, calls the crates that do the work, and prints the result.
 //!
-//! Results go to stdout (`--json` makes them one JSON object), everything else to stderr. Status 0: done; 1: an error, told in one
-//! sentence with a hint; 2: words that the command line does not know; 130: stopped by a signal, saved, can be resumed.
+//! Results go to stdout (`--json` makes them one JSON object), everything else to stderr. Exit status 0: success; 1: an error, one
+//! sentence with a hint; 2: invalid arguments; 130: stopped by a signal after saving a checkpoint, can be resumed.
 #![forbid(unsafe_code)]
 
 mod augment;
@@ -30,55 +30,55 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Pre-train image encoders on your own unlabelled pictures, and judge them.
+/// Pre-train and evaluate image encoders on unlabeled images.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true, max_term_width = 110)]
 struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-enum Verb {
-    /// Train an encoder on a folder of pictures
+enum Command {
+    /// Train an encoder on images; no labels needed
     Pretrain(pretrain::Arguments),
-    /// Go on with a run that was stopped
+    /// Resume an interrupted run
     Resume(resume::Arguments),
-    /// Look at a data set before a run: bad files, copies, sizes, statistics
+    /// Check a dataset: bad files, duplicates, image sizes, channel statistics
     Check(check::Arguments),
-    /// Show the views that training would see
+    /// Preview augmented training views
     Augment(augment::Arguments),
-    /// Judge a run's encoder
+    /// Evaluate a run's encoder
     #[command(subcommand)]
-    Eval(eval::Verb),
-    /// Write pictures into tar shards, for training from few large files, here or remote
+    Eval(eval::Command),
+    /// Pack images into WebDataset tar shards for local or remote training
     Pack(pack::Arguments),
-    /// Write a run's report page again
+    /// Write a run's report page again, or its figures
     Report(report::Arguments),
     /// List the presets
     Presets(presets::Arguments),
-    /// Show a run's settings and where each value came from
+    /// Show a run's settings and the source of each value
     Config(config::Arguments),
-    /// Look at this machine: libtorch, CUDA, disk, and what to mend
+    /// Check the installation: libtorch, CUDA, bf16 support, disk space
     Doctor(doctor::Arguments),
     /// Measure speed
     #[command(subcommand)]
-    Bench(bench::Verb),
+    Bench(bench::Command),
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().verb {
-        Verb::Pretrain(arguments) => pretrain::run(arguments),
-        Verb::Resume(arguments) => resume::run(arguments),
-        Verb::Check(arguments) => check::run(arguments),
-        Verb::Augment(arguments) => augment::run(arguments),
-        Verb::Eval(verb) => eval::run(verb),
-        Verb::Pack(arguments) => pack::run(arguments),
-        Verb::Report(arguments) => report::run(arguments),
-        Verb::Presets(arguments) => presets::run(arguments),
-        Verb::Config(arguments) => config::run(arguments),
-        Verb::Doctor(arguments) => doctor::run(arguments),
-        Verb::Bench(verb) => bench::run(verb),
+    let done = match Cli::parse().command {
+        Command::Pretrain(arguments) => pretrain::run(arguments),
+        Command::Resume(arguments) => resume::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Augment(arguments) => augment::run(arguments),
+        Command::Eval(command) => eval::run(command),
+        Command::Pack(arguments) => pack::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+        Command::Presets(arguments) => presets::run(arguments),
+        Command::Config(arguments) => config::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Bench(command) => bench::run(command),
     };
     done.unwrap_or_else(|failure| failure.report())
 }

@@ -12,29 +12,29 @@ use serde::Serialize;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 use crate::finding::begin;
 
-/// Words of the verb.
+/// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
-    /// Pictures: whatever `pretrain` takes, shards included
+    /// Images: anything that `pretrain` accepts, including shards
     data: PathBuf,
-    /// Folder of the shards; new, or left by the same command when it was stopped
+    /// Output folder: new, or the partial output of the same command, which is then continued
     out: PathBuf,
-    /// Resize pictures whose short side is longer to this many pixels (JPEG, quality 95)
+    /// Resize images with a longer short side to this size (JPEG, quality 95)
     #[arg(long, value_name = "PIXELS")]
     short_side: Option<u32>,
-    /// Most bytes of a shard, e.g. 256MB or 1GiB
+    /// Maximum size of a shard, e.g. 256MB or 1GiB
     #[arg(long, value_name = "BYTES", default_value = "256MB", value_parser = parse_bytes)]
     shard_bytes: u64,
-    /// Images in a shard, instead of a number of bytes
+    /// Number of images per shard, instead of a size
     #[arg(long, value_name = "COUNT", conflicts_with = "shard_bytes")]
     shard_images: Option<u32>,
-    /// Keep the order of the source; shuffled over all shards otherwise
+    /// Keep the order of the source instead of shuffling over all shards
     #[arg(long)]
     in_order: bool,
     /// Seed of the order
     #[arg(long, default_value_t = 0, conflicts_with = "in_order")]
     seed: u64,
-    /// Threads; 0 means one for each core
+    /// Number of threads; 0 means one per core
     #[arg(long, default_value_t = 0)]
     threads: usize,
     /// Print one JSON object
@@ -49,7 +49,7 @@ struct Summary<'a> {
     packed: mochi_data::pack::Packed,
 }
 
-/// Runs the verb.
+/// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     let progress = Progress::detect();
     let dataset = begin(vec![arguments.data.clone()], Split::Train, Cancel::default()).wait(&progress)?;
@@ -71,10 +71,10 @@ pub fn run(arguments: Arguments) -> Outcome {
     })?;
     task.finish();
     if packed.continued_from > 0 {
-        progress.note(&format!("went on behind {} images that were packed before", packed.continued_from));
+        progress.note(&format!("continued after {} images that were already packed", packed.continued_from));
     }
     for (reason, count) in &packed.bad {
-        progress.warning(&format!("{count} images are left out: {reason} (listed in bad-images.jsonl)"));
+        progress.warning(&format!("{count} bad images left out: {reason} (listed in bad-images.jsonl)"));
     }
     let Some(out) = arguments.out.to_str() else {
         let what = format!("{} was packed, but its name is not UTF-8 and cannot be printed", arguments.out.display());
@@ -85,7 +85,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     } else {
         let resized = if packed.resized > 0 { format!(", {} resized", packed.resized) } else { String::new() };
         eprintln!(
-            "{} images{resized} in {} shards of {:.1} MB in all",
+            "{} images{resized} in {} shards, {:.1} MB in total",
             packed.images,
             packed.shards,
             packed.bytes as f64 / 1e6

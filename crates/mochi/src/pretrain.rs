@@ -13,7 +13,7 @@ use crate::drive::drive;
 use crate::failure::Outcome;
 use crate::sources::Sources;
 
-/// Words of the verb.
+/// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub struct Arguments {
     settings: Vec<String>,
 }
 
-/// Runs the verb.
+/// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     let settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &arguments.settings)?;
     let stop = StopFlag::listen()?;

@@ -9,17 +9,17 @@ use mochi_train::Pretraining;
 use crate::drive::drive;
 use crate::failure::Outcome;
 
-/// Words of the verb.
+/// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
-    /// Folder of the run
+    /// Run folder
     run: PathBuf,
     /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Runs the verb.
+/// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     let stop = StopFlag::listen()?;
     let progress = Progress::detect();

@@ -9,11 +9,11 @@ use crate::failure::Outcome;
 
 /// Preset, settings file and `KEY=VALUE` arguments.
 #[derive(Args)]
-pub struct Words {
-    /// A preset to start from; `mochi presets` lists them
+pub struct SettingArguments {
+    /// Preset to start from; `mochi presets` lists them
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     preset: Option<String>,
-    /// A TOML file of settings
+    /// TOML file of settings
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Settings, e.g. data.size=224 data.max_bad_fraction=0.02
@@ -21,7 +21,7 @@ pub struct Words {
     settings: Vec<String>,
 }
 
-impl Words {
+impl SettingArguments {
     /// The settings that `pretrain` loads from these arguments.
     pub fn load(&self) -> Outcome<Settings> {
         Ok(Settings::load(self.preset.as_deref(), self.config.as_deref(), &self.settings)?)

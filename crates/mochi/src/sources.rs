@@ -1,4 +1,4 @@
-//! The words that name pictures: shared by `pretrain`, `check` and `augment`.
+//! Arguments that name images, shared by `pretrain`, `check` and `augment`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,24 +9,24 @@ use mochi_data::{Cancel, Split};
 
 use crate::finding::{Finding, begin};
 
-/// DATA and what is added to it.
+/// DATA and additional sources.
 #[derive(Args)]
 pub struct Sources {
-    /// A folder of pictures (nested anyhow), a pattern in quotes ('photos/2019-*/**/*.jpg'), a .txt list of all these, IDX files (MNIST),
-    /// CIFAR binary batches, or tar shards (here, http(s):// or s3://)
+    /// Images: a folder (searched recursively), a quoted glob ('photos/2019-*/**/*.jpg'), a .txt list of folders, globs and images,
+    /// IDX (MNIST) or CIFAR binary files, or tar shards (local, http(s):// or s3://)
     data: PathBuf,
-    /// One more folder, pattern or list; can be given several times
+    /// Another source of images (folder, glob or list); can be repeated
     #[arg(long, value_name = "DATA")]
     also: Vec<PathBuf>,
 }
 
 impl Sources {
-    /// DATA, as it was given.
+    /// DATA as given.
     pub fn data(&self) -> &Path {
         &self.data
     }
 
-    /// DATA, then what `--also` adds, or, without it, what the settings add.
+    /// DATA, then the sources of `--also`, or of the settings without it.
     pub fn paths(&self, settings: &Settings) -> Vec<PathBuf> {
         let mut paths = vec![self.data.clone()];
         if self.also.is_empty() {
@@ -37,7 +37,7 @@ impl Sources {
         paths
     }
 
-    /// Begins to open all of it as one data set.
+    /// Starts opening all sources as one dataset.
     pub fn begin(&self, settings: &Settings, cancel: Cancel) -> Finding {
         begin(self.paths(settings), Split::Train, cancel)
     }

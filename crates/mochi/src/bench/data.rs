@@ -11,24 +11,24 @@ use mochi_run::Progress;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 use crate::finding::begin;
 
-/// Words of the verb.
+/// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
-    /// A folder of pictures
+    /// Images: anything that `pretrain` accepts
     data: PathBuf,
-    /// Side of a view
+    /// View size
     #[arg(long, default_value_t = 224)]
     size: u32,
-    /// Threads; 0 means one for each core
+    /// Number of threads; 0 means one per core
     #[arg(long, default_value_t = 1)]
     threads: usize,
-    /// How views are made
+    /// Augmentation pipeline
     #[arg(long, default_value = "moco-v2")]
     augment: String,
-    /// At most so many images
+    /// Maximum number of images
     #[arg(long, default_value_t = 400)]
     limit: usize,
-    /// Decode JPEGs at a smaller scale where the views allow it
+    /// Decode JPEGs at a smaller scale if the view size allows it
     #[arg(long)]
     fast_decode: bool,
     /// Print one JSON object
@@ -36,14 +36,14 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs the verb.
+/// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     let dataset = begin(vec![arguments.data.clone()], Split::Train, Cancel::default()).wait(&Progress::detect())?;
     let Some(recipe) = Recipe::preset(&arguments.augment) else {
-        let there = Recipe::PRESETS.join(", ");
+        let names = Recipe::PRESETS.join(", ");
         return Err(Failure::new(
-            format!("there is no recipe \"{}\"", arguments.augment),
-            format!("there are {there}"),
+            format!("unknown augmentation pipeline \"{}\"", arguments.augment),
+            format!("use one of {names}"),
         ));
     };
     let options = BenchOptions {
@@ -59,11 +59,11 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_json(&result)?;
     } else {
         print_line(&format!(
-            "{:.1} images/s on {} thread(s): decoding {:.2} s, augmenting {:.2} s for {} images of {} views",
+            "{:.1} images/s on {} thread(s): decoding {:.2} s, augmentation {:.2} s for {} images of {} views",
             result.images_per_s, result.threads, result.decode_s, result.augment_s, result.images, result.views
         ));
         if let Some(peak) = result.peak_bytes {
-            print_line(&format!("most memory held: {:.0} MB", peak as f64 / 1e6));
+            print_line(&format!("peak memory: {:.0} MB", peak as f64 / 1e6));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -17,31 +17,31 @@ use serde::Serialize;
 use super::median;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 
-/// Words of the verb.
+/// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
-    /// Queries
+    /// Number of queries
     #[arg(long, default_value_t = 256)]
     batch: usize,
-    /// Dimension of the embeddings
+    /// Embedding dimension
     #[arg(long, default_value_t = 128)]
     dim: usize,
-    /// Rows of the queue
+    /// Number of keys in the queue
     #[arg(long, default_value_t = 65_536)]
     queue: usize,
-    /// N, s and s'
+    /// MoCHi's N, s and s'
     #[arg(long, num_args = 3, value_names = ["N", "S", "S'"], default_values_t = [1024, 1024, 512])]
     mochi: Vec<usize>,
-    /// Rounds; medians count
+    /// Number of rounds; results are medians
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Threads; one for each core where it is not given
+    /// Number of threads [default: one per core]
     #[arg(long)]
     threads: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Only this way's memory (the verb calls itself with it)
+    /// Measure only the memory of this variant (used by the command itself)
     #[arg(long, hide = true)]
     memory_of: Option<Way>,
 }
@@ -97,7 +97,7 @@ const TEMPERATURE: f64 = 0.2;
 impl Case {
     fn new(a: &Arguments) -> Outcome<Self> {
         let [hardest, pairs, query_mixes] = a.mochi[..] else {
-            return Err(Failure::new("--mochi takes three numbers", "for example --mochi 1024 1024 512"));
+            return Err(Failure::new("--mochi expects three numbers", "for example --mochi 1024 1024 512"));
         };
         let synthesis = Synthesis::paper(hardest, pairs, query_mixes);
         synthesis.check()?;
@@ -151,7 +151,7 @@ impl Case {
     }
 }
 
-/// Runs the verb.
+/// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     let engine = mochi_tensor::start(arguments.threads)?;
     let case = Case::new(&arguments)?;

@@ -8,28 +8,28 @@ use clap::Subcommand;
 
 use crate::failure::Outcome;
 
-/// What to measure.
+/// Benchmarks.
 #[derive(Subcommand)]
-pub enum Verb {
-    /// A training step on synthetic images, without and with MoCHi, in turn
+pub enum Command {
+    /// Training steps on synthetic images, MoCo and MoCHi interleaved
     Step(step::Arguments),
-    /// The loss alone: plain, with MoCHi in closed form, with MoCHi materialised
+    /// Loss only: MoCo, MoCHi in closed form, MoCHi with explicit synthesis
     Loss(loss::Arguments),
-    /// Decoding and augmenting: images a second
+    /// Decoding and augmentation, in images/s
     Data(data::Arguments),
 }
 
-/// Runs the verb.
-pub fn run(verb: Verb) -> Outcome {
-    match verb {
-        Verb::Step(arguments) => step::run(arguments),
-        Verb::Loss(arguments) => loss::run(arguments),
-        Verb::Data(arguments) => data::run(arguments),
+/// Runs the subcommand.
+pub fn run(command: Command) -> Outcome {
+    match command {
+        Command::Step(arguments) => step::run(arguments),
+        Command::Loss(arguments) => loss::run(arguments),
+        Command::Data(arguments) => data::run(arguments),
     }
 }
 
-/// The 95 % interval of a median, from the order of the values alone: between the ranks (n -+ 1.96 sqrt n) / 2. `None` for fewer than 6, of which
-/// even the whole range covers less.
+/// 95 % interval of a median from the order of the values: between the ranks (n ± 1.96 sqrt n) / 2. `None` for fewer than 6 values, whose
+/// whole range covers less.
 fn median_interval(values: &[f64]) -> Option<[f64; 2]> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,5 +1,5 @@
-//! `mochi bench step`: whole training steps on synthetic images, plain MoCo and MoCHi in turn, the first of a pair changing with each round,
-//! so that drift of the machine meets both. What a step's times scatter is told beside their ratio.
+//! `mochi bench step`: training steps on synthetic images, MoCo and MoCHi interleaved. The order within a pair alternates, so that drift of
+//! the machine affects both. The ratio is printed with its 95 % interval.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -14,37 +14,37 @@ use serde::Serialize;
 use super::{median, median_interval};
 use crate::failure::{Failure, Outcome, print_json, print_line};
 
-/// Words of the verb.
+/// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
     /// Backbone
     #[arg(long, default_value = "resnet50")]
     arch: String,
-    /// Images in a batch
+    /// Images per batch
     #[arg(long, default_value_t = 16)]
     batch: usize,
-    /// Side of a view
+    /// View size
     #[arg(long, default_value_t = 224)]
     size: u32,
-    /// Rows of the queue
+    /// Number of keys in the queue
     #[arg(long, default_value_t = 65_536)]
     queue: usize,
     /// MoCHi's N, s and s'
     #[arg(long, num_args = 3, value_names = ["N", "S", "S'"], default_values_t = [1024, 1024, 512])]
     mochi: Vec<usize>,
-    /// Steps of each kind that are timed
+    /// Timed steps of each method
     #[arg(long, default_value_t = 9)]
     steps: usize,
-    /// Steps of each kind before those
+    /// Untimed steps of each method before those
     #[arg(long, default_value_t = 2)]
     warmup: usize,
-    /// float32, bf16, or the machine's best
+    /// float32, bf16 or auto
     #[arg(long, default_value = "auto")]
     precision: String,
-    /// Groups of the batch statistics
+    /// Batch-norm groups
     #[arg(long, default_value_t = 1)]
     bn_groups: usize,
-    /// Only plain MoCo steps
+    /// Measure MoCo only
     #[arg(long)]
     plain_only: bool,
     /// Print one JSON object
@@ -61,10 +61,10 @@ struct Report {
     moco_max_s: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     mochi_s: Option<f64>,
-    /// Median over rounds of one round's MoCHi step over its MoCo step.
+    /// Median over rounds of the ratio of MoCHi's to MoCo's time.
     #[serde(skip_serializing_if = "Option::is_none")]
     mochi_over_moco: Option<f64>,
-    /// 95 % interval of that median; `None` where there are too few rounds for one.
+    /// 95 % interval of that median; `None` with fewer than 6 rounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     mochi_over_moco_interval: Option<[f64; 2]>,
     batch: usize,
@@ -79,13 +79,13 @@ struct Report {
     peak_bytes: Option<u64>,
 }
 
-/// Runs the verb.
+/// Runs the subcommand.
 pub fn run(a: Arguments) -> Outcome {
     let [hardest, pairs, query_mixes] = a.mochi[..] else {
-        return Err(Failure::new("--mochi takes three numbers", "for example --mochi 1024 1024 512"));
+        return Err(Failure::new("--mochi expects three numbers", "for example --mochi 1024 1024 512"));
     };
     let engine = mochi_tensor::start(None)?;
-    let words = [
+    let arguments = [
         format!("model.arch={}", a.arch),
         format!("data.size={}", a.size),
         format!("moco.batch={}", a.batch),
@@ -97,8 +97,8 @@ pub fn run(a: Arguments) -> Outcome {
         format!("negatives.query_mixes={query_mixes}"),
         "negatives.warmup_epochs=0".to_owned(),
     ];
-    // As many images as ImageNet: the rules must not shrink anything.
-    let (settings, _) = Settings::load(Some("moco-v2"), None, &words)?.resolve(&facts(&engine, 1_281_167))?;
+    // As many images as ImageNet, so that no rule reduces a size.
+    let (settings, _) = Settings::load(Some("moco-v2"), None, &arguments)?.resolve(&facts(&engine, 1_281_167))?;
     let mut learner = Learner::new(&settings, compute(&settings, &engine)?)?;
     let views = views(&settings)?;
     let (mut moco, mut mochi) = (Vec::new(), Vec::new());
@@ -143,13 +143,13 @@ pub fn run(a: Arguments) -> Outcome {
             "{} at {} px, batch {}, {}, {} threads",
             report.arch, report.size, report.batch, report.precision, report.threads
         ));
-        print_line(&format!("MoCo   {:.3} s a step, {:.2} images/s", report.moco_s, report.images_per_s));
+        print_line(&format!("MoCo   {:.3} s per step, {:.2} images/s", report.moco_s, report.images_per_s));
         if let (Some(s), Some(ratio)) = (report.mochi_s, report.mochi_over_moco) {
             let scatter = report
                 .mochi_over_moco_interval
                 .map(|[low, high]| format!(" (95 % interval of the median: {low:.3} to {high:.3})"))
                 .unwrap_or_default();
-            print_line(&format!("MoCHi  {s:.3} s a step, {ratio:.3} of the plain one{scatter}"));
+            print_line(&format!("MoCHi  {s:.3} s per step, {ratio:.3} of MoCo's{scatter}"));
         }
     }
     Ok(ExitCode::SUCCESS)

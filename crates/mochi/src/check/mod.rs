@@ -9,24 +9,25 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_data::survey::{Stage, Survey, SurveyOptions, Weight, survey};
 use mochi_data::{Cancel, display_source};
+use mochi_files::{check_writable, write_atomic};
 use mochi_run::{Progress, Task};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
-use crate::settings::Words;
+use crate::settings::SettingArguments;
 use crate::sources::Sources;
 
-/// Words of the verb.
+/// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     sources: Sources,
     #[command(flatten)]
-    words: Words,
-    /// Also write a page with histograms, bad files, copies side by side and a contact sheet
+    settings: SettingArguments,
+    /// Also write a page with histograms, bad files, duplicates and a contact sheet
     #[arg(long, value_name = "PAGE.html")]
     out: Option<PathBuf>,
-    /// Threads; 0 means one for each core
+    /// Number of threads; 0 means one per core
     #[arg(long, default_value_t = 0)]
     threads: usize,
     /// Print one JSON object
@@ -34,7 +35,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// What `--json` prints.
+/// Output of `--json`.
 #[derive(Serialize)]
 struct Checked<'a> {
     data: String,
@@ -43,23 +44,26 @@ struct Checked<'a> {
     survey: &'a Survey,
 }
 
-/// Runs the verb: status 1 where something would stop a run.
+/// Runs the subcommand: status 1 if a run would fail on this dataset.
 pub fn run(arguments: Arguments) -> Outcome {
-    let settings = arguments.words.load()?;
+    let settings = arguments.settings.load()?;
+    if let Some(path) = &arguments.out {
+        check_writable(path)?;
+    }
     let options = SurveyOptions {
         view: settings.data.size,
         max_bad_fraction: settings.data.max_bad_fraction,
         threads: arguments.threads,
     };
-    // No stop signal is caught: nothing is half done, so Ctrl-C may leave at once.
+    // No stop signal is caught: nothing is written before the end, so Ctrl-C may quit immediately.
     let progress = Progress::detect();
     let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
     let mut line = Line { progress: progress.clone(), current: None };
     let survey = survey(&dataset, &options, &mut |stage, done, of| line.update(stage, done, of))?;
     line.finish();
-    if let Some(out) = &arguments.out {
+    if let Some(path) = &arguments.out {
         let page = page::page(arguments.sources.data(), &dataset, &survey, &progress);
-        mochi_run::folder::write_whole(out, page.render().as_bytes())?;
+        write_atomic(path, page.render().as_bytes())?;
     }
     if arguments.json {
         let page = arguments.out.as_ref().map(|out| out.display().to_string());
@@ -73,7 +77,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
 }
 
-/// The survey's stages as one line each.
+/// Progress: one line per stage.
 struct Line {
     progress: Progress,
     current: Option<(Stage, usize, Task)>,
@@ -85,7 +89,7 @@ impl Line {
             self.finish();
             let title = match stage {
                 Stage::Reading => "reading",
-                Stage::Comparing => "looking for copies",
+                Stage::Comparing => "comparing",
             };
             self.current = Some((stage, 0, self.progress.task(title, of as u64)));
         }

@@ -1,4 +1,4 @@
-//! What `mochi check` prints for people: names left, values right, a bar for each bin.
+//! Dataset report as text: terms left, values right, one bar per bin.
 
 use std::fmt::{Display, Write as _};
 use std::path::Path;
@@ -13,11 +13,11 @@ const BAR: usize = 32;
 pub fn table(data: &Path, survey: &Survey, page: Option<&Path>) -> String {
     let mut text = format!("{} ({})\n\n", display_source(data), survey.kind);
     for (name, value) in rows(survey) {
-        let _ = writeln!(text, "{name:<12} {value}");
+        let _ = writeln!(text, "{name:<16} {value}");
     }
     if let Some(sizes) = &survey.sizes {
         push_bars(&mut text, "short side, px", &sizes.short_sides);
-        push_bars(&mut text, "shape", &sizes.shapes);
+        push_bars(&mut text, "aspect ratio", &sizes.shapes);
     }
     let bad = &survey.bad.list;
     if !bad.is_empty() {
@@ -26,7 +26,7 @@ pub fn table(data: &Path, survey: &Survey, page: Option<&Path>) -> String {
             let _ = writeln!(text, "  {}: {} ({})", printable(&image.name), image.reason, image.detail);
         }
         if bad.len() > 10 {
-            let _ = writeln!(text, "  and {} more; --json has all", bad.len() - 10);
+            let _ = writeln!(text, "  and {} more; --json lists all", bad.len() - 10);
         }
     }
     if !survey.findings.is_empty() {
@@ -34,8 +34,8 @@ pub fn table(data: &Path, survey: &Survey, page: Option<&Path>) -> String {
     }
     for finding in &survey.findings {
         let word = match finding.weight {
-            Weight::Breaks => "stops a run",
-            Weight::Doubtful => "doubtful",
+            Weight::Breaks => "error",
+            Weight::Doubtful => "warning",
             Weight::Note => "note",
         };
         let _ = writeln!(text, "{word}: {}\n  hint: {}", finding.what, finding.hint);
@@ -57,7 +57,7 @@ pub fn rows(survey: &Survey) -> Vec<(&'static str, String)> {
             let reasons = counts(bad.by_reason.iter());
             (
                 "bad",
-                format!("{n} ({:.2} %; a run stops above {:.2} %): {reasons}", bad.share * 100.0, bad.limit * 100.0),
+                format!("{n} ({:.2} %; a run fails above {:.2} %): {reasons}", bad.share * 100.0, bad.limit * 100.0),
             )
         }
     });
@@ -72,17 +72,17 @@ pub fn rows(survey: &Survey) -> Vec<(&'static str, String)> {
         };
         let colours = survey.colours.iter().map(|(colour, count)| (colour.as_str(), count));
         rows.push(("stored as", format!("{}; {bits}", counts(colours))));
-        rows.push(("grey", format!("{} of {} without any colour", survey.grey_pictures, survey.readable)));
+        rows.push(("grayscale", format!("{} of {}", survey.grey_pictures, survey.readable)));
     }
     if let Some(sizes) = &survey.sizes {
         rows.push(("width", spread(&sizes.width, "px")));
         rows.push(("height", spread(&sizes.height, "px")));
-        rows.push(("small", format!("{} below a view of {} px", sizes.smaller_than_view, sizes.view)));
+        rows.push(("small", format!("{} smaller than a view of {} px", sizes.smaller_than_view, sizes.view)));
         if let Some(bytes) = &sizes.file_bytes {
             let kb = |bytes: u64| format!("{:.1}", bytes as f64 / 1e3);
             let (middle, least, most) = (kb(bytes.median), kb(bytes.min), kb(bytes.max));
             let all = sizes.total_bytes as f64 / 1e6;
-            rows.push(("files", format!("median {middle} kB, {least} to {most}; {all:.1} MB in all")));
+            rows.push(("files", format!("median {middle} kB, {least} to {most}; {all:.1} MB in total")));
         }
     }
     if let Some(channels) = &survey.channels {
@@ -96,13 +96,13 @@ pub fn rows(survey: &Survey) -> Vec<(&'static str, String)> {
         1 => format!("{redundant} in 1 group"),
         n => format!("{redundant} in {n} groups"),
     };
-    rows.push(("copies", found(copies.redundant_exact, copies.exact.len())));
+    rows.push(("duplicates", found(copies.redundant_exact, copies.exact.len())));
     let flat = match copies.too_flat {
         0 => String::new(),
-        n => format!("; {n} too flat to tell"),
+        n => format!("; {n} not compared (too little detail)"),
     };
     let near = found(copies.redundant_near, copies.near.len());
-    rows.push(("look-alikes", format!("{near} within {} of {} bits{flat}", copies.near_bits, copies.of_bits)));
+    rows.push(("near duplicates", format!("{near} within {} of {} bits{flat}", copies.near_bits, copies.of_bits)));
     let speed = &survey.speed;
     let mut pace = format!("{:.0} images/s on {} threads", speed.images_per_s, speed.threads);
     if let (Some(images), Some(mb)) = (speed.decoded_per_s_per_thread, speed.decoded_mb_per_s_per_thread) {

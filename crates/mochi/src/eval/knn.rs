@@ -1,42 +1,72 @@
 //! `mochi eval knn`
 
-use clap::Args;
-use mochi_eval::{KnnOptions, extract, knn};
+use std::path::Path;
 
-use super::{Common, Stages, Subject};
-use crate::failure::Outcome;
+use clap::{Args, ValueEnum};
+use mochi_eval::{FeatureSource, KnnOptions, extract, knn};
 
-/// Words of the verb.
+use super::inputs::{Inputs, counts};
+use super::stages::Stages;
+use super::{Common, failure};
+use crate::failure::{Failure, Outcome};
+
+/// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     common: Common,
-    /// Neighbours that vote
-    #[arg(short, default_value_t = 200)]
-    k: usize,
-    /// Temperature of the votes' weights
+    /// Features to compare: `backbone` (protocol knn/2) or `embedding`, the output of the head (knn-embedding/1)
+    #[arg(long, value_enum, default_value = "backbone", hide_possible_values = true)]
+    features: Layer,
+    /// Number of neighbors [default: half the training images per class, 5 to 200]
+    #[arg(short)]
+    k: Option<usize>,
+    /// Temperature of the weights exp(cosine / temperature)
     #[arg(long, default_value_t = 0.1)]
     temperature: f64,
 }
 
-/// Runs the verb.
+/// The layer that features are taken from.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Layer {
+    Backbone,
+    Embedding,
+}
+
+/// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
-    let subject = Subject::open(&arguments.common)?;
-    let mut stages = Stages::new(&subject.progress, "k-NN");
-    let train = extract(&subject.train, subject.extractor(), &subject.views, &mut |now| stages.update(now))?;
-    let test = extract(&subject.test, subject.extractor(), &subject.views, &mut |now| stages.update(now))?;
+    let common = &arguments.common;
     let options = KnnOptions { k: arguments.k, temperature: arguments.temperature };
-    let result = knn(&train, &test, &options, &mut |now| stages.update(now))?;
+    options.check().map_err(failure)?;
+    let source = match arguments.features {
+        Layer::Backbone => FeatureSource::Backbone,
+        Layer::Embedding if common.run == Path::new("pixels") => {
+            return Err(Failure::new("raw pixels have no embedding", "leave --features out"));
+        }
+        Layer::Embedding => FeatureSource::Embedding,
+    };
+    let inputs = Inputs::open(common)?;
+    let mut stages = Stages::new(&inputs.progress, "k-NN");
+    let mut of = |dataset| {
+        extract(dataset, inputs.extractor(source), &inputs.views, &mut |now| stages.update(now)).map_err(failure)
+    };
+    let (train, test) = (of(&inputs.train)?, of(&inputs.test)?);
+    let result = knn(&train, &test, &options, &mut |now| stages.update(now)).map_err(failure)?;
     stages.finish();
+    inputs.report_bad_images(&result.bad_images);
+    if let Some(asked) = options.k.filter(|&asked| asked > result.k) {
+        let used = result.k;
+        inputs.progress.warning(&format!("-k {asked} exceeds the {used} training images: all of them are neighbors"));
+    }
     let text = format!(
-        "k-NN top-1 {:.2} %  ({}, k {}, t {}, {} training and {} test images of {} classes)",
+        "k-NN top-1 {:.2} %  ({}, k {}{}, t {}, {})",
         result.top1,
         result.protocol,
         result.k,
+        if result.k_automatic { " (automatic)" } else { "" },
         result.temperature,
-        result.train_images,
-        result.test_images,
-        result.classes
+        counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );
-    subject.finish(&arguments.common, "knn", &result, &text)
+    let name = if source == FeatureSource::Embedding { "knn-embedding" } else { "knn" };
+    inputs.finish(common, name, &result, &text)
 }

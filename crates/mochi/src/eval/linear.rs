@@ -1,80 +1,112 @@
 //! `mochi eval linear`
 
-use clap::Args;
-use mochi_eval::{AugmentedRecipe, LinearOptions, extract, linear_augmented, linear_cached};
+use std::path::Path;
 
-use super::{Common, Stages, Subject};
+use clap::Args;
+use mochi_eval::{
+    AugmentedRecipe, FeatureSource, LinearOptions, LinearResult, extract, linear_augmented, linear_cached,
+};
+
+use super::inputs::{Inputs, counts};
+use super::stages::Stages;
+use super::{Common, failure};
 use crate::failure::{Failure, Outcome};
 
-/// Words of the verb.
+/// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     common: Common,
-    /// A published recipe with augmentation (in1k, in100); without it, features are cached and the learning rate is chosen on a held-out
-    /// tenth of the training images
+    /// Published training recipe with augmentation: in1k or in100. By default, train on cached features and select the learning rate
+    /// on a held-out 10 % of the training images
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
-    /// Epochs of the classifier
+    /// Number of epochs [default: the recipe's; 20 to 100 on cached features, fewer for more images]
     #[arg(long)]
     epochs: Option<usize>,
-    /// One learning rate instead of the sweep
+    /// Learning rate, instead of the sweep or of the recipe's
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
-    /// Seed of the held-out tenth, the initial weights and the order
+    /// Seed of the held-out images, the initial weights and the order
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
 
-/// Runs the verb.
+/// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
-    let subject = Subject::open(&arguments.common)?;
-    let mut stages = Stages::new(&subject.progress, "linear");
-    let result = if let Some(name) = &arguments.recipe {
-        let Some(loaded) = &subject.loaded else {
-            return Err(Failure::new("raw pixels have no recipe with augmentation", "leave --recipe out"));
-        };
-        let Some(mut recipe) = AugmentedRecipe::preset(name) else {
-            return Err(Failure::new(format!("there is no recipe \"{name}\""), "there are in1k and in100"));
-        };
-        recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
-        recipe.learning_rate = arguments.learning_rate.unwrap_or(recipe.learning_rate);
-        let (encoder, views) = (&loaded.encoder, &subject.views);
-        linear_augmented(encoder, &subject.train, &subject.test, &recipe, views, arguments.seed, &mut |now| {
-            stages.update(now)
-        })?
-    } else {
-        let train = extract(&subject.train, subject.extractor(), &subject.views, &mut |now| stages.update(now))?;
-        let test = extract(&subject.test, subject.extractor(), &subject.views, &mut |now| stages.update(now))?;
-        let mut options = LinearOptions {
-            epochs: arguments.epochs,
-            seed: arguments.seed,
-            device: subject.device(),
-            ..LinearOptions::default()
-        };
-        if let Some(rate) = arguments.learning_rate {
-            options.learning_rates = vec![rate];
+    let common = &arguments.common;
+    let recipe = arguments.recipe()?;
+    let options = arguments.cached();
+    // Ranges first; whether images can be held out is known when the labels are.
+    options.check(&[0, 0]).map_err(failure)?;
+    let inputs = Inputs::open(common)?;
+    let mut stages = Stages::new(&inputs.progress, "linear");
+    let result = match (&recipe, &inputs.loaded) {
+        (Some(recipe), Some(loaded)) => {
+            let (encoder, views) = (&loaded.encoder, &inputs.views);
+            let mut progress = |now| stages.update(now);
+            linear_augmented(encoder, &inputs.train, &inputs.test, recipe, views, arguments.seed, &mut progress)
         }
-        linear_cached(&train, &test, &options, &mut |now| stages.update(now))?
+        _ => cached(&inputs, &options, &mut stages),
     };
+    let result = result.map_err(failure)?;
     stages.finish();
+    inputs.report_bad_images(&result.bad_images);
     if result.learning_rate_at_edge {
-        subject.progress.warning(&format!(
-            "the best learning rate, {}, is at the edge of the sweep: a better one may lie outside",
+        inputs.progress.warning(&format!(
+            "the selected learning rate, {}, is at the edge of the sweep: a better one may exist outside",
             result.learning_rate
         ));
     }
     let text = format!(
-        "linear top-1 {:.2} %, top-5 {:.2} %  ({}, learning rate {}, {} epochs, seed {}, {} training and {} test images of {} classes)",
+        "linear top-1 {:.2} %, top-5 {:.2} %  ({}, learning rate {}, {} epochs, seed {}, {})",
         result.top1,
         result.top5,
         result.protocol,
         result.learning_rate,
         result.epochs,
         result.seed,
-        result.train_images,
-        result.test_images,
-        result.classes
+        counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );
-    subject.finish(&arguments.common, "linear", &result, &text)
+    inputs.finish(common, "linear", &result, &text)
+}
+
+fn cached(
+    inputs: &Inputs,
+    options: &LinearOptions,
+    stages: &mut Stages,
+) -> Result<LinearResult, mochi_eval::EvalError> {
+    options.check(inputs.train.labels().unwrap_or_default())?;
+    let options = LinearOptions { device: inputs.device(), ..options.clone() };
+    let mut of = |dataset| {
+        extract(dataset, inputs.extractor(FeatureSource::Backbone), &inputs.views, &mut |now| stages.update(now))
+    };
+    let (train, test) = (of(&inputs.train)?, of(&inputs.test)?);
+    linear_cached(&train, &test, &options, &mut |now| stages.update(now))
+}
+
+impl Arguments {
+    /// The published recipe with what was overridden.
+    fn recipe(&self) -> Outcome<Option<AugmentedRecipe>> {
+        let Some(name) = &self.recipe else { return Ok(None) };
+        if self.common.run == Path::new("pixels") {
+            return Err(Failure::new("raw pixels have no recipe with augmentation", "leave --recipe out"));
+        }
+        let Some(mut recipe) = AugmentedRecipe::preset(name) else {
+            let names = AugmentedRecipe::PRESETS.join(" or ");
+            return Err(Failure::new(format!("unknown recipe \"{name}\""), format!("use {names}")));
+        };
+        recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
+        recipe.learning_rate = self.learning_rate.unwrap_or(recipe.learning_rate);
+        recipe.check().map_err(failure)?;
+        Ok(Some(recipe))
+    }
+
+    fn cached(&self) -> LinearOptions {
+        let options = LinearOptions { epochs: self.epochs, seed: self.seed, ..LinearOptions::default() };
+        match self.learning_rate {
+            Some(rate) => LinearOptions { learning_rates: vec![rate], ..options },
+            None => options,
+        }
+    }
 }

@@ -1,45 +1,45 @@
 //! `mochi eval knn|linear RUN --train DIR --test DIR`
 
+mod inputs;
 mod knn;
 mod linear;
+mod stages;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use mochi_config::Device;
-use mochi_data::{Cancel, Dataset, Recipe, Split, display_source};
-use mochi_eval::{Extractor, ViewOptions};
-use mochi_run::{Progress, RunFolder, Task};
-use mochi_train::{LoadedEncoder, load_encoder};
-use serde::Serialize;
+use mochi_data::DataError;
+use mochi_eval::EvalError;
 
-use crate::failure::{Failure, Outcome, print_json, print_line};
-use crate::finding::begin;
+use crate::failure::{Failure, Outcome};
 
-/// How to judge.
+/// Evaluation protocols.
 #[derive(Subcommand)]
-pub enum Verb {
-    /// Weighted k-nearest neighbours on frozen features
+pub enum Command {
+    /// Weighted k-nearest neighbors on frozen features
     Knn(knn::Arguments),
-    /// A linear classifier on frozen features
+    /// Linear classifier on frozen features
     Linear(linear::Arguments),
 }
 
-/// Words of every judgement.
+/// Arguments of every protocol.
 #[derive(Args)]
 pub struct Common {
-    /// Folder of the run; the word `pixels` judges raw pixels instead
+    /// Run folder, or `pixels` to evaluate raw pixels as a baseline
     run: PathBuf,
-    /// Training images with labels: class folders, IDX or CIFAR files
-    #[arg(long, value_name = "DIR")]
+    /// Labeled training images: a folder with one folder per class, IDX or CIFAR files, or anything else with labels
+    #[arg(long, value_name = "DATA")]
     train: PathBuf,
-    /// Test images, likewise
-    #[arg(long, value_name = "DIR")]
+    /// Labeled test images, likewise
+    #[arg(long, value_name = "DATA")]
     test: PathBuf,
-    /// Side of a view of raw pixels; the images' own where they share one, else 32
-    #[arg(long, value_name = "PIXELS")]
+    /// View size for `pixels` [default: image size of IDX and CIFAR files, otherwise 32]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
     size: Option<u32>,
-    /// Also write the result to this file
+    /// Fail if a larger fraction of the images of a split cannot be read
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.01)]
+    max_bad_fraction: f64,
+    /// Also write the result to this file, as JSON
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print one JSON object
@@ -47,136 +47,24 @@ pub struct Common {
     json: bool,
 }
 
-/// Runs the verb.
-pub fn run(verb: Verb) -> Outcome {
-    match verb {
-        Verb::Knn(arguments) => knn::run(arguments),
-        Verb::Linear(arguments) => linear::run(arguments),
+/// Runs the subcommand.
+pub fn run(command: Command) -> Outcome {
+    match command {
+        Command::Knn(arguments) => knn::run(arguments),
+        Command::Linear(arguments) => linear::run(arguments),
     }
 }
 
-/// What is judged, and on what.
-struct Subject {
-    loaded: Option<LoadedEncoder>,
-    train: Dataset,
-    test: Dataset,
-    views: ViewOptions,
-    progress: Progress,
-}
-
-/// A result with the run and the step that it judges.
-#[derive(Serialize)]
-struct Judged<'a, T: Serialize> {
-    #[serde(flatten)]
-    result: &'a T,
-    /// "raw pixels", "untrained" or "trained": the row of the report's table.
-    subject: &'static str,
-    run: Option<String>,
-    step: Option<u64>,
-    train: String,
-    test: String,
-}
-
-impl Subject {
-    fn open(common: &Common) -> Outcome<Self> {
-        let progress = Progress::detect();
-        let finding = [(&common.train, Split::Train), (&common.test, Split::Test)]
-            .map(|(path, split)| begin(vec![path.clone()], split, Cancel::default()));
-        let engine = mochi_tensor::start(None)?;
-        let raw = common.run == Path::new("pixels");
-        let loaded = if raw { None } else { Some(load_encoder(&common.run, &engine)?) };
-        let [train, test] = finding;
-        let (train, test) = (train.wait(&progress)?, test.wait(&progress)?);
-        if common.train == common.test && train.fingerprint() == test.fingerprint() {
-            let what = format!("{} is both the training and the test set", display_source(&common.train));
-            return Err(Failure::new(
-                what,
-                "give two folders; an encoder judged on the images that its labels come from proves nothing",
-            ));
+/// An evaluation error with hints that name this program's options.
+fn failure(error: EvalError) -> Failure {
+    let hint = match &error {
+        EvalError::Data(DataError::TooManyBad { .. }) => {
+            "repair or remove the bad files, or raise --max-bad-fraction to tolerate them"
         }
-        let (recipe, size) = match &loaded {
-            Some(loaded) => (mochi_train::recipe(&loaded.settings)?, loaded.settings.data.size),
-            None => {
-                let recipe = Recipe::preset("eval")
-                    .ok_or_else(|| Failure::new("the recipe \"eval\" is missing", "this is a defect"))?;
-                (recipe, common.size.or_else(|| train.uniform_size().map(|(w, h)| w.min(h))).unwrap_or(32))
-            }
-        };
-        Ok(Self { loaded, train, test, views: ViewOptions::new(recipe, size), progress })
-    }
-
-    fn extractor(&self) -> Extractor<'_> {
-        self.loaded.as_ref().map_or(Extractor::Pixels, |loaded| Extractor::Encoder(&loaded.encoder))
-    }
-
-    /// Where a classifier on the features is trained.
-    fn device(&self) -> mochi_tensor::Device {
-        match &self.loaded {
-            Some(loaded) if loaded.settings.compute.device != Device::Cpu => loaded.encoder.compute().device,
-            _ => mochi_tensor::Device::Cpu,
-        }
-    }
-
-    /// Stores the result beside the run (or where `--out` says) and prints it.
-    fn finish<T: Serialize>(&self, common: &Common, name: &str, result: &T, text: &str) -> Outcome {
-        let step = self.loaded.as_ref().map(|loaded| loaded.step);
-        let judged = Judged {
-            result,
-            subject: match step {
-                None => "raw pixels",
-                Some(0) => "untrained",
-                Some(_) => "trained",
-            },
-            run: step.map(|_| common.run.display().to_string()),
-            step,
-            train: display_source(&common.train),
-            test: display_source(&common.test),
-        };
-        if self.loaded.is_some() {
-            RunFolder::read(&common.run)?.write_result(name, &judged)?;
-        }
-        if let Some(out) = &common.out {
-            let text = serde_json::to_vec_pretty(&judged)
-                .map_err(|e| Failure::new(e.to_string(), "this is a defect, please report it"))?;
-            mochi_run::folder::write_whole(out, &text)?;
-        }
-        if common.json {
-            print_json(&judged)?;
-        } else {
-            print_line(text);
-        }
-        Ok(std::process::ExitCode::SUCCESS)
-    }
-}
-
-/// Shows a judgement's stages as one line each.
-struct Stages {
-    progress: Progress,
-    what: &'static str,
-    current: Option<(mochi_eval::Stage, usize, Task)>,
-}
-
-impl Stages {
-    fn new(progress: &Progress, what: &'static str) -> Self {
-        Self { progress: progress.clone(), what, current: None }
-    }
-
-    fn update(&mut self, now: mochi_eval::Progress) {
-        let fresh = self.current.as_ref().is_none_or(|(stage, done, _)| *stage != now.stage || now.done < *done);
-        if fresh {
-            self.finish();
-            let task = self.progress.task(&format!("{}: {}", self.what, now.stage), now.total as u64);
-            self.current = Some((now.stage, 0, task));
-        }
-        if let Some((_, done, task)) = &mut self.current {
-            task.advance(now.done.saturating_sub(*done) as u64);
-            *done = now.done;
-        }
-    }
-
-    fn finish(&mut self) {
-        if let Some((_, _, task)) = self.current.take() {
-            task.finish();
-        }
-    }
+        EvalError::NothingToHoldOut => "add training images, or choose the learning rate with --learning-rate",
+        EvalError::Diverged { .. } => "choose a smaller learning rate with --learning-rate",
+        EvalError::Option { .. } => "`mochi eval knn --help` and `mochi eval linear --help` list the options",
+        _ => return error.into(),
+    };
+    Failure::new(error.to_string(), hint)
 }

@@ -1,16 +1,17 @@
-//! Pages of pictures: names that try to be markup stay text, and nothing is fetched.
+//! Pages with images: names that contain markup stay text, and nothing is loaded.
 
 use mochi_report::{
-    BadFile, Bars, Copies, DataPage, Encoding, Group, Picture, Remark, Section, ShownView, ViewsPage, ViewsRow, Weight,
+    BadFile, Bars, DataPage, Duplicates, Encoding, Group, Image, Issue, Section, Severity, ShownView, ViewsPage,
+    ViewsRow,
 };
 
 const NASTY: &str = "<script>alert('x')</script>\" onerror=\"y & \u{FFFD}.jpg";
 
-fn picture() -> Picture {
-    Picture { bytes: vec![0xFF, 0xD8, 0xFF], encoding: Encoding::Jpeg, width: 4, height: 3, name: NASTY.into() }
+fn image() -> Image {
+    Image { bytes: vec![0xFF, 0xD8, 0xFF], encoding: Encoding::Jpeg, width: 4, height: 3, name: NASTY.into() }
 }
 
-fn assert_sound(page: &str, names: usize) {
+fn assert_safe(page: &str, names: usize) {
     assert!(!page.contains("<script") && !page.contains("alert('x')"), "{page}");
     assert!(!page.contains("\" onerror"), "{page}");
     let escaped = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot; onerror=&quot;y &amp; \u{FFFD}.jpg";
@@ -26,23 +27,28 @@ fn assert_sound(page: &str, names: usize) {
 
 #[test]
 fn a_data_page_escapes_every_name() {
-    let group = |more| Group { note: NASTY.into(), pictures: vec![picture(), picture()], more };
+    let group = |more| Group { note: NASTY.into(), images: vec![image(), image()], more };
     let page = DataPage {
         name: NASTY.into(),
         summary: NASTY.into(),
-        remarks: vec![Remark { weight: Weight::Breaks, what: NASTY.into(), hint: NASTY.into() }],
+        issues: vec![Issue { severity: Severity::Error, message: NASTY.into(), hint: NASTY.into() }],
         facts: vec![(NASTY.into(), NASTY.into())],
         bars: vec![Bars { title: NASTY.into(), bars: vec![(NASTY.into(), 1234), ("none".into(), 0)] }],
-        sheet: vec![Section { title: NASTY.into(), of: 5, pictures: vec![picture()] }],
+        sheet: vec![Section { title: NASTY.into(), of: 5, images: vec![image()] }],
         more_sections: 4,
-        copies: vec![Copies { title: NASTY.into(), meaning: NASTY.into(), groups: vec![group(0), group(3)], more: 7 }],
+        duplicates: vec![Duplicates {
+            title: NASTY.into(),
+            meaning: NASTY.into(),
+            groups: vec![group(0), group(3)],
+            more: 7,
+        }],
         bad: vec![BadFile { name: NASTY.into(), reason: "empty".into(), detail: NASTY.into() }],
         more_bad: 9,
     }
     .render();
-    // Title and heading, summary; remark twice; fact twice; bars twice; section and its picture twice; copies twice, four pictures
+    // Title and heading, summary; issue twice; fact twice; bars twice; section and its image twice; duplicates twice, four images
     // three times, two notes; the bad file twice.
-    assert_sound(&page, 3 + 2 + 2 + 2 + 3 + 2 + 12 + 2 + 2);
+    assert_safe(&page, 3 + 2 + 2 + 2 + 3 + 2 + 12 + 2 + 2);
     assert!(
         page.contains("data:image/jpeg;base64,/9j/") && page.contains("width:100.0%") && page.contains("width:0.0%")
     );
@@ -56,11 +62,10 @@ fn a_data_page_escapes_every_name() {
 
 #[test]
 fn a_page_of_views_escapes_every_name_and_draws_every_crop() {
-    let view =
-        |left| ShownView { picture: picture(), crop: [left, 2, 30, 40], steps: vec![("flip".into(), NASTY.into())] };
-    let rows = vec![ViewsRow { source: picture(), size: (100, 80), views: vec![view(1), view(50)] }];
+    let view = |left| ShownView { image: image(), crop: [left, 2, 30, 40], steps: vec![("flip".into(), NASTY.into())] };
+    let rows = vec![ViewsRow { source: image(), size: (100, 80), views: vec![view(1), view(50)] }];
     let page = ViewsPage { name: NASTY.into(), summary: "s".into(), facts: vec![], rows }.render();
-    assert_sound(&page, 2 + 3 + 2 * 3);
+    assert_safe(&page, 2 + 3 + 2 * 3);
     assert_eq!(page.matches("<rect class=\"crop").count(), 2);
     assert!(page.contains("viewBox=\"0 0 100 80\"") && page.contains("x=\"50\" y=\"2\" width=\"30\" height=\"40\""));
 }
@@ -68,5 +73,5 @@ fn a_page_of_views_escapes_every_name_and_draws_every_crop() {
 #[test]
 fn an_empty_page_is_a_page() {
     let page = DataPage::default().render();
-    assert!(page.contains("Nothing stands out") && !page.contains("Contact sheet") && page.ends_with("</html>\n"));
+    assert!(page.contains("No issues found") && !page.contains("Contact sheet") && page.ends_with("</html>\n"));
 }

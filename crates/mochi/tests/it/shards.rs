@@ -1,27 +1,21 @@
-//! Shards through the real binary: packed, served by a web server on this machine, trained from, killed and resumed; the same as S3.
-
-#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
-
-mod common;
-#[path = "../../mochi-data/tests/common/server.rs"]
-mod server;
+//! Shards through the binary: packed, served by a local web server, trained from, killed and resumed; also as S3.
 
 use std::path::Path;
 use std::process::Stdio;
 
-use common::{assert_same_weights, json, mochi, newest, pictures, pretrain, run, said};
-use server::{Manner, Server};
+use crate::common::{assert_same_weights, images, json, mochi, newest, pretrain, run, said};
+use crate::server::{Manner, Server};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 #[test]
-fn a_run_from_a_web_server_that_was_killed_ends_with_the_same_bytes() {
+fn a_killed_run_from_a_web_server_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    pictures(&path("data"), 3, 20);
-    std::fs::write(path("data").join("class-0/broken.jpg"), b"no picture at all").unwrap();
+    images(&path("data"), 3, 20);
+    std::fs::write(path("data").join("class-0/broken.jpg"), b"not an image").unwrap();
     let (data, out) = (path("data"), path("packed"));
     let words = ["pack", text(&data), text(&out), "--shard-images", "16", "--json"];
     let packed = json(&run(&words));
@@ -72,10 +66,10 @@ fn has_checkpoints(run: &Path, count: usize) -> bool {
 }
 
 #[test]
-fn a_bucket_is_read_as_s3_with_and_without_keys() {
+fn a_bucket_is_read_with_and_without_keys() {
     let folder = tempfile::tempdir().unwrap();
     let (data, packed) = (folder.path().join("data"), folder.path().join("root/bucket/sets/stripes"));
-    pictures(&data, 2, 10);
+    images(&data, 2, 10);
     json(&run(&["pack", text(&data), text(&packed), "--shard-images", "8", "--json"]));
     let server = Server::start(&folder.path().join("root"));
     let bench = |keys: &[(&str, &str)], address: &str| {

@@ -1,23 +1,21 @@
-//! The real binary on small real files.
-#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
-#![allow(dead_code, reason = "each test file uses its own part")]
+//! Helpers that run the binary on small files.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// `mochi` with words.
-pub fn mochi<S: AsRef<std::ffi::OsStr>>(words: &[S]) -> Command {
+/// `mochi` with arguments.
+pub fn mochi<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mochi"));
-    command.args(words).env("NO_COLOR", "1");
+    command.args(arguments).env("NO_COLOR", "1");
     command
 }
 
-/// Runs it to its end.
-pub fn run<S: AsRef<std::ffi::OsStr>>(words: &[S]) -> Output {
-    mochi(words).output().unwrap()
+/// Runs `mochi` to its end.
+pub fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
+    mochi(arguments).output().unwrap()
 }
 
-/// What it said on stderr.
+/// Its stderr.
 pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -28,8 +26,8 @@ pub fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Colour pictures of 24 px in class folders under `folder`: stripes that run another way for each class.
-pub fn pictures(folder: &Path, classes: usize, each: usize) {
+/// Color images of 24 px in class folders under `folder`: stripes with another direction for each class.
+pub fn images(folder: &Path, classes: usize, each: usize) {
     for class in 0..classes {
         let place = folder.join(format!("class-{class}/deep"));
         std::fs::create_dir_all(&place).unwrap();

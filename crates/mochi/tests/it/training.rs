@@ -1,14 +1,10 @@
-//! The main job through the real binary: killed and resumed, with broken files among the pictures, and judged.
-
-#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
-
-mod common;
+//! Training through the binary: killed and resumed, with bad files among the images.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{assert_same_weights, json, mochi, newest, pictures, pretrain, run, said};
+use crate::common::{assert_same_weights, images, json, mochi, newest, pretrain, run, said};
 
 /// Starts a run, waits for its n-th checkpoint, sends the signal, and returns the status.
 fn interrupted(data: &Path, out: &Path, signal: &str, checkpoints: usize, more: &[&str]) -> Option<i32> {
@@ -36,7 +32,7 @@ fn interrupted(data: &Path, out: &Path, signal: &str, checkpoints: usize, more: 
 fn a_run_that_was_killed_or_stopped_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    pictures(&data, 3, 20);
+    images(&data, 3, 20);
     let more = ["epochs=6", "checkpoint.every_steps=2", "checkpoint.keep_last=100"];
     let path = |name: &str| folder.path().join(name);
     let straight = json(&pretrain(&data, &path("straight"), &[&more[..], &["--json"]].concat()).output().unwrap());
@@ -63,11 +59,11 @@ fn a_run_that_was_killed_or_stopped_ends_with_the_same_bytes() {
 }
 
 #[test]
-fn broken_files_are_left_out_and_listed_until_they_are_too_many() {
+fn bad_files_are_listed_until_they_are_too_many() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    pictures(&data, 2, 20);
-    std::fs::write(data.join("class-0/broken.jpg"), b"no picture at all").unwrap();
+    images(&data, 2, 20);
+    std::fs::write(data.join("class-0/broken.jpg"), b"not an image").unwrap();
     std::fs::write(data.join("class-1/empty.png"), b"").unwrap();
     let whole = std::fs::read(data.join("class-0/deep/000.png")).unwrap();
     std::fs::write(data.join("class-1/cut.png"), &whole[..whole.len() / 2]).unwrap();
@@ -90,45 +86,7 @@ fn broken_files_are_left_out_and_listed_until_they_are_too_many() {
 }
 
 #[test]
-fn a_run_is_judged_beside_raw_pixels() {
-    let folder = tempfile::tempdir().unwrap();
-    let (train, test) = (folder.path().join("train"), folder.path().join("test"));
-    pictures(&train, 3, 16);
-    pictures(&test, 3, 4);
-    let out = folder.path().join("run");
-    let text = |path: &Path| path.to_str().unwrap().to_owned();
-    assert!(pretrain(&train, &out, &["epochs=0"]).output().unwrap().status.success());
-    let judge = |protocol: &str, subject: &str| {
-        json(&run(&["eval", protocol, subject, "--train", &text(&train), "--test", &text(&test), "--json"]))
-    };
-    for (subject, name) in [(text(&out), "untrained"), ("pixels".to_owned(), "raw pixels")] {
-        let knn = judge("knn", &subject);
-        for key in ["protocol", "top1", "k", "temperature", "train_images", "test_images"] {
-            assert!(!knn[key].is_null(), "{key} is missing: {knn}");
-        }
-        assert_eq!((knn["train_images"].as_u64(), knn["test_images"].as_u64()), (Some(48), Some(12)));
-        assert_eq!(knn["subject"], name);
-        let linear = judge("linear", &subject);
-        for key in ["protocol", "top1", "top5", "learning_rate", "epochs", "seed"] {
-            assert!(!linear[key].is_null(), "{key} is missing: {linear}");
-        }
-    }
-    assert!(out.join("eval/knn.json").exists() && out.join("eval/linear.json").exists());
-    let page = run(&["report", &text(&out)]);
-    assert!(page.status.success());
-    assert!(std::fs::read_to_string(out.join("report.html")).unwrap().contains("knn/1"));
-
-    let same = run(&["eval", "knn", &text(&out), "--train", &text(&train), "--test", &text(&train)]);
-    assert!(!same.status.success() && said(&same).contains("hint:"), "{}", said(&same));
-    let unlabelled = folder.path().join("flat");
-    std::fs::create_dir(&unlabelled).unwrap();
-    std::fs::copy(train.join("class-0/deep/000.png"), unlabelled.join("a.png")).unwrap();
-    let no_labels = run(&["eval", "knn", &text(&out), "--train", &text(&unlabelled), "--test", &text(&test)]);
-    assert!(said(&no_labels).contains("hint:"), "{}", said(&no_labels));
-}
-
-#[test]
-fn the_benches_print_their_fields() {
+fn benchmarks_print_their_fields() {
     let step = json(
         &mochi(&[
             "bench", "step", "--arch", "resnet20", "--batch", "8", "--size", "32", "--queue", "256", "--steps", "1",
@@ -163,13 +121,17 @@ fn several_sources_are_recorded_so_that_resuming_finds_them() {
     let odd = OsStr::from_bytes(b"odd \xff%");
     let (here, run_at) = (folder.path(), folder.path().join("run"));
     for part in ["one", "more/2019-01", "more/2020-01"] {
-        pictures(&here.join(part), 1, 12);
+        images(&here.join(part), 1, 12);
     }
-    pictures(&here.join(odd), 1, 12);
+    images(&here.join(odd), 1, 12);
     std::fs::write(here.join("list.txt"), "one/class-0/deep/000.png\nmore/2020-01\n").unwrap();
     let mut command = mochi(&["pretrain"]);
     command.arg(odd).args(["--also", "more/2019-*/**/*.png", "--also", "one", "--also", "list.txt"]);
-    command.args(["--out", "run"]).args(common::TINY).args(["epochs=1", "checkpoint.every_steps=2"]).current_dir(here);
+    command
+        .args(["--out", "run"])
+        .args(crate::common::TINY)
+        .args(["epochs=1", "checkpoint.every_steps=2"])
+        .current_dir(here);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("48 images (several sources)"), "{}", said(&output));
@@ -198,7 +160,7 @@ fn several_sources_are_recorded_so_that_resuming_finds_them() {
 fn an_index_is_kept_where_the_environment_says() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    pictures(&data, 1, 2);
+    images(&data, 1, 2);
     // Enough files to be worth an index, all of them links to one: the folder itself is what is remembered.
     let place = data.join("class-1");
     std::fs::create_dir(&place).unwrap();

@@ -1,19 +1,19 @@
-//! What is drawn for a probe: the held-out tenth, the order of an epoch, the initial weights. All of it from the seed alone.
+//! Random draws of a linear probe: the held-out tenth, the order of an epoch, the initial weights. All follow from the seed alone.
 
 use mochi_random::{Philox, below, unit};
 
-/// Streams of this crate; no other purpose draws from them.
+/// Streams of random numbers of this crate; nothing else draws from them.
 const HELD_OUT: u64 = 0x6576_616c_0000_0001;
 const ORDER: u64 = 0x6576_616c_0000_0002;
 const WEIGHTS: u64 = 0x6576_616c_0000_0003;
 
 /// Splits rows into (fitted, held out), a tenth of each class held out, both ascending.
 ///
-/// A class of two or more gives at least one row, so that small sets can be validated on; a class of one gives none, as it would
-/// otherwise not be learned at all.
+/// A class of two or more images contributes at least one row, so that small sets can be validated on. A class of one contributes
+/// none, since it could not be learned otherwise.
 pub(crate) fn hold_out_tenth(labels: &[u32], seed: u64) -> (Vec<u32>, Vec<u32>) {
     let philox = Philox::new(seed, HELD_OUT);
-    // Sorted by class, and within a class by a random word; position breaks ties.
+    // Sorted by class, and within a class by a random number; the position breaks ties.
     let mut keyed: Vec<(u32, u32, u32)> =
         (0u32..).zip(labels).map(|(row, &class)| (class, philox.words([row, 0, 0, 0])[0], row)).collect();
     keyed.sort_unstable();
@@ -28,7 +28,7 @@ pub(crate) fn hold_out_tenth(labels: &[u32], seed: u64) -> (Vec<u32>, Vec<u32>) 
     (fitted, held_out)
 }
 
-/// `rows` in the order of an epoch (Fisher and Yates).
+/// `rows` in the order of an epoch (Fisher-Yates shuffle).
 pub(crate) fn shuffled(rows: &[u32], seed: u64, epoch: u32) -> Vec<u32> {
     let philox = Philox::new(seed, ORDER);
     let mut order = rows.to_vec();
@@ -40,7 +40,7 @@ pub(crate) fn shuffled(rows: &[u32], seed: u64, epoch: u32) -> Vec<u32> {
     order
 }
 
-/// `count` values from N(0, deviation^2) (Box and Muller).
+/// `count` values from N(0, deviation^2) (Box-Muller transform).
 pub(crate) fn normal(count: usize, deviation: f64, seed: u64) -> Vec<f32> {
     let philox = Philox::new(seed, WEIGHTS);
     let mut values = Vec::with_capacity(count + 1);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_have_the_moments_that_were_asked_for() {
+    fn weights_have_the_requested_moments() {
         let values = normal(100_001, 0.01, 3);
         assert_eq!(values.len(), 100_001);
         let n = values.len() as f64;

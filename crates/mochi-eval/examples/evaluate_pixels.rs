@@ -1,5 +1,5 @@
-//! Judges raw pixels of an IDX or CIFAR folder, and a random projection of them to 64 values, and prints results with times:
-//! `cargo run --release -p mochi-eval --example judge_pixels -- FOLDER SIZE`.
+//! Evaluates raw pixels of an IDX or CIFAR folder, and a random projection of them to 64 values, and prints results with times:
+//! `cargo run --release -p mochi-eval --example evaluate_pixels -- FOLDER SIZE`.
 
 use mochi_data::{Dataset, Recipe, Split};
 use mochi_eval::{EvalError, Extractor, Features, KnnOptions, LinearOptions, ViewOptions, extract, knn, linear_cached};
@@ -20,16 +20,16 @@ fn main() -> Result<(), EvalError> {
     };
     let (train, test) = (read(Split::Train)?, read(Split::Test)?);
     println!("extraction: {:.1} s", start.elapsed().as_secs_f64());
-    judge("pixels", &train, &test)?;
+    evaluate("pixels", &train, &test)?;
     let width = i64::try_from(train.width()).unwrap_or(1);
     let projection = with_seed(0, || Tensor::f_randn([width, 64], (Kind::Float, Device::Cpu)))?;
     let project = |f: Features| -> Result<Features, EvalError> {
         Ok(Features { values: f.values.f_matmul(&projection)?.f_relu()?, ..f })
     };
-    judge("random 64", &project(train)?, &project(test)?)
+    evaluate("random 64", &project(train)?, &project(test)?)
 }
 
-fn judge(name: &str, train: &Features, test: &Features) -> Result<(), EvalError> {
+fn evaluate(name: &str, train: &Features, test: &Features) -> Result<(), EvalError> {
     println!("{name}: {:?}", knn(train, test, &KnnOptions::default(), &mut |_| ())?);
     println!("{name}: {:?}", linear_cached(train, test, &LinearOptions::default(), &mut |_| ())?);
     Ok(())

@@ -1,4 +1,4 @@
-//! A picture inside the page: its encoded bytes as a data URI, so that the page stays one file.
+//! An image inside a page, as a data URI, so that the page is one file.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::escape::Escaped;
 
-/// How a picture is encoded.
+/// Format of an encoded image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// JPEG.
@@ -16,10 +16,10 @@ pub enum Encoding {
     Png,
 }
 
-/// A picture and what to call it.
+/// An encoded image with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
-    /// A whole encoded file.
+pub struct Image {
+    /// The encoded file.
     pub bytes: Vec<u8>,
     /// Its format.
     pub encoding: Encoding,
@@ -27,20 +27,20 @@ pub struct Picture {
     pub width: u32,
     /// Its height in pixels.
     pub height: u32,
-    /// What it is, for those who hover over it or cannot see it.
+    /// Name, shown on hover and used as alternative text.
     pub name: String,
 }
 
 /// The `<img>` element.
-impl fmt::Display for Picture {
+impl fmt::Display for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.encoding {
+        let format = match self.encoding {
             Encoding::Jpeg => "jpeg",
             Encoding::Png => "png",
         };
         write!(
             f,
-            "<img src=\"data:image/{kind};base64,{}\" width=\"{}\" height=\"{}\" alt=\"{name}\" title=\"{name}\">",
+            "<img src=\"data:image/{format};base64,{}\" width=\"{}\" height=\"{}\" alt=\"{name}\" title=\"{name}\">",
             STANDARD.encode(&self.bytes),
             self.width,
             self.height,

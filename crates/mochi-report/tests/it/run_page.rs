@@ -1,5 +1,4 @@
-//! The page of a run, made from files as a run leaves them.
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy.toml does not see as tests
+//! Page and figures of a run, made from files as a run writes them.
 
 use std::path::Path;
 
@@ -76,7 +75,7 @@ fn run(folder: &Path, steps: u64) -> RunFolder {
 }
 
 #[test]
-fn the_page_stands_alone_and_shows_everything() {
+fn the_page_is_one_file_and_shows_everything() {
     let base = tempfile::tempdir().unwrap();
     let run = run(&base.path().join("demo-run"), 240);
     for (name, subject, top1) in
@@ -116,19 +115,51 @@ fn the_page_stands_alone_and_shows_everything() {
     assert!(page.find("raw pixels").unwrap() < page.find(">untrained<").unwrap());
     assert!(page.contains("Not shown: eval/torn.json: EOF"));
     for outside in ["http://", "https://", "<script", "<link", "url("] {
-        assert!(!page.contains(outside), "the page must stand alone: {outside}");
+        assert!(!page.contains(outside), "the page must be one file: {outside}");
     }
     if let Some(keep) = std::env::var_os("MOCHI_KEEP_PAGE") {
         std::fs::copy(path, keep).unwrap();
     }
 }
 
+// Security review S22.
 #[test]
-fn a_run_that_was_only_started_has_a_page() {
+fn s22_pages_have_a_content_security_policy() {
+    let base = tempfile::tempdir().unwrap();
+    let run = run(base.path(), 3);
+    let page = std::fs::read_to_string(mochi_report::write_page(run.path()).unwrap()).unwrap();
+    let policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">";
+    for page in [page, mochi_report::DataPage::default().render(), mochi_report::ViewsPage::default().render()] {
+        assert!(page.find(policy).unwrap() < page.find("<title>").unwrap());
+    }
+}
+
+#[test]
+fn figures_are_svg_files_that_need_nothing_else() {
+    let base = tempfile::tempdir().unwrap();
+    let run = run(&base.path().join("run"), 240);
+    let folder = base.path().join("a/figures");
+    let paths = mochi_report::write_figures(run.path(), &folder).unwrap();
+    assert_eq!((paths.len(), paths[0].file_name()), (14, Some("overview.svg".as_ref())));
+    for path in &paths {
+        let svg = std::fs::read_to_string(path).unwrap();
+        assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\"") && svg.ends_with("</svg>\n"));
+        assert!(svg.contains("<style>") && !svg.contains("var(") && !svg.contains("href"), "{}", path.display());
+    }
+    let empty = self::run(&base.path().join("empty"), 0);
+    let error = mochi_report::write_figures(empty.path(), &folder).unwrap_err();
+    assert!(error.to_string().contains("no records yet") && error.hint().is_some());
+    let file = base.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    assert!(mochi_report::write_figures(run.path(), &file).unwrap_err().hint().is_some());
+}
+
+#[test]
+fn a_run_without_records_has_a_page() {
     let base = tempfile::tempdir().unwrap();
     let run = run(base.path(), 0);
     let page = std::fs::read_to_string(mochi_report::write_page(run.path()).unwrap()).unwrap();
-    assert!(page.contains("Nothing has been measured yet.") && !page.contains("<svg"));
+    assert!(page.contains("No records yet.") && !page.contains("<svg"));
 }
 
 #[test]
@@ -140,7 +171,7 @@ fn a_long_run_has_a_small_page() {
 }
 
 #[test]
-fn what_is_no_run_is_told() {
+fn a_folder_that_is_not_a_run_is_refused() {
     let base = tempfile::tempdir().unwrap();
     let error = mochi_report::write_page(base.path()).unwrap_err();
     assert_eq!(error.to_string(), format!("{} is no run: it has no config.toml", base.path().display()));

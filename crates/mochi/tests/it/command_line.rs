@@ -1,10 +1,6 @@
-//! What a person meets who mistypes, points at the wrong place, or just looks around.
+//! Mistyped arguments, wrong paths, and the commands that only show something.
 
-#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
-
-mod common;
-
-use common::{json, pictures, pretrain, run, said};
+use crate::common::{images, json, pretrain, run, said};
 
 /// Status 1, one sentence, a hint.
 fn refused(words: &[&str]) -> String {
@@ -17,9 +13,9 @@ fn refused(words: &[&str]) -> String {
 }
 
 #[test]
-fn every_fault_of_the_settings_is_told_at_once() {
+fn all_invalid_settings_are_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    pictures(folder.path(), 1, 4);
+    images(folder.path(), 1, 4);
     let data = folder.path().to_str().unwrap();
     let text = refused(&["pretrain", data, "moco.queu=5", "epochs=many", "moco.temperature=-1", "optimizer.name=adam"]);
     for part in ["moco.queu", "moco.queue", "epochs", "moco.temperature", "optimizer.name", "sgd"] {
@@ -32,7 +28,7 @@ fn every_fault_of_the_settings_is_told_at_once() {
 }
 
 #[test]
-fn wrong_places_are_named() {
+fn wrong_paths_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
@@ -46,10 +42,10 @@ fn wrong_places_are_named() {
 }
 
 #[test]
-fn an_existing_run_is_refused_with_the_two_ways_out() {
+fn an_existing_run_is_refused_with_two_alternatives() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("data"), folder.path().join("run"));
-    pictures(&data, 2, 8);
+    images(&data, 2, 8);
     assert!(pretrain(&data, &out, &["epochs=0"]).output().unwrap().status.success());
     let again = pretrain(&data, &out, &["epochs=0"]).output().unwrap();
     let text = said(&again);
@@ -58,10 +54,10 @@ fn an_existing_run_is_refused_with_the_two_ways_out() {
 }
 
 #[test]
-fn settings_are_written_whole_and_shown() {
+fn resolved_settings_are_written_and_shown() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("data"), folder.path().join("run"));
-    pictures(&data, 2, 40);
+    images(&data, 2, 40);
     assert!(pretrain(&data, &out, &["epochs=0"]).output().unwrap().status.success());
     let text = std::fs::read_to_string(out.join("config.toml")).unwrap();
     assert!(!text.lines().any(|line| line.contains("= \"auto\"")), "{text}");
@@ -73,7 +69,7 @@ fn settings_are_written_whole_and_shown() {
 }
 
 #[test]
-fn looking_around_works() {
+fn presets_doctor_and_version_work() {
     let presets = json(&run(&["presets", "--json"]));
     let names: Vec<&str> = presets.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
     for name in ["small", "demo", "moco-v1", "moco-v2", "mochi-1024-1024-128"] {
@@ -91,10 +87,10 @@ fn looking_around_works() {
 }
 
 #[test]
-fn labels_that_are_asked_for_and_not_there_end_before_a_run_begins() {
+fn missing_labels_are_reported_before_a_run_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let (data, flat, out) = (folder.path().join("data"), folder.path().join("flat"), folder.path().join("run"));
-    pictures(&data, 2, 8);
+    images(&data, 2, 8);
     std::fs::create_dir(&flat).unwrap();
     for (number, file) in walk(&data).into_iter().enumerate() {
         std::fs::copy(&file, flat.join(format!("{number}.{}", file.extension().unwrap().display()))).unwrap();

@@ -1,24 +1,20 @@
-//! `mochi check` and `mochi augment` on folders of which everything is known.
-
-#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
-
-mod common;
+//! `mochi check` and `mochi augment` on folders with known content.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use common::{json, mochi, pictures, run, said};
+use crate::common::{images, json, mochi, run, said};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 #[test]
-fn a_sound_folder_is_said_to_be_sound() {
+fn a_good_folder_has_no_issues() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    pictures(&data, 3, 5);
+    images(&data, 3, 5);
     let found = json(&run(&["check", text(&data), "--json", "data.size=24"]));
     assert_eq!((&found["images"], &found["ok"], &found["page"]), (&15.into(), &true.into(), &serde_json::Value::Null));
     assert_eq!(found["sizes"]["view"], 24);
@@ -26,17 +22,21 @@ fn a_sound_folder_is_said_to_be_sound() {
     let output = run(&["check", text(&data), "--preset", "moco-v2"]);
     let printed = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    for words in ["formats      PNG 15", "mean         [", "smaller than a view of 224 px", "classes      3; 5 images"]
-    {
+    for words in [
+        "formats          PNG 15",
+        "mean             [",
+        "smaller than a view of 224 px",
+        "classes          3; 5 images",
+    ] {
         assert!(printed.contains(words), "{words} is not in: {printed}");
     }
 }
 
 #[test]
-fn bad_files_give_status_1_and_stand_on_the_page_as_text() {
+fn bad_files_give_status_1_and_are_escaped_on_the_page() {
     let folder = tempfile::tempdir().unwrap();
     let (data, page) = (folder.path().join("data"), folder.path().join("page.html"));
-    pictures(&data, 1, 5);
+    images(&data, 1, 5);
     let place = data.join("class-0");
     std::fs::write(place.join("<b onclick='x'>\"&.png"), b"").unwrap();
     std::fs::write(place.join(OsString::from_vec(b"not-utf8-\xFF\xFE.png".to_vec())), b"words").unwrap();
@@ -56,10 +56,10 @@ fn bad_files_give_status_1_and_stand_on_the_page_as_text() {
 }
 
 #[test]
-fn views_are_written_as_a_page_and_as_a_picture() {
+fn views_are_written_as_a_page_and_as_an_image() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    pictures(&data, 2, 6);
+    images(&data, 2, 6);
     let sheet = |name: &str, more: &[&str]| {
         let out = folder.path().join(name);
         let mut command = mochi(&["augment", text(&data), "--images", "3", "data.size=24"]);
@@ -83,10 +83,10 @@ fn views_are_written_as_a_page_and_as_a_picture() {
 }
 
 #[test]
-fn wrong_words_are_told() {
+fn invalid_arguments_are_refused_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    pictures(&data, 1, 2);
+    images(&data, 1, 2);
     for words in [
         &["check", "no/such/place"][..],
         &["check", text(&data), "data.sise=3"],

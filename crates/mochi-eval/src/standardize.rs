@@ -1,4 +1,4 @@
-//! Bringing features of any origin to one scale, so that one range of learning rates fits raw pixels and every encoder.
+//! Standardization of features, so that one range of learning rates fits raw pixels and every encoder.
 //!
 //! With mean m_j and variance v_j of feature j over the training split:
 //!
@@ -8,25 +8,25 @@
 //!
 //! The first two terms are a batch-norm without affine in front of the linear layer, as He et al. do it (*Masked Autoencoders*, 2021,
 //! appendix A.1: "we adopt an extra BatchNorm layer without affine transformation"); the last makes a row's mean square norm 1, so that
-//! good learning rates hardly depend on F. A constant feature becomes 0. `EPS` keeps pixels that are almost never lit (a picture's
-//! corners) from being blown up to a hundred deviations.
+//! good learning rates hardly depend on F. A constant feature becomes 0. `EPS` keeps pixels that are almost always dark (an image's
+//! corners) from being scaled to a hundred deviations.
 
 use crate::EvalError;
 use crate::features::as_i64;
 use mochi_tensor::{Device, Kind, Tensor, no_grad};
 
-/// Share of the mean variance that is added to each feature's.
+/// Fraction of the mean variance that is added to each feature's variance.
 const EPS: f64 = 1e-2;
 
-/// The training split's scale.
+/// Mean and scale of the training split's features.
 #[derive(Debug)]
-pub(crate) struct Standardiser {
+pub(crate) struct Standardizer {
     /// (F,) each.
     mean: Tensor,
     factor: Tensor,
 }
 
-impl Standardiser {
+impl Standardizer {
     /// Measures `values` (N, F), N at least 1.
     pub(crate) fn of(values: &Tensor) -> Result<Self, EvalError> {
         no_grad(|| {
@@ -42,7 +42,7 @@ impl Standardiser {
         })
     }
 
-    /// (N, F) to (N, F + 1) on `device`: standardised features and a last column of ones, which carries the bias.
+    /// (N, F) to (N, F + 1) on `device`: standardized features and a last column of ones for the bias.
     pub(crate) fn apply(&self, values: &Tensor, device: Device) -> Result<Tensor, EvalError> {
         no_grad(|| {
             let (rows, width) = values.size2()?;
@@ -65,7 +65,7 @@ pub(crate) fn with_ones(features: &Tensor) -> Result<Tensor, EvalError> {
     Ok(Tensor::f_cat(&[features, &ones], 1)?)
 }
 
-/// Labels as libtorch indexes with them, int64.
+/// Labels as an int64 tensor, the type that libtorch indexes with.
 pub(crate) fn label_tensor(labels: &[u32], device: Device) -> Result<Tensor, EvalError> {
     let wide: Vec<i64> = labels.iter().map(|&l| i64::from(l)).collect();
     Ok(Tensor::f_from_slice(&wide)?.f_view([as_i64(labels.len())])?.f_to_device(device)?)
@@ -79,7 +79,7 @@ mod tests {
     fn rows_have_unit_mean_square_norm_and_constants_vanish() {
         let rows: Vec<f32> = (0..5000u32).flat_map(|i| [(i % 7) as f32, 7.5, (i * 31 % 101) as f32 * -100.0]).collect();
         let values = mochi_tensor::from_f32(&rows, &[5000, 3]).unwrap();
-        let out = Standardiser::of(&values).unwrap().apply(&values, Device::Cpu).unwrap();
+        let out = Standardizer::of(&values).unwrap().apply(&values, Device::Cpu).unwrap();
         assert_eq!(out.size(), [5000, 4]);
         let mean = out.mean_dim([0i64].as_slice(), false, Kind::Double);
         let spread = out.std_dim([0i64].as_slice(), false, false);
@@ -93,7 +93,7 @@ mod tests {
             assert!(wanted.is_none_or(|w| (spread.double_value(&at) - w).abs() < 2e-3), "{column}: {spread:?}");
         }
         let constant = Tensor::ones([4, 2], (Kind::Float, Device::Cpu));
-        let out = Standardiser::of(&constant).unwrap().apply(&constant, Device::Cpu).unwrap();
+        let out = Standardizer::of(&constant).unwrap().apply(&constant, Device::Cpu).unwrap();
         assert_eq!(out.sum(Kind::Double).double_value(&[]), 4.0);
     }
 }

@@ -1,0 +1,5 @@
+//! Integration tests of the reports, one binary.
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+mod image_pages;
+mod run_page;

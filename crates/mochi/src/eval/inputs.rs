@@ -1,0 +1,169 @@
+//! Inputs of an evaluation (encoder, datasets, views), and the output of its result.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use mochi_config::Device;
+use mochi_data::{BadImage, Cancel, Dataset, Recipe, Split, display_source};
+use mochi_eval::{BadImages, Extractor, FeatureSource, Overlap, ViewOptions, check_splits};
+use mochi_files::{check_writable, write_atomic};
+use mochi_run::{Progress, RunFolder};
+use mochi_train::{LoadedEncoder, load_encoder};
+use serde::Serialize;
+
+use super::{Common, failure};
+use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::finding::begin;
+
+/// Bad images named on stderr, at most.
+const NAMED: usize = 10;
+
+/// Everything that an evaluation reads.
+pub struct Inputs {
+    /// `None` evaluates raw pixels.
+    pub loaded: Option<LoadedEncoder>,
+    pub train: Dataset,
+    pub test: Dataset,
+    pub views: ViewOptions,
+    pub progress: Progress,
+    overlap: Overlap,
+}
+
+/// A result with its encoder and datasets, as `--json` prints it.
+#[derive(Serialize)]
+struct Evaluated<'a, T: Serialize> {
+    #[serde(flatten)]
+    result: &'a T,
+    /// "raw pixels", "untrained" or "trained": the row of the report's table.
+    subject: &'static str,
+    run: Option<String>,
+    step: Option<u64>,
+    train: String,
+    test: String,
+    /// Test images that are training images as well.
+    shared_images: usize,
+    /// Device and precision that the encoder was evaluated in; both can differ from those of training.
+    device: Option<String>,
+    precision: Option<&'static str>,
+}
+
+impl Inputs {
+    /// Opens encoder and datasets, and checks what can be checked before features are computed.
+    pub fn open(common: &Common) -> Outcome<Self> {
+        let progress = Progress::detect();
+        if let Some(path) = &common.out {
+            check_writable(path)?;
+        }
+        if !(0.0..=1.0).contains(&common.max_bad_fraction) {
+            let what = format!("invalid --max-bad-fraction: expected 0 to 1, got {}", common.max_bad_fraction);
+            return Err(Failure::new(what, "for example --max-bad-fraction 0.05 tolerates 5 % bad images"));
+        }
+        let raw = common.run == Path::new("pixels");
+        if common.size.is_some() && !raw {
+            let what = "--size applies only to `pixels`: a run is evaluated at its own data.size";
+            return Err(Failure::new(what, "leave --size out"));
+        }
+        let [train, test] = [(&common.train, Split::Train), (&common.test, Split::Test)]
+            .map(|(path, split)| begin(vec![path.clone()], split, Cancel::default()));
+        let engine = mochi_tensor::start(None)?;
+        let loaded = if raw { None } else { Some(load_encoder(&common.run, &engine)?) };
+        let (train, test) = (train.wait(&progress)?, test.wait(&progress)?);
+        for warning in train.warnings().iter().chain(test.warnings()) {
+            progress.warning(warning);
+        }
+        let overlap = check_splits(&train, &test).map_err(failure)?;
+        if let Some(first) = &overlap.first {
+            let (shared, all) = (overlap.images, test.len());
+            progress.warning(&format!(
+                "{shared} of {all} test images are training images as well (first: {first}): accuracy is too high"
+            ));
+        }
+        let (recipe, size) = match &loaded {
+            Some(loaded) => (mochi_train::recipe(&loaded.settings)?, loaded.settings.data.size),
+            None => {
+                let recipe = Recipe::preset("eval").ok_or_else(|| {
+                    Failure::new("the augmentation pipeline \"eval\" is missing", "report this bug in Mochi")
+                })?;
+                (recipe, common.size.or_else(|| train.uniform_size().map(|(w, h)| w.min(h))).unwrap_or(32))
+            }
+        };
+        let views = ViewOptions { max_bad_fraction: common.max_bad_fraction, ..ViewOptions::new(recipe, size) };
+        Ok(Self { loaded, train, test, views, progress, overlap })
+    }
+
+    /// Features of the backbone or of the whole encoder; of pixels without one.
+    pub fn extractor(&self, source: FeatureSource) -> Extractor<'_> {
+        match (&self.loaded, source) {
+            (Some(loaded), FeatureSource::Embedding) => Extractor::Embedding(&loaded.encoder),
+            (Some(loaded), _) => Extractor::Backbone(&loaded.encoder),
+            (None, _) => Extractor::Pixels,
+        }
+    }
+
+    /// Device on which a classifier is trained.
+    pub fn device(&self) -> mochi_tensor::Device {
+        match &self.loaded {
+            Some(loaded) if loaded.settings.compute.device != Device::Cpu => loaded.encoder.compute().device,
+            _ => mochi_tensor::Device::Cpu,
+        }
+    }
+
+    /// Names the bad images on stderr.
+    pub fn report_bad_images(&self, bad: &BadImages) {
+        let of = |set: &'static str, images: &[BadImage]| -> Vec<String> {
+            let line =
+                |image: &BadImage| format!("bad {set} image: {}: {} ({})", image.name, image.reason, image.detail);
+            images.iter().map(line).collect()
+        };
+        let lines = [of("training", &bad.training), of("test", &bad.test)].concat();
+        for line in lines.iter().take(NAMED) {
+            self.progress.warning(line);
+        }
+        if lines.len() > NAMED {
+            self.progress.warning(&format!("{} more bad images; --json lists all", lines.len() - NAMED));
+        }
+    }
+
+    /// Writes the result into the run folder and to `--out`, and prints it.
+    pub fn finish<T: Serialize>(&self, common: &Common, name: &str, result: &T, text: &str) -> Outcome {
+        let step = self.loaded.as_ref().map(|loaded| loaded.step);
+        let evaluated = Evaluated {
+            result,
+            subject: match step {
+                None => "raw pixels",
+                Some(0) => "untrained",
+                Some(_) => "trained",
+            },
+            run: step.map(|_| common.run.display().to_string()),
+            step,
+            train: display_source(&common.train),
+            test: display_source(&common.test),
+            shared_images: self.overlap.images,
+            device: self.loaded.as_ref().map(|loaded| loaded.settings.compute.device.to_string()),
+            precision: self.loaded.as_ref().map(|loaded| loaded.settings.compute.precision.as_str()),
+        };
+        if self.loaded.is_some() {
+            RunFolder::read(&common.run)?.write_result(name, &evaluated)?;
+        }
+        if let Some(path) = &common.out {
+            let text = serde_json::to_vec_pretty(&evaluated)
+                .map_err(|e| Failure::new(e.to_string(), "report this bug in Mochi"))?;
+            write_atomic(path, &text)?;
+        }
+        if common.json {
+            print_json(&evaluated)?;
+        } else {
+            print_line(text);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// "20 training and 20 test images of 2 classes; bad images left out: 1 training, 0 test".
+pub fn counts(train: usize, test: usize, classes: usize, bad: &BadImages) -> String {
+    let mut text = format!("{train} training and {test} test images of {classes} classes");
+    if !bad.is_empty() {
+        text.push_str(&format!("; bad images left out: {} training, {} test", bad.training.len(), bad.test.len()));
+    }
+    text
+}

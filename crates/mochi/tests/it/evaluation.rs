@@ -1,0 +1,218 @@
+//! `mochi eval` through the binary.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use crate::common::{images, json, mochi, pretrain, run, said};
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// `mochi eval PROTOCOL pixels --train TRAIN --test TEST --size 8 MORE...`: no encoder needed.
+fn pixels(protocol: &str, train: &Path, test: &Path, more: &[&str]) -> Output {
+    let command = ["eval", protocol, "pixels", "--train", text(train), "--test", text(test), "--size", "8"];
+    mochi(&command).args(more).output().unwrap()
+}
+
+/// Status 1, an error and a hint on stderr, nothing on stdout; the text of stderr.
+fn refused(output: &Output) -> String {
+    let text = said(output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("error: ") && text.contains("\nhint: ") && output.stdout.is_empty(), "{text}");
+    text
+}
+
+struct Folders {
+    root: tempfile::TempDir,
+}
+
+impl Folders {
+    /// `train` with 2 x 20 images and `test` with 2 x 6.
+    fn new() -> Self {
+        let folders = Self { root: tempfile::tempdir().unwrap() };
+        images(&folders.path("train"), 2, 20);
+        images(&folders.path("test"), 2, 6);
+        folders
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+}
+
+#[test]
+fn a_run_is_compared_with_raw_pixels() {
+    let folder = tempfile::tempdir().unwrap();
+    let (train, test) = (folder.path().join("train"), folder.path().join("test"));
+    images(&train, 3, 16);
+    images(&test, 3, 4);
+    let out = folder.path().join("run");
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    assert!(pretrain(&train, &out, &["epochs=0"]).output().unwrap().status.success());
+    let evaluate = |protocol: &str, subject: &str| {
+        json(&run(&["eval", protocol, subject, "--train", &text(&train), "--test", &text(&test), "--json"]))
+    };
+    for (subject, name) in [(text(&out), "untrained"), ("pixels".to_owned(), "raw pixels")] {
+        let knn = evaluate("knn", &subject);
+        for key in ["protocol", "top1", "k", "temperature", "train_images", "test_images"] {
+            assert!(!knn[key].is_null(), "{key} is missing: {knn}");
+        }
+        assert_eq!((knn["train_images"].as_u64(), knn["test_images"].as_u64()), (Some(48), Some(12)));
+        assert_eq!(knn["subject"], name);
+        let linear = evaluate("linear", &subject);
+        for key in ["protocol", "top1", "top5", "learning_rate", "epochs", "seed"] {
+            assert!(!linear[key].is_null(), "{key} is missing: {linear}");
+        }
+    }
+    assert!(out.join("eval/knn.json").exists() && out.join("eval/linear.json").exists());
+    let page = run(&["report", &text(&out)]);
+    assert!(page.status.success());
+    assert!(std::fs::read_to_string(out.join("report.html")).unwrap().contains("knn/2"));
+}
+
+// Field case F8, rows 106 and 107.
+#[test]
+fn f8_bad_images_are_counted_named_and_limited() {
+    let folders = Folders::new();
+    for name in ["train/class-0/bad.png", "test/class-1/cut.jpg"] {
+        std::fs::write(folders.path(name), b"no image").unwrap();
+    }
+    let (train, test) = (folders.path("train"), folders.path("test"));
+    let output = pixels("knn", &train, &test, &["--max-bad-fraction", "0.1"]);
+    let line = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(
+        line.contains("40 training and 12 test images of 2 classes; bad images left out: 1 training, 1 test"),
+        "{line}"
+    );
+    let named = said(&output);
+    for name in ["bad training image: class-0/bad.png: ", "bad test image: class-1/cut.jpg: "] {
+        assert!(named.contains(name), "{named}");
+    }
+    for protocol in ["knn", "linear"] {
+        let found = json(&pixels(protocol, &train, &test, &["--max-bad-fraction", "0.1", "--json"]));
+        assert_eq!((&found["bad_train_images"], &found["bad_test_images"]), (&1.into(), &1.into()));
+        assert_eq!(found["bad_images"]["test"][0]["name"], "class-1/cut.jpg");
+    }
+
+    // More than ten are not all named on the terminal.
+    for i in 0..12 {
+        std::fs::write(folders.path(&format!("train/class-0/bad{i}.png")), b"no image").unwrap();
+    }
+    let many = said(&pixels("knn", &train, &test, &["--max-bad-fraction", "0.5"]));
+    assert_eq!(many.matches("bad training image: ").count(), 10, "{many}");
+    assert!(many.contains("4 more bad images; --json lists all"), "{many}");
+    let limit = refused(&pixels("knn", &train, &test, &["--max-bad-fraction", "0.1"]));
+    assert!(limit.contains("--max-bad-fraction") && !limit.contains("data.max_bad"), "{limit}");
+}
+
+// Field case F9, rows 103 to 105: no feature is computed before.
+#[test]
+fn f9_classes_are_checked_before_features_are_computed() {
+    let folders = Folders::new();
+    for (from, to) in [("class-1", "Class-1"), ("class-0", "zzz")] {
+        images(&folders.path("other"), 2, 2);
+        std::fs::rename(folders.path("other").join(from), folders.path("other").join(to)).unwrap();
+    }
+    let error = |protocol, train: &str, test: &str| {
+        let output = pixels(protocol, &folders.path(train), &folders.path(test), &[]);
+        let text = refused(&output);
+        assert!(!text.contains("features"), "{text}");
+        text
+    };
+    for protocol in ["knn", "linear"] {
+        let text = error(protocol, "train", "other");
+        for part in [
+            "2 classes without training images: \"Class-1\", \"zzz\"",
+            "\"class-0\", \"class-1\"",
+            "differ only in case",
+        ] {
+            assert!(text.contains(part), "{part} is not in: {text}");
+        }
+    }
+    images(&folders.path("one"), 1, 3);
+    assert!(error("knn", "one", "test").contains("images of 1 class; evaluation needs at least 2"));
+    images(&folders.path("flat"), 1, 3);
+    std::fs::rename(folders.path("flat/class-0/deep/000.png"), folders.path("flat/top.png")).unwrap();
+    assert!(error("linear", "train", "flat").contains("the test set has none"));
+    images(&folders.path("single"), 2, 1);
+    assert!(error("linear", "single", "test").contains("held out"));
+}
+
+// House review 10, field case F19, row 108.
+#[test]
+fn h6_10_evaluating_on_the_training_images_is_refused_however_they_are_named() {
+    let folders = Folders::new();
+    std::os::unix::fs::symlink("train", folders.path("link")).unwrap();
+    for name in ["train", "./train", "test/../train", "link"] {
+        let text = refused(&pixels("knn", &folders.path("train"), &folders.path(name), &[]));
+        assert!(text.contains("all 40 test images are training images as well"), "{name}: {text}");
+    }
+    let shared = folders.path("test/class-0/deep/shared.png");
+    std::fs::hard_link(folders.path("train/class-0/deep/000.png"), shared).unwrap();
+    let output = pixels("knn", &folders.path("train"), &folders.path("test"), &["--json"]);
+    assert_eq!(json(&output)["shared_images"], 1);
+    assert!(said(&output).contains("warning: 1 of 13 test images are training images as well"), "{}", said(&output));
+}
+
+// House review 20 and scientific review A7.
+#[test]
+fn h6_20_k_follows_the_classes_and_absurd_values_are_refused() {
+    let folders = Folders::new();
+    let (train, test) = (folders.path("train"), folders.path("test"));
+    let automatic = pixels("knn", &train, &test, &[]);
+    assert!(String::from_utf8(automatic.stdout).unwrap().contains("(knn/2, k 10 (automatic), t 0.1, "));
+    let large = pixels("knn", &train, &test, &["-k", "1000"]);
+    assert!(String::from_utf8(large.stdout.clone()).unwrap().contains("k 40, "));
+    assert!(said(&large).contains("-k 1000 exceeds the 40 training images"), "{}", said(&large));
+    for k in ["0", "100000000"] {
+        assert!(refused(&pixels("knn", &train, &test, &["-k", k])).contains("expected an integer from 1 to 10000"));
+    }
+}
+
+// Field cases F1, rows 110 and 111: `--out` is checked before any image is read.
+#[test]
+fn f1_an_out_file_that_cannot_be_written_is_refused_before_the_work() {
+    let folders = Folders::new();
+    let (train, test) = (folders.path("train"), folders.path("test"));
+    let (missing, folder) = (folders.path("no/such/result.json"), folders.path("test"));
+    for out in [text(&missing), text(&folder), "-", "/dev/null"] {
+        let told = refused(&pixels("knn", &train, &test, &["--out", out]));
+        assert!(!told.contains("features") && told.contains(out.trim_end_matches("/result.json")), "{told}");
+        for command in ["check", "augment"] {
+            let output = run(&[command, text(&train), "--out", out]);
+            refused(&output);
+        }
+    }
+    let target = folders.path("target.json");
+    std::fs::write(&target, "old").unwrap();
+    std::os::unix::fs::symlink("target.json", folders.path("link.json")).unwrap();
+    let link = folders.path("link.json");
+    assert!(pixels("knn", &train, &test, &["--out", text(&link)]).status.success());
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(std::fs::read_to_string(&target).unwrap().contains("\"top1\""));
+}
+
+#[test]
+fn options_that_do_not_apply_are_refused() {
+    let folders = Folders::new();
+    let (train, test) = (folders.path("train"), folders.path("test"));
+    for (protocol, more) in [
+        ("knn", &["--features", "embedding"][..]),
+        ("knn", &["--temperature", "0"]),
+        ("knn", &["--max-bad-fraction", "2"]),
+        ("linear", &["--recipe", "in100"]),
+        ("linear", &["--learning-rate=-1"]),
+        ("linear", &["--epochs", "0"]),
+    ] {
+        refused(&pixels(protocol, &train, &test, more));
+    }
+    let run_folder = folders.path("run");
+    assert!(pretrain(&train, &run_folder, &["epochs=0"]).output().unwrap().status.success());
+    let sized = ["eval", "knn", text(&run_folder), "--train", text(&train), "--test", text(&test), "--size", "8"];
+    assert!(refused(&run(&sized)).contains("--size"));
+    let embedding = ["eval", "knn", text(&run_folder), "--train", text(&train), "--test", text(&test), "--json"];
+    let found = json(&mochi(&embedding).args(["--features", "embedding"]).output().unwrap());
+    assert_eq!((&found["protocol"], &found["features"]), (&"knn-embedding/1".into(), &128.into()));
+    assert!(run_folder.join("eval/knn-embedding.json").exists());
+}

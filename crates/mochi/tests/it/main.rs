@@ -1,0 +1,11 @@
+//! Integration tests of the command line, one binary.
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+mod check;
+mod command_line;
+mod common;
+mod evaluation;
+#[path = "../../../mochi-data/tests/common/server.rs"]
+mod server;
+mod shards;
+mod training;
