@@ -7,10 +7,10 @@ fn store(value: f64) -> ParameterStore {
     let full = |shape: &[i64]| Tensor::full(shape, value, (Kind::Float, Device::Cpu));
     let mut store = ParameterStore::new();
     for (name, shape) in [("conv1.weight", vec![4, 3, 3, 3]), ("fc.weight", vec![2, 4]), ("fc.bias", vec![2])] {
-        store.add(name, full(&shape), Role::Parameter);
+        let _ = store.add(name, full(&shape), Role::Parameter);
     }
-    store.add("bn1.running_mean", full(&[4]), Role::Buffer);
-    store.add(
+    let _ = store.add("bn1.running_mean", full(&[4]), Role::Buffer);
+    let _ = store.add(
         "bn1.num_batches_tracked",
         Tensor::full([0i64; 0], value as i64, (Kind::Int64, Device::Cpu)),
         Role::Counter,
