@@ -52,7 +52,7 @@ mod tests {
     use mochi_tensor::{Compute, Device, Kind, no_grad};
 
     #[test]
-    fn one_step_in_training_mode_shows_in_the_running_statistics() {
+    fn one_step_in_training_mode_shows_in_the_buffers_of_batch_norm() {
         let spec = EncoderSpec { arch: Arch::Cifar { blocks: 1 }, stem: Stem::Cifar, head: HeadKind::Linear, dim: 8 };
         let encoder = Encoder::new(&spec, Compute::CPU).unwrap();
         let images = Tensor::rand([4, 3, 16, 16], (Kind::Float, Device::Cpu));
@@ -61,7 +61,7 @@ mod tests {
         frozen.check().unwrap();
         let _ = no_grad(|| encoder.features(&images, NormMode::Train { groups: 1 })).unwrap();
         let error = frozen.check().unwrap_err().to_string();
-        assert!(error.contains("running_"), "{error}");
+        assert!(error.contains("\"bn1."), "{error}");
         let _ = no_grad(|| encoder.store().parameters()[0].fill_(f64::NAN));
         assert!(matches!(FrozenEncoder::snapshot(&encoder), Err(EvalError::EncoderNotFinite { .. })));
     }
