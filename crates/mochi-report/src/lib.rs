@@ -68,15 +68,14 @@ pub use views_page::{ShownView, ViewsPage, ViewsRow};
 /// under `eval/` that cannot be read is named on the page instead.
 pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
     let folder = RunFolder::read(run)?;
-    let settings = Resolved::read(&folder.config_path())?;
+    let settings = Resolved::parse(&folder.read_config()?, &folder.config_path())?;
     let records = MetricsLog::read(&folder.metrics_path())?;
     let figures = figures_of(&folder, &records)?;
-    let results = results::read(&run.join("eval"));
+    let results = results::read(&folder);
     let name = std::path::absolute(run).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let name = name.unwrap_or_else(|| run.display().to_string());
     let page = page::render(&name, &settings, records.last(), &figures, &results);
-    Folder::open(run)?.write("report.html", page.as_bytes())?;
-    Ok(run.join("report.html"))
+    Ok(folder.write_page(&page)?)
 }
 
 /// Writes every chart of a run as an SVG file into `folder`, which is created if necessary, and `overview.svg` with the main ones.

@@ -1,8 +1,7 @@
 //! Evaluation results of a run, `eval/*.json`: one JSON object per file, as `mochi eval --json` prints it, with `protocol` and with `top1`
 //! in percent. `subject` is what was evaluated: `trained` (or absent), `untrained` or `raw pixels`.
 
-use std::path::Path;
-
+use mochi_run::RunFolder;
 use serde_json::Value;
 
 use crate::number::grouped;
@@ -26,15 +25,18 @@ pub(crate) struct Results {
     pub(crate) unread: Vec<String>,
 }
 
-/// Reads a folder of results in the order of their names; a missing folder is empty.
-pub(crate) fn read(folder: &Path) -> Results {
+/// Reads the results of a run in the order of their names; a run without any has none.
+pub(crate) fn read(run: &RunFolder) -> Results {
     let mut results = Results::default();
-    let Ok(entries) = std::fs::read_dir(folder) else { return results };
-    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    for path in paths.iter().filter(|path| path.extension().is_some_and(|ext| ext == "json")) {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let all = match run.read_results() {
+        Ok(all) => all,
+        Err(error) => {
+            results.unread.push(format!("eval: {error}"));
+            return results;
+        }
+    };
+    for (stem, text) in all {
+        let text = text.map_err(|error| error.to_string());
         let value = text.and_then(|text| serde_json::from_str::<Value>(&text).map_err(|error| error.to_string()));
         match value.and_then(|value| evaluation(&value, &stem).ok_or_else(|| "it has no `top1`".to_owned())) {
             Ok(evaluation) => results.evaluations.push(evaluation),

@@ -3,50 +3,83 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use mochi_files::{FileError, shell_word};
+
+use crate::checkpoint::Damaged;
+use crate::limits::LINE;
+
 /// A failure of the run folder.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The folder of a new run holds something.
+    /// The folder of a new run holds a run with checkpoints.
     #[error("{} already holds a run", path.display())]
     Exists {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder of a new run holds a run without a checkpoint that has other settings.
+    #[error("{} holds a run that was started with other settings and has no checkpoint: {difference}", path.display())]
+    OtherSettings {
+        /// The folder.
+        path: PathBuf,
+        /// The first setting that differs.
+        difference: String,
+    },
     /// The folder of a new run holds something that is no run.
-    #[error("{} is not empty and no run", path.display())]
+    #[error("{} is not empty and not a run", path.display())]
     NotEmpty {
         /// The folder.
         path: PathBuf,
     },
-    /// There is nothing at the path.
+    /// The path does not exist.
     #[error("there is no run at {}", path.display())]
     Missing {
         /// The path.
         path: PathBuf,
     },
-    /// What is at the path is no run.
-    #[error("{} is no run: it has no config.toml", path.display())]
+    /// The path is not a run.
+    #[error("{} is not a run: it has no config.toml", path.display())]
     NotARun {
         /// The path.
         path: PathBuf,
     },
     /// Another process trains in the folder.
-    #[error("another process is at work in {}", path.display())]
+    #[error("another process is using {}", path.display())]
     Locked {
         /// The folder.
         path: PathBuf,
     },
-    /// The system refuses.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried, such as "write".
-        action: &'static str,
-        /// On what.
+    /// A file cannot be opened, read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A run has no checkpoint yet.
+    #[error("{} has no checkpoint", path.display())]
+    NoCheckpoint {
+        /// The run.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
     },
-    /// A line of a log in the middle of the file is no record.
+    /// There is no checkpoint of this step.
+    #[error("{} has no checkpoint of step {step}", path.display())]
+    NoSuchCheckpoint {
+        /// The run.
+        path: PathBuf,
+        /// The step that was asked for.
+        step: u64,
+        /// The steps that there are.
+        steps: Vec<u64>,
+    },
+    /// The checkpoint that was asked for is damaged.
+    #[error("{0}")]
+    Damaged(Damaged),
+    /// Every checkpoint is damaged.
+    #[error("no checkpoint of {} is whole: {}", path.display(), joined(damaged))]
+    AllDamaged {
+        /// The run.
+        path: PathBuf,
+        /// The checkpoints, the newest first.
+        damaged: Vec<Damaged>,
+    },
+    /// A line of a log in the middle of the file is not a record.
     #[error("{}, line {line}: {source}", path.display())]
     BadRecord {
         /// The file.
@@ -56,53 +89,76 @@ pub enum RunError {
         /// What the parser says.
         source: serde_json::Error,
     },
+    /// A line of a log is longer than a record can be.
+    #[error("{}, line {line} is longer than {LINE} bytes", path.display())]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+    },
+    /// A text file that is not UTF-8.
+    #[error("{} is not UTF-8 text", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
     /// A value that JSON cannot hold.
     #[error("cannot write a record to {}: {source}", path.display())]
     Unwritable {
         /// The file.
         path: PathBuf,
-        /// What the serialiser says.
+        /// What the serializer says.
         source: serde_json::Error,
     },
-    /// A checkpoint was committed without the file that makes it whole.
-    #[error("the checkpoint {} has no state.json and is not kept", path.display())]
-    NotWhole {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// No signal handler could be put in place.
-    #[error("cannot listen for stop signals: {source}")]
-    Signals {
-        /// What the system says.
-        source: io::Error,
-    },
+}
+
+fn joined(damaged: &[Damaged]) -> String {
+    let reasons: Vec<String> =
+        damaged.iter().map(|one| format!("step-{}: {}", one.checkpoint.step, one.reason)).collect();
+    reasons.join("; ")
 }
 
 impl RunError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RunError {
         let path = path.to_owned();
-        move |source| RunError::Io { action, path, source }
+        move |source| FileError::Io { action, path, source }.into()
     }
 
     /// The next step, where there is one.
     pub fn hint(&self) -> Option<String> {
-        match self {
+        Some(match self {
             RunError::Exists { path } => {
-                Some(format!("`mochi resume {}` goes on with it; another --out starts a new one", path.display()))
+                format!("continue it with `mochi resume {}`, or start a new run with another --out", shell_word(path))
             }
-            RunError::NotEmpty { .. } => Some("give another --out".to_owned()),
-            RunError::Missing { .. } => Some("check the path; `mochi pretrain DATA --out RUN` makes a run".to_owned()),
-            RunError::NotARun { .. } => Some("give the folder that `mochi pretrain --out` made".to_owned()),
-            RunError::Locked { .. } => Some("wait for it or stop it".to_owned()),
-            RunError::Io { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    Some("make room on the disk, then `mochi resume RUN`".to_owned())
+            RunError::OtherSettings { path, .. } => {
+                format!("remove it with `rm -r {}`, or give another --out", shell_word(path))
+            }
+            RunError::NotEmpty { .. } => "give another --out".to_owned(),
+            RunError::Missing { .. } => "check the path; `mochi pretrain DATA --out RUN` makes a run".to_owned(),
+            RunError::NotARun { .. } => "give the folder that `mochi pretrain --out` made".to_owned(),
+            RunError::Locked { .. } => "wait until it ends, or stop it".to_owned(),
+            RunError::File(error) => match error.kind() {
+                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                    "free some space on the disk, then repeat the command; `mochi resume RUN` continues from the last checkpoint".to_owned()
                 }
-                io::ErrorKind::PermissionDenied => Some("check who may write there, or give another --out".to_owned()),
-                _ => None,
+                _ => return error.hint(),
             },
-            RunError::BadRecord { line, .. } => Some(format!("remove line {line} from the file")),
-            RunError::Unwritable { .. } | RunError::NotWhole { .. } | RunError::Signals { .. } => None,
-        }
+            RunError::NoCheckpoint { .. } => {
+                "repeat the `mochi pretrain` command that started it: it starts over in the same folder".to_owned()
+            }
+            RunError::NoSuchCheckpoint { steps, .. } if steps.is_empty() => {
+                "repeat the `mochi pretrain` command that started it: it starts over in the same folder".to_owned()
+            }
+            RunError::NoSuchCheckpoint { steps, .. } => {
+                let steps: Vec<String> = steps.iter().map(u64::to_string).collect();
+                format!("choose one of the steps {}", steps.join(", "))
+            }
+            RunError::Damaged(_) => "choose another step, or leave --from out to use the newest whole checkpoint".to_owned(),
+            RunError::AllDamaged { .. } => "copy a checkpoint from a backup, or start a new run with another --out".to_owned(),
+            RunError::BadRecord { line, .. } | RunError::LongLine { line, .. } => format!("remove line {line} from the file"),
+            RunError::NotText { .. } => "copy the file again from a backup".to_owned(),
+            RunError::Unwritable { .. } => return None,
+        })
     }
 }

@@ -5,113 +5,216 @@
 //!     metrics.jsonl          one record a line
 //!     curves.jsonl           one matching-probability curve a line
 //!     events.out.tfevents.*  the same for TensorBoard
-//!     bad-images.jsonl       what could not be read, if anything
+//!     bad-images.jsonl       images that could not be read, if any
 //!     checkpoints/step-N/    whole checkpoints only
-//!     eval/*.json            judged results
+//!     failed/step-N/         what a step saw whose loss was not finite, if any
+//!     eval/*.json            evaluation results
 //!     report.html            the page
 //!     run.lock               held by the process that trains
 //! ```
+//!
+//! RUN itself may be a symbolic link; nothing below it may: a run can come from somebody else, and a link in it would lead reads and writes elsewhere.
 
 use std::fs::{File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use mochi_files::{FileError, FileType, Folder, is_temporary};
 use serde::Serialize;
 
-use crate::checkpoint::{Checkpoints, sync_folder};
+use crate::checkpoint::Checkpoints;
 use crate::error::RunError;
+use crate::limits::WHOLE_FILE;
 
 const CONFIG: &str = "config.toml";
 const LOCK: &str = "run.lock";
+const RESULTS: &str = "eval";
+const PAGE: &str = "report.html";
+/// What file managers leave in a folder that somebody has opened.
+const IGNORED: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
 /// A run's folder. One that was made by [`create`](RunFolder::create) or [`open`](RunFolder::open) holds the lock
 /// until it is dropped; [`read`](RunFolder::read) takes none.
 #[derive(Debug)]
 pub struct RunFolder {
-    path: PathBuf,
-    _lock: Option<File>,
+    folder: Folder,
+    lock: Option<Lock>,
+}
+
+#[derive(Debug)]
+struct Lock {
+    _file: File,
+    /// Some network file systems know no locks.
+    exclusive: bool,
 }
 
 impl RunFolder {
-    /// Makes the folder of a new run and locks it. An empty folder is taken as it is.
+    /// Makes the folder of a new run and locks it. An empty folder is taken as it is, and so is a run that ended before its first
+    /// checkpoint: [`write_config`](RunFolder::write_config) starts it over if its settings are the same.
     ///
     /// # Errors
-    /// [`RunError::Exists`] for a run, [`RunError::NotEmpty`] for a folder that holds anything else.
+    /// [`RunError::Exists`] for a run with checkpoints, [`RunError::NotEmpty`] for a folder that holds anything else.
     pub fn create(path: &Path) -> Result<RunFolder, RunError> {
-        std::fs::create_dir_all(path).map_err(RunError::io("create", path))?;
-        check_fresh(path)?;
-        let lock = lock(path)?;
+        let folder = Folder::create(path)?;
+        check_free(&folder)?;
+        let lock = lock(&folder)?;
         // Again under the lock: another process may have been quicker, and ended.
-        check_fresh(path)?;
-        Ok(RunFolder { path: path.to_owned(), _lock: Some(lock) })
+        check_free(&folder)?;
+        Ok(RunFolder { folder, lock: Some(lock) })
     }
 
-    /// Opens and locks a run to go on with it; what killed writers left half-done is removed.
+    /// Opens and locks a run to continue it; what killed writers left half-done is removed.
+    ///
+    /// # Errors
+    /// [`RunError::Missing`], [`RunError::NotARun`], [`RunError::Locked`], [`RunError::File`].
     pub fn open(path: &Path) -> Result<RunFolder, RunError> {
-        check_run(path)?;
-        let lock = lock(path)?;
-        let run = RunFolder { path: path.to_owned(), _lock: Some(lock) };
-        run.checkpoints().clean()?;
+        let folder = open_run(path)?;
+        let lock = lock(&folder)?;
+        let run = RunFolder { folder, lock: Some(lock) };
+        run.clean()?;
         Ok(run)
     }
 
-    /// Opens a run to look at it, while it trains too.
+    /// Opens a run for reading, also while it trains.
+    ///
+    /// # Errors
+    /// [`RunError::Missing`], [`RunError::NotARun`], [`RunError::File`].
     pub fn read(path: &Path) -> Result<RunFolder, RunError> {
-        check_run(path)?;
-        Ok(RunFolder { path: path.to_owned(), _lock: None })
+        Ok(RunFolder { folder: open_run(path)?, lock: None })
     }
 
-    /// The folder.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
     }
 
-    /// `config.toml`
+    /// The folder, which opens what is below it.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The path of `config.toml`, for messages.
     pub fn config_path(&self) -> PathBuf {
-        self.path.join(CONFIG)
+        self.path().join(CONFIG)
     }
 
     /// `metrics.jsonl`
     pub fn metrics_path(&self) -> PathBuf {
-        self.path.join("metrics.jsonl")
+        self.path().join("metrics.jsonl")
     }
 
     /// `curves.jsonl`
     pub fn curves_path(&self) -> PathBuf {
-        self.path.join("curves.jsonl")
+        self.path().join("curves.jsonl")
     }
 
     /// `bad-images.jsonl`
     pub fn bad_images_path(&self) -> PathBuf {
-        self.path.join("bad-images.jsonl")
-    }
-
-    /// `eval/NAME.json`
-    pub fn result_path(&self, name: &str) -> PathBuf {
-        self.path.join("eval").join(format!("{name}.json"))
+        self.path().join("bad-images.jsonl")
     }
 
     /// The run's checkpoints.
     pub fn checkpoints(&self) -> Checkpoints {
-        Checkpoints::new(self.path.join("checkpoints"))
+        Checkpoints::new(self.path().join("checkpoints"))
     }
 
-    /// Writes `config.toml`, whole or not at all. From here on the folder is a run.
+    /// What steps saw whose loss was not finite, written as checkpoints are.
+    pub fn failed_steps(&self) -> Checkpoints {
+        Checkpoints::new(self.path().join("failed"))
+    }
+
+    /// A warning for the user where the file system knows no locks, so that two processes could train in the run.
+    pub fn warning(&self) -> Option<String> {
+        let unlocked = self.lock.as_ref().is_some_and(|lock| !lock.exclusive);
+        unlocked.then(|| {
+            format!(
+                "the file system of {} has no locks: make sure that no other process trains in this run",
+                self.path().display()
+            )
+        })
+    }
+
+    /// Reads `config.toml`.
+    ///
+    /// # Errors
+    /// [`RunError::File`], [`RunError::NotText`].
+    pub fn read_config(&self) -> Result<String, RunError> {
+        let bytes = self.folder.read(CONFIG, WHOLE_FILE)?;
+        String::from_utf8(bytes).map_err(|_| RunError::NotText { path: self.config_path() })
+    }
+
+    /// Writes `config.toml`, whole or not at all. From here on the folder is a run. Where it already was one without a checkpoint, its logs are
+    /// removed: it starts over.
+    ///
+    /// # Errors
+    /// [`RunError::OtherSettings`] if it was one with other settings, [`RunError::File`].
     pub fn write_config(&self, text: &str) -> Result<(), RunError> {
-        write_whole(&self.config_path(), text.as_bytes())
+        self.clean()?;
+        if self.folder.file_type(CONFIG)?.is_some() {
+            if let Some(difference) = difference(&self.read_config()?, text) {
+                return Err(RunError::OtherSettings { path: self.path().to_owned(), difference });
+            }
+            for entry in self.folder.list()? {
+                let log = |name: &str| name.ends_with(".jsonl") || name.starts_with("events.out.tfevents.");
+                if entry.file_type == FileType::File && entry.name.to_str().is_some_and(log) {
+                    self.folder.remove(&entry.name)?;
+                }
+            }
+        }
+        Ok(self.folder.write(CONFIG, text.as_bytes())?)
     }
 
-    /// Writes a judged result to `eval/NAME.json`, whole or not at all; the report shows it.
+    /// Writes the report page, whole or not at all. Returns its path.
+    ///
+    /// # Errors
+    /// [`RunError::File`].
+    pub fn write_page(&self, page: &str) -> Result<PathBuf, RunError> {
+        self.folder.write(PAGE, page.as_bytes())?;
+        Ok(self.path().join(PAGE))
+    }
+
+    /// Writes an evaluation result to `eval/NAME.json`, whole or not at all; the report shows it. Returns its path.
+    ///
+    /// # Errors
+    /// [`RunError::File`], [`RunError::Unwritable`].
     pub fn write_result<T: Serialize>(&self, name: &str, result: &T) -> Result<PathBuf, RunError> {
-        let path = self.result_path(name);
+        let file = format!("{name}.json");
+        let path = self.path().join(RESULTS).join(&file);
         let unwritable = |source| RunError::Unwritable { path: path.clone(), source };
         let mut text = serde_json::to_vec_pretty(result).map_err(unwritable)?;
         text.push(b'\n');
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(RunError::io("create", folder))?;
-        }
-        write_whole(&path, &text)?;
+        self.folder.make_folder(RESULTS)?.write(file, &text)?;
         Ok(path)
+    }
+
+    /// Reads every evaluation result, by the order of their names: the name without `.json`, and the text or why it cannot be read.
+    ///
+    /// # Errors
+    /// [`RunError::File`] for a folder `eval` that cannot be read.
+    pub fn read_results(&self) -> Result<Vec<(String, Result<String, RunError>)>, RunError> {
+        let folder = match self.folder.folder(RESULTS) {
+            Err(error) if error.kind() == Some(std::io::ErrorKind::NotFound) => return Ok(Vec::new()),
+            folder => folder?,
+        };
+        let mut results = Vec::new();
+        for entry in folder.list()? {
+            let Some(name) = entry.name.to_str().and_then(|name| name.strip_suffix(".json")) else { continue };
+            let not_text = |_| RunError::NotText { path: folder.path().join(&entry.name) };
+            let text = folder.read(&entry.name, WHOLE_FILE).map_err(RunError::from);
+            results.push((name.to_owned(), text.and_then(|bytes| String::from_utf8(bytes).map_err(not_text))));
+        }
+        Ok(results)
+    }
+
+    /// Removes what killed writers left. Without a lock another process may be writing, and nothing is removed.
+    fn clean(&self) -> Result<(), RunError> {
+        if !self.lock.as_ref().is_some_and(|lock| lock.exclusive) {
+            return Ok(());
+        }
+        for entry in self.folder.list()?.iter().filter(|entry| is_temporary(&entry.name)) {
+            self.folder.remove(&entry.name)?;
+        }
+        self.checkpoints().clean()?;
+        self.failed_steps().clean()
     }
 }
 
@@ -124,95 +227,59 @@ pub fn default_path(preset: &str) -> PathBuf {
     if first.exists() { later.find(|path| !path.exists()).unwrap_or(first) } else { first }
 }
 
-/// Writes a file beside its place, syncs it and renames it there: readers see the old one or the new one.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".tmp-{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let mut file = File::create(&beside).map_err(RunError::io("create", &beside))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(RunError::io("write", &beside))?;
-    std::fs::rename(&beside, path).map_err(RunError::io("write", path))?;
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-fn check_run(path: &Path) -> Result<(), RunError> {
-    if !path.exists() {
-        return Err(RunError::Missing { path: path.to_owned() });
-    }
-    if !path.join(CONFIG).is_file() {
-        return Err(RunError::NotARun { path: path.to_owned() });
-    }
-    Ok(())
-}
-
-fn check_fresh(path: &Path) -> Result<(), RunError> {
-    if path.join(CONFIG).exists() {
-        return Err(RunError::Exists { path: path.to_owned() });
-    }
-    for entry in std::fs::read_dir(path).map_err(RunError::io("read", path))? {
-        let entry = entry.map_err(RunError::io("read", path))?;
-        // The lock alone is what a process leaves that ended before its first setting was written.
-        if entry.file_name() != LOCK {
-            return Err(RunError::NotEmpty { path: path.to_owned() });
+fn open_run(path: &Path) -> Result<Folder, RunError> {
+    let folder = match Folder::open(path) {
+        Err(error) if error.kind() == Some(std::io::ErrorKind::NotFound) => {
+            return Err(RunError::Missing { path: path.to_owned() });
         }
+        Err(FileError::NotAFolder { .. }) => return Err(RunError::NotARun { path: path.to_owned() }),
+        folder => folder?,
+    };
+    // A link, a folder or a pipe in its place is told when it is read.
+    match folder.file_type(CONFIG)? {
+        Some(_) => Ok(folder),
+        None => Err(RunError::NotARun { path: path.to_owned() }),
     }
-    Ok(())
 }
 
-fn lock(path: &Path) -> Result<File, RunError> {
-    let at = path.join(LOCK);
-    let file = File::options().create(true).write(true).truncate(false).open(&at).map_err(RunError::io("open", &at))?;
+/// Refuses a folder in which no new run can start.
+fn check_free(folder: &Folder) -> Result<(), RunError> {
+    let path = || folder.path().to_owned();
+    if folder.file_type(CONFIG)?.is_some() {
+        let checkpoints = Checkpoints::new(folder.path().join("checkpoints")).list()?;
+        return if checkpoints.is_empty() { Ok(()) } else { Err(RunError::Exists { path: path() }) };
+    }
+    // The lock and temporary files are what a process leaves that ended before its settings were written.
+    let own =
+        |name: &std::ffi::OsStr| name == LOCK || is_temporary(name) || IGNORED.iter().any(|ignored| name == *ignored);
+    if folder.list()?.iter().all(|entry| own(&entry.name)) { Ok(()) } else { Err(RunError::NotEmpty { path: path() }) }
+}
+
+fn lock(folder: &Folder) -> Result<Lock, RunError> {
+    let file = folder.open_write(LOCK)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(RunError::Locked { path: path.to_owned() }),
-        // Some network file systems know no locks: better a run without one than none at all.
-        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(file),
-        Err(TryLockError::Error(error)) => Err(RunError::io("lock", &at)(error)),
+        Ok(()) => Ok(Lock { _file: file, exclusive: true }),
+        Err(TryLockError::WouldBlock) => Err(RunError::Locked { path: folder.path().to_owned() }),
+        // Better a run without a lock than none at all.
+        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
+            Ok(Lock { _file: file, exclusive: false })
+        }
+        Err(TryLockError::Error(error)) => Err(RunError::io("lock", &folder.path().join(LOCK))(error)),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_is_refused_twice_and_opened_once() {
-        let base = tempfile::tempdir().unwrap();
-        let path = base.path().join("deep/run");
-        let run = RunFolder::create(&path).unwrap();
-        run.write_config("seed = 0\n").unwrap();
-        let error = RunFolder::create(&path).unwrap_err();
-        assert_eq!(error.to_string(), format!("{} already holds a run", path.display()));
-        let hint = format!("`mochi resume {}` goes on with it; another --out starts a new one", path.display());
-        assert_eq!(error.hint(), Some(hint));
-        assert!(matches!(RunFolder::open(&path), Err(RunError::Locked { .. })), "its maker still holds it");
-        RunFolder::read(&path).expect("looking is free");
-        drop(run);
-        RunFolder::open(&path).expect("the lock goes with its holder");
-    }
-
-    #[test]
-    fn other_folders_are_told_apart() {
-        let base = tempfile::tempdir().unwrap();
-        let at = |name: &str| base.path().join(name);
-        assert!(matches!(RunFolder::open(&at("nowhere")), Err(RunError::Missing { .. })));
-        std::fs::create_dir(at("empty")).unwrap();
-        assert!(matches!(RunFolder::open(&at("empty")), Err(RunError::NotARun { .. })));
-        drop(RunFolder::create(&at("empty")).unwrap());
-        drop(RunFolder::create(&at("empty")).expect("a lock alone is no run"));
-        std::fs::create_dir(at("full")).unwrap();
-        std::fs::write(at("full/thesis.tex"), "x").unwrap();
-        assert!(matches!(RunFolder::create(&at("full")), Err(RunError::NotEmpty { .. })));
-        std::fs::write(at("file"), "x").unwrap();
-        assert!(matches!(RunFolder::create(&at("file")), Err(RunError::Io { .. })));
-    }
-
-    #[test]
-    fn results_are_written_whole() {
-        let base = tempfile::tempdir().unwrap();
-        let run = RunFolder::create(base.path()).unwrap();
-        let path = run.write_result("knn", &serde_json::json!({"top1": 0.5})).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\n  \"top1\": 0.5\n}\n");
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+/// The first line in which two files of settings differ; their remarks do not count.
+fn difference(before: &str, now: &str) -> Option<String> {
+    let value = |line: &'_ str| line.split("  # ").next().unwrap_or(line).trim().to_owned();
+    let shown = |line: Option<String>| {
+        line.filter(|line| !line.is_empty()).map_or("nothing".to_owned(), |line| format!("`{line}`"))
+    };
+    let (mut before, mut now) = (before.lines().map(value), now.lines().map(value));
+    loop {
+        match (before.next(), now.next()) {
+            (None, None) => return None,
+            (before, now) if before != now => return Some(format!("{} then, {} now", shown(before), shown(now))),
+            _ => {}
+        }
     }
 }

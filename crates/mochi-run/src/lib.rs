@@ -1,35 +1,47 @@
-//! What a run leaves on disk and says while it goes on. Knows no tensors: weights pass through as files.
+//! What a run leaves on the disk. Knows no tensors: weights pass through as files.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`folder`] | the run folder: creating, opening, the lock against two processes in one run |
-//! | [`checkpoint`] | how a checkpoint becomes whole or is not there: temporary name, sync, rename |
+//! | [`checkpoint`] | the checkpoint protocol: written under a temporary name, checksums last, synced, renamed |
 //! | [`metrics`] | `metrics.jsonl`, one [`StepRecord`] a line; `curves.jsonl`, one [`CurveRecord`] a line |
 //! | [`tensorboard`] | the same numbers as TensorBoard event files |
 //! | [`bad_images`] | `bad-images.jsonl`, what could not be read |
-//! | [`stop`] | the first signal asks, the second leaves |
-//! | [`progress`] | what a person sees meanwhile |
+//!
+//! ```
+//! use std::io::Write;
+//! use mochi_run::RunFolder;
+//! # let base = tempfile::tempdir()?;
+//! # let path = base.path().join("photos");
+//! let run = RunFolder::create(&path)?;
+//! run.write_config("seed = 0\n")?;
+//! let pending = run.checkpoints().begin(100)?;
+//! pending.create("model.safetensors")?.write_all(b"weights")?;
+//! let saved = pending.commit()?;
+//! assert_eq!(run.checkpoints().latest()?, Some(saved));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make files of every sort"))]
 
 pub mod bad_images;
 pub mod checkpoint;
 mod curve;
 mod error;
 pub mod folder;
+pub mod limits;
+mod lines;
 pub mod metrics;
-pub mod progress;
 mod record;
-pub mod stop;
 pub mod tensorboard;
 
 pub use bad_images::BadImageLog;
-pub use checkpoint::{Checkpoint, Checkpoints, Pending};
+pub use checkpoint::{Checkpoint, Checkpoints, Chosen, Damaged, Pending};
 pub use curve::CurveRecord;
 pub use error::RunError;
 pub use folder::{RunFolder, default_path};
 pub use metrics::{CurvesLog, MetricsLog};
-pub use progress::{Progress, Snapshot, Target, Task};
+pub use mochi_term::{Progress, Snapshot, StopFlag, Target, Task};
 pub use record::StepRecord;
-pub use stop::StopFlag;
 pub use tensorboard::EventWriter;

@@ -1,8 +1,8 @@
 //! `metrics.jsonl` and `curves.jsonl`: one JSON object a line, flushed a line at a time, so that a killed run loses at most the line that
 //! it was writing. A resumed run cuts what lies after its checkpoint: those steps are done again.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::Write;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::curve::CurveRecord;
 use crate::error::RunError;
+use crate::lines::{open_lines, read_lines};
 use crate::record::StepRecord;
 
 /// What a log's lines are.
@@ -48,25 +49,14 @@ pub struct Log<T> {
 impl<T: Record> Log<T> {
     /// Starts a new log; an old one at the path is emptied.
     pub fn create(path: &Path) -> Result<Self, RunError> {
-        let file = File::create(path).map_err(RunError::io("create", path))?;
+        let file = open_lines(path, |_, _| Ok(false))?;
         Ok(Self { path: path.to_owned(), file, lines: PhantomData })
     }
 
     /// Opens the log of a run that goes on after `step`: records of later steps and a torn last line are cut off.
     /// A log that is not there starts empty.
     pub fn resume(path: &Path, step: u64) -> Result<Self, RunError> {
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let mut file = options.map_err(RunError::io("open", path))?;
-        let text = std::fs::read(path).map_err(RunError::io("read", path))?;
-        let mut keep = 0;
-        for (line, record) in lines::<T>(path, &text) {
-            if record?.step() > step {
-                break;
-            }
-            keep = line;
-        }
-        file.set_len(keep).map_err(RunError::io("cut", path))?;
-        file.seek(SeekFrom::End(0)).map_err(RunError::io("open", path))?;
+        let file = open_lines(path, |number, line| Ok(parse::<T>(path, number, line)?.step() <= step))?;
         Ok(Self { path: path.to_owned(), file, lines: PhantomData })
     }
 
@@ -77,11 +67,12 @@ impl<T: Record> Log<T> {
 
     /// Every whole record of a log, a torn last line left out. A log that is not there is empty.
     pub fn read(path: &Path) -> Result<Vec<T>, RunError> {
-        match std::fs::read(path) {
-            Ok(text) => lines(path, &text).map(|(_, record)| record).collect(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(RunError::io("read", path)(error)),
-        }
+        let mut records = Vec::new();
+        read_lines(path, |number, line| {
+            records.push(parse(path, number, line)?);
+            Ok(())
+        })?;
+        Ok(records)
     }
 }
 
@@ -93,15 +84,9 @@ pub(crate) fn append_line<T: Serialize>(file: &mut File, path: &Path, record: &T
     file.write_all(&line).map_err(RunError::io("write", path))
 }
 
-/// Each whole line's end in bytes and its record. What lies after the last line break is torn and left out.
-fn lines<T: Record>(path: &Path, text: &[u8]) -> impl Iterator<Item = (u64, Result<T, RunError>)> {
-    let mut end = 0u64;
-    let whole = text.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
-    whole.enumerate().map(move |(i, line)| {
-        end += line.len() as u64;
-        let bad = |source| RunError::BadRecord { path: path.to_owned(), line: i + 1, source };
-        (end, serde_json::from_slice(line).map_err(bad))
-    })
+/// The record of one line.
+fn parse<T: Record>(path: &Path, number: usize, line: &[u8]) -> Result<T, RunError> {
+    serde_json::from_slice(line).map_err(|source| RunError::BadRecord { path: path.to_owned(), line: number, source })
 }
 
 #[cfg(test)]

@@ -27,13 +27,14 @@ impl EventWriter {
     /// Starts `events.out.tfevents.<seconds>.mochi` in the folder. Where the name is taken, the next second's is used,
     /// so that names keep the order in which the files were made.
     pub fn create(folder: &Path) -> Result<EventWriter, RunError> {
+        let inside = mochi_files::Folder::open(folder)?;
         let mut seconds = wall_time() as u64;
         let (path, file) = loop {
             let path = folder.join(format!("events.out.tfevents.{seconds:010}.mochi"));
-            match File::create_new(&path) {
+            match inside.create_new(path.file_name().unwrap_or_default()) {
                 Ok(file) => break (path, file),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => seconds += 1,
-                Err(error) => return Err(RunError::io("create", &path)(error)),
+                Err(error) if error.kind() == Some(std::io::ErrorKind::AlreadyExists) => seconds += 1,
+                Err(error) => return Err(error.into()),
             }
         };
         let mut writer = EventWriter { path, file };

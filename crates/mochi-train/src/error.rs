@@ -67,7 +67,7 @@ impl TrainError {
             ),
             Self::Checkpoint { .. } => Some("resume with the data set and the settings that the run was started with".into()),
             Self::NoLabels { .. } => Some("give a folder whose sub-folders are classes, a list with a class after each path, or CIFAR or IDX files with labels".into()),
-            Self::NoCheckpoint(_) => Some("the run stopped before its first checkpoint: start it again with `mochi pretrain` and another --out".into()),
+            Self::NoCheckpoint(_) => Some("repeat the `mochi pretrain` command that started it: it starts over in the same folder".into()),
         }
     }
 }

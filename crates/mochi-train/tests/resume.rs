@@ -184,7 +184,8 @@ fn another_data_set_or_no_checkpoint_is_refused() {
     let run = start(&data, &path, &engine, &[]);
     drop(run);
     assert!(matches!(Pretraining::resume(&path, &engine, &StopFlag::default()), Err(TrainError::NoCheckpoint(_))));
-    assert!(RunFolder::create(&path).is_err());
+    // Field case F13: it starts over in its folder.
+    RunFolder::create(&path).expect("a run without a checkpoint is started again");
 
     let other = folder.path().join("other");
     train(start(&data, &other, &engine, &[]), 1);

@@ -74,7 +74,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         page(arguments.sources.data(), &options, augment, &previews).map_err(drawing)?.render().into_bytes()
     };
     write_atomic(&arguments.out, &bytes)?;
-    print_line(&arguments.out.display().to_string());
+    print_line(&arguments.out.display().to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -22,7 +22,8 @@ pub struct Arguments {
 
 /// Prints the settings of a run with the origin of each value.
 pub fn run(arguments: Arguments) -> Outcome {
-    let settings = Resolved::read(&RunFolder::read(&arguments.run)?.config_path())?;
+    let run = RunFolder::read(&arguments.run)?;
+    let settings = Resolved::parse(&run.read_config()?, &run.config_path())?;
     let rows = settings.describe();
     if arguments.json {
         let value = |value: String, origin: String| BTreeMap::from([("value", value), ("origin", origin)]);
@@ -34,7 +35,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         // A long path must not push all origins off the screen.
         let values = rows.iter().map(|row| row.value.len()).filter(|&n| n <= 24).max().unwrap_or(0);
         for row in rows {
-            print_line(&format!("{:keys$} = {:values$}  # {}", row.key, row.value, row.origin));
+            print_line(&format!("{:keys$} = {:values$}  # {}", row.key, row.value, row.origin))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -44,9 +44,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     } else {
         for check in &checks {
             let mark = if check.ok { "ok  " } else { "fail" };
-            print_line(&format!("{mark}  {:10}  {}", check.name, check.value));
+            print_line(&format!("{mark}  {:10}  {}", check.name, check.value))?;
             if let Some(hint) = &check.hint {
-                print_line(&format!("      {:10}  hint: {hint}", ""));
+                print_line(&format!("      {:10}  hint: {hint}", ""))?;
             }
         }
     }

@@ -1,13 +1,10 @@
-//! How an error reaches a person: `error: ` and one sentence, then `hint: ` and the next step.
+//! Results on stdout, and errors on stderr: `error: ` and one sentence, then `hint: ` and the next step.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use mochi_data::DataError;
+use mochi_term::{color_wanted, printable_text, stop::STOPPED, write_stderr};
 use mochi_train::TrainError;
-
-/// Status after a stop signal.
-const STOPPED: u8 = 130;
 
 /// An error with its hint.
 #[derive(Debug)]
@@ -18,7 +15,7 @@ pub struct Failure {
     stopped: bool,
 }
 
-/// A verb's result: the status to leave with.
+/// The result of a subcommand: the status to exit with.
 pub type Outcome<T = ExitCode> = Result<T, Failure>;
 
 impl Failure {
@@ -27,17 +24,16 @@ impl Failure {
         Self { what: what.into(), hint: Some(hint.into()), stopped: false }
     }
 
-    /// Tells it on stderr; the status to leave with.
+    /// Writes it to stderr. Returns the status to exit with.
     pub fn report(self) -> ExitCode {
         if self.stopped {
-            eprintln!("{}", self.what);
+            write_stderr(&printable_text(&self.what));
             return ExitCode::from(STOPPED);
         }
-        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        let (red, cyan, plain) = if colour { ("\x1b[1;31m", "\x1b[36m", "\x1b[0m") } else { ("", "", "") };
-        eprintln!("{red}error:{plain} {}", self.what);
+        let (red, cyan, plain) = if color_wanted() { ("\x1b[1;31m", "\x1b[36m", "\x1b[0m") } else { ("", "", "") };
+        write_stderr(&format!("{red}error:{plain} {}", printable_text(&self.what)));
         if let Some(hint) = self.hint {
-            eprintln!("{cyan}hint:{plain} {hint}");
+            write_stderr(&format!("{cyan}hint:{plain} {}", printable_text(&hint)));
         }
         ExitCode::FAILURE
     }
@@ -76,16 +72,25 @@ impl From<TrainError> for Failure {
     }
 }
 
-/// One JSON object on stdout.
+/// Writes one JSON object to stdout.
+///
+/// # Errors
+/// As [`print_line`].
 pub fn print_json<T: serde::Serialize>(value: &T) -> Outcome<()> {
     let text = serde_json::to_string(value)
         .map_err(|e| Failure::new(format!("cannot write JSON: {e}"), "this is a defect, please report it"))?;
-    print_line(&text);
-    Ok(())
+    write(&format!("{}\n", mochi_term::printable_json(&text)))
 }
 
-/// A line on stdout; a reader that went away (`| head`) is no error.
-pub fn print_line(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
+/// Writes a line, or several, to stdout.
+///
+/// # Errors
+/// Where the system refuses, e.g. on a full disk. A reader that went away (`| head`) is no error.
+pub fn print_line(text: &str) -> Outcome<()> {
+    write(&format!("{}\n", mochi_term::printable_lines(text)))
+}
+
+fn write(text: &str) -> Outcome<()> {
+    let hint = "free some space where stdout goes to, then repeat the command";
+    mochi_term::write_stdout(text).map_err(|e| Failure::new(format!("cannot write to stdout: {e}"), hint))
 }

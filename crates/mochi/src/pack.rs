@@ -84,13 +84,12 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_json(&Summary { out, packed })?;
     } else {
         let resized = if packed.resized > 0 { format!(", {} resized", packed.resized) } else { String::new() };
-        eprintln!(
-            "{} images{resized} in {} shards, {:.1} MB in total",
-            packed.images,
-            packed.shards,
-            packed.bytes as f64 / 1e6
-        );
-        print_line(out);
+        let megabytes = packed.bytes as f64 / 1e6;
+        progress.note(&format!(
+            "{} images{resized} in {} shards, {megabytes:.1} MB in total",
+            packed.images, packed.shards
+        ));
+        print_line(out)?;
     }
     Ok(ExitCode::SUCCESS)
 }

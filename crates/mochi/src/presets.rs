@@ -45,7 +45,7 @@ fn print_one(name: &str, json: bool) -> Outcome<()> {
     if json {
         print_json(&Row { name: preset.name, summary: preset.summary(), text: Some(preset.text) })?;
     } else {
-        print_line(preset.text.trim_end());
+        print_line(preset.text.trim_end())?;
     }
     Ok(())
 }
@@ -58,7 +58,7 @@ fn print_list(json: bool) -> Outcome<()> {
     }
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
     for row in rows {
-        print_line(&format!("{:width$}  {}", row.name, row.summary));
+        print_line(&format!("{:width$}  {}", row.name, row.summary))?;
     }
     Ok(())
 }

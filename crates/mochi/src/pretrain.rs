@@ -6,10 +6,11 @@ use clap::Args;
 use mochi_config::{Facts, Resolved, Settings};
 use mochi_data::dataset::path_to_text;
 use mochi_data::{display_source, is_remote};
-use mochi_run::{Progress, RunFolder, StopFlag, default_path};
+use mochi_run::{RunFolder, default_path};
+use mochi_term::Progress;
 use mochi_train::{Pretraining, facts};
 
-use crate::drive::drive;
+use crate::drive::{drive, listen};
 use crate::failure::Outcome;
 use crate::sources::Sources;
 
@@ -38,7 +39,7 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     let settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &arguments.settings)?;
-    let stop = StopFlag::listen()?;
+    let stop = listen()?;
     let progress = Progress::detect();
     // Folders are gone through while libtorch starts.
     let finding = arguments.sources.begin(&settings, stop.flag().into());
@@ -66,6 +67,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     resolved.data.also = whole.collect();
     let path = arguments.out.unwrap_or_else(|| default_path(resolved.preset_name()));
     let folder = RunFolder::create(&path)?;
+    if let Some(warning) = folder.warning() {
+        progress.warning(&warning);
+    }
     progress.note(&format!(
         "{} images ({}), {} on {} in {}, run folder {}",
         dataset.len(),

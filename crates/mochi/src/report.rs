@@ -20,10 +20,10 @@ pub struct Arguments {
 /// Runs the subcommand: the paths of what was written go to stdout.
 pub fn run(arguments: Arguments) -> Outcome {
     let page = mochi_report::write_page(&arguments.run)?;
-    print_line(&page.display().to_string());
+    print_line(&page.display().to_string())?;
     if let Some(folder) = &arguments.figures {
         for figure in mochi_report::write_figures(&arguments.run, folder)? {
-            print_line(&figure.display().to_string());
+            print_line(&figure.display().to_string())?;
         }
     }
     Ok(ExitCode::SUCCESS)

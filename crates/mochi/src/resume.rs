@@ -1,12 +1,13 @@
-//! `mochi resume RUN`
+//! `mochi resume RUN [--from STEP]`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mochi_run::{Progress, StopFlag};
+use mochi_run::RunFolder;
+use mochi_term::Progress;
 use mochi_train::Pretraining;
 
-use crate::drive::drive;
+use crate::drive::{drive, listen};
 use crate::failure::Outcome;
 
 /// Arguments of the subcommand.
@@ -14,6 +15,9 @@ use crate::failure::Outcome;
 pub struct Arguments {
     /// Run folder
     run: PathBuf,
+    /// Continue from the checkpoint of this step instead of the newest; newer ones are kept under another name
+    #[arg(long, value_name = "STEP")]
+    from: Option<u64>,
     /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
@@ -21,10 +25,34 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
-    let stop = StopFlag::listen()?;
+    let stop = listen()?;
     let progress = Progress::detect();
+    choose(&arguments.run, arguments.from, &progress)?;
     let engine = mochi_tensor::start(None)?;
     let run = Pretraining::resume(&arguments.run, &engine, &stop)?;
-    progress.note(&format!("going on from step {} of {}", run.step(), run.total_steps()));
+    progress.note(&format!("continuing from step {} of {}", run.step(), run.total_steps()));
     drive(run, &stop, &progress, arguments.json)
+}
+
+/// Makes the checkpoint to continue from the newest one: what is newer, damaged or not wanted, gets another name.
+fn choose(path: &Path, from: Option<u64>, progress: &Progress) -> Outcome<()> {
+    let run = RunFolder::open(path)?;
+    if let Some(warning) = run.warning() {
+        progress.warning(&warning);
+    }
+    let checkpoints = run.checkpoints();
+    let chosen = match from {
+        Some(step) => checkpoints.at(step)?,
+        None => match checkpoints.newest()? {
+            Some(chosen) => {
+                chosen.warnings().iter().for_each(|warning| progress.warning(warning));
+                chosen.checkpoint
+            }
+            None => return Ok(()),
+        },
+    };
+    for kept in checkpoints.set_aside_after(chosen.step)? {
+        progress.note(&format!("kept as {}", kept.display()));
+    }
+    Ok(())
 }

@@ -91,7 +91,7 @@ fn the_page_is_one_file_and_shows_everything() {
         "learning_rate": 3.0, "features": 64, "test_images": 10_000}),
     )
     .unwrap();
-    std::fs::write(run.result_path("torn"), "{\"top1\": 0.").unwrap();
+    std::fs::write(run.path().join("eval/torn.json"), "{\"top1\": 0.").unwrap();
     let path = mochi_report::write_page(run.path()).unwrap();
     let page = std::fs::read_to_string(&path).unwrap();
     assert_eq!(path, run.path().join("report.html"));
@@ -174,6 +174,6 @@ fn a_long_run_has_a_small_page() {
 fn a_folder_that_is_not_a_run_is_refused() {
     let base = tempfile::tempdir().unwrap();
     let error = mochi_report::write_page(base.path()).unwrap_err();
-    assert_eq!(error.to_string(), format!("{} is no run: it has no config.toml", base.path().display()));
+    assert_eq!(error.to_string(), format!("{} is not a run: it has no config.toml", base.path().display()));
     assert_eq!(error.hint().unwrap(), "give the folder that `mochi pretrain --out` made");
 }

@@ -61,9 +61,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_line(&format!(
             "{:.1} images/s on {} thread(s): decoding {:.2} s, augmentation {:.2} s for {} images of {} views",
             result.images_per_s, result.threads, result.decode_s, result.augment_s, result.images, result.views
-        ));
+        ))?;
         if let Some(peak) = result.peak_bytes {
-            print_line(&format!("peak memory: {:.0} MB", peak as f64 / 1e6));
+            print_line(&format!("peak memory: {:.0} MB", peak as f64 / 1e6))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -159,7 +159,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         case.run(Way::Plain, 0)?;
         let before = mochi_system::peak_memory().unwrap_or(0);
         case.run(way, 1)?;
-        print_line(&(mochi_system::peak_memory().unwrap_or(0) - before).to_string());
+        print_line(&(mochi_system::peak_memory().unwrap_or(0) - before).to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
     let ways = [Way::Plain, Way::Mochi, Way::Materialised, Way::Uniformity, Way::Look];
@@ -196,22 +196,22 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_json(&report)?;
     } else {
         let ms = |s: f64| s * 1e3;
-        print_line(&format!("plain         {:8.1} ms", ms(plain_s)));
+        print_line(&format!("plain         {:8.1} ms", ms(plain_s)))?;
         print_line(&format!(
             "MoCHi         {:8.1} ms  (+{:.1} ms, +{:.1} MB)",
             ms(mochi_s),
             ms(mochi_s - plain_s),
             report.mochi_extra_bytes as f64 / 1e6
-        ));
+        ))?;
         print_line(&format!(
             "materialised  {:8.1} ms  (+{:.1} ms, +{:.1} MB)",
             ms(materialised_s),
             ms(materialised_s - plain_s),
             report.materialised_extra_bytes as f64 / 1e6
-        ));
-        print_line(&format!("uniformity    {:8.2} ms, within plain and MoCHi", ms(uniformity_s)));
-        print_line(&format!("closer look   {:8.1} ms, every log.diagnostics_every_steps", ms(look_s)));
-        print_line(&format!("MoCHi adds {:.3} of what materialising adds", report.extra_time_share));
+        ))?;
+        print_line(&format!("uniformity    {:8.2} ms, within plain and MoCHi", ms(uniformity_s)))?;
+        print_line(&format!("closer look   {:8.1} ms, every log.diagnostics_every_steps", ms(look_s)))?;
+        print_line(&format!("MoCHi adds {:.3} of what materialising adds", report.extra_time_share))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -142,14 +142,14 @@ pub fn run(a: Arguments) -> Outcome {
         print_line(&format!(
             "{} at {} px, batch {}, {}, {} threads",
             report.arch, report.size, report.batch, report.precision, report.threads
-        ));
-        print_line(&format!("MoCo   {:.3} s per step, {:.2} images/s", report.moco_s, report.images_per_s));
+        ))?;
+        print_line(&format!("MoCo   {:.3} s per step, {:.2} images/s", report.moco_s, report.images_per_s))?;
         if let (Some(s), Some(ratio)) = (report.mochi_s, report.mochi_over_moco) {
             let scatter = report
                 .mochi_over_moco_interval
                 .map(|[low, high]| format!(" (95 % interval of the median: {low:.3} to {high:.3})"))
                 .unwrap_or_default();
-            print_line(&format!("MoCHi  {s:.3} s per step, {ratio:.3} of MoCo's{scatter}"));
+            print_line(&format!("MoCHi  {s:.3} s per step, {ratio:.3} of MoCo's{scatter}"))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -69,7 +69,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         let page = arguments.out.as_ref().map(|out| out.display().to_string());
         print_json(&Checked { data: display_source(arguments.sources.data()), page, survey: &survey })?;
     } else {
-        print_line(&table::table(arguments.sources.data(), &survey, arguments.out.as_deref()));
+        print_line(&table::table(arguments.sources.data(), &survey, arguments.out.as_deref()))?;
     }
     match survey.findings.iter().find(|finding| finding.weight == Weight::Breaks) {
         Some(finding) => Err(Failure::new(finding.what.clone(), finding.hint.clone())),

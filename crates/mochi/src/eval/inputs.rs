@@ -153,7 +153,7 @@ impl Inputs {
         if common.json {
             print_json(&evaluated)?;
         } else {
-            print_line(text);
+            print_line(text)?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,0 +1,114 @@
+//! Making, opening and locking run folders.
+
+use mochi_run::{CurvesLog, MetricsLog, RunError, RunFolder};
+
+use crate::{SETTINGS, names, run, save};
+
+#[test]
+fn a_run_with_a_checkpoint_is_refused_and_opened_once() {
+    let base = tempfile::tempdir().unwrap();
+    let path = base.path().join("deep/my run's");
+    let held = run(&path, &[1]);
+    let error = RunFolder::create(&path).unwrap_err();
+    assert_eq!(error.to_string(), format!("{} already holds a run", path.display()));
+    let quoted = format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
+    let hint = format!("continue it with `mochi resume {quoted}`, or start a new run with another --out");
+    assert_eq!(error.hint(), Some(hint), "field case row 100: a path in a hint can be copied");
+    assert!(matches!(RunFolder::open(&path), Err(RunError::Locked { .. })), "its maker still holds it");
+    RunFolder::read(&path).expect("reading needs no lock");
+    drop(held);
+    RunFolder::open(&path).expect("the lock goes with its holder");
+}
+
+#[test]
+fn other_folders_are_told_apart() {
+    let base = tempfile::tempdir().unwrap();
+    let at = |name: &str| base.path().join(name);
+    assert!(matches!(RunFolder::open(&at("nowhere")), Err(RunError::Missing { .. })));
+    std::fs::create_dir(at("empty")).unwrap();
+    assert!(matches!(RunFolder::open(&at("empty")), Err(RunError::NotARun { .. })));
+    drop(RunFolder::create(&at("empty")).unwrap());
+    drop(RunFolder::create(&at("empty")).expect("a lock alone is not a run"));
+    std::fs::create_dir(at("full")).unwrap();
+    std::fs::write(at("full/thesis.tex"), "x").unwrap();
+    assert!(matches!(RunFolder::create(&at("full")), Err(RunError::NotEmpty { .. })));
+    assert_eq!(names(&at("full")), ["thesis.tex"], "nothing is made in a folder that is refused");
+    // Field case row 85: errors without a next step.
+    std::fs::write(at("file"), "x").unwrap();
+    for below in ["file", "file/run"] {
+        let error = RunFolder::create(&at(below)).unwrap_err();
+        assert!(error.hint().is_some(), "{below}: {error}");
+    }
+    assert!(matches!(RunFolder::open(&at("file")), Err(RunError::NotARun { .. })));
+}
+
+/// Field case row 85: a file manager's file blocked a new run.
+#[test]
+fn f85_files_of_file_managers_do_not_make_a_folder_full() {
+    let base = tempfile::tempdir().unwrap();
+    for name in [".DS_Store", "Thumbs.db", "desktop.ini"] {
+        std::fs::write(base.path().join(name), "x").unwrap();
+    }
+    RunFolder::create(base.path()).unwrap();
+}
+
+/// Field case F12: a disk that was full at the very start left a temporary file, after which no command worked.
+#[test]
+fn f12_what_a_failed_start_leaves_does_not_block_the_same_command() {
+    let base = tempfile::tempdir().unwrap();
+    std::fs::write(base.path().join(".mochi-0011223344556677.tmp"), "half").unwrap();
+    std::fs::write(base.path().join("run.lock"), "").unwrap();
+    drop(RunFolder::create(base.path()).unwrap());
+    drop(run(base.path(), &[]));
+    assert_eq!(names(base.path()), ["config.toml", "run.lock"]);
+}
+
+/// Field case F13: `pretrain` said "resume it", `resume` said "start it again with another --out".
+#[test]
+fn f13_a_run_without_a_checkpoint_starts_over_with_the_same_settings() {
+    let base = tempfile::tempdir().unwrap();
+    drop(run(base.path(), &[]));
+    for name in ["metrics.jsonl", "curves.jsonl", "bad-images.jsonl", "events.out.tfevents.1.mochi", "notes.txt"] {
+        std::fs::write(base.path().join(name), "{\"step\":1}\n").unwrap();
+    }
+    let again = RunFolder::create(base.path()).unwrap();
+    let other = again.write_config(&SETTINGS.replace("batch = 256", "batch = 512")).unwrap_err();
+    assert!(other.to_string().contains("`batch = 256` then, `batch = 512` now"), "{other}");
+    assert!(other.hint().unwrap().starts_with("remove it with `rm -r "), "{other}");
+    assert!(base.path().join("metrics.jsonl").exists(), "nothing was removed yet");
+    again.write_config(&SETTINGS.replace("16384 MiB", "8192 MiB")).expect("remarks do not count");
+    assert_eq!(names(base.path()), ["config.toml", "notes.txt", "run.lock"], "logs of the start that failed are gone");
+    save(&again.checkpoints(), 1, "x");
+    drop(again);
+    assert!(matches!(RunFolder::create(base.path()), Err(RunError::Exists { .. })));
+}
+
+#[test]
+fn results_are_written_whole_and_read_back() {
+    let base = tempfile::tempdir().unwrap();
+    let run = run(base.path(), &[]);
+    assert!(run.read_results().unwrap().is_empty());
+    let path = run.write_result("knn", &serde_json::json!({"top1": 0.5})).unwrap();
+    run.write_result("linear", &1).unwrap();
+    std::fs::File::create(base.path().join("eval/huge.json")).unwrap().set_len(3 << 30).unwrap();
+    std::fs::write(base.path().join("eval/odd.json"), b"\xff").unwrap();
+    std::fs::write(base.path().join("eval/other.txt"), "").unwrap();
+    let read = run.read_results().unwrap();
+    let texts: Vec<_> = read.iter().map(|(name, text)| (name.as_str(), text.as_deref().ok())).collect();
+    let expected = [("huge", None), ("knn", Some("{\n  \"top1\": 0.5\n}\n")), ("linear", Some("1\n")), ("odd", None)];
+    assert_eq!(texts, expected);
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "{\n  \"top1\": 0.5\n}\n");
+}
+
+/// Security review S7: whole files were read into memory.
+#[test]
+fn s7_large_files_are_refused() {
+    let base = tempfile::tempdir().unwrap();
+    let run = run(base.path(), &[]);
+    for name in ["config.toml", "metrics.jsonl", "curves.jsonl"] {
+        std::fs::File::create(base.path().join(name)).unwrap().set_len(3 << 30).unwrap();
+    }
+    assert!(run.read_config().is_err());
+    assert!(MetricsLog::read(&run.metrics_path()).is_err());
+    assert!(CurvesLog::read(&run.curves_path()).is_err());
+}
