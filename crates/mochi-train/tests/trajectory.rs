@@ -11,7 +11,7 @@ use std::path::Path;
 use formula::{fnv, formula, splitmix, summary};
 use mochi_config::{Facts, Settings};
 use mochi_contrast::{Known, Queue};
-use mochi_tensor::{Compute, Kind, ParameterStore, Tensor, read_tensors};
+use mochi_tensor::{Compute, Kind, ParameterStore, Role, Tensor, read_tensors};
 use mochi_train::Learner;
 
 const SIZE: [i64; 4] = [8, 3, 32, 32];
@@ -57,6 +57,7 @@ fn learner() -> Learner {
         .query
         .store()
         .iter()
+        .filter(|(_, _, role)| *role != Role::Counter)
         .map(|(name, tensor, _)| {
             let shape = tensor.size();
             let value = match name.strip_prefix("fc") {
@@ -81,7 +82,14 @@ fn off(ours: &Tensor, theirs: &Tensor) -> f64 {
 }
 
 fn summaries(store: &ParameterStore) -> Tensor {
-    Tensor::stack(&store.iter().map(|(name, tensor, _)| summary(name, tensor)).collect::<Vec<_>>(), 0)
+    Tensor::stack(
+        &store
+            .iter()
+            .filter(|(_, _, role)| *role != Role::Counter)
+            .map(|(name, tensor, _)| summary(name, tensor))
+            .collect::<Vec<_>>(),
+        0,
+    )
 }
 
 #[test]
