@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::skipped::Skipped;
+
 /// A failure that ends the opening of a data set or the reading of its batches.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -113,16 +115,34 @@ pub enum DataError {
     #[error("stopped while waiting for data")]
     Canceled,
     /// Nothing that this crate can decode was found.
-    #[error("no JPEG, PNG or WebP image was found under {} ({others} other files)", path.display())]
+    #[error("no JPEG, PNG or WebP image was found in {}{}", path.display(), instead(skipped))]
     NoImages {
         /// The folder, list or file.
         path: PathBuf,
-        /// How many files were passed over.
-        others: usize,
+        /// What was found instead.
+        skipped: Skipped,
     },
     /// A file is not in a format that can serve as a data set.
     #[error("{} is not a data set that can be read: {detail}", path.display())]
     Format {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        detail: String,
+    },
+    /// A line of a list cannot be understood, or names nothing.
+    #[error("{}, line {line}: {detail}", path.display())]
+    List {
+        /// The list file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A file is damaged or incomplete.
+    #[error("{} is damaged or incomplete: {detail}", path.display())]
+    Damaged {
         /// The file.
         path: PathBuf,
         /// What was expected and what was found.
@@ -195,12 +215,22 @@ pub enum DataError {
         /// How long nothing happened.
         seconds: u64,
     },
-    /// Reading threads could not be started.
-    #[error("the reading threads could not be started: {detail}")]
+    /// Data-loading threads could not be started or ended early.
+    #[error("data-loading threads failed: {detail}")]
     Threads {
         /// The system's reason.
         detail: String,
     },
+}
+
+fn instead(skipped: &Skipped) -> String {
+    let files = match skipped.files() {
+        0 => None,
+        _ => Some(format!("other files: {skipped}")),
+    };
+    let hidden = (skipped.hidden > 0).then(|| format!("hidden: {}", skipped.hidden));
+    let all: Vec<String> = files.into_iter().chain(hidden).collect();
+    if all.is_empty() { String::new() } else { format!(" ({})", all.join("; ")) }
 }
 
 impl DataError {
@@ -243,12 +273,23 @@ impl DataError {
                 "members of a shard are told by their names; unpack the archive and pack the images with `mochi pack`".into()
             }
             Self::TarFolder { folder, .. } => format!("name the shards: '{}/*.tar'", folder.display()),
-            Self::NoImages { .. } => {
-                "images are looked for in all sub-folders and told by their content; convert other formats (TIFF, GIF, BMP, HEIC) to PNG or JPEG first".into()
+            Self::NoImages { skipped, .. } if skipped.of("parquet") + skipped.of("arrow") > 0 => {
+                "Parquet and Arrow are not read; export the images as files or as tar shards (WebDataset)".into()
             }
+            Self::NoImages { skipped, .. } if skipped.unread_images().files() > 0 => {
+                "convert these files to JPEG, PNG or WebP first".into()
+            }
+            Self::NoImages { skipped, .. } if skipped.hidden > 0 => {
+                "hidden files and folders are not read; rename them or give the hidden folder itself".into()
+            }
+            Self::NoImages { .. } => "check the path; images are searched in all sub-folders and recognized by their content".into(),
             Self::Format { .. } => {
                 "data can be a folder of images, a pattern such as 'photos/**/*.jpg', a .txt file with one path a line, tar shards, IDX files (MNIST, Fashion-MNIST) or CIFAR's binary batches".into()
             }
+            Self::List { .. } => {
+                "a line is an image, a folder or a pattern, relative to the list's folder; a class may follow after a tab; # begins a remark".into()
+            }
+            Self::Damaged { .. } => "download or copy the file again".into(),
             Self::SplitMissing { split, .. } => format!("download the {split} files into the same folder, or name one file instead of the folder"),
             Self::TooManyBad { .. } => {
                 "mend or remove the files listed as bad, or raise data.max_bad_fraction if so many may be left out".into()
@@ -257,6 +298,9 @@ impl DataError {
             Self::Pattern { .. } => "a pattern knows * and ? in a name, ** for any folders, [a-z] and {jpg,png}".into(),
             Self::NoMatch { .. } => {
                 "put it in quotes so that the shell leaves it alone; * stays within a folder, ** goes through folders".into()
+            }
+            Self::Io { .. } => {
+                "check the disk, the network and the limit of open files (`ulimit -n`), then run the same command again".into()
             }
             Self::ListingStalled { .. } => "check the disk or the network file system".into(),
             Self::Stalled { .. } => "check the disk or the network file system; then resume the run".into(),

@@ -37,6 +37,7 @@ pub mod preview;
 pub mod random;
 mod read_error;
 pub mod recipe;
+mod skipped;
 pub mod survey;
 mod targets;
 #[cfg(test)]
@@ -46,10 +47,11 @@ pub mod views;
 
 pub use cancel::Cancel;
 pub use dataset::shards::{Address, MOCHI_URL_QUERY, RemoteOptions, display_source, is_remote};
-pub use dataset::{Dataset, OpenOptions, Split, Tally};
+pub use dataset::{Counter, Dataset, OpenOptions, Split};
 pub use error::{BadImage, BadReason, DataError, DecodeError};
 pub use loader::{Batch, Heap, Loader, LoaderOptions, Memory, Order, Position, Shard};
 pub use read_error::ReadError;
 pub use recipe::{Geometry, Recipe, Step};
+pub use skipped::Skipped;
 pub use targets::{Mask, Object, Targets};
 pub use thumbnail::{Thumbnail, Thumbnailer};

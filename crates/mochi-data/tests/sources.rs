@@ -48,13 +48,105 @@ fn what_is_no_data_set_is_said_to_be_none() {
     let at = |name: &str| Dataset::open(&dir.path().join(name), &OpenOptions::default());
     assert!(matches!(at("nowhere"), Err(DataError::NotFound { .. })));
     std::fs::write(dir.path().join("a.tiff"), b"II*\0").unwrap();
-    assert!(matches!(at("."), Err(DataError::NoImages { others: 1, .. })));
+    assert!(matches!(at("."), Err(DataError::NoImages { skipped, .. }) if skipped.of("tiff") == 1));
     assert!(matches!(at("a.tiff"), Err(DataError::Format { .. })));
     std::fs::write(dir.path().join("odd.bin"), [0; 100]).unwrap();
     assert!(matches!(at("odd.bin"), Err(DataError::Format { .. })));
     std::fs::write(dir.path().join("void.txt"), "# nothing\n\n").unwrap();
     let error = at("void.txt").unwrap_err();
-    assert!(matches!(error, DataError::NoImages { .. }) && error.hint().is_some());
+    assert!(matches!(error, DataError::Format { .. }) && error.hint().is_some());
+}
+
+/// Field case F4.
+#[test]
+fn f4_files_of_other_formats_are_counted_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("1.jpg"), fixture("444.jpg")).unwrap();
+    std::fs::write(dir.path().join("labels.json"), "{}").unwrap();
+    for i in 0..30 {
+        std::fs::write(dir.path().join(format!("{i}.HEIC")), b"\0\0\0\x18ftypheic").unwrap();
+        std::fs::write(dir.path().join(format!("{i}.tif")), b"II*\0").unwrap();
+    }
+    let dataset = open(dir.path());
+    assert_eq!((dataset.len(), dataset.skipped().files()), (1, 61));
+    let warning = "60 files were skipped because their formats are not read: 30 .heic, 30 .tif";
+    assert_eq!(dataset.warnings(), [warning]);
+    // Only as far as they were asked for.
+    assert!(open(&dir.path().join("*.jpg")).warnings().is_empty());
+    std::fs::remove_file(dir.path().join("1.jpg")).unwrap();
+    let error = Dataset::open(dir.path(), &OpenOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("30 .heic, 30 .tif, 1 .json"), "{error}");
+    assert!(error.hint().unwrap().starts_with("convert these files"));
+}
+
+/// Field case, rows 31 and 71.
+#[test]
+fn rows_31_and_71_hidden_files_and_shards_are_named_where_no_image_is() {
+    let hint = |name: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(name), "").unwrap();
+        Dataset::open(dir.path(), &OpenOptions::default()).unwrap_err().hint().unwrap()
+    };
+    assert!(hint(".hidden").starts_with("hidden files"), "{}", hint(".hidden"));
+    assert!(hint("0.tar").ends_with("/*.tar'"), "{}", hint("0.tar"));
+}
+
+/// Field case, row 38.
+#[test]
+fn row_38_brackets_of_an_existing_path_are_no_wildcards() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["[2019]/{a}/1.jpg", "2/x/2.jpg"] {
+        std::fs::create_dir_all(dir.path().join(name).parent().unwrap()).unwrap();
+        std::fs::write(dir.path().join(name), fixture("444.jpg")).unwrap();
+    }
+    for pattern in ["[2019]/{a}/*.jpg", "*/{a}/*.jpg", "[2019]/*"] {
+        assert_eq!(open(&dir.path().join(pattern)).len(), 1, "{pattern}");
+    }
+    assert_eq!(names(&open(&dir.path().join("[12]/x/*.jpg"))), ["2/x/2.jpg"]);
+}
+
+/// Field cases, rows 51 to 58.
+#[test]
+fn rows_51_to_58_what_is_wrong_with_a_list_is_told_with_the_line() {
+    let dir = folder(4);
+    let list = dir.path().join("list.txt");
+    let with = |text: &[u8]| {
+        std::fs::write(&list, text).unwrap();
+        Dataset::open(&list, &OpenOptions::default())
+    };
+    for text in [
+        &b"class0/0000.img.jpg \n class1/0001.img.jpg\n \n"[..],
+        b"'class0/0000.img.jpg'\n\"class1/0001.img.jpg\" # good\n",
+        b"class0/0000.img.jpg\rclass1/0001.img.jpg\r",
+        b"path\nclass0/0000.img.jpg\nclass1/0001.img.jpg",
+    ] {
+        let dataset = with(text).unwrap();
+        assert_eq!(names(&dataset), ["class0/0000.img.jpg", "class1/0001.img.jpg"], "{}", text.escape_ascii());
+    }
+    let dataset = with(b"path\tlabel\nclass0/0000.img.jpg\tcat\n").unwrap();
+    assert_eq!((dataset.class_names(), dataset.warnings().len()), (&["cat".to_owned()][..], 1));
+    for (text, wanted) in [
+        (
+            &b"class0/0000.img.jpg\nclass0/0000.img.jpg,0\n"[..],
+            "line 2: \"class0/0000.img.jpg,0\" does not exist; a class",
+        ),
+        (b"# one\nclass0/0000.img.jpg 0\n", "line 2: \"class0/0000.img.jpg 0\" does not exist; a class"),
+        (b"~/x.jpg", "line 1: \"~/x.jpg\": ~ is not replaced"),
+        (b"file:///x.jpg", "is an address; write the path"),
+        (b"https://host/x.jpg", "images are not downloaded"),
+        (b"class0\\0000.img.jpg", "folders are separated by /"),
+        (b"a.jpg\nb.jpg\n", "a.jpg\", nor any other of 2 lines"),
+        (b"class9/\n", "there is no folder"),
+        (b"\xff\xfea\0.\0j\0p\0g\0", "UTF-16"),
+        (b"\x7fELF\0\0\x1b[2J", "binary"),
+        (b"# nothing\n", "empty"),
+    ] {
+        let error = with(text).unwrap_err();
+        assert!(error.to_string().contains(wanted) && error.hint().is_some(), "{}: {error}", text.escape_ascii());
+        assert!(!error.to_string().contains('\x1b'));
+    }
+    // Field case, row 59: one of several is a bad image.
+    assert_eq!(with(b"class0/0000.img.jpg\nmissing.jpg\n").unwrap().len(), 2);
 }
 
 #[cfg(unix)]
@@ -192,9 +284,9 @@ fn a_list_can_name_folders_and_patterns() {
     // Nothing is lost in silence.
     write(b"photos/2020/gone.png\nphotos/2021\n");
     let dataset = open(&list);
-    assert!(dataset.len() == 2 && dataset.warnings()[0].starts_with("1 lines of"), "{:?}", dataset.warnings());
+    assert!(dataset.len() == 2 && dataset.warnings()[0].starts_with("1 entries of"), "{:?}", dataset.warnings());
     write(b"photos/2021/\nphotos/2020\n");
-    assert!(matches!(Dataset::open(&list, &OpenOptions::default()), Err(DataError::NotFound { .. })));
+    assert!(matches!(Dataset::open(&list, &OpenOptions::default()), Err(DataError::List { line: 1, .. })));
     write(b"photos/2020\nphotos/2021-*\n");
     assert!(matches!(Dataset::open(&list, &OpenOptions::default()), Err(DataError::NoMatch { .. })));
     write(b"photos/2020/d.png\nphotos/2020/d.png\n");
@@ -302,7 +394,8 @@ fn idx_files_open_as_a_folder_or_alone_zipped_or_not() {
     write("cut", &idx(8, &[5, 4, 3], &images[..50]));
     write("floats", &idx(13, &[1, 1, 1], &[0; 4]));
     write("huge", &idx(8, &[u32::MAX, u32::MAX, u32::MAX], &images));
-    for name in ["cut", "floats", "huge"] {
+    assert!(matches!(open_split(&dir.path().join("cut"), Split::Train), Err(DataError::Damaged { .. })));
+    for name in ["floats", "huge"] {
         assert!(matches!(open_split(&dir.path().join(name), Split::Train), Err(DataError::Format { .. })), "{name}");
     }
 }

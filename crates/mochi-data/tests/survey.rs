@@ -94,7 +94,7 @@ fn everything_known_is_found() {
             "formats": {"JPEG": 9, "PNG": 7, "WebP": 1},
             "colours": {"rgb": 12, "rgb_alpha": 1, "grey": 4},
             "bits": {"8": 16, "16": 1},
-            "grey_pictures": 4, "turned": 1, "misnamed": 1,
+            "grey_pictures": 4, "turned": 1, "misnamed": 1, "skipped": {"by_extension": {}, "hidden": 0},
             "classes": {
                 "count": 2, "images": {"min": 7, "median": 7, "max": 10},
                 "list": [{"name": "a", "images": 8, "bad": 1}, {"name": "b", "images": 12, "bad": 2}]

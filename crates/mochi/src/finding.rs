@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use mochi_data::{Cancel, DataError, Dataset, OpenOptions, Split, Tally, display_source, is_remote};
+use mochi_data::{Cancel, Counter, DataError, Dataset, OpenOptions, Split, display_source, is_remote};
 use mochi_run::Progress;
 
 use crate::failure::Outcome;
@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// A dataset that is being opened.
 pub struct Finding {
     begun: Instant,
-    tally: Tally,
+    counter: Counter,
     opened: Receiver<Result<Dataset, DataError>>,
     /// The first address among the sources.
     remote: Option<String>,
@@ -27,7 +27,7 @@ pub struct Finding {
 pub fn begin(sources: Vec<PathBuf>, split: Split, cancel: Cancel) -> Finding {
     let remote = sources.iter().find(|source| is_remote(source)).map(|source| display_source(source));
     let options = OpenOptions { cancel: cancel.clone(), ..OpenOptions::from(split) };
-    let tally = options.tally.clone();
+    let counter = options.counter.clone();
     let (sender, opened) = channel();
     let look = move || {
         // The receiver is gone if the program has failed meanwhile.
@@ -35,7 +35,7 @@ pub fn begin(sources: Vec<PathBuf>, split: Split, cancel: Cancel) -> Finding {
     };
     // If no thread can be started, the channel is closed and `wait` reports it.
     let _ = std::thread::Builder::new().name("mochi-open".into()).spawn(look);
-    Finding { begun: Instant::now(), tally, opened, remote, cancel }
+    Finding { begun: Instant::now(), counter, opened, remote, cancel }
 }
 
 impl Finding {
@@ -61,7 +61,7 @@ impl Finding {
             if let Some(address) = self.remote.take() {
                 progress.note(&format!("waiting for {address}"));
             }
-            let count = self.tally.count();
+            let count = self.counter.count();
             shown.get_or_insert_with(|| progress.search("images found", count, self.begun)).reach(count);
         }
     }

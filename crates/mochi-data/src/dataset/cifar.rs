@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::file::{file_name, read_maybe_gzip};
 use super::raw::Raw;
-use super::{Opened, Split, Store};
+use super::{Opened, Split};
 use crate::error::DataError;
 
 const PIXELS: usize = 3 * 32 * 32;
-const MAX_BYTES: u64 = 16 << 30;
+/// Records of one file; the publisher's hold 10,000 or 50,000.
+const MAX_RECORDS: u64 = 200_000;
 
 /// Which of the two sets.
 #[derive(Clone, Copy, PartialEq)]
@@ -100,7 +101,7 @@ fn read(kind: Kind, paths: &[PathBuf]) -> Result<Opened, DataError> {
     let (mut files, mut bytes, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
         let wrong = |detail: String| DataError::Format { path: path.clone(), detail };
-        let batch = read_maybe_gzip(path, MAX_BYTES)?;
+        let batch = read_maybe_gzip(path, MAX_RECORDS * record as u64)?;
         if batch.is_empty() || !batch.len().is_multiple_of(record) {
             return Err(wrong(format!("its {} bytes are no whole number of {} records", batch.len(), kind.name())));
         }
@@ -124,5 +125,5 @@ fn read(kind: Kind, paths: &[PathBuf]) -> Result<Opened, DataError> {
         class_names = (0..kind.classes()).map(|c| c.to_string()).collect();
     }
     let raw = Raw { files, bytes, count: labels.len(), width: 32, height: 32, channels: 3 };
-    Ok(Opened { kind: kind.name(), store: Store::Raw(raw), labels: Some(labels), class_names, warnings: vec![] })
+    Ok(Opened::raw(kind.name(), raw, Some(labels), class_names))
 }

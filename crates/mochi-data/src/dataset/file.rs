@@ -1,28 +1,64 @@
 //! Reading a source that is one file.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 
+/// A file's contents, through gzip where its first bytes say so.
+pub(super) struct Source {
+    path: PathBuf,
+    reader: Box<dyn Read>,
+}
+
+impl Source {
+    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
+        let fail = |source| DataError::Io { path: path.into(), source };
+        let mut file = File::open(path).map_err(fail)?;
+        let mut magic = Vec::with_capacity(2);
+        file.by_ref().take(2).read_to_end(&mut magic).map_err(fail)?;
+        let is_gzip = magic == [0x1F, 0x8B];
+        let whole = BufReader::new(io::Cursor::new(magic).chain(file));
+        let reader: Box<dyn Read> =
+            if is_gzip { Box::new(flate2::bufread::MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+        Ok(Self { path: path.into(), reader })
+    }
+
+    /// At most `limit` bytes of what is left; fewer only at the end.
+    pub(super) fn read(&mut self, limit: u64) -> Result<Vec<u8>, DataError> {
+        let mut bytes = Vec::new();
+        self.reader.by_ref().take(limit).read_to_end(&mut bytes).map_err(|error| self.failed(error))?;
+        Ok(bytes)
+    }
+
+    /// What does not belong to the storage is the fault of the gzip data.
+    fn failed(&self, error: io::Error) -> DataError {
+        use io::ErrorKind as K;
+        match error.kind() {
+            K::UnexpectedEof | K::InvalidData | K::InvalidInput => {
+                DataError::Damaged { path: self.path.clone(), detail: format!("its gzip data: {error}") }
+            }
+            _ => DataError::Io { path: self.path.clone(), source: error },
+        }
+    }
+}
+
 /// Reads a whole file, through gzip where its first bytes say so; at most `limit` bytes come out.
 pub(super) fn read_maybe_gzip(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
-    use std::io::Read;
-    let fail = |source| DataError::Io { path: path.into(), source };
-    let mut file = std::fs::File::open(path).map_err(fail)?;
-    let mut bytes = Vec::new();
-    let mut magic = [0u8; 2];
-    let got = file.read(&mut magic).map_err(fail)?;
-    let whole = magic[..got].chain(file);
-    if magic == [0x1F, 0x8B] {
-        flate2::read::MultiGzDecoder::new(whole).take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
-    } else {
-        whole.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
-    }
+    let bytes = Source::open(path)?.read(limit + 1)?;
     if bytes.len() as u64 > limit {
         let detail = format!("it holds more than {limit} bytes");
         return Err(DataError::Format { path: path.into(), detail });
     }
     Ok(bytes)
+}
+
+/// The first bytes of a file, at most 64.
+pub(super) fn head(path: &Path) -> Option<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(64).read_to_end(&mut head).ok()?;
+    Some(head)
 }
 
 /// The file's own name, for messages and [`Dataset::name_of`].

@@ -3,39 +3,46 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::cache::Cache;
-use super::listing::{has_image_extension, told_by_content};
+use super::counter::Counter;
+use super::listing::{has_image_content, has_image_extension};
 use super::paths::{Paths, as_bytes};
-use super::patience::{PATIENCE, patiently};
-use super::tally::Tally;
+use super::timeout::{TIMEOUT, with_timeout};
 use super::walk::{Walked, walk};
-use super::{Opened, Store};
+use super::{Opened, Store, foreign};
 use crate::error::DataError;
+use crate::skipped::Skipped;
 
-pub(super) fn open(root: &Path, tally: &Tally) -> Result<Opened, DataError> {
-    let Walked { images, others, warnings, .. } = look_through(root, tally)?;
+pub(super) fn open(root: &Path, counter: &Counter) -> Result<Opened, DataError> {
+    let Walked { images, skipped, warnings } = find_images(root, counter)?;
     if images.is_empty() {
-        return Err(DataError::NoImages { path: root.into(), others });
+        return Err(foreign::recognize(root).unwrap_or_else(|| DataError::NoImages { path: root.into(), skipped }));
     }
     let (labels, class_names) = classes(&images);
     let store = Store::Files { root: root.into(), relative: images };
-    Ok(Opened { kind: "image folder", store, labels, class_names, warnings })
+    Ok(Opened { kind: "image folder", store, labels, class_names, warnings, skipped })
 }
 
 /// A file that is an image by its name or by its content, as a set of one.
 pub(super) fn open_image(path: &Path) -> Option<Opened> {
     let name = as_bytes(Path::new(path.file_name()?));
-    if !has_image_extension(name) && told_by_content(path) != Some(true) {
+    if !has_image_extension(name) && !has_image_content(path) {
         return None;
     }
     let store = Store::Files { root: path.parent()?.into(), relative: [name].into_iter().collect() };
-    Some(Opened { kind: "image file", store, labels: None, class_names: Vec::new(), warnings: Vec::new() })
+    Some(Opened {
+        kind: "image file",
+        store,
+        labels: None,
+        class_names: Vec::new(),
+        warnings: Vec::new(),
+        skipped: Skipped::default(),
+    })
 }
 
-/// All images below a folder, with the user's index.
-pub(super) fn look_through(root: &Path, tally: &Tally) -> Result<Walked, DataError> {
-    let (owned, tally) = (root.to_owned(), tally.clone());
-    patiently(root, PATIENCE, move |watch| walk(&owned, &Cache::of_user(), watch, &tally))?
+/// All images below a folder.
+pub(super) fn find_images(root: &Path, counter: &Counter) -> Result<Walked, DataError> {
+    let (owned, counter) = (root.to_owned(), counter.clone());
+    with_timeout(root, TIMEOUT, move |watch| walk(&owned, watch, &counter))?
 }
 
 /// First folder level as class; nothing if an image lies directly in the root.

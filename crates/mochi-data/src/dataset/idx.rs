@@ -3,11 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::{file_name, read_maybe_gzip};
+use super::file::{Source, file_name};
 use super::raw::Raw;
-use super::{Opened, Split, Store};
+use super::{Opened, Split};
 use crate::decode::check_size;
 use crate::error::DataError;
+use crate::skipped::Skipped;
 
 /// 16 GiB of pixels: they are held in memory.
 const MAX_BYTES: u64 = 16 << 30;
@@ -34,22 +35,13 @@ pub(super) fn open_folder(folder: &Path, split: Split) -> Result<Option<Opened>,
     }
 }
 
-/// Opens one file of IDX images, with the labels that lie beside it under the matching name; `None` if it is not IDX.
+/// Opens one file of IDX images, with the labels in the same folder under the matching name; `None` if it is not IDX.
 pub(super) fn open_file(path: &Path) -> Result<Option<Opened>, DataError> {
-    use std::io::Read;
-    // Look at the header alone first: the file may be anything, of any size.
-    let fail = |source| DataError::Io { path: path.into(), source };
-    let mut head = [0u8; 4];
-    let mut file = std::fs::File::open(path).map_err(fail)?;
-    let got = file.read(&mut head).map_err(fail)?;
-    if head[..got].starts_with(&[0x1F, 0x8B]) {
-        let file = std::fs::File::open(path).map_err(fail)?;
-        if flate2::read::MultiGzDecoder::new(file).read_exact(&mut head).is_err() {
-            return Ok(None);
-        }
-    }
-    if head[..2] != [0, 0] || head[3] == 0 || head[3] > 4 {
-        return Ok(None);
+    // The header alone first: the file may be anything, of any size.
+    match Source::open(path)?.read(4) {
+        Ok(head) if matches!(head[..], [0, 0, _, 1..=4]) => {}
+        Ok(_) | Err(DataError::Damaged { .. }) => return Ok(None),
+        Err(error) => return Err(error),
     }
     let name = file_name(path);
     let beside = name
@@ -63,53 +55,109 @@ pub(super) fn open_file(path: &Path) -> Result<Option<Opened>, DataError> {
 
 fn read(images: &Path, labels: Option<&Path>) -> Result<Opened, DataError> {
     let wrong = |path: &Path, detail: String| DataError::Format { path: path.into(), detail };
-    let (dimensions, header, mut bytes) = read_idx(images)?;
+    let (dimensions, bytes) = read_idx(images)?;
     let [count, height, width] = dimensions[..] else {
         let detail = format!("images have 3 dimensions (count, height, width), this IDX file has {}", dimensions.len());
         return Err(wrong(images, detail));
     };
     let (width, height) =
         check_size(width as u64, height as u64).map_err(|e| wrong(images, format!("its images: {}", e.detail)))?;
-    bytes.drain(..header);
     if count == 0 {
-        return Err(DataError::NoImages { path: images.into(), others: 0 });
+        return Err(DataError::NoImages { path: images.into(), skipped: Skipped::default() });
     }
     let labels = match labels {
         None => None,
         Some(path) => {
-            let (dimensions, header, bytes) = read_idx(path)?;
+            let (dimensions, bytes) = read_idx(path)?;
             if dimensions != [count] {
                 return Err(wrong(path, format!("it should hold {count} labels, its dimensions are {dimensions:?}")));
             }
-            Some(bytes[header..].iter().map(|&l| u32::from(l)).collect::<Vec<_>>())
+            Some(bytes.iter().map(|&l| u32::from(l)).collect::<Vec<_>>())
         }
     };
     let classes = labels.iter().flatten().max().map_or(0, |&most| most + 1);
     let raw = Raw { files: vec![(file_name(images), 0)], bytes, count, width, height, channels: 1 };
     let class_names = (0..classes).map(|c| c.to_string()).collect();
-    Ok(Opened { kind: "IDX", store: Store::Raw(raw), labels, class_names, warnings: vec![] })
+    Ok(Opened::raw("IDX", raw, labels, class_names))
 }
 
-/// Dimensions, length of the header, and all bytes; their number is checked.
-fn read_idx(path: &Path) -> Result<(Vec<usize>, usize, Vec<u8>), DataError> {
+/// Dimensions and elements. No more is read than the header asks for.
+fn read_idx(path: &Path) -> Result<(Vec<usize>, Vec<u8>), DataError> {
     let wrong = |detail: String| DataError::Format { path: path.into(), detail };
-    let bytes = read_maybe_gzip(path, MAX_BYTES)?;
-    let Some(&[0, 0, kind, n]) = bytes.first_chunk::<4>() else {
+    let damaged = |detail: String| DataError::Damaged { path: path.into(), detail };
+    let mut source = Source::open(path)?;
+    let head = source.read(4)?;
+    let [0, 0, kind, n] = head[..] else {
         return Err(wrong("an IDX file begins with two zero bytes".into()));
     };
     if kind != 8 {
         return Err(wrong(format!("its elements are of type {kind:#04x}; only unsigned bytes (0x08) are read")));
     }
-    let header = 4 + 4 * usize::from(n);
-    let Some(sizes) = bytes.get(4..header) else { return Err(wrong("its header is cut short".into())) };
+    let sizes = source.read(4 * u64::from(n))?;
+    if sizes.len() != 4 * usize::from(n) {
+        return Err(damaged("its header ends early".into()));
+    }
     let dimensions: Vec<usize> =
         sizes.chunks_exact(4).map(|b| b.iter().fold(0usize, |v, &b| v << 8 | usize::from(b))).collect();
-    let need = dimensions.iter().try_fold(1usize, |p, &d| p.checked_mul(d)).and_then(|n| n.checked_add(header));
-    if need != Some(bytes.len()) {
+    let need = dimensions.iter().try_fold(1usize, |p, &d| p.checked_mul(d)).filter(|&need| need as u64 <= MAX_BYTES);
+    let Some(need) = need else {
         return Err(wrong(format!(
-            "dimensions {dimensions:?} do not fit its {} bytes: cut short or damaged",
-            bytes.len()
+            "dimensions {dimensions:?} are more than {MAX_BYTES} bytes, which must fit into memory"
         )));
+    };
+    let bytes = source.read(need as u64 + 1)?;
+    if bytes.len() != need {
+        let holds = if bytes.len() > need { "more".to_owned() } else { bytes.len().to_string() };
+        return Err(damaged(format!("its dimensions {dimensions:?} ask for {need} bytes, it holds {holds}")));
     }
-    Ok((dimensions, header, bytes))
+    Ok((dimensions, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Write;
+
+    use super::*;
+
+    /// A compressed IDX file of one 28 x 28 image, followed by `more` zero bytes.
+    fn write(path: &Path, more: usize) {
+        let mut encoder =
+            flate2::write::GzEncoder::new(std::fs::File::create(path).unwrap(), flate2::Compression::fast());
+        encoder.write_all(&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28]).unwrap();
+        let zeros = vec![0; 1 << 16];
+        let mut left = 28 * 28 + more;
+        while left > 0 {
+            let now = left.min(zeros.len());
+            encoder.write_all(&zeros[..now]).unwrap();
+            left -= now;
+        }
+        encoder.finish().unwrap();
+    }
+
+    /// Report S7.
+    #[test]
+    fn s7_no_more_is_unpacked_than_the_header_asks_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bomb-images-idx3-ubyte.gz");
+        write(&path, 64 << 20);
+        let error = open_file(&path).map(|_| ()).unwrap_err();
+        assert!(matches!(&error, DataError::Damaged { detail, .. } if detail.contains("holds more")), "{error}");
+        let mut source = Source::open(&path).unwrap();
+        assert_eq!(source.read(785).unwrap().len(), 785);
+    }
+
+    /// Field case, row 47.
+    #[test]
+    fn row_47_gzip_data_cut_short_has_a_hint() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cut-images-idx3-ubyte.gz");
+        write(&path, 0);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
+        let error = open_file(&path).map(|_| ()).unwrap_err();
+        assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+        assert!(error.hint().unwrap().contains("again"), "{error}");
+    }
 }

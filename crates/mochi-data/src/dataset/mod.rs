@@ -1,22 +1,21 @@
 //! Where images are: a folder, a list, or a file that holds many, behind one indexed view.
 
-mod cache;
 mod cifar;
+mod counter;
 mod file;
 mod fingerprint;
 mod folder;
+mod foreign;
 mod idx;
-mod index;
 mod list;
 mod listing;
 mod paths;
-mod patience;
 mod pattern;
 mod raw;
 mod several;
 pub(crate) mod shards;
-mod tally;
 mod text;
+mod timeout;
 mod unique;
 mod walk;
 
@@ -27,17 +26,16 @@ use crate::cancel::Cancel;
 use crate::decode::{self, DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DataError, DecodeError};
 use crate::read_error::ReadError;
+use crate::skipped::Skipped;
 use crate::targets::Targets;
-use fingerprint::Fnv;
+use fingerprint::Hasher;
 pub(crate) use listing::has_image_extension;
 use paths::{Paths, as_path};
-use patience::{PATIENCE, patiently};
 use raw::Raw;
 use shards::Shards;
+use timeout::{TIMEOUT, with_timeout};
 
-pub use cache::MOCHI_CACHE;
-pub use index::Index;
-pub use tally::Tally;
+pub use counter::Counter;
 pub use text::{path_from_text, path_to_text};
 
 /// Which half of a folder of IDX or CIFAR files. Folders of images and lists have no halves.
@@ -64,8 +62,8 @@ impl Split {
 pub struct OpenOptions {
     /// Which half of a folder of IDX or CIFAR files.
     pub split: Split,
-    /// Counts images while folders are gone through.
-    pub tally: Tally,
+    /// Counts images while folders are listed.
+    pub counter: Counter,
     /// Ends waiting for remote shards with [`DataError::Canceled`].
     pub cancel: Cancel,
 }
@@ -89,6 +87,7 @@ struct Inner {
     labels: Option<Vec<u32>>,
     class_names: Vec<String>,
     warnings: Vec<String>,
+    skipped: Skipped,
 }
 
 #[derive(Debug)]
@@ -108,15 +107,24 @@ struct Opened {
     labels: Option<Vec<u32>>,
     class_names: Vec<String>,
     warnings: Vec<String>,
+    skipped: Skipped,
+}
+
+impl Opened {
+    /// Images in memory.
+    fn raw(kind: &'static str, raw: Raw, labels: Option<Vec<u32>>, class_names: Vec<String>) -> Self {
+        let (warnings, skipped) = (Vec::new(), Skipped::default());
+        Self { kind, store: Store::Raw(raw), labels, class_names, warnings, skipped }
+    }
 }
 
 impl Dataset {
     /// Opens `source`, telling its kind by what is there:
     ///
     /// * a folder with IDX or CIFAR files: the half that `options.split` names;
-    /// * any other folder: every JPEG, PNG and WebP file below it, in the order of their paths' bytes. Links are followed, loops of
-    ///   links are not, hidden files are left out. If every image lies in a sub-folder, the first level is its class. Folders that did
-    ///   not change since an index was kept (see [`MOCHI_CACHE`]) are not listed again; that changes nothing but the time;
+    /// * any other folder: every JPEG, PNG and WebP file below it, in the order of their paths' bytes. Links are followed, and a folder that
+    ///   several links lead to is read once; hidden files and the folders of storage systems (`@eaDir`, `#recycle`) are left out, and
+    ///   files of other formats are counted ([`Dataset::skipped`]). If every image lies in a sub-folder, the first level is its class;
     /// * a `.txt` file: one image, folder or pattern a line, relative to the file's folder, with an optional class after a tab;
     /// * a file: IDX images (`.gz` or not), one CIFAR batch (`.bin`), or an image;
     /// * a pattern such as `photos/2019-*/**/*.jpg`, if no such file exists: the images that match and those below folders that do;
@@ -152,13 +160,13 @@ impl Dataset {
             return Ok(opened);
         }
         let owned = source.to_owned();
-        let metadata = match patiently(source, PATIENCE, move |_| std::fs::metadata(owned))? {
+        let metadata = match with_timeout(source, TIMEOUT, move |_| std::fs::metadata(owned))? {
             Ok(metadata) => metadata,
             Err(error) => {
                 return match error.kind() {
                     std::io::ErrorKind::NotFound if shards::is_pattern(source) => shards::open_pattern(source),
                     std::io::ErrorKind::NotFound if pattern::is_pattern(paths::as_bytes(source)) => {
-                        pattern::open(source, &options.tally)
+                        pattern::open(source, &options.counter)
                     }
                     std::io::ErrorKind::NotFound => Err(DataError::NotFound { path: source.into() }),
                     _ => Err(DataError::Io { path: source.into(), source: error }),
@@ -175,7 +183,7 @@ impl Dataset {
             if let Some(opened) = cifar::open_folder(source, options.split)? {
                 return Ok(opened);
             }
-            return folder::open(source, &options.tally).map_err(|error| match error {
+            return folder::open(source, &options.counter).map_err(|error| match error {
                 DataError::NoImages { .. } => shards::tar_folder(source).unwrap_or(error),
                 other => other,
             });
@@ -189,7 +197,7 @@ impl Dataset {
             return Ok(opened);
         }
         if has_extension("txt") {
-            return list::open(source, &options.tally);
+            return list::open(source, &options.counter);
         }
         if let Some(opened) = idx::open_file(source)? {
             return Ok(opened);
@@ -197,13 +205,17 @@ impl Dataset {
         if has_extension("bin") {
             return cifar::open_file(source);
         }
-        folder::open_image(source)
-            .ok_or_else(|| refused("neither a .txt list, nor shards, nor IDX, nor CIFAR, nor an image"))
+        folder::open_image(source).ok_or_else(|| {
+            let head = file::head(source).unwrap_or_default();
+            let known = foreign::describe_file(source, &head);
+            refused(known.unwrap_or("neither a .txt list, nor shards, nor IDX, nor CIFAR, nor an image"))
+        })
     }
 
     fn new(source: &Path, opened: Opened) -> Result<Self, DataError> {
-        let Opened { kind, store, labels, class_names, warnings } = opened;
-        let inner = Inner { kind, store, labels, class_names, warnings };
+        let Opened { kind, store, labels, class_names, mut warnings, skipped } = opened;
+        warnings.extend(skipped.warning());
+        let inner = Inner { kind, store, labels, class_names, warnings, skipped };
         let count = inner.len();
         if u32::try_from(count).is_err() {
             return Err(DataError::TooMany { path: source.into(), count });
@@ -255,19 +267,24 @@ impl Dataset {
         }
     }
 
-    /// A hash of kind, count and names (relative to the root, so that moving the folder does not change it). The same on every
-    /// machine; a resumed run compares it.
+    /// A hash of kind, count, names, labels and contents, the same on every machine; a resumed run compares it.
+    ///
+    /// Names are relative to the root, so that moving the folder does not change it. Of pixels in memory (IDX, CIFAR) it takes all, of
+    /// shards the lengths of their images, of files the sizes and the first 4 KiB of 256 of them, which are chosen by their names: enough to
+    /// tell another dataset under the same names, at a cost that does not grow with the number of files.
     pub fn fingerprint(&self) -> u64 {
-        let mut hash = Fnv::new();
+        let mut hash = Hasher::default();
         hash.part(self.inner.kind.as_bytes());
         hash.part(&(self.len() as u64).to_le_bytes());
         match &self.inner.store {
-            Store::Files { relative, .. } => {
+            Store::Files { root, relative } => {
                 relative.iter().for_each(|path| hash.part(path));
+                hash.contents(root, relative.iter());
             }
             Store::Raw(raw) => raw.hash(&mut hash),
-            Store::Shards(shards) => (0..shards.len()).for_each(|i| hash.part(shards.name(i).as_bytes())),
+            Store::Shards(shards) => shards.hash(&mut hash),
         }
+        hash.labels(self.labels(), self.class_names());
         hash.finish()
     }
 
@@ -277,7 +294,13 @@ impl Dataset {
         self.inner.kind
     }
 
-    /// What went wrong in part while opening (folders that could not be read, loops of links), for the log.
+    /// The files that were skipped while opening, by extension.
+    pub fn skipped(&self) -> &Skipped {
+        &self.inner.skipped
+    }
+
+    /// What the user should know about opening: folders that could not be read, links that were not followed, files in formats that are
+    /// not read.
     pub fn warnings(&self) -> &[String] {
         &self.inner.warnings
     }

@@ -37,17 +37,6 @@ impl Paths {
         self.push(name);
     }
 
-    /// Adds what begins with the first `shared` bytes of the last path and goes on with `rest`; `false` if it is not so long.
-    pub(super) fn push_shared(&mut self, shared: usize, rest: &[u8]) -> bool {
-        let (start, end) = (self.start(self.ends.len().saturating_sub(1)), self.bytes.len());
-        if shared > end - start {
-            return false;
-        }
-        self.bytes.extend_from_within(start..start + shared);
-        self.push(rest);
-        true
-    }
-
     fn start(&self, index: usize) -> usize {
         index.checked_sub(1).and_then(|before| self.ends.get(before).copied()).unwrap_or(0)
     }
@@ -106,12 +95,10 @@ mod tests {
         paths.push_joined(b"", b"b\xff");
         paths.push_joined(b"a", b"c");
         paths.push_joined(b"/", b"c");
-        assert!(paths.push_shared(1, b"d/e"));
-        assert!(!paths.push_shared(99, b""));
+        paths.push(b"/d/e");
         let all = [&b""[..], b"b\xff", b"a/c", b"/c", b"/d/e"];
         assert!(paths.iter().eq(all) && paths.len() == 5 && !paths.is_empty());
         assert_eq!((paths.get(4), paths.get(5)), (Some(&b"/d/e"[..]), None));
         assert!(paths.sorted().iter().eq([&b""[..], b"/c", b"/d/e", b"a/c", b"b\xff"]));
-        assert!(!Paths::default().push_shared(1, b"") && Paths::default().push_shared(0, b"x"));
     }
 }

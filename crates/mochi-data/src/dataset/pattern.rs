@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use fast_glob::{glob_match, validate};
 
-use super::folder::{classes, look_through};
-use super::listing::{has_image_extension, told_by_content};
+use super::counter::Counter;
+use super::folder::{classes, find_images};
+use super::listing::{has_image_content, has_image_extension};
 use super::paths::{Paths, as_bytes, as_path};
-use super::tally::Tally;
 use super::{Opened, Store};
 use crate::error::DataError;
+use crate::skipped::Skipped;
 
 /// Whether a path that does not exist as it stands is meant as a pattern. `[` and `{` alone are not enough: they stand in the names of
 /// real files, and a missing one shall be told as missing.
@@ -30,19 +31,20 @@ fn is_wild(part: &[u8]) -> bool {
 pub(super) struct Matched {
     pub(super) base: PathBuf,
     pub(super) images: Paths,
+    pub(super) skipped: Skipped,
     pub(super) warnings: Vec<String>,
 }
 
-pub(super) fn open(pattern: &Path, tally: &Tally) -> Result<Opened, DataError> {
-    let Matched { base, images, warnings } = find(as_bytes(pattern), tally)?;
+pub(super) fn open(pattern: &Path, counter: &Counter) -> Result<Opened, DataError> {
+    let Matched { base, images, skipped, warnings } = find(as_bytes(pattern), counter)?;
     let (labels, class_names) = classes(&images);
     let store = Store::Files { root: base, relative: images };
-    Ok(Opened { kind: "pattern", store, labels, class_names, warnings })
+    Ok(Opened { kind: "pattern", store, labels, class_names, warnings, skipped })
 }
 
 /// All images that match, in the order of their paths' bytes.
-pub(super) fn find(pattern: &[u8], tally: &Tally) -> Result<Matched, DataError> {
-    let (base, rest) = split(pattern);
+pub(super) fn find(pattern: &[u8], counter: &Counter) -> Result<Matched, DataError> {
+    let (base, rest) = split(pattern, exists);
     let refused = |detail: String| DataError::Pattern { pattern: as_path(pattern).into(), detail };
     validate(rest).map_err(|error| refused(error.to_string()))?;
     let base = if base.is_empty() { PathBuf::from(".") } else { as_path(base).to_owned() };
@@ -53,7 +55,7 @@ pub(super) fn find(pattern: &[u8], tally: &Tally) -> Result<Matched, DataError> 
     let mut next = 0;
     // Part by part as long as a part is about one level; the last wildcard is left to the walk.
     while let Some(part) = parts.get(next).filter(|part| is_one_level(part)) {
-        if !is_wild(part) {
+        if !is_wild(part) || folders.iter().any(|folder| is_literal(&base, folder, part)) {
             folders.iter_mut().for_each(|folder| join(folder, part));
         } else if next + 1 < parts.len() {
             let below = |folder: &Vec<u8>| folders_below(&base, folder, part, &mut warnings);
@@ -66,25 +68,36 @@ pub(super) fn find(pattern: &[u8], tally: &Tally) -> Result<Matched, DataError> 
     folders.sort_unstable_by(|a, b| slashed(a).cmp(slashed(b)));
     let rest = parts.get(next..).unwrap_or_default().join(&b'/');
 
-    let mut images = Paths::default();
+    let mut found = Matched { base: base.clone(), images: Paths::default(), skipped: Skipped::default(), warnings };
     for folder in &folders {
-        collect(&base, folder, &rest, &mut images, &mut warnings, tally);
+        collect(&base, folder, &rest, &mut found, counter);
     }
-    images.shrink();
-    if images.is_empty() {
+    found.images.shrink();
+    if found.images.is_empty() {
         return Err(DataError::NoMatch { pattern: as_path(pattern).into() });
     }
-    Ok(Matched { base, images, warnings })
+    Ok(found)
 }
 
-/// The folder before the first wildcard, and the pattern below it.
-fn split(pattern: &[u8]) -> (&[u8], &[u8]) {
+/// Whether a part with brackets or braces is the name of something that exists: it is then meant literally.
+fn is_literal(base: &Path, folder: &[u8], part: &[u8]) -> bool {
+    !part.iter().any(|byte| b"*?\\".contains(byte)) && exists(as_bytes(&base.join(as_path(folder)).join(as_path(part))))
+}
+
+fn exists(path: &[u8]) -> bool {
+    fs::symlink_metadata(as_path(path)).is_ok()
+}
+
+/// The folder before the first wildcard, and the pattern below it. Brackets and braces of a path that `exists` are no wildcards.
+fn split(pattern: &[u8], exists: impl Fn(&[u8]) -> bool) -> (&[u8], &[u8]) {
     let mut start = 0;
     for part in pattern.split_inclusive(|&b| b == b'/') {
-        if is_wild(part) {
+        let end = start + part.len();
+        let literal = !part.iter().any(|byte| b"*?\\".contains(byte)) && pattern.get(..end).is_some_and(&exists);
+        if is_wild(part) && !literal {
             break;
         }
-        start += part.len();
+        start = end;
     }
     let (base, rest) = pattern.split_at_checked(start).unwrap_or((pattern, b""));
     // "photos/" -> "photos", but "/" stays.
@@ -141,25 +154,26 @@ fn folders_below(base: &Path, folder: &[u8], part: &[u8], warnings: &mut Vec<Str
 }
 
 /// The images of `base/folder`, which is a file or a folder, that match `rest` from there; all of them if there is no rest.
-fn collect(base: &Path, folder: &[u8], rest: &[u8], images: &mut Paths, warnings: &mut Vec<String>, tally: &Tally) {
+fn collect(base: &Path, folder: &[u8], rest: &[u8], found: &mut Matched, counter: &Counter) {
+    let Matched { images, skipped, warnings, .. } = found;
     let path = base.join(as_path(folder));
     let Ok(metadata) = fs::metadata(&path) else { return };
     if !metadata.is_dir() {
-        if rest.is_empty()
-            && metadata.is_file()
-            && (has_image_extension(folder) || told_by_content(&path) == Some(true))
-        {
+        if rest.is_empty() && metadata.is_file() && (has_image_extension(folder) || has_image_content(&path)) {
             images.push(folder);
         }
         return;
     }
-    let walked = match look_through(&path, tally) {
+    let walked = match find_images(&path, counter) {
         Ok(walked) => walked,
         Err(error) => {
             warnings.push(format!("folder {} was left out: {error}", path.display()));
             return;
         }
     };
+    if rest.is_empty() {
+        skipped.add(&walked.skipped);
+    }
     warnings.extend(walked.warnings);
     // Images come folder by folder: what was found out about the last folder mostly holds for the next image.
     let (mut last, mut last_fits) = (&b""[..], false);
@@ -190,7 +204,7 @@ mod tests {
             ("*.png", "", "*.png"),
             ("../x/{a,b}/?", "../x", "{a,b}/?"),
         ] {
-            assert_eq!(split(pattern.as_bytes()), (base.as_bytes(), rest.as_bytes()), "{pattern}");
+            assert_eq!(split(pattern.as_bytes(), |_| false), (base.as_bytes(), rest.as_bytes()), "{pattern}");
         }
     }
 

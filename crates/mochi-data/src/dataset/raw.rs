@@ -1,6 +1,6 @@
 //! Images whose pixels lie uncompressed in memory (IDX, CIFAR).
 
-use super::fingerprint::Fnv;
+use super::fingerprint::Hasher;
 use crate::decode::Pixels;
 use crate::error::{BadReason, DecodeError};
 
@@ -46,7 +46,7 @@ impl Raw {
     }
 
     /// What tells this set from another, into a fingerprint.
-    pub(super) fn hash(&self, hash: &mut Fnv) {
+    pub(super) fn hash(&self, hash: &mut Hasher) {
         for (name, first) in &self.files {
             hash.part(name.as_bytes());
             hash.part(&(*first as u64).to_le_bytes());
@@ -54,6 +54,7 @@ impl Raw {
         hash.part(&[self.channels as u8]);
         hash.part(&self.width.to_le_bytes());
         hash.part(&self.height.to_le_bytes());
+        hash.part(&self.bytes);
     }
 }
 
@@ -62,7 +63,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::dataset::{Dataset, Opened, Store};
+    use crate::dataset::{Dataset, Opened};
     use crate::{DataError, Loader, LoaderOptions, Order};
 
     #[test]
@@ -70,8 +71,7 @@ mod tests {
         // Two channels: a defect that no file can bring about, and the third plane is out of bounds.
         let raw =
             Raw { files: vec![("x".into(), 0)], bytes: vec![0; 8 * 32], count: 8, width: 4, height: 4, channels: 2 };
-        let opened =
-            Opened { kind: "IDX", store: Store::Raw(raw), labels: None, class_names: Vec::new(), warnings: Vec::new() };
+        let opened = Opened::raw("IDX", raw, None, Vec::new());
         let dataset = Dataset::new("x".as_ref(), opened).unwrap();
         let with = |order| LoaderOptions {
             order,

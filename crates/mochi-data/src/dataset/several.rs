@@ -10,10 +10,11 @@ use super::paths::{Paths, as_bytes, as_path};
 use super::unique::unique;
 use super::{Opened, Store};
 use crate::error::DataError;
+use crate::skipped::Skipped;
 
 /// Puts together what was opened; each source with its path, for errors.
 pub(super) fn merge(opened: Vec<(PathBuf, Opened)>) -> Result<Opened, DataError> {
-    let mut parts = Vec::new();
+    let (mut parts, mut skipped) = (Vec::new(), Skipped::default());
     for (path, part) in opened {
         let Store::Files { root, relative } = part.store else {
             let detail = format!("{} cannot be one of several sources: their images must be files", part.kind);
@@ -22,6 +23,7 @@ pub(super) fn merge(opened: Vec<(PathBuf, Opened)>) -> Result<Opened, DataError>
         // The folder of "list.txt" is "", which has no whole path.
         let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
         let root = std::path::absolute(&root).unwrap_or(root);
+        skipped.add(&part.skipped);
         parts.push((root, relative, part.labels, part.class_names, part.warnings));
     }
     let root = common(parts.iter().map(|(root, ..)| root.as_path()));
@@ -55,7 +57,8 @@ pub(super) fn merge(opened: Vec<(PathBuf, Opened)>) -> Result<Opened, DataError>
     relative.shrink();
     let (labels, class_names) =
         if labelled { (Some(labels), numbers.into_keys().collect()) } else { (None, Vec::new()) };
-    Ok(Opened { kind: "several sources", store: Store::Files { root, relative }, labels, class_names, warnings })
+    let store = Store::Files { root, relative };
+    Ok(Opened { kind: "several sources", store, labels, class_names, warnings, skipped })
 }
 
 /// The deepest folder that all lie in.

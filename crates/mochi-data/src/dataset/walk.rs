@@ -1,17 +1,21 @@
-//! A folder of images: a parallel walk with a deterministic result, which lists anew only what an index does not know.
+//! A folder of images: a parallel walk with a deterministic result.
+//!
+//! Every real folder is read once, identified by device and inode, however many links lead to it. Folders are walked first without following
+//! links; then what the links lead to, in the order of their paths, and so on. So the result depends neither on threads nor on how often
+//! folders link to each other.
 
+use std::collections::HashSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::cache::Cache;
-use super::index::{self, Index, NAME_MAX, PATH_MAX};
-use super::listing::{Listing, Stamp, list, through_link};
-use super::paths::{Paths, as_bytes, as_path};
-use super::patience::Watch;
-use super::tally::Tally;
+use super::counter::Counter;
+use super::listing::{Listing, list};
+use super::paths::{Paths, as_path};
+use super::timeout::Watch;
 use crate::error::DataError;
+use crate::skipped::Skipped;
 
 /// Threads that list folders. Listing waits for the file system more than it computes, so this does not follow the cores.
 const THREADS: usize = 8;
@@ -21,86 +25,100 @@ const THREADS: usize = 8;
 pub(super) struct Walked {
     /// Relative to the folder, in the order of their bytes.
     pub(super) images: Paths,
-    pub(super) others: usize,
+    pub(super) skipped: Skipped,
     pub(super) warnings: Vec<String>,
-    /// Folders listed anew; the others were as the index remembered them.
-    pub(super) listed: usize,
 }
 
-/// A folder still to be looked at.
+/// Device and inode.
+type Identity = (u64, u64);
+
+/// A folder still to be listed.
 struct Task {
     id: usize,
     /// Relative to the root; empty for the root.
     relative: Vec<u8>,
     /// Its path without links.
     real: PathBuf,
-    /// The real paths of the folders whose links led here: going back into one of them would be a loop.
-    links: Option<Arc<Link>>,
+    /// Where a round begins: the root, or what a link leads to.
+    is_start: bool,
 }
 
-struct Link {
-    from: PathBuf,
-    before: Option<Arc<Link>>,
-}
-
-/// A folder that was looked at.
+/// A folder that was listed.
 #[derive(Default)]
 struct Node {
     relative: Vec<u8>,
+    real: PathBuf,
+    identity: Option<Identity>,
     listing: Listing,
     /// Names of the folders below, links included, and their nodes.
     below: Vec<(Vec<u8>, usize)>,
-    fresh: bool,
+    /// It was read under another path.
+    repeated: bool,
 }
 
 #[derive(Default)]
 struct State {
     tasks: Vec<Task>,
-    /// Tasks queued or being worked on; the walk is over at 0.
+    /// Tasks queued or being worked on; the round is over at 0.
     open: usize,
     /// By task; a task's place is taken when it is queued.
     nodes: Vec<Node>,
+    /// A thread panicked: the others end too.
+    failed: bool,
 }
 
 /// Goes through everything below `root`. Folders below it that cannot be read give warnings; the root must be readable.
-pub(super) fn walk(root: &Path, cache: &Cache, watch: &Watch, tally: &Tally) -> Result<Walked, DataError> {
-    let begun = (Instant::now(), SystemTime::now());
+pub(super) fn walk(root: &Path, watch: &Watch, counter: &Counter) -> Result<Walked, DataError> {
     let fail = |source| DataError::Io { path: root.into(), source };
-    let real = watch.during(root, || fs::read_dir(root).and_then(|_| fs::canonicalize(root))).map_err(fail)?;
-    let mut warnings = Vec::new();
-    let known = cache.load(&real, &mut warnings);
-    let first = Task { id: 0, relative: Vec::new(), real: real.clone(), links: None };
-    let walk = Walk {
+    let (real, identity) = watch
+        .during(root, || {
+            fs::read_dir(root)?;
+            Ok((fs::canonicalize(root)?, identity(&fs::metadata(root)?)))
+        })
+        .map_err(fail)?;
+    let mut walk = Walk {
         root,
-        known: &known,
         watch,
-        tally,
-        state: Mutex::new(State { tasks: vec![first], open: 1, nodes: vec![Node::default()] }),
+        counter,
+        seen: HashSet::from([identity]),
+        state: Mutex::new(State { nodes: vec![Node::default()], ..State::default() }),
         changed: Condvar::new(),
     };
-    std::thread::scope(|scope| {
-        let threads = (1..THREADS)
-            .map_while(|i| {
-                let name = format!("mochi-walk-{i}");
-                std::thread::Builder::new().name(name).spawn_scoped(scope, || walk.work()).ok()
-            })
-            .count();
-        debug_assert!(threads < THREADS);
-        walk.work();
-    });
-    let nodes = walk.state.into_inner().unwrap_or_else(PoisonError::into_inner).nodes;
-    let files: usize = nodes.iter().map(|node| node.listing.images.len() + node.listing.others).sum();
-    if files >= cache.least_files || begun.0.elapsed() >= cache.least_time {
-        keep(&real, &nodes, &known, cache, begun.1, &mut warnings);
+    let mut starts = vec![Task { id: 0, relative: Vec::new(), real: real.clone(), is_start: true }];
+    let (mut warnings, mut repeated) = (Vec::new(), Vec::new());
+    let mut first = 0;
+    while !starts.is_empty() {
+        walk.round(starts);
+        starts = walk.follow_links(first, &real, &mut warnings, &mut repeated);
+        // The nodes of the starts are there already.
+        first = walk.lock().nodes.len() - starts.len();
     }
-    Ok(gather(nodes, warnings))
+    let nodes = walk.state.into_inner().unwrap_or_else(PoisonError::into_inner).nodes;
+    Ok(gather(nodes, warnings, repeated))
+}
+
+fn identity(metadata: &fs::Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
+}
+
+/// Ends the other threads when its own panics: they would wait forever for the folder that it was listing.
+struct Guard<'a, 'b>(&'a Walk<'b>);
+
+impl Drop for Guard<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().failed = true;
+            self.0.changed.notify_all();
+        }
+    }
 }
 
 struct Walk<'a> {
     root: &'a Path,
-    known: &'a Index,
     watch: &'a Watch,
-    tally: &'a Tally,
+    counter: &'a Counter,
+    /// Folders read in earlier rounds, and those that this round begins with.
+    seen: HashSet<Identity>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -110,96 +128,148 @@ impl Walk<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn guard(&self) -> Guard<'_, '_> {
+        Guard(self)
+    }
+
+    /// Lists all that is below `starts` without following links.
+    fn round(&self, starts: Vec<Task>) {
+        {
+            let mut state = self.lock();
+            state.open = starts.len();
+            state.tasks = starts;
+        }
+        std::thread::scope(|scope| {
+            for i in 1..THREADS {
+                let name = format!("mochi-walk-{i}");
+                // With fewer threads it takes longer.
+                let _ = std::thread::Builder::new().name(name).spawn_scoped(scope, || self.work());
+            }
+            self.work();
+        });
+    }
+
     fn work(&self) {
+        let _guard = self.guard();
         loop {
             let mut state = self.lock();
             let task = loop {
+                if state.failed || state.open == 0 {
+                    return;
+                }
                 if let Some(task) = state.tasks.pop() {
                     break task;
-                }
-                if state.open == 0 {
-                    return;
                 }
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             };
             drop(state);
             let folder = self.root.join(as_path(&task.relative));
-            let (mut listing, fresh) = self.watch.during(&folder, || self.look(&folder, &task.relative));
-            self.tally.add(listing.images.len());
-            let below = self.below(&folder, &task, &mut listing);
+            let (id, node) = self.watch.during(&folder, || self.list(&folder, task));
+            self.counter.add(node.listing.images.len());
 
             let mut state = self.lock();
-            let mut names = Vec::with_capacity(below.len());
-            for (name, mut next) in below {
-                next.id = state.nodes.len();
-                names.push((name, next.id));
+            let mut node = node;
+            for name in node.listing.folders.iter() {
+                let id = state.nodes.len();
+                let (relative, real) = (joined(&node.relative, name), node.real.join(as_path(name)));
+                node.below.push((name.to_vec(), id));
                 state.nodes.push(Node::default());
-                state.tasks.push(next);
+                state.tasks.push(Task { id, relative, real, is_start: false });
                 state.open += 1;
             }
             state.open -= 1;
-            if let Some(node) = state.nodes.get_mut(task.id) {
-                *node = Node { relative: task.relative, listing, below: names, fresh };
+            if let Some(slot) = state.nodes.get_mut(id) {
+                *slot = node;
             }
             drop(state);
             self.changed.notify_all();
         }
     }
 
-    /// What the folder holds: as the index has it where that still holds, else listed; and whether it was listed.
-    fn look(&self, folder: &Path, relative: &[u8]) -> (Listing, bool) {
-        // Before listing: what changes meanwhile makes the stamp an old one.
+    fn list(&self, folder: &Path, task: Task) -> (usize, Node) {
+        let Task { id, relative, real, is_start } = task;
+        let mut node = Node { relative, real, ..Node::default() };
         match fs::metadata(folder) {
             Ok(metadata) => {
-                let stamp = Stamp::of(&metadata);
-                match self.known.get(relative, stamp) {
-                    Some(listing) => (listing, false),
-                    None => (list(folder, stamp, self.watch), true),
+                let identity = identity(&metadata);
+                node.identity = Some(identity);
+                node.repeated = !is_start && self.seen.contains(&identity);
+                if !node.repeated {
+                    node.listing = list(folder, self.watch);
                 }
             }
-            Err(error) => {
-                let warnings = vec![format!("folder {} was left out: {error}", folder.display())];
-                (Listing { warnings, ..Listing::default() }, true)
-            }
+            Err(error) => node.listing.warnings.push(format!("folder {} was left out: {error}", folder.display())),
         }
+        (id, node)
     }
 
-    /// The folders below, real ones and those behind links.
-    fn below(&self, folder: &Path, task: &Task, listing: &mut Listing) -> Vec<(Vec<u8>, Task)> {
-        let relative = |name: &[u8]| {
-            let mut path = Paths::default();
-            path.push_joined(&task.relative, name);
-            path.get(0).unwrap_or_default().to_vec()
-        };
-        let mut below = Vec::with_capacity(listing.folders.len() + listing.linked.len());
-        for name in listing.folders.iter() {
-            let (real, links) = (task.real.join(as_path(name)), task.links.clone());
-            below.push((name.to_vec(), Task { id: 0, relative: relative(name), real, links }));
+    /// Follows the links of the nodes from `first` on: the starts of the next round, each with its node.
+    fn follow_links(
+        &mut self,
+        first: usize,
+        real_root: &Path,
+        warnings: &mut Vec<String>,
+        repeated: &mut Vec<Vec<u8>>,
+    ) -> Vec<Task> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut links = Vec::new();
+        for (at, node) in state.nodes.iter().enumerate().skip(first) {
+            self.seen.extend(node.identity);
+            if node.repeated {
+                repeated.push(node.relative.clone());
+            }
+            links.extend(node.listing.linked.iter().map(|name| (joined(&node.relative, name), at, name.clone())));
         }
-        for name in std::mem::take(&mut listing.linked) {
-            let before = std::iter::successors(task.links.as_deref(), |link| link.before.as_deref());
-            let above = std::iter::once(&task.real).chain(before.map(|link| &link.from));
-            let path = folder.join(as_path(&name));
-            match self.watch.during(&path, || through_link(&path, above)) {
-                Ok(real) => {
-                    let links = Some(Arc::new(Link { from: task.real.clone(), before: task.links.clone() }));
-                    below.push((name.clone(), Task { id: 0, relative: relative(&name), real, links }));
+        links.sort_unstable();
+        let mut starts = Vec::new();
+        for (relative, parent, name) in links {
+            let path = self.root.join(as_path(&relative));
+            let followed = self.watch.during(&path, || Ok((fs::canonicalize(&path)?, identity(&fs::metadata(&path)?))));
+            let (real, identity) = match followed {
+                Ok(followed) => followed,
+                Err(error) => {
+                    let error: std::io::Error = error;
+                    warnings.push(format!("link {} was left out: {error}", path.display()));
+                    continue;
                 }
-                Err(warning) => listing.warnings.push(warning),
+            };
+            let id = state.nodes.len();
+            let Some(node) = state.nodes.get_mut(parent) else { continue };
+            if node.real.starts_with(&real) || real_root.starts_with(&real) {
+                warnings.push(format!("link {} was left out: it leads back to a folder above it", path.display()));
+            } else if self.seen.insert(identity) {
+                node.below.push((name, id));
+                state.nodes.push(Node::default());
+                starts.push(Task { id, relative, real, is_start: true });
+            } else {
+                repeated.push(relative);
             }
         }
-        below
+        starts
     }
+}
+
+fn joined(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = Paths::default();
+    path.push_joined(folder, name);
+    path.get(0).unwrap_or_default().to_vec()
 }
 
 /// Puts the folders together. A folder counts as its name and a slash, so going through each in the order of its entries gives the
 /// order of the whole paths' bytes.
-fn gather(nodes: Vec<Node>, warnings: Vec<String>) -> Walked {
+fn gather(nodes: Vec<Node>, warnings: Vec<String>, mut repeated: Vec<Vec<u8>>) -> Walked {
     let mut walked = Walked { warnings, ..Walked::default() };
     for node in &nodes {
-        walked.others += node.listing.others;
+        walked.skipped.add(&node.listing.skipped);
         walked.warnings.extend_from_slice(&node.listing.warnings);
-        walked.listed += usize::from(node.fresh);
+    }
+    repeated.sort_unstable();
+    if let Some(first) = repeated.first() {
+        let first = as_path(first).display();
+        walked.warnings.push(match repeated.len() {
+            1 => format!("{first} leads to a folder that was read already; its images count once"),
+            n => format!("{n} links lead to folders that were read already, whose images count once; first: {first}"),
+        });
     }
     walked.warnings.sort();
     let mut turns: Vec<std::vec::IntoIter<Turn>> = vec![turns_of(&nodes, 0)];
@@ -242,25 +312,6 @@ fn turns_of(nodes: &[Node], id: usize) -> std::vec::IntoIter<Turn> {
     }
     turns.push(Turn::Images { node: id, from, to: images.len() });
     turns.into_iter()
-}
-
-/// Keeps an index for the next time, if it would differ from the one that there is.
-fn keep(real: &Path, nodes: &[Node], known: &Index, cache: &Cache, begun: SystemTime, warnings: &mut Vec<String>) {
-    let fits = |names: &Paths| names.iter().all(|name| name.len() <= NAME_MAX);
-    let mut kept = Vec::with_capacity(nodes.len());
-    let mut news = false;
-    for node in nodes {
-        let Some(stamp) = node.listing.stamp.filter(|stamp| stamp.is_settled(begun, cache.settle)) else { continue };
-        let fits = !node.fresh || fits(&node.listing.images) && fits(&node.listing.folders);
-        if fits && node.relative.len() <= PATH_MAX {
-            kept.push((&node.relative[..], stamp, &node.listing));
-            news |= node.fresh;
-        }
-    }
-    if news || kept.len() != known.len() {
-        kept.sort_unstable_by_key(|(path, _, _)| *path);
-        cache.store(real, &index::write(as_bytes(real), &kept), warnings);
-    }
 }
 
 #[cfg(test)]

@@ -1,37 +1,24 @@
 #![allow(clippy::unwrap_used)]
 
 use std::os::unix::fs::symlink;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use super::super::timeout::with_timeout;
 use super::*;
 
 const JPEG: &[u8] = &[0xFF, 0xD8, 0xFF, 0xE0, 0, 16, b'J', b'F', b'I', b'F', 0, 1];
 
-/// Keeps everything at once: tests do not wait two seconds for a folder to settle.
-fn cache(folder: &Path) -> Cache {
-    Cache { folder: Some(folder.join("cache")), least_files: 0, least_time: Duration::ZERO, settle: Duration::ZERO }
-}
-
-fn nowhere() -> Cache {
-    Cache { folder: None, ..cache(Path::new("")) }
-}
-
-fn look(root: &Path, cache: &Cache) -> Walked {
-    let tally = Tally::default();
-    let walked = walk(root, cache, &Watch::default(), &tally).unwrap();
-    assert_eq!(
-        tally.count(),
-        walked.images.len() as u64,
-        "whoever waits sees every image counted, remembered ones too"
-    );
+fn walked(root: &Path) -> Walked {
+    let counter = Counter::default();
+    let walked = walk(root, &Watch::default(), &counter).unwrap();
+    assert_eq!(counter.count(), walked.images.len() as u64, "every image is counted once");
     walked
 }
 
-/// What must not depend on whether there is an index.
-fn found(walked: &Walked) -> (Vec<&[u8]>, usize, &[String]) {
-    (walked.images.iter().collect(), walked.others, &walked.warnings)
+fn names(walked: &Walked) -> Vec<String> {
+    walked.images.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }
 
 fn write(root: &Path, name: &str, bytes: &[u8]) {
@@ -40,145 +27,87 @@ fn write(root: &Path, name: &str, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// A folder's time moves in steps of the kernel's clock; what happens after this happens in another step than what came before.
-fn later() {
-    std::thread::sleep(Duration::from_millis(25));
-}
-
 #[test]
-fn only_folders_that_changed_are_listed_again() {
+fn images_are_told_by_extension_or_content_and_all_else_is_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let (root, cache) = (dir.path().join("photos"), cache(dir.path()));
-    for i in 0..30 {
-        write(&root, &format!("{}/{}/{i}.jpg", i % 3, i % 5), b"");
+    for name in ["a/1.JPG", "a/named-by-hash", "b.png"] {
+        write(dir.path(), name, JPEG);
     }
-    write(&root, "1/notes.md", b"not a picture");
-    write(&root, "1/named-by-hash", JPEG);
-    later();
-    let first = look(&root, &cache);
-    assert_eq!((first.listed, first.images.len(), first.others), (19, 31, 1));
-    let second = look(&root, &cache);
-    assert_eq!((second.listed, found(&second)), (0, found(&first)));
-
-    later();
-    write(&root, "2/4/new.jpg", b"");
-    let third = look(&root, &cache);
-    assert_eq!((third.listed, found(&third)), (1, found(&look(&root, &nowhere()))));
-    assert_eq!(third.images.len(), 32);
-    later();
-    assert_eq!(look(&root, &cache).listed, 0);
-    fs::rename(root.join("2/4"), root.join("2/44")).unwrap();
-    fs::remove_dir_all(root.join("0")).unwrap();
-    let fourth = look(&root, &cache);
-    assert_eq!(found(&fourth), found(&look(&root, &nowhere())));
-    assert_eq!(fourth.listed, 3, "the root, 2, and 2/44 by its new name");
-    // Another root is another index.
-    assert_eq!(look(&root.join("1"), &cache).listed, 6);
-    assert_eq!(look(&root.join("../photos/1"), &cache).listed, 0);
-}
-
-#[test]
-fn a_folder_that_changed_just_now_is_not_trusted() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("photos");
-    write(&root, "a/1.jpg", b"");
-    let cautious = Cache { settle: Duration::from_secs(2), ..cache(dir.path()) };
-    for _ in 0..2 {
-        assert_eq!(look(&root, &cautious).listed, 2);
+    for name in ["a/notes.md", "a/2.HEIC", "b/3.heic", "b/empty", ".hidden.jpg", ".git/x.jpg"] {
+        write(dir.path(), name, b"");
     }
-    let past = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-    let at = |modified, changed| Stamp { inode: 0, modified: (modified, 0), changed: (changed, 0) };
-    let settle = Duration::from_secs(2);
-    assert!(at(998, 998).is_settled(past, settle));
-    assert!(!at(999, 1).is_settled(past, settle) && !at(1, 999).is_settled(past, settle));
-    assert!(!at(5000, 1).is_settled(past, settle), "from the future");
+    let walked = walked(dir.path());
+    assert_eq!(names(&walked), ["a/1.JPG", "a/named-by-hash", "b.png"]);
+    assert_eq!(walked.skipped.to_string(), "2 .heic, 1 without an extension, 1 .md");
+    assert_eq!(walked.skipped.hidden, 2);
 }
 
+/// Field case, row 32.
 #[test]
-fn where_links_lead_is_looked_up_every_time() {
+fn row_32_folders_of_storage_systems_are_left_out() {
     let dir = tempfile::tempdir().unwrap();
-    let (root, cache) = (dir.path().join("photos"), cache(dir.path()));
-    write(&root, "a/1.jpg", b"");
-    write(dir.path(), "one/x.jpg", b"");
-    write(dir.path(), "two/y.jpg", b"");
-    symlink(dir.path().join("one"), dir.path().join("current")).unwrap();
-    symlink(dir.path().join("current"), root.join("link")).unwrap();
-    symlink(&root, root.join("a/loop")).unwrap();
-    symlink(dir.path().join("one/x.jpg"), root.join("a/x.jpg")).unwrap();
-    symlink("self.jpg", root.join("a/self.jpg")).unwrap();
-    later();
-    let first = look(&root, &cache);
-    assert!(first.images.iter().eq([&b"a/1.jpg"[..], b"a/x.jpg", b"link/x.jpg"]));
-    assert_eq!(first.warnings.len(), 2, "{:?}", first.warnings);
-    // No folder below the root changes; what its links lead to does.
-    fs::remove_file(dir.path().join("current")).unwrap();
-    symlink(dir.path().join("two"), dir.path().join("current")).unwrap();
-    fs::remove_file(dir.path().join("one/x.jpg")).unwrap();
-    let second = look(&root, &cache);
-    assert!(second.images.iter().eq([&b"a/1.jpg"[..], b"link/y.jpg"]));
-    assert_eq!(found(&second), found(&look(&root, &nowhere())));
-    assert_eq!(second.warnings.len(), 3, "{:?}", second.warnings);
-}
-
-#[test]
-fn a_file_that_was_too_short_to_tell_is_looked_at_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let (root, cache) = (dir.path().join("photos"), cache(dir.path()));
-    write(&root, "a/1.jpg", b"");
-    write(&root, "b/download", b"");
-    later();
-    assert_eq!(look(&root, &cache).images.len(), 1);
-    write(&root, "b/download", JPEG);
-    let second = look(&root, &cache);
-    assert_eq!((second.listed, second.images.len()), (1, 2));
-}
-
-#[test]
-fn a_broken_index_is_ignored_with_a_remark_and_made_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let (root, cache) = (dir.path().join("photos"), cache(dir.path()));
-    write(&root, "a/1.jpg", b"");
-    later();
-    let whole = look(&root, &cache);
-    let folder = dir.path().join("cache/folders");
-    let index = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
-    let faults: [fn(&mut Vec<u8>); 3] = [|b| b.truncate(20), Vec::clear, |b| *b.last_mut().unwrap() ^= 4];
-    for break_it in faults {
-        let mut bytes = fs::read(&index).unwrap();
-        break_it(&mut bytes);
-        fs::write(&index, bytes).unwrap();
-        let walked = look(&root, &cache);
-        assert!(walked.images == whole.images && walked.listed == 2);
-        assert!(walked.warnings[0].contains("was not used: "), "{:?}", walked.warnings);
-        assert_eq!((look(&root, &cache).listed, look(&root, &cache).warnings.len()), (0, 0));
+    for name in ["1.jpg", "@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", "#recycle/2.jpg", "a/@eaDir/3.jpg", "lost+found/4.jpg"]
+    {
+        write(dir.path(), name, JPEG);
     }
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no temporary file is left");
+    assert_eq!(names(&walked(dir.path())), ["1.jpg"]);
 }
 
+/// Field case F14.
 #[test]
-fn a_cache_that_cannot_be_written_costs_a_remark() {
+fn f14_folders_that_link_to_each_other_are_read_once() {
     let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("photos");
-    write(&root, "a/1.jpg", b"");
-    write(dir.path(), "file", b"");
-    for folder in [dir.path().join("file"), "/dev/full".into(), "/proc/mochi".into()] {
-        let walked = look(&root, &Cache { folder: Some(folder), ..cache(dir.path()) });
-        assert_eq!(walked.images.len(), 1);
-        assert!(
-            walked.warnings.len() == 1 && walked.warnings[0].contains("could not be kept"),
-            "{:?}",
-            walked.warnings
-        );
+    let n = 40;
+    for i in 0..n {
+        write(dir.path(), &format!("d{i:02}/{i}.jpg"), b"");
+        for j in (0..n).filter(|&j| j != i) {
+            symlink(format!("../d{j:02}"), dir.path().join(format!("d{i:02}/to{j}"))).unwrap();
+        }
+    }
+    let begun = Instant::now();
+    let walked = walked(dir.path());
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert_eq!(walked.images.len(), n);
+    assert_eq!(
+        walked.warnings,
+        ["1560 links lead to folders that were read already, whose images count once; first: d00/to1"]
+    );
+}
+
+/// Field case F14 and row 41.
+#[test]
+fn f14_a_folder_reached_by_two_links_counts_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    write(dir.path(), "outside/deep/1.jpg", b"");
+    write(dir.path(), "outside/2.jpg", b"");
+    write(&root, "own/3.jpg", b"");
+    symlink(dir.path().join("outside"), root.join("b")).unwrap();
+    symlink(dir.path().join("outside"), root.join("a")).unwrap();
+    // Inside of what `a` leads to, and found in the same round.
+    symlink(dir.path().join("outside/deep"), root.join("own/deep")).unwrap();
+    let first = walked(&root);
+    assert_eq!(names(&first), ["a/2.jpg", "own/3.jpg", "own/deep/1.jpg"]);
+    assert_eq!(first.warnings.len(), 1, "{:?}", first.warnings);
+    assert!(first.warnings[0].starts_with("2 links lead to folders that were read already"), "{:?}", first.warnings);
+    for _ in 0..20 {
+        let again = walked(&root);
+        assert_eq!((names(&again), &again.warnings), (names(&first), &first.warnings), "whatever the threads do");
     }
 }
 
 #[test]
-fn a_few_files_are_not_worth_an_index() {
+fn links_back_dead_links_and_links_to_themselves_are_told() {
     let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("photos");
+    let root = dir.path().join("root");
     write(&root, "a/1.jpg", b"");
-    look(&root, &Cache { least_files: 2, least_time: Duration::from_secs(60), ..cache(dir.path()) });
-    assert!(!dir.path().join("cache").exists());
+    symlink(&root, root.join("a/back")).unwrap();
+    symlink(dir.path(), root.join("a/above")).unwrap();
+    symlink("self", root.join("a/self")).unwrap();
+    symlink("nothing", root.join("a/dead.jpg")).unwrap();
+    let walked = walked(&root);
+    assert_eq!((names(&walked), walked.warnings.len()), (vec!["a/1.jpg".into()], 4), "{:?}", walked.warnings);
+    assert_eq!(walked.warnings.iter().filter(|w| w.contains("leads back to a folder above")).count(), 2);
 }
 
 #[test]
@@ -186,79 +115,81 @@ fn pipes_and_folders_named_like_images_are_no_images() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("folder.jpg/sub.png")).unwrap();
     write(dir.path(), "folder.jpg/1.jpg", b"");
-    let mut others = 0;
+    let mut skipped = 0;
     for name in ["pipe.jpg", "pipe"] {
-        others += usize::from(crate::testing::make_pipe(&dir.path().join(name)));
+        skipped += usize::from(crate::testing::make_pipe(&dir.path().join(name)));
     }
     symlink("/dev/zero", dir.path().join("zero.jpg")).unwrap();
-    let walked = look(dir.path(), &nowhere());
-    assert!(walked.images.iter().eq([&b"folder.jpg/1.jpg"[..]]));
-    assert_eq!(walked.others, others + 1);
+    let walked = walked(dir.path());
+    assert_eq!(names(&walked), ["folder.jpg/1.jpg"]);
+    assert_eq!(walked.skipped.files(), skipped + 1);
 }
 
 #[test]
-fn a_file_system_that_hangs_ends_the_walk_with_the_place() {
+fn a_file_system_that_hangs_ends_the_walk_with_the_folder() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "a/1.jpg", b"");
     write(dir.path(), "b/named-by-hash", JPEG);
     let Some(_held) = crate::testing::hold(&dir.path().join("b/named-by-hash")) else { return };
     let root = dir.path().to_owned();
     let begun = Instant::now();
-    let hung = super::super::patience::patiently(dir.path(), Duration::from_millis(300), move |watch| {
-        walk(&root, &nowhere(), watch, &Tally::default()).map(|_| ())
+    let hung = with_timeout(dir.path(), Duration::from_millis(300), move |watch| {
+        walk(&root, watch, &Counter::default()).map(|_| ())
     });
     assert!(matches!(&hung, Err(DataError::ListingStalled { path, .. }) if path.ends_with("b")), "{hung:?}");
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
-/// Anything that may happen to a folder between two openings.
-#[derive(Clone, Debug)]
-enum Change {
-    Write(u8, u8),
-    Remove(u8, u8),
-    Rename(u8, u8),
-    RemoveFolder(u8),
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    let (folder, name) = (0u8..6, 0u8..6);
-    prop_oneof![
-        (folder.clone(), name.clone()).prop_map(|(f, n)| Change::Write(f, n)),
-        (folder.clone(), name).prop_map(|(f, n)| Change::Remove(f, n)),
-        (folder.clone(), folder.clone()).prop_map(|(a, b)| Change::Rename(a, b)),
-        folder.prop_map(Change::RemoveFolder),
-    ]
-}
-
-fn apply(root: &Path, change: &Change) {
-    // Nested, and such that the order of names and of paths differ ("a-b" < "a/" < "a.").
-    let folder = |f: u8| root.join(["", "a", "a-b", "a/b", "a.c", "z/a"][usize::from(f)]);
-    let name = |n: u8| ["0.jpg", "a.jpg", "a-.png", "notes.txt", "named-by-hash", ".hidden.jpg"][usize::from(n)];
-    let _ = match *change {
-        Change::Write(f, n) => fs::create_dir_all(folder(f)).and_then(|()| fs::write(folder(f).join(name(n)), JPEG)),
-        Change::Remove(f, n) => fs::remove_file(folder(f).join(name(n))),
-        Change::Rename(a, b) => fs::rename(folder(a), folder(b)),
-        Change::RemoveFolder(f) if f > 0 => fs::remove_dir_all(folder(f)),
-        Change::RemoveFolder(_) => Ok(()),
+/// Report H6.8.
+#[test]
+fn h6_8_a_panic_in_one_thread_ends_the_others() {
+    let watch = Watch::default();
+    let counter = Counter::default();
+    let walk = Walk {
+        root: Path::new(""),
+        watch: &watch,
+        counter: &counter,
+        seen: HashSet::new(),
+        // A folder is being listed by the thread that will panic: `open` never becomes 0.
+        state: Mutex::new(State { open: 2, ..State::default() }),
+        changed: Condvar::new(),
     };
+    let ended = std::thread::scope(|scope| {
+        let others: Vec<_> = (0..3).map(|_| scope.spawn(|| walk.work())).collect();
+        let panicking = scope.spawn(|| {
+            let _guard = walk.guard();
+            panic!("on purpose");
+        });
+        assert!(panicking.join().is_err());
+        others.into_iter().all(|other| other.join().is_ok())
+    });
+    assert!(ended);
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn with_an_index_the_walk_finds_the_same_whatever_happened(
-        rounds in prop::collection::vec(prop::collection::vec(change(), 0..8), 1..5),
+    fn images_come_in_the_order_of_their_bytes(
+        files in prop::collection::btree_set((0usize..6, 0usize..6), 1..20), links in prop::collection::vec((0usize..6, 0usize..6), 0..6),
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let (root, cache) = (dir.path().join("photos"), cache(dir.path()));
-        fs::create_dir(&root).unwrap();
-        for changes in &rounds {
-            changes.iter().for_each(|change| apply(&root, change));
-            later();
-            let (with, without) = (look(&root, &cache), look(&root, &nowhere()));
-            prop_assert_eq!(found(&with), found(&without));
-            prop_assert!(without.images.sorted() == without.images, "in the order of their bytes");
+        // Nested, and such that the order of names and of paths differ ("a-b" < "a/" < "a.").
+        let folders = ["", "a", "a-b", "a/b", "a.c", "z/a"];
+        for &(folder, name) in &files {
+            let name = ["0.jpg", "a.jpg", "a-.png", "notes.txt", "named-by-hash", ".hidden.jpg"][name];
+            write(dir.path(), Path::new(folders[folder]).join(name).to_str().unwrap(), JPEG);
         }
+        for (number, &(from, to)) in links.iter().enumerate() {
+            let from = dir.path().join(folders[from]);
+            if from.exists() {
+                let _ = symlink(dir.path().join(folders[to]), from.join(format!("link{number}")));
+            }
+        }
+        let once = walked(dir.path());
+        prop_assert!(once.images.sorted() == once.images);
+        let visible = files.iter().filter(|(_, name)| *name < 5).count();
+        // "notes.txt" holds a JPEG here, so its content tells.
+        prop_assert_eq!(once.images.len(), visible);
     }
 }

@@ -1,19 +1,26 @@
 //! JPEG: ordinary photographs by `mochi-jpeg`, everything else by libjpeg-turbo, to whose bits the former is held.
 //!
-//! libjpeg-turbo runs as in Pillow: with its IDCT "islow" and smooth chroma upsampling. It alone judges files that are broken.
+//! libjpeg-turbo runs as in Pillow: with its IDCT "islow" and smooth chroma upsampling. It alone decides about files that are broken. What it
+//! warns of is harmless or damage; [`repair`] tells the two apart.
 
+mod repair;
+#[cfg(test)]
+mod repair_tests;
 #[cfg(test)]
 mod tests;
 
 use turbojpeg::{Colorspace, Decompressor, Error, Image, PixelFormat, ScalingFactor};
 
-use super::{DecodeOptions, Pixels, check_size};
+use super::{DecodeOptions, Pixels, check_size, memory};
 use crate::error::{BadReason, DecodeError};
 
 /// Most scans in a progressive JPEG: real encoders write about ten; a forged file can ask for minutes of work.
 const MAX_SCANS: u32 = 200;
-/// Stray bytes between segments that are put up with. More means that the entropy-coded data went wrong.
+/// Stray bytes before a marker inside the image that are tolerated. More means that the entropy-coded data is damaged. Before the end marker
+/// any number is: all pixels were decoded without a complaint.
 const MAX_EXTRANEOUS: u32 = 64;
+/// Working memory of a progressive image: coefficients of three components (6 bytes a pixel) and RGB.
+const BYTES_PER_PIXEL: u64 = 9;
 
 pub(super) struct JpegDecoder {
     fast: mochi_jpeg::Decoder,
@@ -52,11 +59,46 @@ impl JpegDecoder {
         pixels: &mut Pixels,
         scratch: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
-        Self::try_any(bytes, options, pixels, scratch).map_err(|error| {
+        Self::try_repaired(bytes, options, pixels, scratch).map_err(|error| {
             // Bits that run out often end in some other complaint; a missing end marker tells.
             let cut = error.reason == BadReason::Corrupt && !bytes.windows(2).rev().any(|w| w == [0xFF, 0xD9]);
             if cut { DecodeError { reason: BadReason::Truncated, ..error } } else { error }
         })
+    }
+
+    /// Decodes the file, and if libjpeg-turbo only warned of something, once more without what is harmless.
+    fn try_repaired(
+        bytes: &[u8],
+        options: &DecodeOptions,
+        pixels: &mut Pixels,
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), DecodeError> {
+        let first = match Self::try_any(bytes, options, pixels, scratch) {
+            Err(error) if is_repairable(&error.detail) => error,
+            done => return done,
+        };
+        let mut last = first;
+        for strip_padding in [false, true] {
+            let Some(repaired) = repair::repair(bytes, strip_padding) else { return Err(last) };
+            match Self::try_any(&repaired, options, pixels, scratch) {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    if extraneous(&error.detail)
+                        .is_some_and(|(count, marker)| marker == 0xD9 || count <= MAX_EXTRANEOUS)
+                    {
+                        return Ok(());
+                    }
+                    // Of the two, the first says what is wrong: stripping may have cut real data.
+                    if !strip_padding {
+                        last = error;
+                    }
+                    if extraneous(&last.detail).is_none() {
+                        return Err(last);
+                    }
+                }
+            }
+        }
+        Err(last)
     }
 
     fn try_any(
@@ -69,7 +111,14 @@ impl JpegDecoder {
         let mut decompressor = Decompressor::new().map_err(broken)?;
         decompressor.set_scan_limit(MAX_SCANS).map_err(broken)?;
         let header = decompressor.read_header(bytes).map_err(broken)?;
-        check_size(header.width as u64, header.height as u64)?;
+        let (w, h) = check_size(header.width as u64, header.height as u64)?;
+        let area = u64::from(w) * u64::from(h);
+        // An MCU covers at most 32 x 32 pixels and takes at least one bit. Arithmetic coding can do with less.
+        if !header.is_arithmetic && bytes.len() as u64 * 8 < area / 1024 {
+            let detail = format!("{} bytes cannot hold {w} x {h} pixels", bytes.len());
+            return Err(DecodeError::new(BadReason::Truncated, detail));
+        }
+        let _permit = memory::reserve(area * BYTES_PER_PIXEL);
         let shrink = match options.shrink_to {
             Some(keep) if !header.is_lossless => scaling_for(header.width.min(header.height), keep),
             _ => ScalingFactor::ONE,
@@ -81,12 +130,14 @@ impl JpegDecoder {
         if matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK) {
             scratch.resize(width * height * 4, 0);
             let output = Image { pixels: &mut scratch[..], width, pitch: width * 4, height, format: PixelFormat::CMYK };
-            decompressor.decompress(bytes, output).or_else(forgive)?;
+            let done = decompressor.decompress(bytes, output).map_err(broken);
+            // After a warning too: the image may be complete.
             cmyk_to_rgb(scratch, &mut pixels.rgb);
+            done?;
         } else {
             let output =
                 Image { pixels: &mut pixels.rgb[..], width, pitch: width * 3, height, format: PixelFormat::RGB };
-            decompressor.decompress(bytes, output).or_else(forgive)?;
+            decompressor.decompress(bytes, output).map_err(broken)?;
         }
         Ok(())
     }
@@ -100,23 +151,27 @@ fn scaling_for(short: usize, keep: u32) -> ScalingFactor {
         .unwrap_or(ScalingFactor::ONE)
 }
 
-/// libjpeg-turbo reports its last warning as an error although the picture is whole: let harmless ones pass.
-///
-/// The wording is that of libjpeg's `jerror.h`.
-fn forgive(error: Error) -> Result<(), DecodeError> {
-    let message = error.to_string();
-    let harmless =
-        ["unknown JFIF revision", "Unknown Adobe color transform", "Invalid SOS parameters for sequential", "ICC"];
-    if harmless.iter().any(|words| message.contains(words)) {
-        return Ok(());
-    }
-    if let Some(before) = message.split(" extraneous bytes before marker").next().filter(|b| b.len() < message.len()) {
-        let count = before.rsplit(' ').next().and_then(|n| n.parse::<u32>().ok());
-        if count.is_some_and(|n| n <= MAX_EXTRANEOUS) {
-            return Ok(());
-        }
-    }
-    Err(broken(error))
+/// Whether libjpeg-turbo's message (wording of its `jerror.h`) is about something that [`repair`] leaves out.
+fn is_repairable(message: &str) -> bool {
+    let wordings = [
+        "unknown JFIF revision",
+        "Unknown Adobe color transform",
+        "Invalid SOS parameters for sequential",
+        "ICC",
+        "extraneous bytes before marker",
+        // The end marker is missing, or what lies behind a complete image was read.
+        "Premature end of JPEG file",
+        "Unsupported marker type",
+        "two SOI markers",
+    ];
+    wordings.iter().any(|wording| message.contains(wording))
+}
+
+/// "239 extraneous bytes before marker 0xd9" as (239, 0xD9).
+fn extraneous(message: &str) -> Option<(u32, u8)> {
+    let (before, after) = message.split_once(" extraneous bytes before marker 0x")?;
+    let count = before.rsplit(' ').next()?.parse().ok()?;
+    Some((count, u8::from_str_radix(after.get(..2)?, 16).ok()?))
 }
 
 fn broken(error: Error) -> DecodeError {

@@ -9,7 +9,9 @@
 
 pub(crate) mod exif;
 mod jpeg;
+mod memory;
 mod png_webp;
+mod unknown;
 
 use std::fs::File;
 use std::io::Read;
@@ -25,6 +27,9 @@ pub use jpeg::simd_in_jpeg;
 pub const MAX_PIXELS: u64 = 89_478_485;
 /// Most bytes that an encoded file may have (512 MiB).
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
+
+/// Buffers above this size (64 MiB) are given back when a much smaller image follows.
+const KEPT_BYTES: usize = 64 << 20;
 
 /// RGB pixels, 8 bits a channel, interleaved, rows from the top: (height, width, 3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +47,12 @@ impl Pixels {
     pub(crate) fn shape(&mut self, width: u32, height: u32) {
         self.width = width;
         self.height = height;
-        self.rgb.resize(width as usize * height as usize * 3, 0);
+        let need = width as usize * height as usize * 3;
+        // One huge image must not hold its memory for the rest of the run.
+        if self.rgb.capacity() > KEPT_BYTES && self.rgb.capacity() / 4 > need {
+            self.rgb = Vec::new();
+        }
+        self.rgb.resize(need, 0);
     }
 }
 
@@ -113,7 +123,7 @@ impl Decoder {
             }
             Some(Format::Png) => png_webp::decode_png(bytes, pixels, &mut self.scratch),
             Some(Format::WebP) => png_webp::decode_webp(bytes, pixels, &mut self.scratch),
-            None => Err(unknown(bytes)),
+            None => Err(unknown::describe(bytes)),
         }
     }
 }
@@ -130,34 +140,12 @@ pub(crate) fn check_size(width: u64, height: u64) -> Result<(u32, u32), DecodeEr
     }
 }
 
-fn unknown(bytes: &[u8]) -> DecodeError {
-    let named: [(&[u8], &str); 7] = [
-        (b"GIF8", "GIF"),
-        (b"BM", "BMP"),
-        (b"II*\0", "TIFF"),
-        (b"MM\0*", "TIFF"),
-        (b"\0\0\x01\0", "ICO"),
-        (b"8BPS", "PSD"),
-        (b"\x76\x2f\x31\x01", "OpenEXR"),
-    ];
-    if let Some((_, name)) = named.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return DecodeError::new(BadReason::Unsupported, format!("{name} is not read; JPEG, PNG and WebP are"));
-    }
-    match bytes.get(4..12) {
-        Some(brand) if brand.starts_with(b"ftyp") => {
-            DecodeError::new(BadReason::Unsupported, "HEIF or AVIF is not read; JPEG, PNG and WebP are")
-        }
-        // A JPEG cut to two bytes, or a name that lies.
-        _ => DecodeError::new(BadReason::Corrupt, "the content is not an image of a known format"),
-    }
-}
-
 /// Reads a whole file into `bytes`, keeping the allocation. Pipes and devices, which could block for ever, are refused.
 pub(crate) fn read_file(path: &Path, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
-    let refused = |e: std::io::Error| ReadError::of(path, e);
+    let failed = |e: std::io::Error| ReadError::of(path, e);
     bytes.clear();
     // Before opening: opening a named pipe would already block.
-    let metadata = std::fs::metadata(path).map_err(refused)?;
+    let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
         return Err(DecodeError::new(BadReason::Unreadable, "not a regular file").into());
     }
@@ -165,10 +153,10 @@ pub(crate) fn read_file(path: &Path, bytes: &mut Vec<u8>) -> Result<(), ReadErro
         let detail = format!("{} bytes; at most {MAX_FILE_BYTES} are read", metadata.len());
         return Err(DecodeError::new(BadReason::Oversized, detail).into());
     }
-    let file = File::open(path).map_err(refused)?;
+    let file = File::open(path).map_err(failed)?;
     bytes.reserve(metadata.len() as usize + 1);
     // One byte above the limit tells a file that grew meanwhile.
-    file.take(MAX_FILE_BYTES + 1).read_to_end(bytes).map_err(refused)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(DecodeError::new(BadReason::Oversized, "the file grew beyond the limit while it was read").into());
     }

@@ -4,32 +4,84 @@ use std::io::Cursor;
 
 use png::{ColorType, DecodingError, Limits, Transformations};
 
-use super::{MAX_PIXELS, Pixels, check_size};
+use super::{MAX_PIXELS, Pixels, check_size, memory};
 use crate::error::{BadReason, DecodeError};
 
 pub(super) fn decode_png(bytes: &[u8], pixels: &mut Pixels, scratch: &mut Vec<u8>) -> Result<(), DecodeError> {
+    check_palette(bytes)?;
     // Limits on what the decoder itself may allocate (ancillary chunks, rows).
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: 64 << 20 });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     decoder.set_ignore_text_chunk(true);
     let mut reader = decoder.read_info().map_err(png_error)?;
     let (w, h) = check_size(u64::from(reader.info().width), u64::from(reader.info().height))?;
-    pixels.shape(w, h);
     let need = reader
         .output_buffer_size()
         .ok_or_else(|| DecodeError::new(BadReason::Oversized, "the image does not fit into memory"))?;
-    let (colour, _) = reader.output_color_type();
-    if colour == ColorType::Rgb && need == pixels.rgb.len() {
-        reader.next_frame(&mut pixels.rgb).map_err(png_error)?;
-        return Ok(());
+    let _permit = memory::reserve(need as u64);
+    pixels.shape(w, h);
+    let (color, _) = reader.output_color_type();
+    if color == ColorType::Rgb && need == pixels.rgb.len() {
+        return read_rows(&mut reader, h as usize, &mut pixels.rgb);
     }
     // At most four bytes a pixel after stripping to 8 bits.
     if need as u64 > MAX_PIXELS * 4 {
         return Err(DecodeError::new(BadReason::Oversized, format!("{need} bytes of pixels")));
     }
     scratch.resize(need, 0);
-    reader.next_frame(scratch).map_err(png_error)?;
-    to_rgb(scratch, colour.samples(), &mut pixels.rgb);
+    read_rows(&mut reader, h as usize, scratch)?;
+    to_rgb(scratch, color.samples(), &mut pixels.rgb);
+    Ok(())
+}
+
+/// Reads all rows of the first image. A file that ends after its last row has all its pixels, whatever else it lacks.
+fn read_rows(reader: &mut png::Reader<Cursor<&[u8]>>, height: usize, out: &mut [u8]) -> Result<(), DecodeError> {
+    let (width, interlaced) = (reader.info().width, reader.info().interlaced);
+    let line = out.len() / height.max(1);
+    if interlaced {
+        let bits_per_pixel = reader.output_color_type().0.samples() as u8 * 8;
+        let mut left = interlaced_rows(width, height as u32);
+        while left > 0 {
+            let Some(row) = reader.next_interlaced_row().map_err(png_error)? else { break };
+            if let png::InterlaceInfo::Adam7(pass) = row.interlace() {
+                png::expand_interlaced_row(out, line, row.data(), pass, bits_per_pixel);
+            }
+            left -= 1;
+        }
+    } else {
+        for row in out.chunks_exact_mut(line).take(height) {
+            reader.read_row(row).map_err(png_error)?;
+        }
+    }
+    // The rest of the image data, whose checksum tells damage.
+    match reader.next_row().map_err(png_error) {
+        Err(error) if error.reason != BadReason::Truncated => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Rows of all seven passes of Adam7 together.
+fn interlaced_rows(width: u32, height: u32) -> u32 {
+    // First column and step, first row and step.
+    let passes = [(0, 0, 8), (4, 0, 8), (0, 4, 8), (2, 0, 4), (0, 2, 4), (1, 0, 2), (0, 1, 2)];
+    passes.iter().filter(|pass| pass.0 < width).map(|&(_, y, step)| height.saturating_sub(y).div_ceil(step)).sum()
+}
+
+/// Refuses a palette whose length is not a multiple of 3, at which the `png` crate panics (image-png issue 694).
+fn check_palette(bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut at = 8;
+    while let Some((head, rest)) = bytes.get(at..).and_then(|rest| rest.split_at_checked(8)) {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
+        match &head[4..] {
+            b"PLTE" if !length.is_multiple_of(3) => {
+                let detail = format!("the palette has {length} bytes, which is not a multiple of 3");
+                return Err(DecodeError::new(BadReason::Corrupt, detail));
+            }
+            b"IDAT" => break,
+            _ if rest.len() < length as usize => break,
+            _ => at = at.saturating_add(length as usize).saturating_add(12),
+        }
+    }
     Ok(())
 }
 
@@ -38,6 +90,7 @@ pub(super) fn decode_webp(bytes: &[u8], pixels: &mut Pixels, scratch: &mut Vec<u
     let (width, height) = decoder.dimensions();
     let (w, h) = check_size(u64::from(width), u64::from(height))?;
     decoder.set_memory_limit(MAX_PIXELS as usize * 4);
+    let _permit = memory::reserve(u64::from(w) * u64::from(h) * 8);
     pixels.shape(w, h);
     if decoder.has_alpha() {
         scratch.resize(w as usize * h as usize * 4, 0);
@@ -49,11 +102,11 @@ pub(super) fn decode_webp(bytes: &[u8], pixels: &mut Pixels, scratch: &mut Vec<u
     Ok(())
 }
 
-/// Samples of 1 (grey), 2 (grey, alpha), 3 or 4 (RGB, alpha) channels to RGB; alpha is dropped, as `convert("RGB")` does.
+/// Samples of 1 (gray), 2 (gray, alpha), 3 or 4 (RGB, alpha) channels to RGB; alpha is dropped, as `convert("RGB")` does.
 fn to_rgb(from: &[u8], samples: usize, rgb: &mut [u8]) {
     for (from, to) in from.chunks_exact(samples).zip(rgb.chunks_exact_mut(3)) {
         match from {
-            [grey] | [grey, _] => to.fill(*grey),
+            [gray] | [gray, _] => to.fill(*gray),
             [r, g, b, ..] => to.copy_from_slice(&[*r, *g, *b]),
             [] => {}
         }
@@ -79,3 +132,7 @@ fn webp_error(error: image_webp::DecodingError) -> DecodeError {
     };
     DecodeError::new(reason, error.to_string())
 }
+
+#[cfg(test)]
+#[path = "png_tests.rs"]
+mod png_tests;

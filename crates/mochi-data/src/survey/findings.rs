@@ -56,7 +56,12 @@ pub(super) fn judge(survey: &Survey) -> Vec<Finding> {
         let what = format!("{} of {} images are bad and are left out", bad.count, survey.images);
         say(Weight::Note, what, "another image takes the place of each; remove them to save the tries");
     }
-    for warning in &survey.warnings {
+    let skipped = survey.skipped.warning();
+    if let Some(skipped) = &skipped {
+        let hint = "convert them to JPEG, PNG or WebP if they belong to the dataset";
+        say(Weight::Doubtful, skipped.clone(), hint);
+    }
+    for warning in survey.warnings.iter().filter(|warning| Some(*warning) != skipped.as_ref()) {
         say(Weight::Doubtful, warning.clone(), "what lies there is not in the data set; check permissions and links");
     }
     let twice = &survey.duplicates;

@@ -26,6 +26,7 @@ use crate::dataset::Dataset;
 use crate::error::{BadImage, BadReason, DataError, DecodeError};
 use crate::loader::allowed_bad;
 use crate::read_error::ReadError;
+use crate::skipped::Skipped;
 use look::{Look, Looker, Seen};
 
 pub use classes::{Class, Classes};
@@ -89,6 +90,8 @@ pub struct Survey {
     pub classes: Option<Classes>,
     /// How fast it went.
     pub speed: Speed,
+    /// Files that are not in the dataset because of their format ([`Dataset::skipped`]).
+    pub skipped: Skipped,
     /// What went wrong in part while opening ([`Dataset::warnings`]).
     pub warnings: Vec<String>,
     /// What it means for a run, the heaviest first.
@@ -313,6 +316,7 @@ impl Tally {
             duplicates,
             classes,
             speed,
+            skipped: dataset.skipped().clone(),
             warnings: dataset.warnings().to_vec(),
             findings: Vec::new(),
             ok: true,

@@ -61,6 +61,9 @@ pub fn rows(survey: &Survey) -> Vec<(&'static str, String)> {
             )
         }
     });
+    if survey.skipped.files() > 0 {
+        rows.push(("skipped", survey.skipped.to_string()));
+    }
     if let Some(classes) = &survey.classes {
         rows.push(("classes", format!("{}; {}", classes.count, spread(&classes.images, "images"))));
     }

@@ -154,33 +154,3 @@ fn several_sources_are_recorded_so_that_resuming_finds_them() {
     let nothing = mochi(&["pretrain", "more/2018-*"]).current_dir(here).output().unwrap();
     assert!(said(&nothing).contains("error: no image matches the pattern more/2018-*\nhint: "), "{}", said(&nothing));
 }
-
-/// What an index in the user's cache holds changes nothing but the time.
-#[test]
-fn an_index_is_kept_where_the_environment_says() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    images(&data, 1, 2);
-    // Enough files to be worth an index, all of them links to one: the folder itself is what is remembered.
-    let place = data.join("class-1");
-    std::fs::create_dir(&place).unwrap();
-    for i in 0..10_000 {
-        std::fs::hard_link(data.join("class-0/deep/000.png"), place.join(format!("{i}.png"))).unwrap();
-    }
-    // Folders settle for two seconds before they are trusted.
-    std::thread::sleep(std::time::Duration::from_millis(2100));
-    let cache = folder.path().join("cache");
-    let bench = |cache: &Path| {
-        let words = ["bench", "data", data.to_str().unwrap(), "--size", "8", "--limit", "2", "--json"];
-        mochi(&words).env("MOCHI_CACHE", cache).output().unwrap()
-    };
-    assert!(bench(&cache).status.success());
-    assert_eq!(std::fs::read_dir(cache.join("folders")).unwrap().count(), 1);
-    let second = bench(&cache);
-    assert!(second.status.success(), "{}", said(&second));
-    // Nowhere to write to is no reason to fail.
-    let file = folder.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    assert!(bench(&file).status.success());
-    assert!(bench(Path::new("")).status.success());
-}

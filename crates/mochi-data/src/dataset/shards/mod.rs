@@ -31,12 +31,14 @@ mod client;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::fingerprint::Hasher;
 use super::{Dataset, OpenOptions, Opened, Store};
 use crate::cancel::Cancel;
 use crate::decode::MAX_FILE_BYTES;
 use crate::error::{BadReason, DataError, DecodeError};
 use crate::order::shuffled;
 use crate::read_error::ReadError;
+use crate::skipped::Skipped;
 use index::Listing;
 
 pub use address::{Address, MOCHI_URL_QUERY, display_source};
@@ -152,6 +154,14 @@ impl Shards {
         self.ends.get(index).and_then(|&end| self.names.get(begin..end)).unwrap_or_default()
     }
 
+    /// What tells these images from others, into a fingerprint: names and lengths, which are the same with and without
+    /// an index.
+    pub(super) fn hash(&self, hash: &mut Hasher) {
+        (0..self.len()).for_each(|i| hash.part(self.name(i).as_bytes()));
+        let lengths = self.places.iter().flat_map(|place| place.length.to_le_bytes());
+        hash.part(&lengths.collect::<Vec<u8>>());
+    }
+
     /// Reads one image by itself.
     pub(crate) fn read(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
         let place = self.place(index)?;
@@ -225,5 +235,6 @@ fn opened(
         return Err(DataError::NoImagesInShards { path: source.into(), others });
     }
     let (labels, class_names) = classes(&shards, labels, labelled, class_names, &mut warnings);
-    Ok(Opened { kind, store: Store::Shards(Arc::new(shards)), labels, class_names, warnings })
+    let store = Store::Shards(Arc::new(shards));
+    Ok(Opened { kind, store, labels, class_names, warnings, skipped: Skipped::default() })
 }

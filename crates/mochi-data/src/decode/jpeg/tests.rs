@@ -11,7 +11,7 @@ use crate::random::{Purpose, Stream};
 
 const SUBSAMPLINGS: [Subsamp; 5] = [Subsamp::Sub2x2, Subsamp::None, Subsamp::Sub2x1, Subsamp::Sub1x2, Subsamp::Gray];
 
-fn alone(bytes: &[u8]) -> Result<Pixels, BadReason> {
+pub(super) fn alone(bytes: &[u8]) -> Result<Pixels, BadReason> {
     let mut pixels = Pixels::default();
     let done = JpegDecoder::decode_any(bytes, &DecodeOptions::default(), &mut pixels, &mut Vec::new());
     done.map(|()| pixels).map_err(|e| e.reason)
@@ -76,7 +76,7 @@ proptest! {
     }
 }
 
-fn fixture(name: &str) -> Vec<u8> {
+pub(super) fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images").join(name)).unwrap()
 }
 

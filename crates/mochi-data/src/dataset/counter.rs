@@ -1,13 +1,13 @@
-//! How many images have been found so far, for those that wait for a large folder on a slow disk.
+//! How many images have been found so far, to show while a large folder is opened.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A count that several threads add to while others read it. Clones count together.
 #[derive(Clone, Debug, Default)]
-pub struct Tally(Arc<AtomicU64>);
+pub struct Counter(Arc<AtomicU64>);
 
-impl Tally {
+impl Counter {
     pub(crate) fn add(&self, found: usize) {
         self.0.fetch_add(found as u64, Ordering::Relaxed);
     }

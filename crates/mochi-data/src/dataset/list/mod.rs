@@ -1,23 +1,31 @@
-//! A text file of sources: one a line, relative to the list's folder, `#` for a comment, an optional class after a tab.
+//! A text file of sources: one a line, relative to the list's folder, `#` for a remark, an optional class after a tab.
 //!
-//! A line is an image, a folder, or a pattern. A name that ends like an image's is one and is not looked at, so that a list of a million
-//! images opens at once; a missing one counts as a bad image when its turn comes. Names need not be UTF-8. Lines keep their order, and
-//! an image that is listed twice is shown twice; what folders and patterns bring besides, once.
+//! A line is an image, a folder, or a pattern. A name that ends like an image's is one and is not looked for, so that a list of a million
+//! images opens at once; a missing one counts as a bad image when it is read. Names need not be UTF-8. Lines keep their order, and
+//! an image that is listed twice is used twice; what folders and patterns add, once.
+
+mod line;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::counter::Counter;
+use line::{Line, lines, quote};
+
 use super::file::read_maybe_gzip;
-use super::folder::{classes, look_through};
+use super::folder::{classes, find_images};
 use super::listing::has_image_extension;
 use super::paths::{Paths, as_bytes, as_path};
-use super::tally::Tally;
 use super::unique::unique;
 use super::{Opened, Store, pattern};
 use crate::error::DataError;
+use crate::skipped::Skipped;
 
 /// More than ten million long paths.
 const MAX_LIST_BYTES: u64 = 2 << 30;
+
+/// Files of a list that are looked for when it is opened.
+const TRIED: usize = 16;
 
 /// What the lines have brought so far.
 #[derive(Default)]
@@ -32,33 +40,46 @@ struct Gathered {
     found: Vec<std::ops::Range<usize>>,
     warnings: Vec<String>,
     missing: Vec<String>,
-    tally: Tally,
+    /// Images named by their extension alone, not yet looked for: index and line.
+    named: Vec<(usize, usize)>,
+    skipped: Skipped,
+    counter: Counter,
 }
 
-pub(super) fn open(path: &Path, tally: &Tally) -> Result<Opened, DataError> {
+pub(super) fn open(path: &Path, counter: &Counter) -> Result<Opened, DataError> {
     let bytes = read_maybe_gzip(path, MAX_LIST_BYTES)?;
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    let refused = |detail: String| DataError::Format { path: path.into(), detail };
+    if bytes.iter().take(8192).any(|&b| b == 0) {
+        let is_utf16 = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF");
+        let detail =
+            if is_utf16 { "the list is UTF-16; save it as UTF-8" } else { "a list is a text file, this one is binary" };
+        return Err(refused(detail.into()));
+    }
     let root = path.parent().unwrap_or(Path::new(""));
-    let mut gathered = Gathered { tally: tally.clone(), ..Gathered::default() };
-    let (mut lines, mut with_class) = (0usize, 0usize);
-    for line in bytes.split(|&b| b == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() || line.starts_with(b"#") {
+    let mut gathered = Gathered { counter: counter.clone(), ..Gathered::default() };
+    let (mut count, mut with_class) = (0usize, 0usize);
+    for (number, line) in lines(bytes) {
+        let Some(line) = Line::parse(line, root) else { continue };
+        if count == 0 && with_class == 0 && line.is_header() && !root.join(as_path(line.name)).exists() {
+            gathered.warnings.push(format!("line {number} of {} was skipped as a header", path.display()));
             continue;
         }
-        let mut parts = line.splitn(2, |&b| b == b'\t');
-        let (name, class) = (parts.next().unwrap_or(line), parts.next());
-        lines += 1;
-        with_class += usize::from(class.is_some());
-        gathered.line(root, name, class)?;
+        count += 1;
+        with_class += usize::from(line.class.is_some());
+        let wrong = |detail| DataError::List { path: path.into(), line: number, detail };
+        gathered.line(root, number, &line, wrong)?;
     }
-    if with_class > 0 && with_class < lines {
-        let detail = format!("{with_class} of {lines} lines name a class after a tab; all must, or none");
-        return Err(DataError::Format { path: path.into(), detail });
+    if with_class > 0 && with_class < count {
+        return Err(refused(format!("{with_class} of {count} lines name a class after a tab; all must, or none")));
+    }
+    if count == 0 {
+        return Err(refused("the list is empty".into()));
     }
     if gathered.images.is_empty() {
-        return Err(DataError::NoImages { path: path.into(), others: 0 });
+        return Err(DataError::NoImages { path: path.into(), skipped: gathered.skipped });
     }
+    gathered.check_some_exist(path, root)?;
     Ok(gathered.finish(path, root))
 }
 
@@ -68,38 +89,78 @@ fn below<'a>(folder: &'a Path, root: &Path) -> &'a [u8] {
 }
 
 impl Gathered {
-    fn line(&mut self, root: &Path, name: &[u8], class: Option<&[u8]>) -> Result<(), DataError> {
+    fn line(
+        &mut self,
+        root: &Path,
+        number: usize,
+        line: &Line<'_>,
+        wrong: impl Fn(String) -> DataError,
+    ) -> Result<(), DataError> {
+        let Line { name, class } = *line;
         let path = root.join(as_path(name));
         let names_folder = name.ends_with(b"/");
         if !names_folder && has_image_extension(name) && (!pattern::is_pattern(name) || path.exists()) {
+            if line.is_odd()
+                && !path.exists()
+                && let Some(detail) = line.diagnose()
+            {
+                return Err(wrong(detail));
+            }
+            self.named.push((self.images.len(), number));
             self.image(name, class);
             return Ok(());
         }
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => {
-                let walked = look_through(&path, &self.tally)?;
+                let walked = find_images(&path, &self.counter)?;
                 if walked.images.is_empty() {
                     self.warnings.push(format!("folder {} holds no image", path.display()));
                 }
                 self.warnings.extend(walked.warnings);
+                self.skipped.add(&walked.skipped);
                 self.found(below(&path, root), &walked.images, class);
             }
             Ok(_) if !names_folder => self.image(name, class),
             Err(_) if pattern::is_pattern(name) => {
-                let matched = pattern::find(as_bytes(&path), &self.tally)?;
+                let matched = pattern::find(as_bytes(&path), &self.counter)?;
                 self.warnings.extend(matched.warnings);
+                self.skipped.add(&matched.skipped);
                 self.found(below(&matched.base, root), &matched.images, class);
             }
             Err(error) if names_folder && error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(DataError::Io { path, source: error });
             }
-            _ if names_folder => return Err(DataError::NotFound { path }),
-            _ => {
-                self.missing.push(path.display().to_string());
-                self.image(name, class);
-            }
+            _ if names_folder => return Err(wrong(format!("there is no folder {}", quote(name)))),
+            _ => match line.diagnose() {
+                Some(detail) => return Err(wrong(detail)),
+                None => {
+                    self.missing.push(path.display().to_string());
+                    self.image(name, class);
+                }
+            },
         }
         Ok(())
+    }
+
+    /// Refuses a list of which not one of a few lines names a file that exists: each would count as a bad image otherwise.
+    fn check_some_exist(&self, path: &Path, root: &Path) -> Result<(), DataError> {
+        let Some(&(first, line)) = self.named.first() else { return Ok(()) };
+        let step = self.named.len().div_ceil(TRIED);
+        let name = |image: usize| self.images.get(image).unwrap_or_default();
+        let tried: Vec<usize> = self.named.iter().step_by(step).map(|&(image, _)| image).collect();
+        let missing = |&image: &usize| {
+            let found = std::fs::metadata(root.join(as_path(name(image))));
+            found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
+        if self.named.len() < self.images.len() || !tried.iter().all(missing) {
+            return Ok(());
+        }
+        let what = root.join(as_path(name(first)));
+        let detail = match tried.len() {
+            1 => format!("there is no file {}", quote(as_bytes(&what))),
+            n => format!("there is no file {}, nor any other of {n} lines that were tried", quote(as_bytes(&what))),
+        };
+        Err(DataError::List { path: path.into(), line, detail })
     }
 
     fn number_of(&mut self, class: &[u8]) -> u32 {
@@ -169,7 +230,7 @@ impl Gathered {
         }
         if let Some(first) = self.missing.first() {
             let count = self.missing.len();
-            self.warnings.push(format!("{count} lines of {} name nothing that is there: {first}", path.display()));
+            self.warnings.push(format!("{count} entries of {} do not exist; first: {first}", path.display()));
         }
         relative.shrink();
         let class_names = match labels {
@@ -177,6 +238,6 @@ impl Gathered {
             None => Vec::new(),
         };
         let store = Store::Files { root: root.into(), relative };
-        Opened { kind: "list file", store, labels, class_names, warnings: self.warnings }
+        Opened { kind: "list file", store, labels, class_names, warnings: self.warnings, skipped: self.skipped }
     }
 }

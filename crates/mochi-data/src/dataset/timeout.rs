@@ -1,4 +1,4 @@
-//! Work on a file system that may hang: done on a thread that can be left behind, with an eye on whether anything moves.
+//! Work on a file system that may hang: it runs on a thread that can be abandoned and reports progress.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::error::DataError;
 
-/// A network file system that says nothing for so long is given up: as long as [`crate::LoaderOptions::stall_timeout`].
-pub(super) const PATIENCE: Duration = Duration::from_secs(600);
+/// After this time without progress a file system counts as hanging; the same as [`crate::LoaderOptions::stall_timeout`].
+pub(super) const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// What the work tells whoever waits for it.
+/// Progress of the work, for the thread that waits.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     ticks: AtomicU64,
@@ -43,13 +43,13 @@ impl Watch {
     }
 }
 
-/// Does `work` on a thread of its own and waits for as long as it ticks at least once in `patience`.
+/// Does `work` on a thread of its own and waits for as long as it makes progress at least once in `timeout`.
 ///
 /// # Errors
-/// [`DataError::ListingStalled`]; the thread is then left behind, as nothing can end it.
-pub(super) fn patiently<T: Send + 'static>(
+/// [`DataError::ListingStalled`]; the thread is then abandoned, as nothing can end it.
+pub(super) fn with_timeout<T: Send + 'static>(
     path: &Path,
-    patience: Duration,
+    timeout: Duration,
     work: impl FnOnce(&Watch) -> T + Send + 'static,
 ) -> Result<T, DataError> {
     let watch = Arc::new(Watch::default());
@@ -58,23 +58,25 @@ pub(super) fn patiently<T: Send + 'static>(
     std::thread::Builder::new()
         .name("mochi-find".into())
         .spawn(move || {
-            // Nobody is left to hear it after the time is up.
+            // After the timeout nobody receives it.
             let _ = sender.send(work(&theirs));
         })
         .map_err(|e| DataError::Threads { detail: e.to_string() })?;
     let (mut seen, mut since) = (0, Instant::now());
     loop {
-        match receiver.recv_timeout(patience.saturating_sub(since.elapsed()).max(Duration::from_millis(1))) {
+        match receiver.recv_timeout(timeout.saturating_sub(since.elapsed()).max(Duration::from_millis(1))) {
             Ok(done) => return Ok(done),
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(DataError::Threads { detail: "the one that looks for images has ended early".into() });
+                return Err(DataError::Threads {
+                    detail: "the thread that looks for images exited unexpectedly".into(),
+                });
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
         let now = watch.ticks.load(Ordering::Relaxed);
         if now != seen {
             (seen, since) = (now, Instant::now());
-        } else if since.elapsed() >= patience {
+        } else if since.elapsed() >= timeout {
             let at = watch.lock().first().cloned().unwrap_or_else(|| path.to_owned());
             return Err(DataError::ListingStalled { path: at, seconds: since.elapsed().as_secs() });
         }
@@ -86,9 +88,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_that_moves_is_waited_for_and_work_that_hangs_is_left() {
+    fn slow_work_is_waited_for_and_hanging_work_is_abandoned() {
         let short = Duration::from_millis(100);
-        let slow = patiently(Path::new("x"), short, |watch| {
+        let slow = with_timeout(Path::new("x"), short, |watch| {
             for _ in 0..20 {
                 std::thread::sleep(Duration::from_millis(20));
                 watch.tick();
@@ -97,12 +99,12 @@ mod tests {
         });
         assert!(matches!(slow, Ok(7)), "{slow:?}");
         let begun = Instant::now();
-        let hung = patiently(Path::new("x"), short, |watch| {
+        let hung = with_timeout(Path::new("x"), short, |watch| {
             watch.during(Path::new("x/hangs"), || std::thread::sleep(Duration::from_secs(30)));
         });
         assert!(matches!(&hung, Err(DataError::ListingStalled { path, .. }) if path.ends_with("hangs")), "{hung:?}");
         assert!(begun.elapsed() < Duration::from_secs(5));
-        let panicked = patiently(Path::new("x"), short, |_| panic!("on purpose"));
+        let panicked = with_timeout(Path::new("x"), short, |_| panic!("on purpose"));
         assert!(matches!(panicked, Err::<(), _>(DataError::Threads { .. })));
     }
 }
