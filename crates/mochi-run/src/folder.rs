@@ -32,6 +32,9 @@ const PAGE: &str = "report.html";
 /// What file managers leave in a folder that somebody has opened.
 const IGNORED: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
+/// An evaluation result's name and its text, or why it cannot be read.
+pub type StoredResult = (String, Result<String, RunError>);
+
 /// A run's folder. One that was made by [`create`](RunFolder::create) or [`open`](RunFolder::open) holds the lock
 /// until it is dropped; [`read`](RunFolder::read) takes none.
 #[derive(Debug)]
@@ -190,7 +193,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`RunError::File`] for a folder `eval` that cannot be read.
-    pub fn read_results(&self) -> Result<Vec<(String, Result<String, RunError>)>, RunError> {
+    pub fn read_results(&self) -> Result<Vec<StoredResult>, RunError> {
         let folder = match self.folder.folder(RESULTS) {
             Err(error) if error.kind() == Some(std::io::ErrorKind::NotFound) => return Ok(Vec::new()),
             folder => folder?,

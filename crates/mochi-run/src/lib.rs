@@ -40,7 +40,7 @@ pub use bad_images::BadImageLog;
 pub use checkpoint::{Checkpoint, Checkpoints, Chosen, Damaged, Pending};
 pub use curve::CurveRecord;
 pub use error::RunError;
-pub use folder::{RunFolder, default_path};
+pub use folder::{RunFolder, StoredResult, default_path};
 pub use metrics::{CurvesLog, MetricsLog};
 pub use mochi_term::{Progress, Snapshot, StopFlag, Target, Task};
 pub use record::StepRecord;
