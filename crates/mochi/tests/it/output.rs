@@ -27,6 +27,7 @@ fn f5_what_cannot_be_written_to_stdout_is_an_error() {
         expect(pretrain(&data, &out, more).stdout(full()).output().unwrap(), "pretrain");
     }
     let (data, out) = (text(&data), text(&out));
+    let views = format!("{out}/views.html");
     let commands: [&[&str]; 12] = [
         &["presets"],
         &["presets", "--json"],
@@ -37,7 +38,7 @@ fn f5_what_cannot_be_written_to_stdout_is_an_error() {
         &["check", &data],
         &["check", &data, "--json"],
         &["eval", "knn", "pixels", "--train", &data, "--test", &data, "--json"],
-        &["augment", &data, "--images", "1", "--out", &format!("{out}/views.html")],
+        &["augment", &data, "--images", "1", "--out", &views],
         &["doctor"],
         &["doctor", "--json"],
     ];
@@ -93,14 +94,14 @@ fn f13_the_same_command_works_after_the_list_was_corrected() {
     let base = tempfile::tempdir().unwrap();
     let (data, out, list) = (base.path().join("data"), base.path().join("my run's"), base.path().join("list.txt"));
     images(&data, 1, 16);
-    let lines = |end: &str| (0..16).map(|i| format!("data/class-0/deep/{i:03}.png{end}\n")).collect::<String>();
-    std::fs::write(&list, lines(".gone")).unwrap();
+    let lines = |folder: &str| (0..16).map(|i| format!("data/class-0/{folder}/{i:03}.png\n")).collect::<String>();
+    std::fs::write(&list, lines("gone")).unwrap();
     let failed = pretrain(&list, &out, &["epochs=1"]).output().unwrap();
     assert_eq!(failed.status.code(), Some(1), "{}", said(&failed));
     assert!(out.join("config.toml").exists(), "it failed after its settings were written: {}", said(&failed));
     let resumed = run(&["resume", &text(&out)]);
     assert!(said(&resumed).contains("repeat the `mochi pretrain` command"), "{}", said(&resumed));
-    std::fs::write(&list, lines("")).unwrap();
+    std::fs::write(&list, lines("deep")).unwrap();
     let other = pretrain(&list, &out, &["epochs=3"]).output().unwrap();
     assert!(said(&other).contains("`epochs = 1` then, `epochs = 3` now"), "{}", said(&other));
     let worked = pretrain(&list, &out, &["epochs=1", "--json"]).output().unwrap();
