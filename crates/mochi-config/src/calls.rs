@@ -1,33 +1,33 @@
-//! Settings that are a word with arguments, such as `noise(s=64, sigma=0.01)`: the tables of such words, and their values.
+//! Settings that are a name with numeric arguments: in TOML `"hcl"` with default arguments, or `{ hcl = { beta = 0.5 } }`.
 //!
-//! Arguments are named or stand in the order of the table; one with a default may be left out, and so may empty parentheses. A value is
-//! written back with every argument named.
+//! A value is written back with every argument.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::{Table, Value};
 
-use crate::kind::Kind;
 use crate::nearest::nearest;
+use crate::range::Range;
 
-/// A word and what stands in its parentheses.
+/// A name with its arguments.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Word {
-    /// As written.
+    /// Name in TOML.
     pub name: &'static str,
-    /// In their order.
+    /// Arguments, in the order of the reference.
     pub arguments: &'static [Argument],
 }
 
-/// One argument of a word: a number.
+/// A numeric argument.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Argument {
-    /// As written before `=`.
+    /// Name in TOML.
     pub name: &'static str,
-    /// Its bounds: [`Kind::Integer`], [`Kind::Number`] or [`Kind::Positive`].
-    pub kind: Kind,
-    /// Its value where it is left out; without one it must be given.
-    pub default: Option<f64>,
+    /// Accepted values.
+    pub range: Range,
+    /// Value if it is not given.
+    pub default: f64,
 }
 
 const fn word(name: &'static str, arguments: &'static [Argument]) -> Word {
@@ -35,24 +35,27 @@ const fn word(name: &'static str, arguments: &'static [Argument]) -> Word {
 }
 
 const fn number(name: &'static str, min: f64, max: f64, default: f64) -> Argument {
-    Argument { name, kind: Kind::Number { min, max }, default: Some(default) }
+    Argument { name, range: Range::Number { min, max }, default }
 }
 
-const POINTS: Argument = Argument { name: "s", kind: Kind::Integer { min: 0, max: 1 << 20 }, default: None };
+const fn count(default: f64) -> Argument {
+    Argument { name: "s", range: Range::Integer { min: 0, max: 1 << 20 }, default }
+}
+
 const CLASS: Argument = number("c", 0.0, 0.999, 0.1);
 
 /// `negatives.extra`.
-pub const ALSO: &[Word] = &[
-    word("extrapolate", &[POINTS, number("max", 1.0, 100.0, 1.5)]),
-    word("noise", &[POINTS, number("sigma", 0.0, 100.0, 0.01)]),
-    word("perturb", &[POINTS, number("delta", 0.0, 100.0, 0.01)]),
-    word("adversarial", &[POINTS, number("eta", 0.0, 100.0, 0.01)]),
-    word("repeat", &[POINTS]),
-    word("weight", &[Argument { name: "w", kind: Kind::Number { min: 0.0, max: 1e6 }, default: None }]),
+pub const EXTRA: &[Word] = &[
+    word("extrapolate", &[count(256.0), number("max", 1.0, 100.0, 1.5)]),
+    word("noise", &[count(64.0), number("sigma", 0.0, 100.0, 0.01)]),
+    word("perturb", &[count(64.0), number("delta", 0.0, 100.0, 0.01)]),
+    word("adversarial", &[count(64.0), number("eta", 0.0, 100.0, 0.01)]),
+    word("repeat", &[count(256.0)]),
+    word("weight", &[number("w", 0.0, 1e6, 1.0)]),
 ];
 
 /// `negatives.filters`.
-pub const GUARDS: &[Word] = &[
+pub const FILTERS: &[Word] = &[
     word("same-image", &[]),
     word("class-oracle", &[]),
     word("margin", &[number("m", -2.0, 2.0, 0.05)]),
@@ -65,115 +68,126 @@ pub const LOSS: &[Word] = &[
     word("info-nce", &[]),
     word("decoupled", &[]),
     word("debiased", &[CLASS]),
-    word("hcl", &[Argument { name: "beta", kind: Kind::Positive { max: 100.0 }, default: Some(1.0) }, CLASS]),
+    word("hcl", &[Argument { name: "beta", range: Range::Positive { max: 100.0 }, default: 1.0 }, CLASS]),
 ];
 
-/// Every table; no name stands in two.
-const TABLES: &[&[Word]] = &[ALSO, GUARDS, LOSS];
+/// Every table. No name is in two of them.
+const TABLES: &[&[Word]] = &[EXTRA, FILTERS, LOSS];
 
-/// A word with the value of each argument.
+/// A name with the value of each argument.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     word: &'static Word,
     values: Vec<f64>,
 }
 
-/// Why a text is no call: what was most likely meant, where it can be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoCall {
-    pub nearest: Option<&'static str>,
+/// Why a value is not a name of a table with valid arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CallError {
+    /// Neither a name nor a table of one name.
+    Type,
+    /// An unknown name or argument; the most similar one.
+    Unknown(Option<&'static str>),
+    /// An argument outside its range.
+    Range {
+        /// The argument.
+        argument: &'static str,
+        /// Its accepted values.
+        range: String,
+    },
 }
 
 impl Call {
-    /// Reads a text by a table.
-    pub(crate) fn read(text: &str, table: &'static [Word]) -> Result<Self, NoCall> {
-        let (name, inside) = match text.trim().split_once('(') {
-            None => (text.trim(), ""),
-            Some((name, rest)) => (name.trim(), rest.strip_suffix(')').ok_or(NoCall { nearest: None })?),
-        };
-        let found = table.iter().find(|word| word.name == name);
-        let word = found.ok_or_else(|| NoCall { nearest: nearest(name, table.iter().map(|word| word.name)) })?;
-        let mut values: Vec<Option<f64>> = vec![None; word.arguments.len()];
-        let parts = inside.split(',').map(str::trim).filter(|_| !inside.trim().is_empty());
-        for (place, part) in parts.enumerate() {
-            let (at, value) = match part.split_once('=') {
-                None => (Some(place), part),
-                Some((name, value)) => {
-                    let name = name.trim();
-                    let at = word.arguments.iter().position(|argument| argument.name == name);
-                    let near = || nearest(name, word.arguments.iter().map(|argument| argument.name));
-                    (Some(at.ok_or_else(|| NoCall { nearest: near() })?), value.trim())
-                }
-            };
-            let slot = at.and_then(|at| values.get_mut(at).zip(word.arguments.get(at)));
-            let (slot, argument) = slot.filter(|(slot, _)| slot.is_none()).ok_or(NoCall { nearest: None })?;
-            let number = value.parse::<f64>().ok().filter(|&x| holds(argument.kind, x));
-            *slot = Some(number.ok_or(NoCall { nearest: None })?);
-        }
-        let filled = values.into_iter().zip(word.arguments).map(|(value, argument)| value.or(argument.default));
-        match filled.collect::<Option<Vec<f64>>>() {
-            Some(values) => Ok(Self { word, values }),
-            None => Err(NoCall { nearest: None }),
+    /// Reads a TOML value by a table.
+    pub(crate) fn read(value: &Value, table: &'static [Word]) -> Result<Self, CallError> {
+        match value {
+            Value::String(name) => Self::configure(name, &Table::new(), table),
+            Value::Table(one) if one.len() == 1 => match one.iter().next() {
+                Some((name, Value::Table(arguments))) => Self::configure(name, arguments, table),
+                _ => Err(CallError::Type),
+            },
+            _ => Err(CallError::Type),
         }
     }
 
-    /// The word.
+    fn configure(name: &str, arguments: &Table, table: &'static [Word]) -> Result<Self, CallError> {
+        let names = table.iter().map(|word| word.name);
+        let word = table.iter().find(|word| word.name == name).ok_or(CallError::Unknown(nearest(name, names)))?;
+        let known = word.arguments.iter().map(|argument| argument.name);
+        if let Some(unknown) = arguments.keys().find(|key| !known.clone().any(|name| name == *key)) {
+            return Err(CallError::Unknown(nearest(unknown, known)));
+        }
+        let values = word.arguments.iter().map(|argument| match arguments.get(argument.name) {
+            None => Ok(argument.default),
+            Some(value) => {
+                let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+                number
+                    .filter(|&x| argument.range.contains(x))
+                    .ok_or_else(|| CallError::Range { argument: argument.name, range: argument.range.to_string() })
+            }
+        });
+        Ok(Self { word, values: values.collect::<Result<_, _>>()? })
+    }
+
+    /// The name.
     pub fn name(&self) -> &'static str {
         self.word.name
     }
 
-    /// An argument's value; `None` where the word has no such argument.
+    /// The value of an argument; `None` if there is no such argument.
     pub fn get(&self, argument: &str) -> Option<f64> {
         let at = self.word.arguments.iter().position(|one| one.name == argument)?;
         self.values.get(at).copied()
     }
-}
 
-fn holds(kind: Kind, x: f64) -> bool {
-    match kind {
-        Kind::Integer { min, max } => x.fract() == 0.0 && (min as f64..=max as f64).contains(&x),
-        Kind::Number { min, max } => (min..=max).contains(&x),
-        Kind::Positive { max } => x > 0.0 && x <= max,
-        _ => false,
+    /// The TOML value, with every argument.
+    pub(crate) fn to_toml(&self) -> Value {
+        let argument = |(argument, &value): (&Argument, &f64)| {
+            let value = match argument.range {
+                Range::Integer { .. } => Value::Integer(value as i64),
+                _ => Value::Float(value),
+            };
+            (argument.name.to_owned(), value)
+        };
+        let arguments: Table = self.word.arguments.iter().zip(&self.values).map(argument).collect();
+        match arguments.is_empty() {
+            true => Value::String(self.word.name.to_owned()),
+            false => Value::Table(Table::from_iter([(self.word.name.to_owned(), Value::Table(arguments))])),
+        }
     }
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word.name)?;
-        for (i, (argument, value)) in self.word.arguments.iter().zip(&self.values).enumerate() {
-            write!(f, "{}{}={value}", if i == 0 { "(" } else { ", " }, argument.name)?;
-        }
-        if self.values.is_empty() { Ok(()) } else { f.write_str(")") }
+        write!(f, "{}", self.to_toml())
     }
 }
 
 impl fmt::Display for Word {
-    /// As in the reference: defaults where there are any.
+    /// As in the reference, with default arguments.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)?;
-        for (i, argument) in self.arguments.iter().enumerate() {
-            write!(f, "{}{}=", if i == 0 { "(" } else { ", " }, argument.name)?;
-            match argument.default {
-                Some(value) => write!(f, "{value}")?,
-                None => f.write_str("...")?,
-            }
+        if self.arguments.is_empty() {
+            return write!(f, "\"{}\"", self.name);
         }
-        if self.arguments.is_empty() { Ok(()) } else { f.write_str(")") }
+        write!(f, "{{ {} = {{ ", self.name)?;
+        for (i, argument) in self.arguments.iter().enumerate() {
+            write!(f, "{}{} = {}", if i == 0 { "" } else { ", " }, argument.name, argument.default)?;
+        }
+        f.write_str(" } }")
     }
 }
 
 impl Serialize for Call {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.to_toml().serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Call {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let found = TABLES.iter().find_map(|table| Call::read(&text, table).ok());
-        found.ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no word with arguments that is known")))
+        let value = Value::deserialize(deserializer)?;
+        let found = TABLES.iter().find_map(|table| Call::read(&value, table).ok());
+        found.ok_or_else(|| serde::de::Error::custom(format!("unknown name with arguments: {value}")))
     }
 }
 
@@ -181,19 +195,22 @@ impl<'de> Deserialize<'de> for Call {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<String, Option<&'static str>> {
-        Call::read(text, ALSO).map(|call| call.to_string()).map_err(|fault| fault.nearest)
+    fn value(text: &str) -> Value {
+        format!("value = {text}").parse::<Table>().unwrap().remove("value").unwrap()
+    }
+
+    fn read(text: &str) -> Result<String, CallError> {
+        Call::read(&value(text), EXTRA).map(|call| call.to_string())
     }
 
     #[test]
-    fn calls_are_read_by_name_and_by_place() {
-        assert_eq!(read("noise(s=64, sigma=0.02)").unwrap(), "noise(s=64, sigma=0.02)");
-        assert_eq!(read(" noise ( sigma = 0.02 , s = 64 ) ").unwrap(), "noise(s=64, sigma=0.02)");
-        assert_eq!(read("noise(64)").unwrap(), "noise(s=64, sigma=0.01)");
-        assert_eq!(read("weight(2)").unwrap(), "weight(w=2)");
-        assert_eq!(Call::read("decoupled()", LOSS).unwrap().to_string(), "decoupled");
-        assert_eq!(Call::read("hcl", LOSS).unwrap().to_string(), "hcl(beta=1, c=0.1)");
-        let call = Call::read("ring(0.02, 0.2)", GUARDS).unwrap();
+    fn names_and_tables_are_read_and_written_with_every_argument() {
+        assert_eq!(read("{ noise = { s = 32, sigma = 0.02 } }").unwrap(), "{ noise = { s = 32, sigma = 0.02 } }");
+        assert_eq!(read("{ noise = { sigma = 1 } }").unwrap(), "{ noise = { s = 64, sigma = 1.0 } }");
+        assert_eq!(read("\"noise\"").unwrap(), "{ noise = { s = 64, sigma = 0.01 } }");
+        assert_eq!(read("{ weight = {} }").unwrap(), "{ weight = { w = 1.0 } }");
+        assert_eq!(Call::read(&value("\"decoupled\""), LOSS).unwrap().to_string(), "\"decoupled\"");
+        let call = Call::read(&value("{ ring = { from = 0.02, to = 0.2 } }"), FILTERS).unwrap();
         assert_eq!(
             (call.name(), call.get("from"), call.get("to"), call.get("m")),
             ("ring", Some(0.02), Some(0.2), None)
@@ -201,32 +218,29 @@ mod tests {
     }
 
     #[test]
-    fn faults_tell_what_was_meant() {
-        assert_eq!(read("nosie(s=64)"), Err(Some("noise")));
-        assert_eq!(read("noise(s=64, sigm=1)"), Err(Some("sigma")));
-        for text in [
-            "noise",
-            "noise(s=64",
-            "noise(s=1.5)",
-            "noise(s=-1)",
-            "noise(1, 2, 3)",
-            "noise(s=1, s=2)",
-            "noise(4, s=4)",
-            "noise(s=x)",
-            "noise(,)",
-            "",
-            "whatever(s=1)",
-        ] {
-            assert_eq!(read(text), Err(None), "{text}");
+    fn errors_name_the_similar_name_or_the_range() {
+        assert_eq!(read("\"nosie\""), Err(CallError::Unknown(Some("noise"))));
+        assert_eq!(read("{ noise = { sigm = 1 } }"), Err(CallError::Unknown(Some("sigma"))));
+        assert_eq!(read("\"whatever\""), Err(CallError::Unknown(None)));
+        for text in ["1", "[]", "{}", "{ noise = 1 }", "{ noise = {}, weight = {} }"] {
+            assert_eq!(read(text), Err(CallError::Type), "{text}");
+        }
+        for text in ["1.5", "-1", "\"x\"", "nan", "[1]"] {
+            let range = "an integer from 0 to 1048576".to_owned();
+            let error = CallError::Range { argument: "s", range };
+            assert_eq!(read(&format!("{{ noise = {{ s = {text} }} }}")), Err(error), "{text}");
         }
     }
 
     #[test]
-    fn no_name_stands_in_two_tables() {
-        let mut names: Vec<&str> = TABLES.iter().flat_map(|table| table.iter().map(|word| word.name)).collect();
-        let count = names.len();
+    fn names_are_unique_and_defaults_are_in_range() {
+        let words: Vec<&Word> = TABLES.iter().copied().flatten().collect();
+        let mut names: Vec<&str> = words.iter().map(|word| word.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), count);
+        assert_eq!(names.len(), words.len());
+        for argument in words.iter().flat_map(|word| word.arguments) {
+            assert!(argument.range.contains(argument.default), "{}", argument.name);
+        }
     }
 }

@@ -44,6 +44,14 @@ pub fn find(name: &str) -> Option<&'static Key> {
     all().find(|key| key.name == name)
 }
 
+/// A name such as `moco.loss.hcl.beta`: the key, the name and its argument.
+pub(crate) fn with_argument(name: &str) -> Option<(&'static Key, &str, &str)> {
+    let (rest, argument) = name.rsplit_once('.')?;
+    let (key, word) = rest.rsplit_once('.')?;
+    let key = find(key).filter(|key| matches!(key.kind, Kind::Call(_) | Kind::Calls(_)))?;
+    Some((key, word, argument))
+}
+
 /// Whether a name is a section, such as `moco`.
 pub(crate) fn is_section(name: &str) -> bool {
     all().any(|key| key.name.split_once('.').is_some_and(|(section, _)| section == name))

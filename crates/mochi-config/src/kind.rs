@@ -4,8 +4,11 @@ use std::fmt;
 
 use toml::Value;
 
-use crate::calls::{Call, Word};
+use crate::calls::{Call, CallError, Word};
 use crate::device::Device;
+use crate::range::Range;
+
+pub(crate) use crate::range::MANY;
 
 /// One key of the settings.
 #[derive(Clone, Copy, Debug)]
@@ -60,18 +63,22 @@ pub enum Kind {
     Texts,
 }
 
-/// Largest count that any key accepts: sums of counts up to it do not overflow.
-pub(crate) const MANY: i64 = 1 << 40;
-
 /// Why a value is not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The wrong type.
     Type,
     /// The right type, but outside the range or list.
     Range,
-    /// Not a name of the table with valid arguments; the most similar name or argument.
-    Word(Option<&'static str>),
+    /// An unknown name or argument; the most similar one.
+    Unknown(Option<&'static str>),
+    /// An argument outside its range.
+    Argument {
+        /// The argument.
+        argument: &'static str,
+        /// Its accepted values.
+        range: String,
+    },
 }
 
 impl Key {
@@ -94,13 +101,12 @@ impl Key {
             (Kind::Switch, Value::Boolean(b)) => Ok(Value::Boolean(b)),
             (Kind::Choice(words), Value::String(word)) => in_range(words.contains(&word.as_str()), Value::String(word)),
             (Kind::Device, Value::String(text)) => in_range(text.parse::<Device>().is_ok(), Value::String(text)),
-            (Kind::Call(table), Value::String(text)) => call(&text, table),
-            // A list of one name needs no brackets.
-            (Kind::Calls(table), Value::String(text)) => call(&text, table).map(|one| Value::Array(vec![one])),
+            (Kind::Call(table), value) => call(&value, table),
             (Kind::Calls(table), Value::Array(items)) => {
-                let one = |item: Value| call(item.as_str().ok_or(Fault::Type)?, table);
-                items.into_iter().map(one).collect::<Result<_, _>>().map(Value::Array)
+                items.iter().map(|item| call(item, table)).collect::<Result<_, _>>().map(Value::Array)
             }
+            // A list of one element needs no brackets.
+            (Kind::Calls(table), value) => call(&value, table).map(|one| Value::Array(vec![one])),
             (Kind::Text, Value::String(text)) => Ok(Value::String(text)),
             (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_str) => Ok(Value::Array(items)),
             (Kind::Rising, Value::Array(items)) => {
@@ -118,10 +124,9 @@ impl Key {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Kind::Integer { min, max: MANY } => write!(f, "an integer of at least {min}"),
-            Kind::Integer { min, max } => write!(f, "an integer from {min} to {max}"),
-            Kind::Number { min, max } => write!(f, "a number from {min} to {max}"),
-            Kind::Positive { max } => write!(f, "a number above 0 and at most {max}"),
+            Kind::Integer { min, max } => write!(f, "{}", Range::Integer { min, max }),
+            Kind::Number { min, max } => write!(f, "{}", Range::Number { min, max }),
+            Kind::Positive { max } => write!(f, "{}", Range::Positive { max }),
             Kind::Switch => f.write_str("true or false"),
             Kind::Choice(words) => {
                 for (i, word) in words.iter().enumerate() {
@@ -142,7 +147,7 @@ impl fmt::Display for Kind {
                         _ if i + 1 == table.len() => " or ",
                         _ => ", ",
                     };
-                    write!(f, "{gap}\"{word}\"")?;
+                    write!(f, "{gap}{word}")?;
                 }
                 Ok(())
             }
@@ -154,7 +159,11 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Parses a name with arguments; returns it with every argument written out.
-fn call(text: &str, table: &'static [Word]) -> Result<Value, Fault> {
-    Call::read(text, table).map(|call| Value::String(call.to_string())).map_err(|fault| Fault::Word(fault.nearest))
+/// Validates a name with arguments; returns it with every argument.
+fn call(value: &Value, table: &'static [Word]) -> Result<Value, Fault> {
+    Call::read(value, table).map(|call| call.to_toml()).map_err(|error| match error {
+        CallError::Type => Fault::Type,
+        CallError::Unknown(nearest) => Fault::Unknown(nearest),
+        CallError::Range { argument, range } => Fault::Argument { argument, range },
+    })
 }

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use crate::error::Problem;
 use crate::keys;
-use crate::kind::{Fault, Kind};
+use crate::kind::{Fault, Key, Kind};
 use crate::nearest::nearest;
 use crate::origin::Origin;
 use crate::presets;
@@ -109,14 +109,38 @@ impl Layers {
             self.problems.push(Problem::NotASection { section, found, origin: Origin::CommandLine });
             return;
         }
-        let is_text = keys::find(key).is_some_and(|key| key.kind == Kind::Text);
-        let parsed = format!("value = {text}").parse::<Table>().ok().filter(|table| table.len() == 1);
-        let value = match parsed.and_then(|mut table| table.remove("value")) {
-            // `data.source=2024` names a folder, not a number.
-            Some(value) if !is_text || value.is_str() => value,
-            _ => Value::String(text.to_owned()),
+        if let Some((key, name, argument)) = keys::with_argument(key) {
+            let given = toml_value(text).unwrap_or_else(|| Value::String(text.to_owned()));
+            let value = self.with_argument(key, name, argument, given);
+            self.value(key.name, value, &Origin::CommandLine);
+            return;
+        }
+        let value = keys::find(key).map_or_else(|| toml_value(text), |key| value_of(key.kind, text));
+        self.value(key, value.unwrap_or_else(|| Value::String(text.to_owned())), &Origin::CommandLine);
+    }
+
+    /// The value of a name with arguments after setting one of its arguments: `moco.loss.hcl.beta=0.5`, `negatives.extra.noise.s=32`. In a list,
+    /// the other names stay, and a new name is added at the end.
+    fn with_argument(&self, key: &Key, name: &str, argument: &str, given: Value) -> Value {
+        let now = self.values.get(key.name).map(|(value, _)| value);
+        let is_named = |value: &Value| value.as_str() == Some(name) || value.get(name).is_some();
+        let changed = |value: Option<&Value>| {
+            let arguments = value.and_then(|value| value.get(name)).and_then(Value::as_table);
+            let mut arguments = arguments.cloned().unwrap_or_default();
+            arguments.insert(argument.to_owned(), given.clone());
+            Value::Table(Table::from_iter([(name.to_owned(), Value::Table(arguments))]))
         };
-        self.value(key, value, &Origin::CommandLine);
+        match (key.kind, now) {
+            (Kind::Calls(_), Some(Value::Array(items))) => {
+                let mut items = items.clone();
+                match items.iter_mut().find(|item| is_named(item)) {
+                    Some(item) => *item = changed(Some(item)),
+                    None => items.push(changed(None)),
+                }
+                Value::Array(items)
+            }
+            (_, now) => changed(now),
+        }
     }
 
     fn value(&mut self, name: &str, value: Value, origin: &Origin) {
@@ -133,8 +157,12 @@ impl Layers {
                 return;
             }
             Err(Fault::Type) => Problem::WrongType { key: key.name, found, expected: key.expected(), origin },
-            Err(Fault::Word(nearest)) => {
+            Err(Fault::Unknown(nearest)) => {
                 Problem::OutOfRange { key: key.name, found, expected: key.expected(), nearest, origin }
+            }
+            Err(Fault::Argument { argument, range }) => {
+                let expected = format!("{range} for `{argument}`");
+                Problem::OutOfRange { key: key.name, found, expected, nearest: None, origin }
             }
             Err(Fault::Range) => {
                 let nearest = match (key.kind, value.as_str()) {
@@ -171,5 +199,27 @@ impl Layers {
         for key in keys::all().filter(|key| !self.values.contains_key(key.name)) {
             self.problems.push(Problem::Missing { key: key.name, origin: origin.clone() });
         }
+    }
+}
+
+/// The TOML value of a text, if it is one.
+fn toml_value(text: &str) -> Option<Value> {
+    let mut table = format!("value = {text}").parse::<Table>().ok().filter(|table| table.len() == 1)?;
+    table.remove("value")
+}
+
+/// The value of an argument's text for a key. Names need no quotes, lists no brackets: `moco.loss=hcl`, `optimizer.milestones=120,160`,
+/// `negatives.filters=same-image,margin`.
+fn value_of(kind: Kind, text: &str) -> Option<Value> {
+    let list = || toml_value(&format!("[{text}]"));
+    match kind {
+        // `data.source=2024` names a folder, not a number.
+        Kind::Text => toml_value(text).filter(Value::is_str),
+        Kind::Rising => toml_value(text).filter(Value::is_array).or_else(list),
+        Kind::Calls(_) => toml_value(text).or_else(list).or_else(|| {
+            let names = text.split(',').map(|name| Value::String(name.trim().to_owned()));
+            text.contains(',').then(|| Value::Array(names.collect()))
+        }),
+        _ => toml_value(text),
     }
 }

@@ -42,6 +42,7 @@ mod layers;
 mod nearest;
 mod origin;
 pub mod presets;
+mod range;
 mod reference;
 pub mod resolve;
 mod resolved;
@@ -61,6 +62,7 @@ pub use error::{ConfigError, Problem};
 pub use facts::{DeviceFacts, Facts};
 pub use kind::{Key, Kind};
 pub use origin::{Described, Origin};
+pub use range::Range;
 pub use reference::reference;
 pub use resolved::Resolved;
 pub use sections::{

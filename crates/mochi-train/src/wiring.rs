@@ -172,13 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_plain_and_words_become_parts_of_the_loss() {
+    fn defaults_are_plain_and_names_become_parts_of_the_loss() {
         let plain = objective_of(&[]);
         assert_eq!(plain, Objective { synthesis: Synthesis::paper(1024, 0, 0), ..Objective::plain(0.2) });
         let all = objective_of(&[
-            r#"negatives.extra=["extrapolate(s=256, max=1.4)", "noise(64)", "perturb(s=3)", "adversarial(s=4, eta=0.02)", "repeat(5)", "weight(w=2)"]"#,
-            r#"negatives.filters=["same-image", "class-oracle", "margin(0.1)", "percentage", "ring(0.02, 0.2)"]"#,
-            "moco.loss=hcl(beta=0.5, c=0.05)",
+            "negatives.extra=[{extrapolate={s=256, max=1.4}}, 'noise', {perturb={s=3}}, {adversarial={s=4, eta=0.02}}, {repeat={s=5}}, \
+             {weight={w=2}}]",
+            "negatives.filters=['same-image', 'class-oracle', {margin={m=0.1}}, 'percentage', {ring={from=0.02, to=0.2}}]",
+            "moco.loss={hcl={beta=0.5, c=0.05}}",
         ]);
         let also = [
             Term::Extrapolate { s: 256, max: 1.4 },

@@ -1,7 +1,7 @@
 //! `[negatives]`: source of the negatives, filters and synthetic negatives (MoCHi, Kalantidis et al. 2020). With `pairs = 0` and
 //! `query_mixes = 0` this is plain MoCo.
 
-use crate::calls::{ALSO, Call, GUARDS};
+use crate::calls::{Call, EXTRA, FILTERS};
 use crate::choice::{Alpha, Beta, NegativesFrom};
 use crate::kind::Kind;
 use crate::section::section;
@@ -39,10 +39,10 @@ section! {
         /// More strategies that synthesize negatives from the same N hardest keys, s per query each: SynCo's `extrapolate`, `noise`,
         /// `perturb` and `adversarial` (Giakoumoglou and Stathaki 2024; its other two are `query_mixes` and `pairs`), and two controls
         /// without mixing: `repeat` adds copies, `weight` counts each of the N hardest 1 + w times. Each at most once.
-        plain extra: Vec<Call> = Kind::Calls(ALSO);
+        plain extra: Vec<Call> = Kind::Calls(EXTRA);
         /// Filters that exclude keys from a query's negatives: `same-image`; `class-oracle` (same class; requires labels); `margin` (keys
         /// with q·n > q·k - m); `percentage` (keys with q·n > p q·k); `ring` (keeps only keys ranked between two fractions, hardest first).
-        plain filters: Vec<Call> = Kind::Calls(GUARDS);
+        plain filters: Vec<Call> = Kind::Calls(FILTERS);
     }
 }
 

@@ -127,10 +127,10 @@ fn b5_synco_has_the_counts_of_the_authors_command() {
     assert_eq!(
         extra,
         [
-            "extrapolate(s=256, max=1.5)",
-            "noise(s=64, sigma=0.01)",
-            "perturb(s=64, delta=0.01)",
-            "adversarial(s=64, eta=0.01)"
+            "{ extrapolate = { max = 1.5, s = 256 } }",
+            "{ noise = { s = 64, sigma = 0.01 } }",
+            "{ perturb = { delta = 0.01, s = 64 } }",
+            "{ adversarial = { eta = 0.01, s = 64 } }"
         ]
     );
 }

@@ -258,3 +258,30 @@ fn more_sources_are_a_list_of_texts() {
         assert!(also(wrong).unwrap_err().to_string().contains("a list of strings"), "{wrong}");
     }
 }
+
+#[test]
+fn names_with_arguments_need_no_quotes_on_the_command_line() {
+    let list = |calls: &[mochi_config::Call]| calls.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let settings = load("synco", &["negatives.extra.noise.s=32", "negatives.extra.weight.w=2", "moco.loss=hcl"]);
+    assert_eq!(
+        list(&settings.negatives.extra),
+        "{ extrapolate = { max = 1.5, s = 256 } }, { noise = { s = 32, sigma = 0.01 } }, { perturb = { delta = 0.01, s = 64 } }, \
+         { adversarial = { eta = 0.01, s = 64 } }, { weight = { w = 2.0 } }"
+    );
+    assert_eq!(settings.moco.loss.to_string(), "{ hcl = { beta = 1.0, c = 0.1 } }");
+    let settings =
+        load("small", &["moco.loss.hcl.beta=0.5", "moco.loss.hcl.c=0.05", "negatives.filters=same-image,margin"]);
+    assert_eq!(settings.moco.loss.to_string(), "{ hcl = { beta = 0.5, c = 0.05 } }");
+    assert_eq!(list(&settings.negatives.filters), "\"same-image\", { margin = { m = 0.05 } }");
+    let settings =
+        load("small", &["negatives.filters=[{ margin = { m = 0.1 } }, 'same-image']", "optimizer.milestones=3,5"]);
+    assert_eq!(list(&settings.negatives.filters), "{ margin = { m = 0.1 } }, \"same-image\"");
+    assert_eq!(settings.optimizer.milestones, [3, 5]);
+    let (resolved, _) = load("synco", &["moco.loss.hcl.beta=0.5"]).resolve(&with_gpu(1_281_167, 80 << 30)).unwrap();
+    let back = Resolved::parse(&resolved.to_toml(), Path::new("config.toml")).unwrap();
+    assert_eq!((back.negatives, back.moco), (resolved.negatives, resolved.moco));
+    assert_eq!(list(&load("synco", &["negatives.extra="]).negatives.extra), "", "an empty list");
+    for wrong in ["negatives.extra.noise=3", "moco.loss.hcl.beta.x=1", "data.size.noise.s=3"] {
+        assert!(Settings::load(Some("small"), None, &[wrong.to_owned()]).is_err(), "{wrong}");
+    }
+}
