@@ -11,7 +11,8 @@ section! {
         /// Device: `cpu`, `cuda` (the first GPU) or `cuda:N`. auto: `cuda` if a GPU is usable, otherwise `cpu`.
         auto device: Device = Kind::Device;
         /// Precision of convolutions and matrix products; parameters, statistics and logits are always float32. auto: `bf16` if the device
-        /// computes it faster than float32 (CPUs with AMX or AVX512-BF16, GPUs of compute capability 8 and above), otherwise `float32`.
+        /// computes it faster than float32 (CPUs with AMX or AVX512-BF16, GPUs of compute capability 8 and above), otherwise `float32`. `tf32`
+        /// lets CUDA compute float32 products with 10-bit mantissas; on the CPU it is the same as `float32`.
         auto precision: Precision = Kind::Choice(Precision::WORDS);
         /// Memory format of feature maps. auto: `contiguous` for `float32` on CUDA, otherwise `channels_last`.
         auto layout: Layout = Kind::Choice(Layout::WORDS);

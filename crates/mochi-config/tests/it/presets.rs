@@ -103,6 +103,7 @@ fn a5_supcon_takes_the_steps_of_the_authors_command() {
     assert!((rate / (0.5 * scale) - 1.0).abs() < 1e-12, "{rate}");
     assert!((decay / (1e-4 / scale) - 1.0).abs() < 1e-12, "{decay}");
     assert_eq!((settings.moco.temperature, settings.moco.batch, settings.epochs), (0.1, 1024, 1000));
+    assert_eq!(settings.model.head.as_str(), "mlp", "two layers without batch norm");
     assert_eq!(settings.optimizer.warmup_epochs, 10);
 }
 
@@ -150,7 +151,9 @@ fn moco_presets_are_those_of_the_authors() {
         (512, 4096, 0.99, 0.1)
     );
     assert_eq!((cifar.optimizer.learning_rate, cifar.optimizer.weight_decay, cifar.moco.bn_groups), (0.06, 5e-4, 8));
+    // A4: the authors' head has a batch norm after both layers.
     let simclr = resolved("simclr");
+    assert_eq!(simclr.model.head.as_str(), "mlp-bn");
     assert_eq!((simclr.moco.batch, simclr.moco.temperature, simclr.epochs), (4096, 0.1, 1000));
     assert_eq!((simclr.optimizer.name.as_str(), simclr.optimizer.learning_rate), ("lars", 4.8));
     let un_mix = resolved("un-mix").mix;
