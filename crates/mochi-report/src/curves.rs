@@ -1,116 +1,64 @@
-//! Which curves of a run stand together on one chart.
+//! The charts of a run's metrics, as the table of metrics (`mochi_run::metric`) groups them.
 
-use mochi_run::StepRecord;
+use mochi_run::{Metric, Record, metric};
 
 use crate::chart::Chart;
 use crate::series::Series;
 
-/// The charts of a run, in reading order: how the loss fares, and (after the matching probabilities) the state of queue and
-/// machine.
-pub(crate) fn charts(records: &[StepRecord]) -> (Vec<Chart>, Vec<Chart>) {
-    let curve = |name, style, scale: f64, value: fn(&StepRecord) -> Option<f64>| {
-        let point = |record: &StepRecord| {
-            (record.step as f64, value(record).filter(|value| value.is_finite()).map(|value| value * scale))
-        };
-        Series { name, style, points: records.iter().map(point).collect() }
+/// Line styles of the page (`l0` to `l4`), given to the series of a chart in order.
+const STYLES: [&str; 5] = ["l0", "l1", "l2", "l3", "l4"];
+
+/// One chart for each chart of the table, in the order of the table; those without values are left out when drawn.
+pub(crate) fn charts(records: &[Record]) -> Vec<Chart> {
+    let mut charts: Vec<Chart> = Vec::new();
+    for metric in metric::all() {
+        let Some((chart, name)) = metric.chart else { continue };
+        let at = charts.iter().position(|known| known.title == chart.title).unwrap_or_else(|| {
+            let reach: &[f64] = if chart.from_zero { &[0.0] } else { &[] };
+            charts.push(Chart { title: chart.title, unit: chart.unit, reach, series: Vec::new() });
+            charts.len() - 1
+        });
+        let style = STYLES[charts[at].series.len() % STYLES.len()];
+        charts[at].series.push(Series { name, style, points: points(records, metric) });
+    }
+    charts
+}
+
+/// The values of a metric. A record without the metric is no point: it was not measured there. A value that is not finite breaks the line.
+fn points(records: &[Record], metric: &Metric) -> Vec<(f64, Option<f64>)> {
+    let point = |record: &Record| {
+        let value = record.values.get(metric)?;
+        Some((record.step as f64, value.is_finite().then(|| value * metric.unit.scale())))
     };
-    // Taken now and then: the records between have no such number, which is no gap.
-    let looks = |name, style, value: fn(&StepRecord) -> Option<f64>| {
-        let all = curve(name, style, 100.0, value);
-        Series { points: all.points.into_iter().filter(|(_, value)| value.is_some()).collect(), ..all }
-    };
-    let learning = vec![
-        Chart {
-            title: "Loss beside a blind guess",
-            unit: "nats",
-            reach: &[0.0],
-            series: vec![curve("loss", "l0", 1.0, |r| r.loss), curve("ln(1+K+s+s′)", "l4", 1.0, |r| r.loss_ceiling)],
-        },
-        Chart {
-            title: "Proxy task: key ahead of all negatives",
-            unit: "% of queries",
-            reach: &[0.0],
-            series: vec![
-                curve("real", "l0", 100.0, |r| r.accuracy_real),
-                curve("with synthetic", "l1", 100.0, |r| r.accuracy_with_synthetic),
-            ],
-        },
-        Chart {
-            title: "Similarity to the query",
-            unit: "mean cosine",
-            reach: &[],
-            series: vec![
-                curve("positive", "l0", 1.0, |r| r.positive_similarity),
-                curve("query mixes", "l1", 1.0, |r| r.query_mix_similarity),
-                curve("pair mixes", "l2", 1.0, |r| r.pair_similarity),
-                curve("N hardest", "l3", 1.0, |r| r.hardest_similarity),
-            ],
-        },
-        Chart {
-            title: "Synthetic points ahead of the hardest real one",
-            unit: "%",
-            reach: &[0.0],
-            series: vec![curve("harder", "l0", 100.0, |r| r.synthetic_harder_share)],
-        },
-        Chart {
-            title: "Negatives that share the probability",
-            unit: "exp(entropy)",
-            reach: &[0.0],
-            series: vec![curve("effective", "l0", 1.0, |r| r.effective_negatives)],
-        },
-        Chart {
-            title: "Alignment and uniformity",
-            unit: "lower is better",
-            reach: &[0.0],
-            series: vec![
-                curve("alignment", "l0", 1.0, |r| r.alignment),
-                curve("uniformity", "l1", 1.0, |r| r.uniformity),
-            ],
-        },
-    ];
-    let state = vec![
-        Chart {
-            title: "Negatives of the query’s own class",
-            unit: "%",
-            reach: &[0.0],
-            series: vec![
-                looks("pairs, a parent", "l1", |r| r.false_negatives_pair_either),
-                looks("pairs, both", "l2", |r| r.false_negatives_pair_both),
-                looks("query mixes", "l3", |r| r.false_negatives_query_mix),
-                looks("N hardest", "l0", |r| r.false_negatives_in_hardest),
-                looks("whole queue", "l4", |r| r.false_negatives_in_queue),
-            ],
-        },
-        Chart {
-            title: "Learning rate",
-            unit: "",
-            reach: &[0.0],
-            series: vec![curve("rate", "l0", 1.0, |r| r.learning_rate)],
-        },
-        Chart {
-            title: "Speed",
-            unit: "images a second",
-            reach: &[0.0],
-            series: vec![curve("images/s", "l0", 1.0, |r| r.images_per_s)],
-        },
-        Chart {
-            title: "Waiting for data, queue fill",
-            unit: "%",
-            reach: &[0.0],
-            series: vec![
-                curve("waiting for data", "l1", 100.0, |r| r.data_wait_share),
-                curve("queue filled", "l4", 100.0, |r| r.queue_fill),
-            ],
-        },
-        Chart {
-            title: "Age of the queue’s keys",
-            unit: "steps",
-            reach: &[0.0],
-            series: vec![
-                curve("oldest", "l4", 1.0, |r| r.queue_age_max_steps),
-                curve("mean", "l0", 1.0, |r| r.queue_age_mean_steps),
-            ],
-        },
-    ];
-    (learning, state)
+    records.iter().filter_map(point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mochi_run::Metrics;
+    use mochi_run::metric::{contrastive, general};
+
+    #[test]
+    fn a_metric_is_drawn_where_it_was_measured() {
+        let record = |step, values| Record { step, values };
+        let rare = &contrastive::FALSE_NEGATIVES_IN_QUEUE;
+        let records = [
+            record(10, Metrics::new().with(&general::LOSS, 2.0).with(rare, 0.25)),
+            record(20, Metrics::new().with(&general::LOSS, f64::NAN)),
+            record(30, Metrics::new().with(&general::LOSS, 1.0).with(rare, 0.5)),
+        ];
+        assert_eq!(points(&records, &general::LOSS), [(10.0, Some(2.0)), (20.0, None), (30.0, Some(1.0))]);
+        assert_eq!(points(&records, rare), [(10.0, Some(25.0)), (30.0, Some(50.0))], "in per cent, without gaps");
+    }
+
+    #[test]
+    fn every_chart_of_the_table_is_there_once_with_styles_that_differ() {
+        let charts = charts(&[]);
+        let drawn = metric::all().filter(|metric| metric.chart.is_some()).count();
+        assert_eq!(charts.iter().map(|chart| chart.series.len()).sum::<usize>(), drawn);
+        for chart in &charts {
+            assert!(chart.series.len() <= STYLES.len(), "{} has too many lines to tell apart", chart.title);
+        }
+    }
 }

@@ -50,7 +50,7 @@ use std::path::{Path, PathBuf};
 
 use mochi_config::Resolved;
 use mochi_files::Folder;
-use mochi_run::{CurvesLog, MetricsLog, RunFolder, StepRecord};
+use mochi_run::{CurvesLog, MetricsLog, Record, RunFolder};
 
 use chart::Chart;
 use plot::Figure;
@@ -99,10 +99,9 @@ pub fn write_figures(run: &Path, folder: &Path) -> Result<Vec<PathBuf>, ReportEr
     Ok(written)
 }
 
-/// The charts of a run in reading order: learning, matching probability, state of the queue and the machine.
-fn figures_of(folder: &RunFolder, records: &[StepRecord]) -> Result<Vec<Figure>, ReportError> {
+/// The charts of a run in the order of the table of metrics, then the matching probabilities.
+fn figures_of(folder: &RunFolder, records: &[Record]) -> Result<Vec<Figure>, ReportError> {
     let matched = CurvesLog::read(&folder.curves_path())?;
-    let (learning, state) = curves::charts(records);
-    let drawn = |charts: &[Chart]| charts.iter().filter_map(Chart::render).collect::<Vec<_>>();
-    Ok([drawn(&learning), matching::charts(&matched), drawn(&state)].concat())
+    let metrics: Vec<Figure> = curves::charts(records).iter().filter_map(Chart::render).collect();
+    Ok([metrics, matching::charts(&matched)].concat())
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use mochi_config::Resolved;
-use mochi_run::StepRecord;
+use mochi_run::Record;
+use mochi_run::metric::general;
 
 use crate::escape::Escaped;
 use crate::number::grouped;
@@ -15,7 +16,7 @@ use crate::{frame, results_table};
 pub(crate) fn render(
     name: &str,
     settings: &Resolved,
-    last: Option<&StepRecord>,
+    last: Option<&Record>,
     figures: &[Figure],
     results: &Results,
 ) -> String {
@@ -52,14 +53,15 @@ pub(crate) fn render(
     page
 }
 
-fn subtitle(settings: &Resolved, last: Option<&StepRecord>) -> String {
+fn subtitle(settings: &Resolved, last: Option<&Record>) -> String {
     let mut text = format!("preset {}", settings.preset_name());
     let Some(last) = last else { return text };
     let _ = write!(text, ", {} steps", grouped(last.step));
-    if let Some(images) = last.images {
-        let _ = write!(text, ", {} images", grouped(images));
+    if let Some(images) = last.values.get(&general::IMAGES) {
+        let _ = write!(text, ", {} images", grouped(images as u64));
     }
-    if let Some(seconds) = last.elapsed_s.filter(|seconds| seconds.is_finite() && *seconds >= 0.0) {
+    if let Some(seconds) = last.values.get(&general::ELAPSED_S).filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
+    {
         let minutes = (seconds / 60.0).round() as u64;
         let _ = match minutes {
             0 => write!(text, ", {seconds:.0} s"),

@@ -1,11 +1,11 @@
-//! One curve's numbers, thinned to the columns that a drawing has.
+//! One curve's values, reduced to the columns of a drawing.
 
 /// One curve.
 pub(crate) struct Series {
     pub(crate) name: &'static str,
     /// Which of the page's line styles, `l0` to `l4`.
     pub(crate) style: &'static str,
-    /// Step and value, by rising step; `None` where the record has none or it is not finite.
+    /// Step and value, by rising step; `None` if it is not finite.
     pub(crate) points: Vec<(f64, Option<f64>)>,
 }
 
@@ -25,7 +25,7 @@ impl Series {
     }
 
     /// The curve in runs of at most `columns` columns over `from..to`, each with mean and range of the values under
-    /// it; a record without the value breaks the line when its whole column is without.
+    /// it; values that are not finite break the line if their whole column is without a finite one.
     pub(crate) fn columns(&self, from: f64, to: f64, columns: usize) -> Vec<Vec<Column>> {
         let width = (to - from).max(f64::MIN_POSITIVE);
         let index = |x: f64| (((x - from) / width * columns as f64) as usize).min(columns.saturating_sub(1));

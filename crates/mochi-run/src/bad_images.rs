@@ -49,6 +49,11 @@ impl BadImageLog {
         };
         append_line(file, &self.path, record)
     }
+
+    /// Waits until everything written so far is on the disk.
+    pub fn sync(&self) -> Result<(), RunError> {
+        self.file.as_ref().map_or(Ok(()), File::sync_data).map_err(RunError::io("sync", &self.path))
+    }
 }
 
 /// Opens for appending; half a line, which a full disk or a crash has left at the end, is cut off first.

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`folder`] | the run folder: creating, opening, the lock against two processes in one run |
 //! | [`checkpoint`] | the checkpoint protocol: written under a temporary name, checksums last, synced, renamed |
-//! | [`metrics`] | `metrics.jsonl`, one [`StepRecord`] a line; `curves.jsonl`, one [`CurveRecord`] a line |
+//! | [`metric`] | the table of metrics and the values of a step |
+//! | [`metrics`] | `metrics.jsonl`, one [`Record`] per line; `curves.jsonl`, one [`CurveRecord`] per line |
 //! | [`tensorboard`] | the same numbers as TensorBoard event files |
 //! | [`bad_images`] | `bad-images.jsonl`, what could not be read |
 //!
@@ -32,6 +33,7 @@ mod error;
 pub mod folder;
 pub mod limits;
 mod lines;
+pub mod metric;
 pub mod metrics;
 mod record;
 pub mod tensorboard;
@@ -41,7 +43,8 @@ pub use checkpoint::{Checkpoint, Checkpoints, Chosen, Damaged, Pending};
 pub use curve::CurveRecord;
 pub use error::RunError;
 pub use folder::{RunFolder, StoredResult, default_path};
-pub use metrics::{CurvesLog, MetricsLog};
+pub use metric::{Metric, Metrics};
+pub use metrics::{CurvesLog, Line, Log, MetricsLog, NoCurve};
 pub use mochi_term::{Progress, Snapshot, StopFlag, Target, Task};
-pub use record::StepRecord;
+pub use record::Record;
 pub use tensorboard::EventWriter;

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::RunError;
-use crate::record::StepRecord;
+use crate::metrics::Line;
 
 /// `SessionLog.SessionStatus.START`
 const SESSION_START: u64 = 1;
 
-/// An open event file. A resumed run opens a new one beside the old ones; TensorBoard reads them as one run.
+/// An open event file. A resumed run opens another one; TensorBoard reads them as one run.
 #[derive(Debug)]
 pub struct EventWriter {
     path: PathBuf,
@@ -45,7 +45,7 @@ impl EventWriter {
         Ok(writer)
     }
 
-    /// Starts a file for a run that goes on after `step`: TensorBoard drops what earlier files say of later steps, for
+    /// Starts a file for a run that resumes after `step`: TensorBoard drops what earlier files say of later steps, for
     /// they are done again.
     pub fn resume(folder: &Path, step: u64) -> Result<EventWriter, RunError> {
         let mut writer = EventWriter::create(folder)?;
@@ -59,9 +59,9 @@ impl EventWriter {
         Ok(writer)
     }
 
-    /// Writes every number of a record under its tag.
-    pub fn append(&mut self, record: &StepRecord) -> Result<(), RunError> {
-        self.scalars(record.step, record.scalars())
+    /// Writes every value of a line under its tag.
+    pub fn append<L: Line>(&mut self, line: &L) -> Result<(), RunError> {
+        self.scalars(line.step(), line.scalars().into_iter())
     }
 
     /// Writes named numbers at a step.
@@ -80,6 +80,11 @@ impl EventWriter {
         self.write(&event.0)
     }
 
+    /// Waits until everything written so far is on the disk.
+    pub fn sync(&self) -> Result<(), RunError> {
+        self.file.sync_data().map_err(RunError::io("sync", &self.path))
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -92,7 +97,7 @@ impl EventWriter {
         frame.extend_from_slice(&masked_crc(&length).to_le_bytes());
         frame.extend_from_slice(data);
         frame.extend_from_slice(&masked_crc(data).to_le_bytes());
-        // One write a record: a reader beside the run finds whole records or a torn last one, which it waits for.
+        // One write a record: a concurrent reader finds whole records or a torn last one, which it waits for.
         self.file.write_all(&frame).map_err(RunError::io("write", &self.path))
     }
 }

@@ -1,4 +1,4 @@
-//! What can end a run.
+//! Errors of training.
 
 use std::path::PathBuf;
 
@@ -8,48 +8,83 @@ use mochi_data::DataError;
 use mochi_run::RunError;
 use mochi_tensor::TensorError;
 
-/// An error of pre-training.
+/// An error of training.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The data set could not be read, or too much of it is bad.
+    /// The dataset could not be read, or too many of its images are bad.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The settings do not stand.
+    /// The settings are invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The run folder could not be read or written.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// The engine refused.
+    /// libtorch reported an error.
     #[error(transparent)]
     Tensor(#[from] TensorError),
     /// The loss could not be computed.
     #[error(transparent)]
     Contrast(ContrastError),
-    /// Embeddings or loss stopped being numbers; the step was not taken and can be replayed.
-    #[error("{reason}; the step was not taken, and what it saw is in {}", .folder.display())]
+    /// Embeddings, loss or gradients are not finite.
+    #[error("{reason}; the optimizer step was skipped, and its inputs and state were saved to {}", .folder.display())]
     Diverged {
         /// What was not finite.
         reason: String,
-        /// Folder with weights, optimizer, queue and views.
+        /// Folder with the task's parts and the batch.
         folder: PathBuf,
     },
-    /// A checkpoint's parts do not belong to this run.
-    #[error("{} does not fit this run: {reason}", .path.display())]
+    /// A checkpoint that is damaged or belongs to another run.
+    #[error("cannot resume from {}: {reason}", .path.display())]
     Checkpoint {
         /// The checkpoint.
         path: PathBuf,
-        /// What differs.
+        /// What is wrong with it.
         reason: String,
     },
-    /// An option that needs classes, and a data set that has none.
-    #[error("{option} needs classes, and the data set has none")]
+    /// A setting that a resumed run may not change.
+    #[error("{key} is {now} in {}, but the {step} steps so far were trained with {before}", .path.display())]
+    SettingChanged {
+        /// The setting.
+        key: &'static str,
+        /// Its value now.
+        now: String,
+        /// Its value in the checkpoint.
+        before: String,
+        /// Steps of the checkpoint.
+        step: u64,
+        /// The run's `config.toml`.
+        path: PathBuf,
+    },
+    /// Another dataset than that of the checkpoint.
+    #[error("{dataset} {}", data_change(*.now, *.before))]
+    DataChanged {
+        /// Where the dataset is.
+        dataset: String,
+        /// Its number of images now.
+        now: usize,
+        /// The number of images that the run was trained on.
+        before: usize,
+    },
+    /// The loader ended before the run.
+    #[error("the data ended at step {step} of {steps}")]
+    DataEnded {
+        /// Steps done.
+        step: u64,
+        /// Steps of the run.
+        steps: u64,
+    },
+    /// A bug.
+    #[error("internal error: {0}")]
+    Internal(String),
+    /// An option that needs classes, and a dataset that has none.
+    #[error("{option} needs classes, and the dataset has none")]
     NoLabels {
         /// The option as a setting.
         option: &'static str,
     },
-    /// A run that has no checkpoint yet.
-    #[error("{} holds no checkpoint", .0.display())]
+    /// A run without a checkpoint.
+    #[error("{} has no checkpoint", .0.display())]
     NoCheckpoint(PathBuf),
 }
 
@@ -63,12 +98,26 @@ impl TrainError {
             Self::Tensor(error) => error.hint(),
             Self::Contrast(error) => error.hint(),
             Self::Diverged { .. } => Some(
-                "lower optimizer.learning_rate, add optimizer.warmup_epochs, or set compute.precision=float32; the last checkpoint is untouched".into(),
+                "lower optimizer.learning_rate, add optimizer.warmup_epochs, or set compute.precision=float32; then resume: the last checkpoint is unchanged".into(),
             ),
-            Self::Checkpoint { .. } => Some("resume with the data set and the settings that the run was started with".into()),
+            Self::Checkpoint { .. } => Some("resume with the dataset and the settings that the run was started with".into()),
+            Self::SettingChanged { key, before, path, .. } => {
+                Some(format!("set {key} = {before} in {} to resume, or start a new run with the other value", path.display()))
+            }
+            Self::DataChanged { .. } => Some("restore the dataset as it was (data.source in config.toml may be another path), or start a new run".into()),
+            Self::Internal(_) | Self::DataEnded { .. } => Some("this is a bug in Mochi; please report it with the full command line".into()),
             Self::NoLabels { .. } => Some("give a folder whose sub-folders are classes, a list with a class after each path, or CIFAR or IDX files with labels".into()),
             Self::NoCheckpoint(_) => Some("repeat the `mochi pretrain` command that started it: it starts over in the same folder".into()),
         }
+    }
+}
+
+/// What differs between a dataset and that of a checkpoint.
+fn data_change(now: usize, before: usize) -> String {
+    if now == before {
+        format!("still has {now} images, but their names, sizes or labels are not those that the run was trained on")
+    } else {
+        format!("has {now} images now; the run was trained on {before}")
     }
 }
 

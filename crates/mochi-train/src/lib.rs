@@ -1,31 +1,55 @@
-//! Pre-training: MoCo's step with MoCHi's negatives, the loop around it, and coming back after a stop.
+//! Training: one loop for any task, and the tasks.
 //!
 //! ```text
-//! settings + data set -> [pretrain] -> for every batch of two views: [step] -> metrics, checkpoints
-//!                            ^                                                        |
-//!                            +----------------- [checkpoint] <- resume <-------------+
+//! settings + dataset -> [Task] -> [Trainer]: for every batch, one step -> metrics, checkpoints
+//!                                    ^                                         |
+//!                                    +------------- parts by name <- resume <--+
 //! ```
 //!
-//! Everything random derives from (seed, epoch, image, view) or (seed, step, query, point), so on a CPU a run that was stopped and
-//! resumed ends with the same bits as one that was not.
+//! [`Trainer`] runs the steps, writes records and checkpoints, stops, resumes and dumps what failed. A [`Task`] has a loader that continues at any
+//! step, a step that follows a [`StepPlan`], and named [`Part`]s of state. [`Contrastive`] is one.
+//!
+//! Everything random derives from (seed, epoch, image, view) or (seed, step, query, synthetic negative). On a CPU with the same number of threads, a
+//! resumed run is bitwise identical to one that was not stopped.
+//!
+//! ```
+//! use mochi_train::{Decay, LearningRate, Update, WarmUp};
+//!
+//! // detectron2's 1x schedule, counted in iterations.
+//! let schedule = LearningRate {
+//!     peak: 0.02,
+//!     steps_per_unit: 1,
+//!     update: Update::EveryStep,
+//!     length: 90_000.0,
+//!     warm_up: WarmUp::From { factor: 1e-3, length: 1000.0 },
+//!     decay: Decay::Steps { milestones: vec![60_000.0, 80_000.0], factor: 0.1 },
+//! };
+//! assert_eq!(schedule.at(30_000), 0.02);
+//! assert!((schedule.at(70_000) - 0.002).abs() < 1e-12);
+//! ```
 #![forbid(unsafe_code)]
 
 mod checkpoint;
 mod encoder;
 mod error;
 mod failure;
-mod flows;
-mod learner;
-mod looks;
-mod meter;
-mod pretrain;
+mod pace;
+mod part;
+mod records;
 mod schedule;
+mod state;
+mod task;
+mod tasks;
+mod trainer;
 mod wiring;
 
-pub use checkpoint::{State, load_state};
 pub use encoder::{LoadedEncoder, load_encoder};
 pub use error::TrainError;
-pub use learner::{Learner, StepReport};
-pub use pretrain::{Event, Outcome, Pretraining};
-pub use schedule::learning_rate;
+pub use part::{Part, PartContent, Parts};
+pub use schedule::{Decay, LearningRate, Update, WarmUp};
+pub use state::{Data, State};
+pub use task::{Batches, DataIdentity, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
+pub use tasks::contrastive::learner::{Learner, LearnerReport};
+pub use tasks::contrastive::{Contrastive, Views};
+pub use trainer::{Event, Outcome, Progress, Trainer, TrainerOptions};
 pub use wiring::{compute, encoder_spec, facts, objective, open_data, recipe};

@@ -1,32 +1,107 @@
-//! Learning rates (facebookresearch/moco `adjust_learning_rate`, and its usual neighbours).
+//! Learning rates over the steps of a run, counted in epochs or in iterations.
 //!
-//! With `x` the progress in epochs (whole epochs for `per = "epoch"`, as MoCo has it; fractional for `per = "step"`), `E` epochs, `w` warm-up epochs:
+//! With `u` steps per unit (an epoch, or one iteration), the progress `x` is counted in units: whole ones if the rate changes once per unit, otherwise
+//! fractions of them. With the length `E`, the warm-up length `w` and one change `d` (1 unit, or 1 / u of it):
 //!
 //! ```text
-//! x < w :   lr = peak * (x + one unit) / w               one unit = 1 epoch, or 1 step in epochs: never zero
-//! cosine:   lr = peak * (1 + cos(pi x / E)) / 2           x counts from the start, warm-up or not: w = 0 is MoCo's
-//! step:     lr = peak * 0.1^(number of milestones <= x)
+//! x < w :   lr = peak * (x + d) / w                          linear warm-up, never zero
+//!           lr = peak * (f + (1 - f) * x / w)                linear warm-up from a factor f (detectron2)
+//! cosine:   lr = peak * (1 + cos(pi x / E)) / 2              x counts from the start, warm-up or not (facebookresearch/moco)
+//! steps:    lr = peak * factor^(number of milestones <= x)
 //! ```
 
-use mochi_config::{Optimizer, Per, Schedule};
+/// A learning-rate schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LearningRate {
+    /// Highest rate.
+    pub peak: f64,
+    /// Steps per unit of `length`, `warm_up` and milestones: the steps of an epoch, or 1 if these count iterations.
+    pub steps_per_unit: u64,
+    /// When the rate changes.
+    pub update: Update,
+    /// Units of the whole run.
+    pub length: f64,
+    /// How the rate rises.
+    pub warm_up: WarmUp,
+    /// How the rate falls.
+    pub decay: Decay,
+}
 
-/// The learning rate of step `step` (0-based) of a run of `epochs` epochs of `steps_per_epoch` steps.
-pub fn learning_rate(settings: &Optimizer, step: u64, steps_per_epoch: u64, epochs: u32) -> f64 {
-    let per_epoch = steps_per_epoch.max(1);
-    let (x, unit) = match settings.per {
-        Per::Epoch => ((step / per_epoch) as f64, 1.0),
-        Per::Step => (step as f64 / per_epoch as f64, 1.0 / per_epoch as f64),
-    };
-    let warmup = f64::from(settings.warmup_epochs);
-    let peak = settings.learning_rate;
-    if x < warmup {
-        return peak * ((x + unit) / warmup).min(1.0);
+/// When the rate changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// Once per unit.
+    EveryUnit,
+    /// At every step.
+    EveryStep,
+}
+
+/// How the rate rises to its peak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum WarmUp {
+    /// It starts at the peak.
+    None,
+    /// Linearly from just above zero, over this many units.
+    Linear(f64),
+    /// Linearly from a fraction of the peak.
+    From {
+        /// Fraction of the peak at step 0.
+        factor: f64,
+        /// Units that it takes.
+        length: f64,
+    },
+}
+
+/// How the rate falls after the warm-up.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decay {
+    /// Not at all.
+    Constant,
+    /// Along half a cosine to zero.
+    Cosine,
+    /// By a factor at each milestone.
+    Steps {
+        /// In units, rising.
+        milestones: Vec<f64>,
+        /// Factor at each of them.
+        factor: f64,
+    },
+}
+
+impl LearningRate {
+    /// A constant rate.
+    pub fn constant(rate: f64) -> Self {
+        Self {
+            peak: rate,
+            steps_per_unit: 1,
+            update: Update::EveryStep,
+            length: 1.0,
+            warm_up: WarmUp::None,
+            decay: Decay::Constant,
+        }
     }
-    match settings.schedule {
-        Schedule::Cosine => peak * 0.5 * (1.0 + (std::f64::consts::PI * x / f64::from(epochs.max(1))).cos()),
-        Schedule::Step => {
-            let passed = settings.milestones.iter().filter(|&&m| x >= f64::from(m)).count();
-            peak * 0.1f64.powi(i32::try_from(passed).unwrap_or(i32::MAX))
+
+    /// The rate of step `step`, from 0.
+    pub fn at(&self, step: u64) -> f64 {
+        let unit = self.steps_per_unit.max(1);
+        let (x, change) = match self.update {
+            Update::EveryUnit => ((step / unit) as f64, 1.0),
+            Update::EveryStep => (step as f64 / unit as f64, 1.0 / unit as f64),
+        };
+        match self.warm_up {
+            WarmUp::Linear(length) if x < length => return self.peak * ((x + change) / length).min(1.0),
+            WarmUp::From { factor, length } if x < length => {
+                return self.peak * (factor + (1.0 - factor) * x / length);
+            }
+            _ => {}
+        }
+        match &self.decay {
+            Decay::Constant => self.peak,
+            Decay::Cosine => self.peak * 0.5 * (1.0 + (std::f64::consts::PI * x / self.length.max(1.0)).cos()),
+            Decay::Steps { milestones, factor } => {
+                let passed = milestones.iter().filter(|&&milestone| x >= milestone).count();
+                self.peak * factor.powi(i32::try_from(passed).unwrap_or(i32::MAX))
+            }
         }
     }
 }
@@ -34,30 +109,21 @@ pub fn learning_rate(settings: &Optimizer, step: u64, steps_per_epoch: u64, epoc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mochi_config::{OptimizerName, Settings};
 
-    fn settings(schedule: Schedule, per: Per, warmup_epochs: u32) -> Optimizer {
-        Optimizer {
-            name: OptimizerName::Sgd,
-            learning_rate: 0.03,
-            momentum: 0.9,
-            weight_decay: 1e-4,
-            schedule,
-            milestones: vec![120, 160],
-            per,
-            warmup_epochs,
-        }
+    fn epochs(decay: Decay, update: Update, warm_up: WarmUp, length: f64) -> LearningRate {
+        LearningRate { peak: 0.03, steps_per_unit: 10, update, length, warm_up, decay }
     }
 
     #[test]
     fn mocos_two_schedules() {
         // python: 0.03 * 0.5 * (1 + math.cos(math.pi * epoch / 200)), as main_moco.py has it.
-        let cosine = settings(Schedule::Cosine, Per::Epoch, 0);
-        let at = |s: &Optimizer, epoch: u64| learning_rate(s, epoch * 10 + 3, 10, 200);
+        let cosine = epochs(Decay::Cosine, Update::EveryUnit, WarmUp::None, 200.0);
+        let at = |s: &LearningRate, epoch: u64| s.at(epoch * 10 + 3);
         assert_eq!(at(&cosine, 0), 0.03);
         assert!((at(&cosine, 50) - 0.025606601717798212).abs() < 1e-15);
         assert!((at(&cosine, 199) - 1.8505127750911841e-06).abs() < 1e-15);
-        let step = settings(Schedule::Step, Per::Epoch, 0);
+        let decay = Decay::Steps { milestones: vec![120.0, 160.0], factor: 0.1 };
+        let step = epochs(decay, Update::EveryUnit, WarmUp::None, 200.0);
         for (epoch, wanted) in [(0, 0.03), (119, 0.03), (120, 0.003), (159, 0.003), (160, 0.0003), (199, 0.0003)] {
             assert!((at(&step, epoch) - wanted).abs() < 1e-15, "epoch {epoch}");
         }
@@ -65,12 +131,36 @@ mod tests {
 
     #[test]
     fn warm_up_climbs_from_above_zero_to_the_peak() {
-        let s = settings(Schedule::Cosine, Per::Step, 2);
-        let rates: Vec<f64> = (0..30).map(|step| learning_rate(&s, step, 10, 100)).collect();
+        let s = epochs(Decay::Cosine, Update::EveryStep, WarmUp::Linear(2.0), 100.0);
+        let rates: Vec<f64> = (0..30).map(|step| s.at(step)).collect();
         assert!((rates[0] - 0.03 / 20.0).abs() < 1e-12);
         assert!(rates[..20].windows(2).all(|w| w[1] > w[0]));
         assert!((rates[19] - 0.03).abs() < 1e-12);
         assert!(rates[20..].windows(2).all(|w| w[1] < w[0]));
-        assert!(Settings::preset("moco-v2").is_ok());
+    }
+
+    #[test]
+    fn detectron2s_schedule_in_iterations() {
+        // detectron2 R50-FPN 1x: WarmupMultiStepLR, base 0.02, factor 1/1000 over 1000 iterations, steps at 60,000 and 80,000 of 90,000.
+        let schedule = LearningRate {
+            peak: 0.02,
+            steps_per_unit: 1,
+            update: Update::EveryStep,
+            length: 90_000.0,
+            warm_up: WarmUp::From { factor: 1e-3, length: 1000.0 },
+            decay: Decay::Steps { milestones: vec![60_000.0, 80_000.0], factor: 0.1 },
+        };
+        // alpha = it / 1000; 0.02 * (0.001 * (1 - alpha) + alpha)
+        for (step, wanted) in [
+            (0, 2e-5),
+            (500, 0.01001),
+            (999, 0.01998002),
+            (1000, 0.02),
+            (59_999, 0.02),
+            (60_000, 0.002),
+            (80_000, 0.0002),
+        ] {
+            assert!((schedule.at(step) - wanted).abs() < 1e-12, "{step}: {}", schedule.at(step));
+        }
     }
 }

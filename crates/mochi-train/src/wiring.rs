@@ -52,7 +52,7 @@ pub fn compute(settings: &Resolved, engine: &Engine) -> Result<Compute, TensorEr
 /// The encoder's shape.
 ///
 /// # Errors
-/// An architecture that the networks' room does not know.
+/// An architecture that `mochi-nets` does not have.
 pub fn encoder_spec(settings: &Resolved) -> Result<EncoderSpec, TensorError> {
     let arch = Arch::from_str(settings.model.arch.as_str()).map_err(|e| TensorError::Mismatch(e.to_string()))?;
     Ok(EncoderSpec {
@@ -73,7 +73,7 @@ pub fn encoder_spec(settings: &Resolved) -> Result<EncoderSpec, TensorError> {
 /// The loss as configured; nothing is synthesised where all counts are 0.
 ///
 /// # Errors
-/// A word that the loss's room does not know (the two lists are held against each other in a test).
+/// A name that the loss does not have (a test compares the two lists).
 pub fn objective(settings: &Resolved) -> Result<Objective, TrainError> {
     let unknown = |call: &Call| TrainError::from(TensorError::Mismatch(format!("\"{call}\" is no part of a loss")));
     let form = form(&settings.moco.loss).ok_or_else(|| unknown(&settings.moco.loss))?;
@@ -94,7 +94,7 @@ fn form(call: &Call) -> Option<Form> {
 }
 
 fn term(call: &Call) -> Option<Term> {
-    // Whole and within bounds: the table of words has seen to it.
+    // Whole and within bounds: the settings were checked.
     let s = || call.get("s").map(|s| s as usize);
     Some(match call.name() {
         "extrapolate" => Term::Extrapolate { s: s()?, max: call.get("max")? },
@@ -152,7 +152,7 @@ pub fn open_data(settings: &Resolved, options: &OpenOptions) -> Result<Dataset, 
 /// The training views' recipe.
 ///
 /// # Errors
-/// A name that the data room does not know (the two lists are held against each other in a test).
+/// A name that `mochi-data` does not have (a test compares the two lists).
 pub fn recipe(settings: &Resolved) -> Result<Recipe, TrainError> {
     let name = settings.data.augment.as_str();
     Recipe::preset(name).ok_or_else(|| TensorError::Mismatch(format!("\"{name}\" is no recipe for views")).into())

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use mochi_files::shell_word;
-use mochi_run::StepRecord;
+use mochi_run::Metrics;
+use mochi_run::metric::{self, general};
 use mochi_term::{Cell, Pace, Progress, Row, Snapshot, StopFlag, duration, printable, stop::STOPPED, write_stderr};
-use mochi_train::{Event, Outcome as TrainOutcome, Pretraining};
+use mochi_train::{Event, Outcome as TrainOutcome, Task, Trainer};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
@@ -28,33 +29,33 @@ pub fn listen() -> Outcome<StopFlag> {
 }
 
 /// Trains to the end or to a stop signal, shows progress, writes the report page.
-pub fn drive(run: Pretraining, stop: &StopFlag, progress: &Progress, json: bool) -> Outcome {
+pub fn drive<T: Task>(run: Trainer<T>, stop: &StopFlag, progress: &Progress, json: bool) -> Outcome {
     let folder = run.folder().to_owned();
-    let epochs = run.settings().epochs;
     let steps = run.total_steps();
     let mut pace = Pace::start(run.step());
     let mut told_stop = false;
     let trained = run.train(stop, &mut |event| match event {
         Event::Note(text) => progress.note(&text),
         Event::BadImage(image) => {
-            progress.warning(&format!("{} is left out: {} ({})", image.name, image.reason, image.detail))
+            progress.warning(&format!("bad image replaced: {}: {} ({})", image.name, image.reason, image.detail))
         }
         Event::Saved(_) => {}
-        Event::Step { step, steps, epoch, now, .. } => {
-            pace.reach(step);
+        Event::Step(at) => {
+            pace.reach(at.step);
             progress.update(&Snapshot {
-                phase: "pre-training".to_owned(),
-                epoch: u64::from(epoch),
-                epochs: u64::from(epochs),
-                step,
-                steps,
-                images_per_s: now.images_per_s.unwrap_or(0.0),
-                eta_s: pace.left(steps - step).map(|left| left.as_secs_f64()),
-                rows: rows(now),
+                phase: "training".to_owned(),
+                epoch: at.epoch,
+                epochs: at.epochs,
+                step: at.step,
+                steps: at.steps,
+                images_per_s: at.metrics.get(&general::IMAGES_PER_S).unwrap_or(0.0),
+                eta_s: pace.left(at.steps - at.step).map(|left| left.as_secs_f64()),
+                rows: rows(at.metrics),
             });
             if stop.requested() && !told_stop {
                 told_stop = true;
-                progress.note("stopping: this step is saved; a second signal ends the process at once");
+                progress
+                    .note("stopping after this step and saving a checkpoint; press Ctrl-C again to quit immediately");
             }
         }
     });
@@ -85,24 +86,16 @@ pub fn drive(run: Pretraining, stop: &StopFlag, progress: &Progress, json: bool)
     Ok(ExitCode::SUCCESS)
 }
 
-/// The measurements of a step as rows of the progress display.
-fn rows(now: &StepRecord) -> Vec<Row> {
-    let percent = |fraction: f64| format!("{:.1} %", fraction * 100.0);
-    let cell = |label, value: Option<String>| value.map(|value| Cell { label, value, warn: false });
-    let synthetic = now.pair_similarity.or(now.query_mix_similarity).and(now.accuracy_with_synthetic);
-    let waiting =
-        now.data_wait_share.map(|fraction| Cell { label: "waiting", value: percent(fraction), warn: fraction > 0.1 });
-    let rows = [
-        (
-            "loss",
-            vec![
-                cell("", now.loss.map(|loss| format!("{loss:.3}"))),
-                cell("chance", now.loss_ceiling.map(|loss| format!("{loss:.3}"))),
-                cell("lr", now.learning_rate.map(|rate| format!("{rate:.2e}"))),
-            ],
-        ),
-        ("proxy", vec![cell("", now.accuracy_real.map(percent)), cell("with synthetic", synthetic.map(percent))]),
-        ("data", vec![waiting, cell("queue filled", now.queue_fill.map(percent))]),
-    ];
-    rows.into_iter().map(|(name, cells)| Row { name, cells: cells.into_iter().flatten().collect() }).collect()
+/// The values that the table of metrics shows in the progress display, by row.
+fn rows(metrics: &Metrics) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for metric in metric::all() {
+        let (Some(place), Some(value)) = (metric.terminal, metrics.get(metric)) else { continue };
+        let cell = Cell { label: place.label, value: metric.format(value), warn: value > place.warn_above };
+        match rows.iter_mut().find(|row| row.name == place.row) {
+            Some(row) => row.cells.push(cell),
+            None => rows.push(Row { name: place.row, cells: vec![cell] }),
+        }
+    }
+    rows
 }

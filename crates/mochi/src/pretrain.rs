@@ -8,7 +8,7 @@ use mochi_data::dataset::path_to_text;
 use mochi_data::{display_source, is_remote};
 use mochi_run::{RunFolder, default_path};
 use mochi_term::Progress;
-use mochi_train::{Pretraining, facts};
+use mochi_train::{Contrastive, facts};
 
 use crate::drive::{drive, listen};
 use crate::failure::Outcome;
@@ -94,7 +94,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         n.query_mixes,
         n.warmup_epochs
     ));
-    drive(Pretraining::create(folder, resolved, dataset, &engine)?, &stop, &progress, arguments.json)
+    drive(Contrastive::start(folder, resolved, dataset, &engine)?, &stop, &progress, arguments.json)
 }
 
 /// How the run differs from MoCo's way, if it does.

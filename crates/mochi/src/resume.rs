@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mochi_run::RunFolder;
 use mochi_term::Progress;
-use mochi_train::Pretraining;
+use mochi_train::Contrastive;
 
 use crate::drive::{drive, listen};
 use crate::failure::Outcome;
@@ -29,7 +29,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let progress = Progress::detect();
     choose(&arguments.run, arguments.from, &progress)?;
     let engine = mochi_tensor::start(None)?;
-    let run = Pretraining::resume(&arguments.run, &engine, &stop)?;
+    let run = Contrastive::resume(&arguments.run, &engine, &stop)?;
     progress.note(&format!("continuing from step {} of {}", run.step(), run.total_steps()));
     drive(run, &stop, &progress, arguments.json)
 }

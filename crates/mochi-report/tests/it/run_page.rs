@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use mochi_config::{DeviceFacts, Facts, Settings};
-use mochi_run::{CurveRecord, CurvesLog, MetricsLog, RunFolder, StepRecord};
+use mochi_run::metric::{contrastive, general};
+use mochi_run::{CurveRecord, CurvesLog, Metrics, MetricsLog, Record, RunFolder};
 
 /// A run of `steps` records with curves of a plausible shape.
 fn run(folder: &Path, steps: u64) -> RunFolder {
@@ -30,37 +31,35 @@ fn run(folder: &Path, steps: u64) -> RunFolder {
         let wave = ((i * 7919) % 101) as f64 / 101.0 - 0.5;
         let mixing = t > 0.1;
         let synthetic = |value: f64| mixing.then_some(value);
-        log.append(&StepRecord {
-            step: i * 10,
-            epoch: Some((t * 9.99) as u64),
-            images: Some(i * 2560),
-            loss: Some(8.6 - 3.2 * t.sqrt() + 0.3 * wave + if mixing { 0.4 } else { 0.0 }),
-            loss_ceiling: Some(if mixing { 9.05 } else { 9.01 }),
-            learning_rate: Some(0.03 * (1.0 + (std::f64::consts::PI * t).cos())),
-            images_per_s: Some(1450.0 + 200.0 * wave),
-            data_wait_share: Some(0.03 + 0.02 * wave),
-            queue_fill: Some((t * 20.0).min(1.0)),
-            accuracy_real: Some(0.7 * t.sqrt() + 0.05 * wave),
-            accuracy_with_synthetic: synthetic(0.4 * t.sqrt() + 0.05 * wave),
-            positive_similarity: Some(0.95 - 0.2 * t),
-            hardest_similarity: Some(0.8 - 0.15 * t),
-            pair_similarity: synthetic(0.85 - 0.15 * t),
-            query_mix_similarity: synthetic(0.9 - 0.13 * t),
-            synthetic_harder_share: synthetic(0.1 + 0.05 * t),
-            effective_negatives: Some(8192.0 * (1.0 - t).powi(2) + 40.0),
-            alignment: Some(0.1 + 0.4 * t),
-            uniformity: Some(-0.3 - 2.5 * t.sqrt()),
-            queue_age_mean_steps: Some((i as f64 * 5.0).min(16.5)),
-            queue_age_max_steps: Some((i as f64 * 10.0).min(32.0)),
-            queue_age_max_epochs: Some((i as f64 * 10.0).min(32.0) / 234.0),
-            false_negatives_in_queue: i.is_multiple_of(20).then_some(0.1),
-            false_negatives_in_hardest: i.is_multiple_of(20).then_some(0.3 + 0.3 * t),
-            false_negatives_pair_either: synthetic(0.5 + 0.3 * t).filter(|_| i.is_multiple_of(20)),
-            false_negatives_pair_both: synthetic(0.2 + 0.3 * t).filter(|_| i.is_multiple_of(20)),
-            false_negatives_query_mix: synthetic(0.31 + 0.3 * t).filter(|_| i.is_multiple_of(20)),
-            elapsed_s: Some(i as f64 * 2.0),
-        })
-        .unwrap();
+        let values = Metrics::new()
+            .with(&general::EPOCH, (t * 9.99).floor())
+            .with(&general::IMAGES, (i * 2560) as f64)
+            .with(&general::LOSS, 8.6 - 3.2 * t.sqrt() + 0.3 * wave + if mixing { 0.4 } else { 0.0 })
+            .with(&contrastive::LOSS_CHANCE, if mixing { 9.05 } else { 9.01 })
+            .with(&general::LEARNING_RATE, 0.03 * (1.0 + (std::f64::consts::PI * t).cos()))
+            .with(&general::IMAGES_PER_S, 1450.0 + 200.0 * wave)
+            .with(&general::DATA_WAIT_FRACTION, 0.03 + 0.02 * wave)
+            .with(&contrastive::QUEUE_FILL, (t * 20.0).min(1.0))
+            .with(&contrastive::ACCURACY_REAL, 0.7 * t.sqrt() + 0.05 * wave)
+            .with(&contrastive::ACCURACY_WITH_SYNTHETIC, synthetic(0.4 * t.sqrt() + 0.05 * wave))
+            .with(&contrastive::POSITIVE_SIMILARITY, 0.95 - 0.2 * t)
+            .with(&contrastive::HARDEST_SIMILARITY, 0.8 - 0.15 * t)
+            .with(&contrastive::PAIR_SIMILARITY, synthetic(0.85 - 0.15 * t))
+            .with(&contrastive::QUERY_MIX_SIMILARITY, synthetic(0.9 - 0.13 * t))
+            .with(&contrastive::SYNTHETIC_HARDER_FRACTION, synthetic(0.1 + 0.05 * t))
+            .with(&contrastive::EFFECTIVE_NEGATIVES, 8192.0 * (1.0 - t).powi(2) + 40.0)
+            .with(&contrastive::ALIGNMENT, 0.1 + 0.4 * t)
+            .with(&contrastive::UNIFORMITY, -0.3 - 2.5 * t.sqrt())
+            .with(&contrastive::QUEUE_AGE_MEAN_STEPS, (i as f64 * 5.0).min(16.5))
+            .with(&contrastive::QUEUE_AGE_MAX_STEPS, (i as f64 * 10.0).min(32.0))
+            .with(&contrastive::QUEUE_AGE_MAX_EPOCHS, (i as f64 * 10.0).min(32.0) / 234.0)
+            .with(&contrastive::FALSE_NEGATIVES_IN_QUEUE, i.is_multiple_of(20).then_some(0.1))
+            .with(&contrastive::FALSE_NEGATIVES_IN_HARDEST, i.is_multiple_of(20).then_some(0.3 + 0.3 * t))
+            .with(&contrastive::FALSE_NEGATIVES_PAIR_EITHER, synthetic(0.5 + 0.3 * t).filter(|_| i.is_multiple_of(20)))
+            .with(&contrastive::FALSE_NEGATIVES_PAIR_BOTH, synthetic(0.2 + 0.3 * t).filter(|_| i.is_multiple_of(20)))
+            .with(&contrastive::FALSE_NEGATIVES_QUERY_MIX, synthetic(0.31 + 0.3 * t).filter(|_| i.is_multiple_of(20)))
+            .with(&general::ELAPSED_S, i as f64 * 2.0);
+        log.append(&Record { step: i * 10, values }).unwrap();
     }
     let mut log = CurvesLog::create(&run.curves_path()).unwrap();
     for epoch in 0..steps.min(10) {
@@ -72,6 +71,12 @@ fn run(folder: &Path, steps: u64) -> RunFolder {
         log.append(&CurveRecord { step: (epoch + 1) * 240, epoch, ranks, real, all }).unwrap();
     }
     run
+}
+
+/// One for each chart of the table of metrics, and two of matching probabilities.
+fn charts() -> usize {
+    let titles = mochi_run::metric::all().filter_map(|metric| Some(metric.chart?.0.title));
+    titles.collect::<std::collections::BTreeSet<_>>().len() + 2
 }
 
 #[test]
@@ -96,7 +101,7 @@ fn the_page_is_one_file_and_shows_everything() {
     let page = std::fs::read_to_string(&path).unwrap();
     assert_eq!(path, run.path().join("report.html"));
     assert!(page.contains("<h1>demo-run</h1>"));
-    assert_eq!(page.matches("<svg").count(), 13);
+    assert_eq!(page.matches("<svg").count(), charts());
     for epoch in [1, 3, 5, 6, 8, 10] {
         assert_eq!(page.matches(&format!(">epoch {epoch}<")).count(), if epoch == 1 { 1 } else { 2 }, "{epoch}");
     }
@@ -140,7 +145,7 @@ fn figures_are_svg_files_that_need_nothing_else() {
     let run = run(&base.path().join("run"), 240);
     let folder = base.path().join("a/figures");
     let paths = mochi_report::write_figures(run.path(), &folder).unwrap();
-    assert_eq!((paths.len(), paths[0].file_name()), (14, Some("overview.svg".as_ref())));
+    assert_eq!((paths.len(), paths[0].file_name()), (1 + charts(), Some("overview.svg".as_ref())));
     for path in &paths {
         let svg = std::fs::read_to_string(path).unwrap();
         assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\"") && svg.ends_with("</svg>\n"));

@@ -8,7 +8,7 @@ use clap::Args;
 use mochi_config::{Resolved, Settings};
 use mochi_contrast::Known;
 use mochi_tensor::{Device, Kind, Tensor, with_seed};
-use mochi_train::{Learner, TrainError, compute, facts};
+use mochi_train::{Learner, StepPlan, TrainError, compute, facts};
 use serde::Serialize;
 
 use super::{median, median_interval};
@@ -109,7 +109,8 @@ pub fn run(a: Arguments) -> Outcome {
                 continue;
             }
             let start = Instant::now();
-            learner.step([&views[0], &views[1]], Known::default(), step, 0.03, synthesise)?;
+            let plan = StepPlan { step, learning_rate: 0.03, warm_up: !synthesise, diagnostics: false };
+            learner.step([&views[0], &views[1]], Known::default(), &plan)?;
             step += 1;
             if round >= a.warmup {
                 (if synthesise { &mut mochi } else { &mut moco }).push(start.elapsed().as_secs_f64());

@@ -1,10 +1,10 @@
-//! The ways of a step against each other: where one way with an option at its neutral value is another way, both must agree.
-#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+//! Methods compared with each other: if one with an option at its neutral value is another, both must agree.
 
 use mochi_config::{Facts, Settings};
-use mochi_contrast::Known;
+use mochi_contrast::{ContrastError, Known};
+use mochi_run::metric::{contrastive::LOSS_CHANCE, general::LOSS};
 use mochi_tensor::{Compute, Device, Kind, Tensor, with_seed};
-use mochi_train::{Learner, StepReport, TrainError};
+use mochi_train::{Learner, LearnerReport, StepPlan, TrainError};
 
 const BATCH: i64 = 8;
 const QUEUE: usize = 24;
@@ -34,18 +34,27 @@ fn views(step: u64) -> [Tensor; 2] {
     })
 }
 
-fn step(learner: &mut Learner, number: u64) -> StepReport {
+/// A step with synthetic negatives.
+fn plan(step: u64) -> StepPlan {
+    StepPlan { step, learning_rate: 0.05, warm_up: false, diagnostics: false }
+}
+
+fn step(learner: &mut Learner, number: u64) -> LearnerReport {
     let [first, second] = views(number);
     let images: Vec<i64> = (0..BATCH).map(|i| i + BATCH * i64::try_from(number).unwrap()).collect();
     let labels: Vec<i64> = (0..BATCH).map(|i| i % 3).collect();
     let known = Known { images: Some(&images), labels: Some(&labels) };
-    learner.step([&first, &second], known, number, 0.05, true).unwrap()
+    learner.step([&first, &second], known, &plan(number)).unwrap()
+}
+
+fn loss(report: &LearnerReport) -> f64 {
+    report.metrics.get(&LOSS).unwrap()
 }
 
 /// Losses of three steps.
 fn losses(more: &[&str]) -> Vec<f64> {
     let mut learner = learner(more);
-    (0..3).map(|number| step(&mut learner, number).loss).collect()
+    (0..3).map(|number| loss(&step(&mut learner, number))).collect()
 }
 
 fn near(a: &[f64], b: &[f64]) -> bool {
@@ -74,7 +83,7 @@ fn mixed_losses_of_no_weight_leave_the_plain_one() {
 }
 
 #[test]
-fn neighbours_are_the_keys_until_the_queue_holds_any() {
+fn nearest_neighbors_are_the_keys_until_the_queue_has_any() {
     for from in ["queue", "both"] {
         let from = format!("negatives.from={from}");
         let (key, nearest) = (losses(&[&from]), losses(&[&from, "moco.positive=nearest"]));
@@ -92,8 +101,8 @@ fn feature_transformation_changes_the_loss_by_its_parts() {
 }
 
 #[test]
-fn ceilings_count_the_columns_that_a_query_meets() {
-    let ceiling = |more: &[&str]| step(&mut learner(more), 0).loss_ceiling;
+fn chance_levels_count_the_candidate_keys_of_a_query() {
+    let chance = |more: &[&str]| step(&mut learner(more), 0).metrics.get(&LOSS_CHANCE).unwrap();
     let (batch, queue) = (BATCH as f64, QUEUE as f64);
     let cases: &[(&[&str], f64)] = &[
         (&[], (1.0 + queue).ln()),
@@ -106,30 +115,60 @@ fn ceilings_count_the_columns_that_a_query_meets() {
         (&["moco.encoder=shared", "negatives.from=batch", "moco.positive=nearest"], batch.ln()),
     ];
     for (more, wanted) in cases {
-        assert!((ceiling(more) - wanted).abs() < 1e-12, "{more:?}: {} against {wanted}", ceiling(more));
+        assert!((chance(more) - wanted).abs() < 1e-12, "{more:?}: {} against {wanted}", chance(more));
     }
 }
 
 #[test]
-fn a_shared_encoder_needs_neither_f_k_nor_a_queue_unless_it_looks_for_neighbours() {
+fn h26_a_shared_encoder_has_no_key_encoder_and_fills_the_queue_only_for_neighbors() {
     let shared = |positive| learner(&["moco.encoder=shared", "negatives.from=batch", positive]);
     for (positive, filled) in [("moco.positive=key", 0), ("moco.positive=label", 0), ("moco.positive=nearest", 16)] {
         let mut learner = shared(positive);
-        let before = [&learner.key, &learner.query].map(|encoder| encoder.store().export(""));
+        assert!(learner.key.is_none());
+        let before = learner.query.store().export("");
         let (first, _) = (step(&mut learner, 0), step(&mut learner, 1));
-        assert!(first.loss.is_finite());
+        assert!(loss(&first).is_finite());
         assert_eq!(learner.queue.filled(), filled, "{positive}");
-        assert!(learner.key.store().identical(&before[0]));
-        assert!(!learner.query.store().identical(&before[1]));
+        assert!(!learner.query.store().identical(&before));
     }
 }
 
 #[test]
-fn labels_that_nobody_gave_are_an_error_before_anything_moves() {
+fn missing_labels_are_an_error_before_anything_changes() {
     let mut learner = learner(&["moco.encoder=shared", "negatives.from=batch", "moco.positive=label"]);
     let before = learner.query.store().parameters().iter().map(Tensor::copy).collect::<Vec<_>>();
     let [first, second] = views(0);
-    let error = learner.step([&first, &second], Known::default(), 0, 0.1, true).unwrap_err();
+    let error = learner.step([&first, &second], Known::default(), &plan(0)).unwrap_err();
     assert!(matches!(error, TrainError::NoLabels { .. }), "{error}");
     assert!(learner.query.store().parameters().iter().zip(&before).all(|(now, before)| now.equal(before)));
+}
+
+#[test]
+fn b2_a_symmetric_loss_is_reported_as_the_mean_of_two_whose_sum_is_minimized() {
+    // The chance level is that of one direction, and the gradient is twice as long as that of the mean.
+    let chance = |more: &[&str]| step(&mut learner(more), 0).metrics.get(&LOSS_CHANCE).unwrap();
+    assert_eq!(chance(&["moco.symmetric=true"]).to_bits(), chance(&[]).to_bits());
+    let moved = |more: &[&str]| {
+        let mut learner = learner(more);
+        let before: Vec<Tensor> = learner.query.store().parameters().iter().map(Tensor::copy).collect();
+        step(&mut learner, 0);
+        let after = learner.query.store().parameters();
+        let squares = after.iter().zip(&before).map(|(a, b)| (a - b).square().sum(Kind::Double).double_value(&[]));
+        squares.sum::<f64>().sqrt()
+    };
+    let plain = ["optimizer.momentum=0", "optimizer.weight_decay=0"];
+    let (one, both) = (moved(&plain), moved(&[plain[0], plain[1], "moco.symmetric=true"]));
+    assert!(both > 1.3 * one, "{both} against {one}");
+}
+
+#[test]
+fn views_that_are_not_finite_are_an_error_before_the_encoder_changes() {
+    let mut learner = learner(&[]);
+    let before = learner.query.store().parameters().iter().map(Tensor::copy).collect::<Vec<_>>();
+    let [good, _] = views(0);
+    let bad = &good * f64::NAN;
+    let error = learner.step([&bad, &good], Known::default(), &plan(7)).unwrap_err();
+    assert!(matches!(error, TrainError::Contrast(ContrastError::NotFinite { what: "query", step: 7 })), "{error}");
+    assert!(learner.query.store().parameters().iter().zip(&before).all(|(now, before)| now.equal(before)));
+    assert_eq!(learner.queue.filled(), 0);
 }

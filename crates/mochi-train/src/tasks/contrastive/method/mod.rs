@@ -1,7 +1,7 @@
-//! The ways of a step from two views to gradients: who makes the keys, what queries are drawn towards, what they are pushed from.
+//! The method of a step, from two views to gradients: which encoder makes the keys, what the positives are, what the candidate keys are.
 //!
 //! ```text
-//! encoder    momentum: [momentum], a side for each direction          shared: [shared], both views in one pass
+//! encoder    momentum: [momentum], a pass for each direction          shared: [shared], both views in one pass
 //! positive   the key, its nearest neighbour in the queue, or the class (within the batch)
 //! columns    [columns]: the queue, interpolated or not, the batch's keys, or both
 //! queries    plain, mixed ([mixing]: Un-Mix, i-Mix, MixCo), or both
@@ -12,7 +12,7 @@ pub(crate) mod mixing;
 pub(crate) mod momentum;
 pub(crate) mod shared;
 
-use mochi_config::{EncoderKind, NegativesFrom, Positive, Resolved};
+use mochi_config::{NegativesFrom, Positive, Resolved};
 use mochi_contrast::{Known, Look, Loss, Measures};
 use mochi_random::Beta;
 use mochi_tensor::Tensor;
@@ -21,8 +21,7 @@ use mixing::Mixing;
 
 /// What the settings choose.
 #[derive(Debug)]
-pub(crate) struct Ways {
-    pub encoder: EncoderKind,
+pub(crate) struct Method {
     pub positive: Positive,
     pub from: NegativesFrom,
     /// Whether keys enter the queue.
@@ -37,11 +36,10 @@ pub(crate) struct Ways {
     pub mixing: Option<Mixing>,
 }
 
-impl Ways {
+impl Method {
     pub fn new(settings: &Resolved) -> Self {
         let law = |v: f64| (v > 0.0).then(|| Beta::symmetric(v));
         Self {
-            encoder: settings.moco.encoder,
             positive: settings.moco.positive,
             from: settings.negatives.from,
             queue: settings.uses_queue(),
@@ -56,52 +54,54 @@ impl Ways {
 
 /// One step's input.
 #[derive(Clone, Copy)]
-pub(crate) struct Now<'a> {
+pub(crate) struct StepInput<'a> {
     /// Two views (B, 3, S, S), float32.
     pub views: [&'a Tensor; 2],
     /// What is known of their images.
     pub known: Known<'a>,
     pub step: u64,
-    /// Off during warm-up epochs.
-    pub synthesise: bool,
+    /// Whether there are synthetic negatives: not during warm-up.
+    pub synthesize: bool,
+    /// Whether periodic diagnostics are due.
+    pub diagnostics: bool,
 }
 
-/// Embeddings with a graph and the gradient that they receive.
-pub(crate) type Pull = (Tensor, Tensor);
+/// Embeddings with a graph, and the loss's gradient with respect to them.
+pub(crate) type UpstreamGradient = (Tensor, Tensor);
 
-/// What a step leaves for the optimizer, the queue and the record.
-pub(crate) struct Taken {
-    pub pulls: Vec<Pull>,
+/// What a step gives to the optimizer, the queue and the record.
+pub(crate) struct StepOutput {
+    pub gradients: Vec<UpstreamGradient>,
     /// Keys for the queue, oldest first.
     pub keys: Vec<Tensor>,
     pub loss: f64,
-    pub loss_ceiling: f64,
+    pub loss_chance: f64,
     pub measures: Measures,
     pub clamped: Option<usize>,
-    /// The closer look, where the learner asked for one.
-    pub look: Option<Look>,
+    /// Periodic diagnostics of the first direction, if they were asked for.
+    pub diagnostics: Option<Look>,
 }
 
-impl Taken {
+impl StepOutput {
     /// Of one loss.
-    pub fn of(query: Tensor, loss: Loss, loss_ceiling: f64) -> Self {
+    pub fn of(query: Tensor, loss: Loss, loss_chance: f64) -> Self {
         Self {
-            pulls: vec![(query, loss.gradient)],
+            gradients: vec![(query, loss.gradient)],
             keys: Vec::new(),
             loss: loss.value,
-            loss_ceiling,
+            loss_chance,
             measures: loss.measures,
             clamped: loss.clamped,
-            look: None,
+            diagnostics: None,
         }
     }
 
-    /// Adds what another loss of the same direction pulls and counts.
-    pub fn add(&mut self, other: Taken) {
-        self.pulls.extend(other.pulls);
+    /// Adds another loss of the same step.
+    pub fn add(&mut self, other: StepOutput) {
+        self.gradients.extend(other.gradients);
         self.keys.extend(other.keys);
         self.loss += other.loss;
-        self.loss_ceiling += other.loss_ceiling;
+        self.loss_chance += other.loss_chance;
         self.clamped = self.clamped.into_iter().chain(other.clamped).min();
     }
 }

@@ -1,4 +1,4 @@
-//! Mixed images as queries: which baseline, and what its loss counts.
+//! Mixed images as queries: the mixing method and the weight of its loss.
 
 use mochi_config::{ImageMix, Mix};
 use mochi_contrast::images::{Mixed, Place, i_mix, mixco, un_mix};
@@ -6,7 +6,7 @@ use mochi_contrast::{ContrastError, Objective};
 use mochi_random::Beta;
 use mochi_tensor::Tensor;
 
-/// A baseline with its options.
+/// An image-mixing method with its options.
 #[derive(Debug)]
 pub(crate) struct Mixing {
     images: ImageMix,
@@ -17,7 +17,7 @@ pub(crate) struct Mixing {
 }
 
 impl Mixing {
-    /// What `[mix]` asks for.
+    /// The method that `[mix]` selects.
     pub fn new(mix: &Mix) -> Option<Self> {
         (mix.images != ImageMix::None).then(|| Self {
             images: mix.images,
@@ -28,17 +28,17 @@ impl Mixing {
         })
     }
 
-    /// Whether it takes the plain loss's place.
+    /// Whether it replaces the plain loss.
     pub fn replaces_plain(&self) -> bool {
         self.images == ImageMix::IMix
     }
 
-    /// Whether the batch's keys stand among its columns whatever the plain loss has.
+    /// Whether the batch's keys are among its candidate keys, independent of the plain loss.
     pub fn meets_batch(&self) -> bool {
         matches!(self.images, ImageMix::IMix | ImageMix::Mixco)
     }
 
-    /// Weight of its loss beside the plain one.
+    /// Weight of its loss relative to the plain one.
     pub fn weight(&self) -> f64 {
         self.weight
     }

@@ -1,4 +1,4 @@
-//! The columns that queries meet, and the positives that they are drawn towards.
+//! Candidate keys and positives of each query.
 
 use std::borrow::Cow;
 
@@ -8,26 +8,26 @@ use mochi_contrast::images::Place;
 use mochi_contrast::{Context, Known, Queue, nearest};
 use mochi_tensor::{Tensor, no_grad};
 
-use super::{Ways, rows_of};
+use super::{Method, rows_of};
 use crate::TrainError;
 
-/// What each image's query is drawn towards (B, D), and the queue's row that it was found in.
+/// Positive of each image's query (B, D), and its row in the queue if it was found there.
 pub(crate) struct Positives {
     pub rows: Tensor,
     pub found: Option<Vec<u32>>,
 }
 
-/// Columns (C, D) with what is known of them.
+/// Candidate keys (C, D) with their metadata.
 pub(crate) struct Columns<'a> {
     pub rows: Tensor,
-    /// For each image the columns that are its positive, (B, m).
+    /// For each image the candidate keys that are its positives, (B, m).
     pub own: Vec<u32>,
     images: Option<Cow<'a, [i64]>>,
     labels: Option<Cow<'a, [i64]>>,
 }
 
-impl Ways {
-    /// The keys (B, D) themselves, or their nearest neighbours in the queue; the keys as long as it holds none.
+impl Method {
+    /// The keys (B, D) themselves, or their nearest neighbours in the queue; the keys while it is empty.
     pub fn positives(&self, keys: &Tensor, queue: &Queue) -> Result<Positives, TrainError> {
         let plain = || Positives { rows: keys.shallow_clone(), found: None };
         if self.positive != Positive::Nearest {
@@ -63,7 +63,7 @@ impl Ways {
             (true, false) => keys.shallow_clone(),
             (false, _) => old()?,
         };
-        // A neighbour is a column of its own only where the queue stands among the columns.
+        // A neighbor is among the candidate keys only if the queue is.
         let found = positives.found.as_ref().filter(|_| from_queue);
         let offset = if batch { u32::try_from(count).unwrap_or(u32::MAX) } else { 0 };
         let mut own = Vec::new();
@@ -89,12 +89,12 @@ impl Ways {
 }
 
 impl Columns<'_> {
-    /// What is known of the columns.
+    /// Metadata of the candidate keys.
     pub fn known(&self) -> Known<'_> {
         Known { images: self.images.as_deref(), labels: self.labels.as_deref() }
     }
 
-    /// Negatives of each query: all columns but its own.
+    /// Negatives of each query: all candidate keys except its positives.
     pub fn negatives(&self, batch: usize) -> usize {
         rows_of(&self.rows).saturating_sub(self.own.len() / batch.max(1))
     }
@@ -103,7 +103,7 @@ impl Columns<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mochi_config::{EncoderKind, NegativesFrom};
+    use mochi_config::NegativesFrom;
     use mochi_tensor::{Device, Kind};
 
     fn unit_rows(n: i64, seed: f64) -> Tensor {
@@ -113,8 +113,7 @@ mod tests {
 
     #[test]
     fn every_image_is_told_its_own_columns_and_every_column_its_image() {
-        let ways = Ways {
-            encoder: EncoderKind::Momentum,
+        let method = Method {
             positive: Positive::Nearest,
             from: NegativesFrom::Both,
             queue: true,
@@ -130,11 +129,11 @@ mod tests {
         queue.enqueue(&past, Known { images: Some(&ids), labels: None }).unwrap();
         // Keys 0 and 1 are old keys 4 and 2 themselves.
         let keys = past.index_select(0, &Tensor::from_slice(&[4i64, 2]));
-        let positives = ways.positives(&keys, &queue).unwrap();
+        let positives = method.positives(&keys, &queue).unwrap();
         assert!(positives.rows.equal(&keys));
         let known = Known { images: Some(&[7, 8]), labels: None };
         let place = Place { seed: 0, step: 0, side: 0 };
-        let columns = |which| ways.columns(which, &keys, &positives, known, &queue, place).unwrap();
+        let columns = |which| method.columns(which, &keys, &positives, known, &queue, place).unwrap();
 
         let both = columns([true, true]);
         assert_eq!(both.own, [0, 2 + 4, 1, 2 + 2]);

@@ -1,0 +1,151 @@
+//! Encoders, queue and optimizer, and one step of them. The default step is MoCo's (algorithm 1; facebookresearch/moco `builder.py`):
+//!
+//! 1. `q = f_q(view 1)`
+//! 2. `f_k <- m f_k + (1 - m) f_q` (parameters only)
+//! 3. `k = f_k(view 2)`, without gradient
+//! 4. loss against the queue **before** k enters it, with MoCHi's synthetic negatives
+//! 5. backward, SGD
+//! 6. k enters the queue
+//!
+//! 1 to 4 belong to the method (`method`); other encoders, positives, candidate keys and mixed queries share 5 and 6.
+//!
+//! `symmetric` swaps the views for a second pair of passes and adds the two losses (MoCo's CIFAR demo): the gradient is that of the sum, the reported
+//! loss is the mean of the two. Both sets of keys enter the queue.
+//!
+//! With `bn_groups` > 1, batch statistics are taken over slices of the batch, and the keys' batch is shuffled before `f_k` and restored to its
+//! order after it: a key then shares its statistics with other images than its query does, as with shuffle-BN over several devices. With a
+//! single group shuffling has no effect.
+
+use mochi_config::{EncoderKind, OptimizerName, Resolved};
+use mochi_contrast::{Known, Look, Objective, Queue};
+use mochi_nets::{Encoder, EncoderSpec, NormMode};
+use mochi_run::Metrics;
+use mochi_tensor::{Compute, Kind, Optimizer, ParameterGroup, Tensor, Update, with_seed};
+
+use super::method::{Method, StepInput, UpstreamGradient, momentum, rows_of, shared};
+use super::metrics;
+use crate::{StepPlan, TrainError, encoder_spec, objective};
+
+/// Encoders, queue and optimizer of a run.
+#[derive(Debug)]
+pub struct Learner {
+    /// f_q, the encoder that learns and is kept.
+    pub query: Encoder,
+    /// f_k, its moving average; a shared encoder has none.
+    pub key: Option<Encoder>,
+    /// Keys of past steps.
+    pub queue: Queue,
+    /// State of SGD or LARS.
+    pub optimizer: Optimizer,
+    pub(crate) method: Method,
+    pub(crate) seed: u64,
+    pub(crate) momentum: f64,
+    pub(crate) groups: i64,
+    objective: Objective,
+    /// The objective of warm-up epochs.
+    warmup: Objective,
+}
+
+/// What a step measured.
+#[derive(Debug, Clone)]
+pub struct LearnerReport {
+    /// Metrics of the loss. The loss is the mean over the queries, over both directions if symmetric, with that of mixed images in its weight.
+    pub metrics: Metrics,
+    /// The fewest negatives of a query, if some query had fewer than N.
+    pub clamped: Option<usize>,
+    /// Keys that entered the queue.
+    pub entered: usize,
+    /// Diagnostics of the first direction's loss, if the plan asked for them.
+    pub diagnostics: Option<Look>,
+}
+
+impl Learner {
+    /// Fresh encoders and queue from the settings' seed; f_k starts as a copy of f_q.
+    ///
+    /// # Errors
+    /// Settings that the networks do not support, or no memory.
+    pub fn new(settings: &Resolved, compute: Compute) -> Result<Self, TrainError> {
+        let spec: EncoderSpec = encoder_spec(settings)?;
+        let shared = settings.moco.encoder == EncoderKind::Shared;
+        let (query, mut key, queue) = with_seed(settings.seed, || -> Result<_, TrainError> {
+            let query = Encoder::new(&spec, compute)?;
+            let queue = Queue::new(settings.moco.queue, settings.model.dim, compute.device)?;
+            let key = if shared { None } else { Some(Encoder::new(&spec, compute)?) };
+            Ok((query, key, queue))
+        })?;
+        if let Some(key) = &mut key {
+            key.freeze();
+            key.store().copy_from(query.store())?;
+        }
+        let update = match settings.optimizer.name {
+            OptimizerName::Sgd => Update::Sgd,
+            OptimizerName::Lars => Update::Lars,
+        };
+        let (momentum, decay) = (settings.optimizer.momentum, settings.optimizer.weight_decay);
+        let group = ParameterGroup::new(1.0, decay).with(query.store(), "", |_| true);
+        let optimizer = Optimizer::new(update, momentum, vec![group])?;
+        let objective = objective(settings)?;
+        Ok(Self {
+            query,
+            key,
+            queue,
+            optimizer,
+            method: Method::new(settings),
+            seed: settings.seed,
+            momentum: settings.moco.momentum,
+            groups: i64::try_from(settings.moco.bn_groups.max(1))
+                .map_err(|_| TrainError::Internal(format!("moco.bn_groups is {}", settings.moco.bn_groups)))?,
+            warmup: objective.without_synthesis(),
+            objective,
+        })
+    }
+
+    /// One step on two batches of views (B, 3, S, S), float32; `known` is the metadata of their images. A warm-up step has no synthetic
+    /// negatives.
+    ///
+    /// # Errors
+    /// [`TrainError::Contrast`] if embeddings or loss are not finite: then no parameter of f_q has moved.
+    pub fn step(&mut self, views: [&Tensor; 2], known: Known, plan: &StepPlan) -> Result<LearnerReport, TrainError> {
+        let input =
+            StepInput { views, known, step: plan.step, synthesize: !plan.warm_up, diagnostics: plan.diagnostics };
+        let output = match &self.key {
+            Some(key) => momentum::losses(self, key, input)?,
+            None => shared::losses(self, input)?,
+        };
+        self.optimizer.clear_gradients()?;
+        backward(&output.gradients)?;
+        self.optimizer.step(plan.learning_rate)?;
+        let mut entered = 0;
+        for keys in &output.keys {
+            self.queue.enqueue(keys, known)?;
+            entered += rows_of(keys);
+        }
+        let metrics = metrics::of_loss(output.loss, output.loss_chance, &output.measures);
+        Ok(LearnerReport { metrics, clamped: output.clamped, entered, diagnostics: output.diagnostics })
+    }
+
+    pub(crate) fn objective_of(&self, synthesize: bool) -> &Objective {
+        if synthesize { &self.objective } else { &self.warmup }
+    }
+
+    /// How f_q and f_k take their batch statistics.
+    pub(crate) fn mode(&self) -> NormMode {
+        NormMode::Train { groups: self.groups }
+    }
+}
+
+/// Backpropagates each embedding's gradient, which is known in closed form.
+fn backward(gradients: &[UpstreamGradient]) -> Result<(), TrainError> {
+    let mut root: Option<Tensor> = None;
+    for (embedding, gradient) in gradients {
+        let part = embedding.f_mul(gradient)?.f_sum(Kind::Float)?;
+        root = Some(match root {
+            Some(sum) => sum.f_add(&part)?,
+            None => part,
+        });
+    }
+    if let Some(root) = root {
+        root.f_backward()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Queries of f_q against keys of its moving average f_k (MoCo, algorithm 1), with any combination of positives, candidate keys and mixed images.
+//!
+//! Order: query, momentum update, key, losses. A symmetric loss takes each view once as query and once as key and adds the two.
+
+use mochi_config::NegativesFrom;
+use mochi_contrast::feature_transformation::extrapolate;
+use mochi_contrast::images::{self, Place};
+use mochi_contrast::{Affine, Context, DrawKey, info_nce, look, nnclr};
+use mochi_nets::{Encoder, NormMode};
+use mochi_random::{Philox, permutation};
+use mochi_tensor::{Tensor, TensorError, momentum_update, no_grad, upload};
+
+use super::{StepInput, StepOutput, rows_of};
+use crate::{Learner, TrainError};
+
+/// Stream of the shuffling draws, separate from those of synthetic negatives and views.
+const SHUFFLE: u64 = 0x5348_5546;
+
+/// The losses of one step. Afterwards the key encoder has been updated.
+pub(crate) fn losses(learner: &Learner, key: &Encoder, input: StepInput) -> Result<StepOutput, TrainError> {
+    let compute = learner.query.compute();
+    let inputs = [compute.input(input.views[0])?, compute.input(input.views[1])?];
+    // i-Mix has queries of mixed images only.
+    let plain = learner.method.mixing.as_ref().is_none_or(|mixing| !mixing.replaces_plain());
+    let query = |side: usize| -> Result<Option<Tensor>, TrainError> {
+        Ok(if plain { Some(learner.query.embed(&inputs[side], learner.mode())?) } else { None })
+    };
+    let first = query(0)?;
+    momentum_update(key.store(), learner.query.store(), learner.momentum)?;
+    let mut output = direction(learner, key, input, first, &inputs[1], 0)?;
+    if learner.method.symmetric {
+        let other = direction(learner, key, input, query(1)?, &inputs[0], 1)?;
+        output.add(other);
+        output.loss /= 2.0;
+        output.loss_chance /= 2.0;
+    }
+    Ok(output)
+}
+
+/// The losses of one direction: `query` is of view `index`, the keys are of `images`.
+fn direction(
+    learner: &Learner,
+    encoder: &Encoder,
+    input: StepInput,
+    query: Option<Tensor>,
+    images: &Tensor,
+    index: u32,
+) -> Result<StepOutput, TrainError> {
+    let Learner { method, queue, .. } = learner;
+    let key = no_grad(|| keys(learner, encoder, images, input.step, index))?;
+    let batch = rows_of(&key);
+    let place = Place { seed: learner.seed, step: input.step, side: index };
+    let draws = DrawKey { seed: learner.seed, step: input.step, side: index, first_query: 0 };
+    let objective = learner.objective_of(input.synthesize);
+    let positives = method.positives(&key, queue)?;
+    let affine: Option<Vec<Affine>> = method.extrapolate.as_ref().map(|law| vec![extrapolate(law, place); batch]);
+    let from = |batch: bool| [batch || method.from != NegativesFrom::Queue, method.from != NegativesFrom::Batch];
+    let columns_of = |which| method.columns(which, &key, &positives, input.known, queue, place);
+
+    let mut output: Option<StepOutput> = None;
+    if let Some(query) = query {
+        let mut diagnostics = None;
+        let (loss, ceiling) = if method.within_batch {
+            (nnclr(&query, &positives.rows, objective.temperature, input.step)?, (batch as f64).ln())
+        } else {
+            let columns = columns_of(from(false))?;
+            let context = Context {
+                draws,
+                queries: input.known,
+                columns: columns.known(),
+                own: &columns.own,
+                positive: affine.as_deref(),
+                ..Context::default()
+            };
+            let loss = info_nce(&query, &positives.rows, &columns.rows, objective, &context)?;
+            if input.diagnostics && index == 0 {
+                diagnostics = Some(look(&query, &positives.rows, &columns.rows, objective, &context)?);
+            }
+            (loss, objective.ceiling(columns.negatives(batch)))
+        };
+        output = Some(StepOutput { diagnostics, ..StepOutput::of(query, loss, ceiling) });
+    }
+    if let Some(mixing) = &method.mixing {
+        let mixed = mixing.mix(input.views[index as usize % 2], place)?;
+        let query = learner.query.embed(&learner.query.compute().input(&mixed.images)?, learner.mode())?;
+        let columns = columns_of(from(mixing.meets_batch()))?;
+        let objective = mixing.objective(objective);
+        let context = Context {
+            draws,
+            queries: input.known,
+            columns: columns.known(),
+            own: &columns.own,
+            positive: affine.as_deref(),
+            ..Context::default()
+        };
+        let mut loss = images::loss(&query, &positives.rows, &columns.rows, &mixed.targets, &objective, &context)?;
+        let weight = mixing.weight();
+        loss.value *= weight;
+        loss.gradient = loss.gradient.f_mul_scalar(weight)?;
+        let mixed = StepOutput::of(query, loss, weight * objective.ceiling(columns.negatives(batch)));
+        output = Some(match output {
+            Some(mut plain) => {
+                plain.add(mixed);
+                plain
+            }
+            None => mixed,
+        });
+    }
+    let mut output = output.ok_or_else(|| TensorError::Mismatch("a step without a loss".into()))?;
+    if method.queue {
+        output.keys.push(key);
+    }
+    Ok(output)
+}
+
+/// Embeddings (B, D) by the key encoder, shuffled across the groups of the batch statistics if there is more than one.
+fn keys(learner: &Learner, encoder: &Encoder, images: &Tensor, step: u64, side: u32) -> Result<Tensor, TensorError> {
+    let mode: NormMode = learner.mode();
+    if learner.groups == 1 {
+        return encoder.embed(images, mode);
+    }
+    let place = [(step & 0xffff_ffff) as u32, (step >> 32) as u32, side];
+    let count = u32::try_from(rows_of(images)).unwrap_or(u32::MAX);
+    let order: Vec<i64> =
+        permutation(Philox::new(learner.seed, SHUFFLE), place, count).into_iter().map(i64::from).collect();
+    let order = upload(&Tensor::f_from_slice(&order)?, images.device())?;
+    let back = order.f_argsort(0, false)?;
+    let keys = encoder.embed(&images.f_index_select(0, &order)?, mode)?;
+    Ok(keys.f_index_select(0, &back)?)
+}

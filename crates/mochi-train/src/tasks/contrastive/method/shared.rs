@@ -1,0 +1,60 @@
+//! Both views through f_q in one pass, as in SimCLR: the gradient reaches both views, there is no key encoder, and both directions of the loss need
+//! no further pass.
+
+use mochi_config::Positive;
+use mochi_contrast::{nnclr, sim_clr, sup_con};
+use mochi_tensor::{Tensor, no_grad};
+
+use super::{StepInput, StepOutput, rows_of};
+use crate::{Learner, TrainError};
+
+/// The loss of one step.
+pub(crate) fn losses(learner: &Learner, input: StepInput) -> Result<StepOutput, TrainError> {
+    let compute = learner.query.compute();
+    let inputs = compute.input(&Tensor::f_cat(&[input.views[0], input.views[1]], 0)?)?;
+    let both = learner.query.embed(&inputs, learner.mode())?; // (2B, D)
+    let batch = rows_of(&both) / 2;
+    let temperature = learner.objective_of(false).temperature;
+    let ceiling = ((2 * batch).saturating_sub(1).max(1) as f64).ln();
+    match learner.method.positive {
+        Positive::Key => {
+            let loss = sim_clr(&both, temperature, input.step)?;
+            Ok(StepOutput::of(both, loss, ceiling))
+        }
+        Positive::Label => {
+            let labels = input.known.labels.ok_or(TrainError::NoLabels { option: "moco.positive=label" })?;
+            let loss = sup_con(&both, labels, temperature, input.step)?;
+            Ok(StepOutput::of(both, loss, ceiling))
+        }
+        Positive::Nearest => nearest(learner, both, batch, temperature, input.step),
+    }
+}
+
+/// NNCLR: each view's embedding against the neighbors of the other's; the first view's enter the queue.
+fn nearest(
+    learner: &Learner,
+    both: Tensor,
+    batch: usize,
+    temperature: f64,
+    step: u64,
+) -> Result<StepOutput, TrainError> {
+    let half = i64::try_from(batch).unwrap_or(0);
+    let views = no_grad(|| -> Result<_, TrainError> {
+        let rows = both.f_detach()?;
+        Ok([rows.f_narrow(0, 0, half)?, rows.f_narrow(0, half, half)?])
+    })?;
+    let neighbors = |view: usize| learner.method.positives(&views[view], &learner.queue);
+    let first = nnclr(&views[0], &neighbors(1)?.rows, temperature, step)?;
+    let second = nnclr(&views[1], &neighbors(0)?.rows, temperature, step)?;
+    let gradient = Tensor::f_cat(&[first.gradient, second.gradient], 0)?.f_mul_scalar(0.5)?;
+    let [key, _] = views;
+    Ok(StepOutput {
+        gradients: vec![(both, gradient)],
+        keys: vec![key.copy()],
+        loss: (first.value + second.value) / 2.0,
+        loss_chance: (batch.max(1) as f64).ln(),
+        measures: first.measures,
+        clamped: None,
+        diagnostics: None,
+    })
+}

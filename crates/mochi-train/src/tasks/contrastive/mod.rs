@@ -1,0 +1,304 @@
+//! Contrastive pre-training: MoCo v2 with MoCHi's synthetic negatives, and the methods that the settings can choose instead.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `learner` | encoders, queue, optimizer and one step of them |
+//! | `method` | from two views to losses and gradients: momentum or shared encoder, positives, candidate keys, mixed images |
+//! | `metrics` | what a step reports |
+//! | `batches` | two views of each image, over the whole run |
+//! | `parts` | model, optimizer and queue as parts of a checkpoint |
+
+mod batches;
+pub(crate) mod learner;
+pub(crate) mod method;
+mod metrics;
+mod parts;
+
+use std::path::Path;
+
+use mochi_config::{EncoderKind, Positive, Resolved};
+use mochi_contrast::{ContrastError, Known};
+use mochi_data::{Batch, Dataset, OpenOptions, Shard};
+use mochi_run::metric::{contrastive, general};
+use mochi_run::{CurveRecord, Metric, RunFolder, StopFlag};
+use mochi_tensor::{Engine, Tensor, set_threads};
+
+pub use batches::Views;
+use learner::Learner;
+pub(crate) use parts::KEY_PREFIX;
+
+use crate::part::{Part, Parts};
+use crate::task::{DataIdentity, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
+use crate::{Decay, LearningRate, TrainError, Trainer, TrainerOptions, Update, WarmUp, compute, open_data};
+
+/// Settings by which steps are counted, data ordered or tensors shaped: a resumed run refuses another value.
+const FIXED: [&str; 10] = [
+    "seed",
+    "moco.batch",
+    "moco.queue",
+    "moco.encoder",
+    "moco.positive",
+    "model.arch",
+    "model.stem",
+    "model.head",
+    "model.dim",
+    "optimizer.name",
+];
+/// Settings that do not change what is learned, by section or key.
+const FREE: [&str; 7] =
+    ["compute.", "checkpoint.", "log.", "data.threads", "data.prefetch", "data.source", "data.also"];
+
+/// Metrics of a contrastive run.
+static METRICS: std::sync::LazyLock<Vec<&'static Metric>> =
+    std::sync::LazyLock::new(|| [&[&general::LOSS][..], contrastive::TABLE].concat());
+
+/// Contrastive pre-training on a dataset.
+#[derive(Debug)]
+pub struct Contrastive {
+    settings: Resolved,
+    dataset: Dataset,
+    learner: Learner,
+    timeline: Timeline,
+    schedule: LearningRate,
+    /// Whether the log says that some query has fewer negatives than `negatives.hardest`.
+    clamping_noted: bool,
+}
+
+impl Contrastive {
+    /// Encoders, queue and optimizer from the settings' seed.
+    ///
+    /// # Errors
+    /// Settings that the networks do not support, classes that the dataset does not have, no memory.
+    pub fn new(settings: Resolved, dataset: Dataset, engine: &Engine) -> Result<Self, TrainError> {
+        check_labels(&settings, &dataset)?;
+        set_threads(settings.compute.threads);
+        let learner = Learner::new(&settings, compute(&settings, engine)?)?;
+        let steps_per_epoch = settings.steps_per_epoch(dataset.len());
+        let timeline = Timeline {
+            steps: settings.total_steps(dataset.len()),
+            steps_per_epoch,
+            warm_up: u64::from(settings.negatives.warmup_epochs).saturating_mul(steps_per_epoch),
+        };
+        let schedule = schedule(&settings, steps_per_epoch);
+        Ok(Self { settings, dataset, learner, timeline, schedule, clamping_noted: false })
+    }
+
+    /// A new run in a fresh folder: `config.toml` is written at once.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and a folder that cannot be written.
+    pub fn start(
+        run: RunFolder,
+        settings: Resolved,
+        dataset: Dataset,
+        engine: &Engine,
+    ) -> Result<Trainer<Self>, TrainError> {
+        let (config, options) = (settings.to_toml(), options(&settings));
+        let task = Self::new(settings, dataset, engine)?;
+        run.write_config(&config)?;
+        Ok(Trainer::new(run, task, options))
+    }
+
+    /// A run as its newest checkpoint left it. `stop` ends waiting for remote data.
+    ///
+    /// # Errors
+    /// A folder that is not a run or has no checkpoint, and as [`Trainer::resume`].
+    pub fn resume(path: &Path, engine: &Engine, stop: &StopFlag) -> Result<Trainer<Self>, TrainError> {
+        let run = RunFolder::open(path)?;
+        let settings = Resolved::read(&run.config_path())?;
+        let Some(newest) = run.checkpoints().latest()? else {
+            return Err(TrainError::NoCheckpoint(path.to_owned()));
+        };
+        let dataset = open_data(&settings, &OpenOptions { cancel: stop.flag().into(), ..OpenOptions::default() })?;
+        let options = options(&settings);
+        Trainer::resume(run, Self::new(settings, dataset, engine)?, options, &newest)
+    }
+
+    /// The run's settings.
+    pub fn settings(&self) -> &Resolved {
+        &self.settings
+    }
+
+    /// Image indices of a batch, and their labels if the dataset has any.
+    fn known(&self, batch: &Batch) -> (Vec<i64>, Option<Vec<i64>>) {
+        let images = batch.images.iter().map(|&image| i64::from(image)).collect();
+        let label = |labels: &[u32], image: u32| labels.get(image as usize).map_or(-1, |&label| i64::from(label));
+        let of = |labels| batch.images.iter().map(|&image| label(labels, image)).collect();
+        (images, self.dataset.labels().map(of))
+    }
+
+    /// Both views (B, 3, S, S), float32.
+    fn views(&self, batch: &Batch) -> Result<[Tensor; 2], TrainError> {
+        let side = i64::from(self.settings.data.size);
+        let view = |index: usize| -> Result<Tensor, TrainError> {
+            Ok(Tensor::f_from_slice(batch.view(index))?.f_view([-1, 3, side, side])?)
+        };
+        Ok([view(0)?, view(1)?])
+    }
+
+    /// How batch norm takes its statistics: whether shuffle-BN is effective.
+    fn norm_note(&self) -> String {
+        let moco = &self.settings.moco;
+        match moco.bn_groups {
+            0 | 1 if moco.encoder == EncoderKind::Shared => {
+                "batch norm: statistics over both views of the batch".to_owned()
+            }
+            0 | 1 => "batch norm: statistics over the whole batch; key shuffling is off (it has no effect with a single group)"
+                .to_owned(),
+            groups => format!(
+                "batch norm: statistics over {groups} groups of {}, keys shuffled across them",
+                moco.batch / groups
+            ),
+        }
+    }
+}
+
+impl Task for Contrastive {
+    type Batch = Batch;
+    type Loader = Views;
+    type Curve = CurveRecord;
+
+    fn name(&self) -> &'static str {
+        "contrastive"
+    }
+
+    fn timeline(&self) -> Timeline {
+        self.timeline
+    }
+
+    fn schedule(&self) -> &LearningRate {
+        &self.schedule
+    }
+
+    fn metrics(&self) -> &'static [&'static Metric] {
+        &METRICS
+    }
+
+    fn data(&self) -> DataIdentity {
+        let source = self.settings.data.source.clone();
+        DataIdentity { source, images: self.dataset.len(), fingerprint: self.dataset.fingerprint() }
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let on_change = |key: &str| {
+            if FIXED.contains(&key) {
+                OnChange::Refuse
+            } else if FREE.iter().any(|free| key.starts_with(free)) {
+                OnChange::Accept
+            } else {
+                OnChange::Note
+            }
+        };
+        let described = self.settings.describe().into_iter();
+        described.map(|s| Setting { key: s.key, value: s.value, on_change: on_change(s.key) }).collect()
+    }
+
+    fn loader(&self, step: u64, shard: Shard, stop: &StopFlag) -> Result<Views, TrainError> {
+        Views::new(&self.settings, &self.dataset, self.timeline, step, shard, stop)
+    }
+
+    fn step(&mut self, batch: &Batch, plan: &StepPlan) -> Result<StepReport<CurveRecord>, StepError> {
+        let views = self.views(batch)?;
+        let (images, labels) = self.known(batch);
+        let known = Known { images: Some(&images), labels: labels.as_deref() };
+        let report = match self.learner.step([&views[0], &views[1]], known, plan) {
+            Err(TrainError::Contrast(
+                reason @ (ContrastError::NotFinite { .. } | ContrastError::LossNotFinite { .. }),
+            )) => {
+                return Err(StepError::NotFinite {
+                    reason: reason.to_string(),
+                    state: "The parts are as they were before the step, except that the key encoder (key.*) has already been updated",
+                });
+            }
+            report => report?,
+        };
+        let mut metrics = report.metrics;
+        if self.settings.uses_queue() {
+            metrics.extend(&metrics::of_queue(&self.learner.queue, report.entered, self.timeline.steps_per_epoch));
+        }
+        let curve = report.diagnostics.map(|found| {
+            metrics.extend(&metrics::of_diagnostics(&found));
+            let (step, epoch) = (plan.step + 1, self.timeline.epoch(plan.step));
+            CurveRecord { step, epoch, ranks: found.curve.ranks, real: found.curve.real, all: found.curve.all }
+        });
+        let note = report.clamped.filter(|_| !self.clamping_noted).map(|fewest| {
+            self.clamping_noted = true;
+            let (n, step) = (self.settings.negatives.hardest, plan.step);
+            format!(
+                "negatives.hardest is {n}, but filtering left only {fewest} negatives for a query at step {step}; all of them are used as hard negatives"
+            )
+        });
+        Ok(StepReport { metrics, images: batch.images.len() as u64, curve, note })
+    }
+
+    fn parts(&self) -> Result<Vec<Part>, TrainError> {
+        parts::save(&self.learner)
+    }
+
+    fn restore(&mut self, saved: &mut Parts) -> Result<(), TrainError> {
+        parts::restore(&mut self.learner, saved)
+    }
+
+    fn batch_part(&self, batch: &Batch) -> Result<Part, TrainError> {
+        let [view_1, view_2] = self.views(batch)?;
+        let (images, _) = self.known(batch);
+        let images = Tensor::f_from_slice(&images)?;
+        let tensors = [("view_1", view_1), ("view_2", view_2), ("images", images)];
+        Ok(Part::tensors("batch", tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into()))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        vec![self.norm_note()]
+    }
+}
+
+/// How often things are done.
+fn options(settings: &Resolved) -> TrainerOptions {
+    TrainerOptions {
+        record_every: settings.log.every_steps,
+        diagnostics_every: settings.log.diagnostics_every_steps,
+        evaluate_every: 0,
+        checkpoint_every: settings.checkpoint.every_steps,
+        keep_last: settings.checkpoint.keep_last,
+        keep_every: settings.checkpoint.keep_every,
+    }
+}
+
+/// The learning rate, counted in epochs.
+fn schedule(settings: &Resolved, steps_per_epoch: u64) -> LearningRate {
+    use mochi_config::{Per, Schedule};
+    let optimizer = &settings.optimizer;
+    LearningRate {
+        peak: optimizer.learning_rate,
+        steps_per_unit: steps_per_epoch,
+        update: match optimizer.per {
+            Per::Epoch => Update::EveryUnit,
+            Per::Step => Update::EveryStep,
+        },
+        length: f64::from(settings.epochs),
+        warm_up: match optimizer.warmup_epochs {
+            0 => WarmUp::None,
+            epochs => WarmUp::Linear(f64::from(epochs)),
+        },
+        decay: match optimizer.schedule {
+            Schedule::Cosine => Decay::Cosine,
+            Schedule::Step => {
+                let milestones = optimizer.milestones.iter().map(|&epoch| f64::from(epoch)).collect();
+                Decay::Steps { milestones, factor: 0.1 }
+            }
+        },
+    }
+}
+
+/// Refuses options that need classes if the dataset has none.
+fn check_labels(settings: &Resolved, dataset: &Dataset) -> Result<(), TrainError> {
+    let oracle = settings.negatives.filters.iter().any(|filter| filter.name() == "class-oracle");
+    let asked = [
+        (settings.moco.positive == Positive::Label, "moco.positive=label"),
+        (oracle, "negatives.filters with class-oracle"),
+    ];
+    match asked.into_iter().find(|(asked, _)| *asked) {
+        Some((_, option)) if dataset.labels().is_none() => Err(TrainError::NoLabels { option }),
+        _ => Ok(()),
+    }
+}

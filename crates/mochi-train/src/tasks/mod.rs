@@ -1,0 +1,3 @@
+//! What can be trained: one folder per task.
+
+pub(crate) mod contrastive;

@@ -1,0 +1,313 @@
+//! The training loop of any task: steps, records, checkpoints, stopping, resuming, and the dump of a step that failed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use mochi_data::{BadImage, DataError, Shard};
+use mochi_run::metric::{Averages, general};
+use mochi_run::{Checkpoint, Metrics, Record, RunFolder, StopFlag};
+
+use crate::pace::Pace;
+use crate::records::Records;
+use crate::state::{Data, State};
+use crate::task::{Batches, OnChange, StepError, StepPlan, StepReport, Task, Timeline};
+use crate::{TrainError, checkpoint, failure};
+
+/// How often things are done, in steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrainerOptions {
+    /// Steps between records of `metrics.jsonl` and TensorBoard; the last step always has one.
+    pub record_every: u64,
+    /// Steps between periodic diagnostics, which also come at the last step. 0: never.
+    pub diagnostics_every: u64,
+    /// Steps between evaluations ([`Task::evaluate`]), which also come at the last step. 0: never.
+    pub evaluate_every: u64,
+    /// Steps between checkpoints; the last step always has one.
+    pub checkpoint_every: u64,
+    /// How many of the latest checkpoints are kept.
+    pub keep_last: usize,
+    /// Checkpoints at multiples of this many steps are kept for good. 0: none.
+    pub keep_every: u64,
+}
+
+/// What a run reports while it trains.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A remark for the log, one sentence.
+    Note(String),
+    /// A step was taken.
+    Step(Progress<'a>),
+    /// An image could not be read; another one took its place.
+    BadImage(&'a BadImage),
+    /// A checkpoint was written.
+    Saved(&'a Path),
+}
+
+/// Where training is after a step.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    /// Steps done so far, this one included.
+    pub step: u64,
+    /// Steps of the whole run.
+    pub steps: u64,
+    /// Epoch of this step, from 0.
+    pub epoch: u64,
+    /// Epochs of the whole run.
+    pub epochs: u64,
+    /// The step's own values, and the speed since the last record.
+    pub metrics: &'a Metrics,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Steps done in all.
+    pub step: u64,
+    /// Whether it reached its last step; otherwise it was asked to stop and can be resumed.
+    pub finished: bool,
+    /// The newest checkpoint.
+    pub checkpoint: PathBuf,
+    /// Seconds of training, over all sessions.
+    pub elapsed_s: f64,
+}
+
+/// A run of a task, new or resumed.
+#[derive(Debug)]
+pub struct Trainer<T> {
+    run: RunFolder,
+    task: T,
+    options: TrainerOptions,
+    step: u64,
+    images: u64,
+    /// Seconds of earlier sessions.
+    earlier_s: f64,
+    resumed: bool,
+    notes: Vec<String>,
+}
+
+impl<T: Task> Trainer<T> {
+    /// A new run in a fresh folder.
+    pub fn new(run: RunFolder, task: T, options: TrainerOptions) -> Self {
+        let notes = task.notes();
+        Self { run, task, options, step: 0, images: 0, earlier_s: 0.0, resumed: false, notes }
+    }
+
+    /// A run as a checkpoint left it, in the middle of an epoch or not. `task` is a new one; its parts are restored.
+    ///
+    /// # Errors
+    /// A checkpoint that is damaged or of another task, dataset or number of processes; a setting that may not change.
+    pub fn resume(
+        run: RunFolder,
+        mut task: T,
+        options: TrainerOptions,
+        checkpoint: &Checkpoint,
+    ) -> Result<Self, TrainError> {
+        let state = State::read(&checkpoint.path)?;
+        let mut notes = task.notes();
+        // Settings first: what they change (the number of steps, say) would otherwise be reported as damage.
+        notes.extend(changed_settings(&task, &state, &run.config_path())?);
+        same_data(&task, &state)?;
+        checkpoint::check_state(&state, checkpoint, task.name(), task.timeline())?;
+        let mut parts = checkpoint::read_parts(&checkpoint.path, &state)?;
+        task.restore(&mut parts)?;
+        let (step, images, earlier_s) = (state.step, state.images_seen, state.elapsed_s);
+        Ok(Self { run, task, options, step, images, earlier_s, resumed: true, notes })
+    }
+
+    /// The task.
+    pub fn task(&self) -> &T {
+        &self.task
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &Path {
+        self.run.path()
+    }
+
+    /// Steps done so far.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Steps of the whole run.
+    pub fn total_steps(&self) -> u64 {
+        self.task.timeline().steps
+    }
+
+    /// Trains to the end, or until `stop` is requested: then a checkpoint is written after the current step.
+    ///
+    /// # Errors
+    /// Too many bad images, values that are not finite ([`TrainError::Diverged`]), a full disk.
+    pub fn train(mut self, stop: &StopFlag, watch: &mut dyn FnMut(Event)) -> Result<Outcome, TrainError> {
+        let begun = Instant::now();
+        let timeline = self.task.timeline();
+        let mut records = Records::open(&self.run, self.resumed, self.step)?;
+        self.notes.drain(..).for_each(|note| watch(Event::Note(note)));
+        let mut saved = None;
+        if self.step < timeline.steps && !stop.requested() {
+            let mut batches = self.task.loader(self.step, Shard::WHOLE, stop)?;
+            let (mut averages, mut pace) = (Averages::default(), Pace::start());
+            while self.step < timeline.steps && !stop.requested() {
+                let waiting = Instant::now();
+                let batch = batches.next_batch();
+                let waited = waiting.elapsed();
+                for image in batches.new_bad_images() {
+                    if records.bad_image(&image)? {
+                        watch(Event::BadImage(&image));
+                    }
+                }
+                let early = TrainError::DataEnded { step: self.step, steps: timeline.steps };
+                let batch = match batch.ok_or(early)? {
+                    // Stopped while waiting for data: the state is saved below.
+                    Err(TrainError::Data(DataError::Canceled)) if stop.requested() => break,
+                    batch => batch?,
+                };
+                let output = self.take_step(&batch, timeline, begun)?;
+                batches.recycle(batch);
+                self.step += 1;
+                self.images += output.images;
+                pace.step(output.images, waited);
+                let metrics = self.metrics(output.metrics, timeline, begun, &pace);
+                output.note.into_iter().for_each(|note| watch(Event::Note(note)));
+                watch(Event::Step(Progress {
+                    step: self.step,
+                    steps: timeline.steps,
+                    epoch: timeline.epoch(self.step - 1),
+                    epochs: timeline.epochs(),
+                    metrics: &metrics,
+                }));
+                averages.add(&metrics);
+                if self.due(self.options.evaluate_every, self.step, timeline) {
+                    averages.add(&self.task.evaluate(self.step)?);
+                }
+                if self.due(self.options.record_every, self.step, timeline) {
+                    records.append(&Record { step: self.step, values: averages.take() })?;
+                    pace = Pace::start();
+                }
+                if let Some(curve) = output.curve {
+                    records.curve(&curve)?;
+                }
+                if stop.requested() || self.due(self.options.checkpoint_every, self.step, timeline) {
+                    saved = Some(self.save(begun, &records, watch)?);
+                }
+            }
+        }
+        let checkpoint = match saved {
+            Some(saved) if saved.step == self.step => saved.path,
+            _ => self.save(begun, &records, watch)?.path,
+        };
+        let finished = self.step >= timeline.steps;
+        Ok(Outcome { step: self.step, finished, checkpoint, elapsed_s: self.elapsed(begun) })
+    }
+
+    /// Whether something that is done every `every` steps is due after `step` steps, or because they are the last.
+    fn due(&self, every: u64, step: u64, timeline: Timeline) -> bool {
+        every > 0 && (step.is_multiple_of(every) || step == timeline.steps)
+    }
+
+    /// One step of the task; the dump of one that failed.
+    fn take_step(
+        &mut self,
+        batch: &T::Batch,
+        timeline: Timeline,
+        begun: Instant,
+    ) -> Result<StepReport<T::Curve>, TrainError> {
+        let plan = StepPlan {
+            step: self.step,
+            learning_rate: self.task.schedule().at(self.step),
+            warm_up: self.step < timeline.warm_up,
+            diagnostics: self.due(self.options.diagnostics_every, self.step + 1, timeline),
+        };
+        match self.task.step(batch, &plan) {
+            Ok(output) => Ok(output),
+            Err(StepError::Other(error)) => Err(error),
+            Err(StepError::NotFinite { reason, state }) => {
+                let mut parts = self.task.parts()?;
+                parts.push(self.task.batch_part(batch)?);
+                let failure = Some(format!("{reason}. {state}"));
+                let folder = failure::save(self.run.path(), &parts, State { failure, ..self.state(begun) })?;
+                Err(TrainError::Diverged { reason, folder })
+            }
+        }
+    }
+
+    /// The step's values with the trainer's own.
+    fn metrics(&self, of_task: Metrics, timeline: Timeline, begun: Instant, pace: &Pace) -> Metrics {
+        debug_assert!(of_task.iter().all(|(metric, _)| self.task.metrics().iter().any(|m| m.key == metric.key)));
+        let (images_per_s, wait_fraction) = pace.speed();
+        let mut metrics = Metrics::new()
+            .with(&general::EPOCH, timeline.epoch(self.step - 1) as f64)
+            .with(&general::IMAGES, self.images as f64)
+            .with(&general::LEARNING_RATE, self.task.schedule().at(self.step - 1))
+            .with(&general::IMAGES_PER_S, images_per_s)
+            .with(&general::DATA_WAIT_FRACTION, wait_fraction)
+            .with(&general::ELAPSED_S, self.elapsed(begun));
+        metrics.extend(&of_task);
+        metrics
+    }
+
+    fn elapsed(&self, begun: Instant) -> f64 {
+        self.earlier_s + begun.elapsed().as_secs_f64()
+    }
+
+    fn state(&self, begun: Instant) -> State {
+        let data = self.task.data();
+        State {
+            format: State::FORMAT,
+            task: self.task.name().to_owned(),
+            world_size: Shard::WHOLE.world_size,
+            step: self.step,
+            images_seen: self.images,
+            elapsed_s: self.elapsed(begun),
+            data: Data { images: data.images, fingerprint: format!("{:016x}", data.fingerprint) },
+            settings: self.task.settings().into_iter().map(|s| (s.key.to_owned(), s.value)).collect(),
+            parts: BTreeMap::new(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            failure: None,
+        }
+    }
+
+    fn save(
+        &self,
+        begun: Instant,
+        records: &Records<T::Curve>,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<Checkpoint, TrainError> {
+        let checkpoints = self.run.checkpoints();
+        let pending = checkpoints.begin(self.step)?;
+        checkpoint::write(pending.path(), &self.task.parts()?, self.state(begun))?;
+        records.sync()?;
+        let saved = pending.commit()?;
+        checkpoints.prune(self.options.keep_last, self.options.keep_every)?;
+        watch(Event::Saved(&saved.path));
+        Ok(saved)
+    }
+}
+
+/// Refuses changed settings that may not change; notes about the others.
+fn changed_settings<T: Task>(task: &T, state: &State, config: &Path) -> Result<Vec<String>, TrainError> {
+    let mut notes = Vec::new();
+    for setting in task.settings() {
+        let Some(before) = state.settings.get(setting.key).filter(|before| **before != setting.value) else { continue };
+        let (key, now, step) = (setting.key, setting.value, state.step);
+        match setting.on_change {
+            OnChange::Refuse => {
+                let (before, path) = (before.clone(), config.to_owned());
+                return Err(TrainError::SettingChanged { key, now, before, step, path });
+            }
+            OnChange::Note => notes.push(format!("{key} is {now}; the first {step} steps were trained with {before}")),
+            OnChange::Accept => {}
+        }
+    }
+    Ok(notes)
+}
+
+/// Refuses another dataset than that of the checkpoint.
+fn same_data<T: Task>(task: &T, state: &State) -> Result<(), TrainError> {
+    let now = task.data();
+    if format!("{:016x}", now.fingerprint) == state.data.fingerprint {
+        return Ok(());
+    }
+    Err(TrainError::DataChanged { dataset: now.source, now: now.images, before: state.data.images })
+}

@@ -1,0 +1,278 @@
+//! The trainer with a task that has nothing to do with contrastive learning: least squares with iteration-based warm-up, batches of different
+//! sizes, gradient clipping, two learning rates, an evaluation, a metric and state of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use mochi_data::Shard;
+use mochi_run::metric::Unit;
+use mochi_run::metric::general::{LEARNING_RATE, LOSS};
+use mochi_run::{CurveRecord, Log, Metric, Metrics, MetricsLog, NoCurve, RunFolder, StopFlag};
+use mochi_tensor::{Device, Kind, Tensor, read_tensors};
+use mochi_train::{
+    Batches, DataIdentity, Decay, Event, LearningRate, OnChange, Outcome, Part, Parts, Setting, State, StepError,
+    StepPlan, StepReport, Task, Timeline, TrainError, Trainer, TrainerOptions, Update, WarmUp,
+};
+
+mochi_run::metrics! {
+    /// Distance of the solution from the true one.
+    DISTANCE: "distance", Unit::Scalar, "least_squares/distance", Last;
+    /// Norm of the gradient before clipping.
+    GRADIENT_NORM: "gradient_norm", Unit::Scalar, "least_squares/gradient_norm", Max;
+}
+
+static METRICS: &[&Metric] = &[&LOSS, &DISTANCE, &GRADIENT_NORM];
+const TRUTH: [f32; 3] = [1.0, -2.0, 0.5];
+const STEPS: u64 = 30;
+
+/// Rows and targets of a step.
+struct Samples {
+    rows: Tensor,
+    targets: Tensor,
+}
+
+/// Makes the samples of every step from its number: 2, 3 or 4 of them.
+struct Generator {
+    step: u64,
+}
+
+fn samples(step: u64) -> Samples {
+    let count = 2 + (step % 3) as i64;
+    let at = Tensor::arange(3 * count, (Kind::Float, Device::Cpu)) + 7.0 * step as f64;
+    let rows = (&at * &at * 0.37).sin().view([count, 3]);
+    let targets = rows.matmul(&Tensor::from_slice(&TRUTH));
+    Samples { rows, targets }
+}
+
+impl Batches for Generator {
+    type Batch = Samples;
+
+    fn next_batch(&mut self) -> Option<Result<Samples, TrainError>> {
+        let batch = (self.step < STEPS).then(|| Ok(samples(self.step)));
+        self.step += 1;
+        batch
+    }
+}
+
+#[derive(Debug)]
+struct LeastSquares {
+    weights: Tensor,
+    updates: u64,
+    schedule: LearningRate,
+}
+
+impl LeastSquares {
+    fn new(peak: f64) -> Self {
+        let schedule = LearningRate {
+            peak,
+            steps_per_unit: 1,
+            update: Update::EveryStep,
+            length: STEPS as f64,
+            warm_up: WarmUp::From { factor: 0.1, length: 5.0 },
+            decay: Decay::Steps { milestones: vec![25.0], factor: 0.1 },
+        };
+        Self { weights: Tensor::zeros([3], (Kind::Float, Device::Cpu)), updates: 0, schedule }
+    }
+
+    fn distance(&self) -> f64 {
+        (&self.weights - Tensor::from_slice(&TRUTH)).norm().double_value(&[])
+    }
+}
+
+impl Task for LeastSquares {
+    type Batch = Samples;
+    type Loader = Generator;
+    type Curve = NoCurve;
+
+    fn name(&self) -> &'static str {
+        "least-squares"
+    }
+
+    fn timeline(&self) -> Timeline {
+        Timeline { steps: STEPS, steps_per_epoch: 12, warm_up: 0 }
+    }
+
+    fn schedule(&self) -> &LearningRate {
+        &self.schedule
+    }
+
+    fn metrics(&self) -> &'static [&'static Metric] {
+        METRICS
+    }
+
+    fn data(&self) -> DataIdentity {
+        DataIdentity { source: "sines".into(), images: 0, fingerprint: 1 }
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        vec![Setting { key: "peak", value: self.schedule.peak.to_string(), on_change: OnChange::Note }]
+    }
+
+    fn loader(&self, step: u64, shard: Shard, _stop: &StopFlag) -> Result<Generator, TrainError> {
+        assert_eq!(shard, Shard::WHOLE);
+        Ok(Generator { step })
+    }
+
+    fn step(&mut self, batch: &Samples, plan: &StepPlan) -> Result<StepReport<NoCurve>, StepError> {
+        let residual = batch.rows.f_matmul(&self.weights)?.f_sub(&batch.targets)?;
+        let loss = residual.square().mean(Kind::Double).double_value(&[]);
+        if !loss.is_finite() {
+            let reason = format!("the loss is {loss} at step {}", plan.step);
+            return Err(StepError::NotFinite { reason, state: "The weights are those before the step" });
+        }
+        let gradient = residual.unsqueeze(0).f_matmul(&batch.rows)?.squeeze();
+        let norm = gradient.norm().double_value(&[]);
+        // Two parameter groups: the last weight learns at half the rate.
+        let rates = Tensor::from_slice(&[1.0f32, 1.0, 0.5]) * (plan.learning_rate / norm.clamp(1.0, 1e3));
+        self.weights = &self.weights - gradient * rates;
+        self.updates += 1;
+        let metrics = Metrics::new().with(&LOSS, loss).with(&GRADIENT_NORM, norm);
+        Ok(StepReport { metrics, images: batch.rows.size()[0] as u64, curve: None, note: None })
+    }
+
+    fn parts(&self) -> Result<Vec<Part>, TrainError> {
+        let weights = BTreeMap::from([("weights".to_owned(), self.weights.copy())]);
+        Ok(vec![
+            Part::tensors("model", weights),
+            Part { name: "history", tensors: BTreeMap::new(), value: self.updates.into() },
+        ])
+    }
+
+    fn restore(&mut self, parts: &mut Parts) -> Result<(), TrainError> {
+        let (mut model, _) = parts.take("model")?;
+        self.weights = model.remove("weights").ok_or_else(|| parts.invalid("there are no weights".into()))?;
+        let (_, updates) = parts.take("history")?;
+        self.updates = updates.as_u64().ok_or_else(|| parts.invalid("there is no count".into()))?;
+        Ok(())
+    }
+
+    fn batch_part(&self, batch: &Samples) -> Result<Part, TrainError> {
+        let tensors = [("rows", &batch.rows), ("targets", &batch.targets)];
+        Ok(Part::tensors("batch", tensors.map(|(name, tensor)| (name.to_owned(), tensor.copy())).into()))
+    }
+
+    fn evaluate(&mut self, _step: u64) -> Result<Metrics, TrainError> {
+        Ok(Metrics::new().with(&DISTANCE, self.distance()))
+    }
+}
+
+fn options() -> TrainerOptions {
+    TrainerOptions {
+        record_every: 4,
+        diagnostics_every: 0,
+        evaluate_every: 10,
+        checkpoint_every: 7,
+        keep_last: 2,
+        keep_every: 0,
+    }
+}
+
+fn start(path: &Path, peak: f64) -> Trainer<LeastSquares> {
+    let run = RunFolder::create(path).unwrap();
+    run.write_config("").unwrap();
+    Trainer::new(run, LeastSquares::new(peak), options())
+}
+
+fn resume(path: &Path, peak: f64) -> Result<Trainer<LeastSquares>, TrainError> {
+    let run = RunFolder::open(path).unwrap();
+    let newest = run.checkpoints().latest().unwrap().unwrap();
+    Trainer::resume(run, LeastSquares::new(peak), options(), &newest)
+}
+
+/// Trains until step `stop_after`, or to the end.
+fn train(trainer: Trainer<LeastSquares>, stop_after: u64) -> Result<Outcome, TrainError> {
+    let stop = StopFlag::default();
+    trainer.train(&stop, &mut |event| {
+        if let Event::Step(at) = event {
+            assert_eq!((at.steps, at.epochs, at.epoch), (STEPS, 3, (at.step - 1) / 12));
+            if at.step == stop_after {
+                stop.request();
+            }
+        }
+    })
+}
+
+fn weights(checkpoint: &Path) -> Tensor {
+    read_tensors(&checkpoint.join("model.safetensors")).unwrap().0.remove("weights").unwrap()
+}
+
+/// The records as JSON, without those values that are times.
+fn records(run: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let mut records: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for record in &mut records {
+        for timed in ["images_per_s", "data_wait_fraction", "elapsed_s"] {
+            assert!(record.as_object_mut().unwrap().remove(timed).is_some(), "{timed}");
+        }
+    }
+    records
+}
+
+#[test]
+fn a_second_task_trains_stops_and_resumes_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let straight = train(start(&path("straight"), 0.5), u64::MAX).unwrap();
+    assert!(straight.finished);
+    assert_eq!(straight.step, STEPS);
+
+    assert!(!train(start(&path("stopped"), 0.5), 8).unwrap().finished);
+    train(resume(&path("stopped"), 0.5).unwrap(), 20).unwrap();
+    let resumed = train(resume(&path("stopped"), 0.5).unwrap(), u64::MAX).unwrap();
+    assert!(resumed.finished);
+    assert!(weights(&straight.checkpoint).equal(&weights(&resumed.checkpoint)));
+    let states = [&straight, &resumed].map(|outcome| State::read(&outcome.checkpoint).unwrap());
+    assert_eq!(states[0].parts["history"], STEPS);
+    assert_eq!(states[0].images_seen, states[1].images_seen);
+    assert_eq!((states[0].task.as_str(), states[0].world_size, states[0].format), ("least-squares", 1, 2));
+
+    assert!(TABLE.iter().all(|metric| METRICS.iter().any(|declared| declared.key == metric.key)));
+    // Stopped at a multiple of `record_every`: the records are the same as well.
+    let [first, second] = [path("straight"), path("stopped")].map(|run| records(&run));
+    assert_eq!(first.iter().map(|r| r["step"].as_u64().unwrap()).collect::<Vec<_>>(), [4, 8, 12, 16, 20, 24, 28, 30]);
+    assert_eq!(first, second);
+    // An evaluation after step 10 is in the record after it, and only there.
+    let evaluated = first.iter().filter(|record| !record["distance"].is_null());
+    assert_eq!(evaluated.map(|r| r["step"].as_u64().unwrap()).collect::<Vec<_>>(), [12, 20, 30]);
+    assert!(first.last().unwrap()["distance"].as_f64().unwrap() < 1.0, "it learns: {}", first.last().unwrap());
+    // Keys that the table of metrics does not know are ignored by whoever reads the file with it.
+    let read = MetricsLog::read(&path("straight").join("metrics.jsonl")).unwrap();
+    assert_eq!(read.last().unwrap().values.get(&DISTANCE), None);
+    assert!((read[0].values.get(&LEARNING_RATE).unwrap() - 0.5 * (0.1 + 0.9 * 3.0 / 5.0)).abs() < 1e-12);
+    assert!(Log::<CurveRecord>::read(&path("straight").join("curves.jsonl")).unwrap().is_empty());
+}
+
+#[test]
+fn a_changed_setting_is_noted_and_another_task_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    train(start(&path, 0.5), 8).unwrap();
+    let mut notes = Vec::new();
+    resume(&path, 0.25)
+        .unwrap()
+        .train(&StopFlag::default(), &mut |event| {
+            if let Event::Note(note) = event {
+                notes.push(note);
+            }
+        })
+        .unwrap();
+    assert_eq!(notes, ["peak is 0.25; the first 8 steps were trained with 0.5"]);
+}
+
+#[test]
+fn h16_a_step_that_is_not_finite_leaves_a_complete_dump() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let error = train(start(&path, 1e38), u64::MAX).unwrap_err();
+    let TrainError::Diverged { folder: dump, reason } = &error else { panic!("{error}") };
+    assert!(error.to_string().contains("the optimizer step was skipped"), "{error}");
+    let state = State::read(dump).unwrap();
+    assert_eq!(*dump, path.join("failed").join(format!("step-{}", state.step)));
+    assert_eq!(state.failure.unwrap(), format!("{reason}. The weights are those before the step"));
+    assert_eq!(state.parts.keys().collect::<Vec<_>>(), ["batch", "history", "model"]);
+    let (batch, _) = read_tensors(&dump.join("batch.safetensors")).unwrap();
+    assert!(batch["rows"].equal(&samples(state.step).rows));
+    // Nothing temporary is left, and the run's own checkpoints are untouched.
+    assert_eq!(std::fs::read_dir(path.join("failed")).unwrap().count(), 1);
+    assert!(!path.join("checkpoints").exists() || std::fs::read_dir(path.join("checkpoints")).unwrap().count() > 0);
+}
