@@ -50,7 +50,7 @@ fn one_fault_is_one_sentence_with_a_hint() {
         ),
         (
             "model.head=mpl",
-            "invalid value for `model.head` (command line): expected \"mlp\" or \"linear\", got \"mpl\"",
+            "invalid value for `model.head` (command line): expected \"mlp\", \"linear\" or \"mlp-bn\", got \"mpl\"",
             Some("did you mean \"mlp\"?"),
         ),
         (
