@@ -1,7 +1,8 @@
 //! What a loss is told about its rows beside the embeddings: everything is optional.
 
-use crate::draws::{DrawKey, Points, Source};
+use crate::draws::{Points, Source};
 use crate::{ContrastError, Objective};
+use mochi_random::DrawKey;
 
 /// What is known of some rows, one entry a row each. A negative number stands for "unknown" and equals nothing.
 #[derive(Debug, Clone, Copy, Default)]

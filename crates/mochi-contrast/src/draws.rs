@@ -1,11 +1,11 @@
 //! Draws of parents and coefficients, blocks of points at a time.
 //!
-//! A draw is a pure function of (seed, step, side, query, point): it does not depend on threads, devices or how a batch is cut. Parents are
+//! A draw is a pure function of (seed, purpose, step, direction, query, point): it does not depend on threads, devices or how a batch is cut. Parents are
 //! drawn as positions in the query's hardest set, which is kept in the order of its columns.
 
 use crate::points::Strategy;
 use crate::{ContrastError, Synthesis};
-use mochi_random::{LANES, Philox, below, unit};
+use mochi_random::{DrawKey, LANES, below, unit};
 
 /// Distribution of a mixing coefficient.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,19 +24,6 @@ pub enum Coefficient {
     Fixed(f64),
 }
 
-/// What a draw is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DrawKey {
-    /// The run's seed.
-    pub seed: u64,
-    /// Training step.
-    pub step: u64,
-    /// Which loss of the step: 0, or 1 for the second half of a symmetric loss.
-    pub side: u32,
-    /// Index of the first query of this batch in the global batch: a split batch draws what the whole one would.
-    pub first_query: u32,
-}
-
 /// Parents and coefficients of MoCHi's two strategies set from outside, row-major (B, s) and (B, s'): parity tests, and replaying a step.
 #[derive(Debug, Clone, Default)]
 pub struct Points {
@@ -52,12 +39,12 @@ pub struct Points {
     pub beta: Vec<f64>,
 }
 
-/// How a kind of point takes its parents and its share from the four words of (seed, step, side, query, point): the first parent is
+/// How a kind of point takes its parents and its share from the four words of (seed, purpose, step, direction, query, point): the first parent is
 /// [`below`] of word 0, among the query's hardest columns.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Law {
-    /// One of [`stream`].
-    pub stream: u64,
+    /// One of [`purpose`].
+    pub purpose: u8,
     pub second: Second,
     pub share: Option<Share>,
 }
@@ -96,17 +83,15 @@ pub(crate) struct Drawn {
     pub share: Vec<f64>,
 }
 
-/// Philox streams, one a purpose; a second side adds [`SIDE`], further draws of one point multiples of [`MORE`].
-pub(crate) mod stream {
-    pub const PAIRS: u64 = 1;
-    pub const QUERY_MIXES: u64 = 2;
-    pub const EXTRAPOLATE: u64 = 3;
-    pub const NOISE: u64 = 4;
-    pub const PERTURB: u64 = 5;
-    pub const ADVERSARIAL: u64 = 6;
-    pub const REPEAT: u64 = 7;
-    pub const SIDE: u64 = 8;
-    pub const MORE: u64 = 16;
+/// Purposes of the draws, each of which has streams of its own.
+pub(crate) mod purpose {
+    pub const PAIRS: u8 = 1;
+    pub const QUERY_MIXES: u8 = 2;
+    pub const EXTRAPOLATE: u8 = 3;
+    pub const NOISE: u8 = 4;
+    pub const PERTURB: u8 = 5;
+    pub const ADVERSARIAL: u8 = 6;
+    pub const REPEAT: u8 = 7;
 }
 
 impl<'a> Source<'a> {
@@ -125,26 +110,13 @@ impl<'a> Source<'a> {
     }
 }
 
-impl DrawKey {
-    /// The first three parts of a counter; the fourth is the point.
-    #[inline(always)]
-    pub(crate) fn counter(self, row: usize) -> [u32; 3] {
-        [(self.step & 0xffff_ffff) as u32, (self.step >> 32) as u32, self.first_query.wrapping_add(to_u32(row))]
-    }
-
-    #[inline(always)]
-    pub(crate) fn family(self, stream: u64) -> Philox {
-        Philox::new(self.seed, stream + u64::from(self.side) * stream::SIDE)
-    }
-}
-
 impl Drawn {
     /// The points of query `row`, appended: positions below `n`, and shares.
     #[inline(always)]
     pub fn draw(&mut self, law: Law, key: DrawKey, row: usize, n: usize, count: usize) {
-        let n = to_u32(n);
+        let (n, key) = (to_u32(n), key.with_purpose(law.purpose));
         self.extend(count, |(first, second, share), start| {
-            let words = key.family(law.stream).block(key.counter(row), to_u32(start));
+            let words = key.family(0).block(key.counter(row), to_u32(start));
             for i in 0..LANES {
                 first[i] = below(words[0][i], n);
             }
@@ -164,7 +136,7 @@ impl Drawn {
                 }
             }
             if let Some(drawn) = law.share {
-                drawn.coefficient.values(&words[drawn.word], key, law.stream, row, start, share);
+                drawn.coefficient.values(&words[drawn.word], key, row, start, share);
                 for value in share.iter_mut() {
                     *value += drawn.offset;
                 }
@@ -228,15 +200,7 @@ impl Points {
 impl Coefficient {
     /// The coefficients of a block of points from one word each; Beta draws words of its own.
     #[inline(always)]
-    pub(crate) fn values(
-        self,
-        words: &[u32; LANES],
-        key: DrawKey,
-        stream: u64,
-        row: usize,
-        start: usize,
-        out: &mut [f64; LANES],
-    ) {
+    pub(crate) fn values(self, words: &[u32; LANES], key: DrawKey, row: usize, start: usize, out: &mut [f64; LANES]) {
         match self {
             Self::Uniform { high } => {
                 for i in 0..LANES {
@@ -246,29 +210,29 @@ impl Coefficient {
             Self::Fixed(value) => out.fill(value),
             Self::Beta { p } => {
                 for (i, out) in out.iter_mut().enumerate() {
-                    *out = beta(p, key, stream, row, start + i);
+                    *out = beta(p, key, row, start + i);
                 }
             }
         }
     }
 }
 
-/// Beta(p, p) as X / (X + Y) of two Gamma(p, 1).
-pub(crate) fn beta(p: f64, key: DrawKey, stream: u64, row: usize, point: usize) -> f64 {
+/// Beta(p, p) as X / (X + Y) of two Gamma(p, 1), from their logarithms: for a small p both are far below the smallest float64.
+pub(crate) fn beta(p: f64, key: DrawKey, row: usize, point: usize) -> f64 {
     let [a, b, c] = key.counter(row);
     let mut attempt = 0;
     let mut gamma = || {
-        gamma(p, || {
+        log_gamma(p, || {
             attempt += 1;
-            key.family(stream + stream::MORE * attempt).words([a, b, c, to_u32(point)])
+            key.family(attempt).words([a, b, c, to_u32(point)])
         })
     };
     let (x, y) = (gamma(), gamma());
-    if x + y > 0.0 { x / (x + y) } else { 0.5 }
+    1.0 / (1.0 + (y - x).exp())
 }
 
-/// Gamma(shape, 1) by Marsaglia and Tsang (2000); shapes below 1 by their boost `G(shape + 1) U^(1/shape)`.
-fn gamma(shape: f64, mut words: impl FnMut() -> [u32; 4]) -> f64 {
+/// The logarithm of Gamma(shape, 1) by Marsaglia and Tsang (2000); shapes below 1 by their boost `G(shape + 1) U^(1/shape)`.
+fn log_gamma(shape: f64, mut words: impl FnMut() -> [u32; 4]) -> f64 {
     let boosted = if shape < 1.0 { shape + 1.0 } else { shape };
     let d = boosted - 1.0 / 3.0;
     let c = 1.0 / (9.0 * d).sqrt();
@@ -278,8 +242,8 @@ fn gamma(shape: f64, mut words: impl FnMut() -> [u32; 4]) -> f64 {
         let normal = (-2.0 * (1.0 - unit(w[0])).ln()).sqrt() * (std::f64::consts::TAU * unit(w[1])).cos();
         let v = (1.0 + c * normal).powi(3);
         if v > 0.0 && (1.0 - unit(w[2])).ln() < 0.5 * normal * normal + d - d * v + d * v.ln() {
-            let boost = if shape < 1.0 { (1.0 - unit(w[3])).powf(1.0 / shape) } else { 1.0 };
-            return d * v * boost;
+            let boost = if shape < 1.0 { (1.0 - unit(w[3])).ln() / shape } else { 0.0 };
+            return (d * v).ln() + boost;
         }
     }
 }

@@ -11,14 +11,9 @@
 //! synthesis of further points asks), it lets q̂ meet the negatives as well where the paper replaces the positive alone, and its published
 //! command draws one m for the whole queue.
 
-use crate::images::{Place, draws};
 use crate::{Affine, ContrastError};
-use mochi_random::{Beta, permutation};
+use mochi_random::{Beta, DrawKey, permutation, purpose};
 use mochi_tensor::{HostValues, Kind, Tensor, for_each_row, no_grad, upload};
-
-const POSITIVE: u64 = 0x4654_0001;
-const ORDER: u64 = 0x4654_0002;
-const MASK: u64 = 0x4654_0003;
 
 /// The positive's extrapolation by λ in [1, 2]: offset 2 λ (1 - λ), at most 0; slope 2λ² - 2λ + 1, at least 1.
 pub fn extrapolation(lambda: f64) -> Affine {
@@ -26,22 +21,22 @@ pub fn extrapolation(lambda: f64) -> Affine {
 }
 
 /// The extrapolation of one step, λ - 1 drawn from `law`.
-pub fn extrapolate(law: &Beta, place: Place) -> Affine {
-    extrapolation(1.0 + law.share(draws(place, POSITIVE, 0)[0]))
+pub fn extrapolate(law: &Beta, key: DrawKey) -> Affine {
+    extrapolation(1.0 + law.draw(key.with_purpose(purpose::EXTRAPOLATED_POSITIVE).words(0, 0)[0]))
 }
 
 /// The queue (K, D) with its rows interpolated, drawn anew for each step.
 ///
 /// # Errors
 /// What libtorch says where memory is short: the masks and the rows take 2 K D floats.
-pub fn interpolate(rows: &Tensor, law: &Beta, place: Place) -> Result<Tensor, ContrastError> {
+pub fn interpolate(rows: &Tensor, law: &Beta, key: DrawKey) -> Result<Tensor, ContrastError> {
     let (size, dim) = (rows.size()[0], rows.size()[1]);
     let (count, width) = (usize::try_from(size).unwrap_or(0), usize::try_from(dim).unwrap_or(0));
-    let family = place.family(ORDER);
-    let order = permutation(family, place.counter(), u32::try_from(count).unwrap_or(u32::MAX));
+    let order = key.with_purpose(purpose::INTERPOLATION_PARTNERS);
+    let order = permutation(order.family(0), order.counter(0), u32::try_from(count).unwrap_or(u32::MAX));
     let order: Vec<i64> = order.into_iter().map(i64::from).collect();
-    let masks = place.family(MASK);
-    let [low, high, _] = place.counter();
+    let masks = key.with_purpose(purpose::INTERPOLATION_MASK);
+    let family = masks.family(0);
     let mut mask = HostValues::new(Tensor::f_zeros([size, dim], (Kind::Float, mochi_tensor::Device::Cpu))?)?;
     for_each_row(
         &mut mask,
@@ -49,11 +44,11 @@ pub fn interpolate(rows: &Tensor, law: &Beta, place: Place) -> Result<Tensor, Co
         &mut vec![(); count],
         || (),
         |row, values, (), ()| {
-            let row = u32::try_from(row).unwrap_or(u32::MAX);
+            let [a, b, c] = masks.counter(row);
             for (block, four) in (0u32..).zip(values.chunks_mut(4)) {
-                let words = masks.words([low, high, row, block]);
+                let words = family.words([a, b, c, block]);
                 for (value, word) in four.iter_mut().zip(words) {
-                    *value = law.share(word) as f32;
+                    *value = law.draw(word) as f32;
                 }
             }
         },
@@ -76,7 +71,7 @@ mod tests {
     use mochi_tensor::Device;
     use proptest::prelude::*;
 
-    const PLACE: Place = Place { seed: 5, step: 1 << 33, side: 1 };
+    const KEY: DrawKey = DrawKey { seed: 5, purpose: 0, step: 1 << 33, direction: 1, first_row: 0 };
 
     fn unit_rows(n: i64, d: i64) -> Tensor {
         let rows = (Tensor::arange(n * d, (Kind::Float, Device::Cpu)) * 0.7).sin().view([n, d]);
@@ -99,35 +94,36 @@ mod tests {
     #[test]
     fn no_extrapolation_is_the_positive_itself() {
         assert_eq!(extrapolation(1.0), Affine { offset: 0.0, slope: 1.0 });
-        let drawn = extrapolate(&Beta::symmetric(2.0), PLACE);
+        let drawn = extrapolate(&Beta::symmetric(2.0), KEY);
         assert!(drawn.slope > 1.0 && drawn.slope < 5.0);
-        assert_ne!(drawn, extrapolate(&Beta::symmetric(2.0), Place { step: 7, ..PLACE }));
+        assert_ne!(drawn, extrapolate(&Beta::symmetric(2.0), DrawKey { step: 7, ..KEY }));
     }
 
     #[test]
     fn columns_stay_on_the_sphere_and_change_with_the_step_alone() {
         let (rows, law) = (unit_rows(50, 10), Beta::symmetric(1.6));
-        let one = interpolate(&rows, &law, PLACE).unwrap();
+        let one = interpolate(&rows, &law, KEY).unwrap();
         let norms = one.norm_scalaropt_dim(2, [1i64].as_slice(), false);
         assert!((norms - 1.0).abs().max().double_value(&[]) < 1e-6);
         mochi_tensor::set_threads(1);
-        assert!(one.equal(&interpolate(&rows, &law, PLACE).unwrap()));
+        assert!(one.equal(&interpolate(&rows, &law, KEY).unwrap()));
         mochi_tensor::set_threads(2);
-        assert!(!one.equal(&interpolate(&rows, &law, Place { step: 2, ..PLACE }).unwrap()));
+        assert!(!one.equal(&interpolate(&rows, &law, DrawKey { step: 2, ..KEY }).unwrap()));
     }
 
     #[test]
     fn a_row_is_its_parents_mixed_dimension_by_dimension() {
         let (rows, law) = (unit_rows(8, 6), Beta::symmetric(1.6));
-        let mixed = interpolate(&rows, &law, PLACE).unwrap();
-        let order = permutation(PLACE.family(ORDER), PLACE.counter(), 8);
-        let [low, high, _] = PLACE.counter();
+        let mixed = interpolate(&rows, &law, KEY).unwrap();
+        let order = KEY.with_purpose(purpose::INTERPOLATION_PARTNERS);
+        let order = permutation(order.family(0), order.counter(0), 8);
+        let masks = KEY.with_purpose(purpose::INTERPOLATION_MASK);
         let value = |t: &Tensor, row: usize, column: usize| t.double_value(&[row as i64, column as i64]);
         for (row, &partner) in order.iter().enumerate() {
             let h: Vec<f64> = (0..6)
                 .map(|d| {
-                    let words = PLACE.family(MASK).words([low, high, row as u32, d as u32 / 4]);
-                    let m = law.share(words[d % 4]);
+                    let words = masks.words(row, d as u32 / 4);
+                    let m = law.draw(words[d % 4]);
                     m * value(&rows, row, d) + (1.0 - m) * value(&rows, partner as usize, d)
                 })
                 .collect();

@@ -6,7 +6,7 @@ use crate::queue::to_i64;
 use crate::{Coefficient, DrawKey, Known, Points, Queue, Synthesis, materialised};
 use proptest::prelude::*;
 
-const KEY: DrawKey = DrawKey { seed: 11, step: 5, side: 0, first_query: 0 };
+const KEY: DrawKey = DrawKey { seed: 11, step: 5, purpose: 0, direction: 0, first_row: 0 };
 
 fn unit_rows(n: usize, d: usize, seed: f64, kind: Kind) -> Tensor {
     let count = to_i64(n * d);
@@ -152,7 +152,7 @@ fn a_split_batch_gives_the_whole_ones_loss() {
     let objective = Objective::mochi(0.2, synthesis);
     let whole = info_nce(&query, &key, queue.rows(), &objective, &context()).unwrap();
     let half = |from: i64| {
-        let draws = DrawKey { first_query: u32::try_from(from).unwrap(), ..KEY };
+        let draws = DrawKey { first_row: u32::try_from(from).unwrap(), ..KEY };
         let rows = |t: &Tensor| t.narrow(0, from, 4);
         info_nce(&rows(&query), &rows(&key), queue.rows(), &objective, &Context { draws, ..context() }).unwrap()
     };

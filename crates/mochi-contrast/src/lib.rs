@@ -62,7 +62,7 @@ mod tensor_path;
 mod tensor_points;
 
 pub use context::{Affine, Context, Known};
-pub use draws::{Coefficient, DrawKey, Points};
+pub use draws::{Coefficient, Points};
 pub use error::ContrastError;
 pub use forms::Form;
 pub use guards::Guard;
@@ -73,6 +73,7 @@ pub use measures::false_negatives::FalseNegatives;
 pub use measures::matching::MatchingCurve;
 pub use measures::queue_age::{QueueAge, queue_age};
 pub use measures::uniformity::uniformity;
+pub use mochi_random::DrawKey;
 pub use nearest::{nearest, nnclr};
 pub use objective::Objective;
 pub use queue::{Queue, check_unit};

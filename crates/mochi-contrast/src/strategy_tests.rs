@@ -8,7 +8,7 @@ use mochi_tensor::IndexOp;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-const KEY: DrawKey = DrawKey { seed: 4, step: 9, side: 1, first_query: 0 };
+const KEY: DrawKey = DrawKey { seed: 4, step: 9, purpose: 0, direction: 1, first_row: 0 };
 
 fn unit_rows(n: usize, d: usize, seed: f64) -> Tensor {
     let values =
@@ -175,7 +175,7 @@ proptest! {
             let part = |t: &Tensor| t.narrow(0, to_i64(from), to_i64(count));
             let slice = from..from + count;
             let context = Context {
-                draws: DrawKey { first_query: from as u32, ..KEY },
+                draws: DrawKey { first_row: from as u32, ..KEY },
                 queries: Known { images: Some(&facts.images.0[slice.clone()]), labels: Some(&facts.labels.0[slice.clone()]) },
                 own: &facts.own[2 * from..2 * (from + count)],
                 weights: Some(&facts.weights[slice.clone()]),

@@ -5,10 +5,10 @@
 //! never learns. Beta coefficients alone are drawn on the host (by rejection) and sent along.
 
 use crate::ContrastError;
-use crate::draws::{Coefficient, DrawKey, Second, Source, beta, stream, to_u32};
+use crate::draws::{Coefficient, Second, Source, beta, purpose, to_u32};
 use crate::points::{Strategy, noise};
 use crate::queue::to_i64;
-use mochi_random::{LANES, Philox};
+use mochi_random::{DrawKey, LANES, Philox};
 use mochi_tensor::{Device, Kind, Tensor, upload};
 
 /// The low 32 bits.
@@ -43,8 +43,9 @@ pub(crate) fn positions(
         let share = Some(sent(&Tensor::f_from_slice(shares)?)?);
         return Ok(Some(Positions { first: first?, second: second?, share }));
     }
-    let (Some(law), key) = (strategy.law(), source.key()) else { return Ok(None) };
-    let words = words(key, law.stream, batch, count, device)?;
+    let Some(law) = strategy.law() else { return Ok(None) };
+    let key = source.key().with_purpose(law.purpose);
+    let words = words(key, batch, count, device)?;
     // As `below`: the high half of the product; both are under 2^32 and the count under 2^31, so it stays positive.
     let below = |word: &Tensor, n: &Tensor| high(&word.f_mul(n)?);
     let first = below(&words[0], valid)?;
@@ -67,7 +68,7 @@ pub(crate) fn positions(
                 Coefficient::Fixed(value) => Tensor::f_full(shape, value, (Kind::Double, device))?,
                 Coefficient::Beta { p } => {
                     let rows = usize::try_from(batch).unwrap_or(0);
-                    let of = |row| (0..count).map(move |point| beta(p, key, law.stream, row, point));
+                    let of = |row| (0..count).map(move |point| beta(p, key, row, point));
                     sent(&Tensor::f_from_slice(&(0..rows).flat_map(of).collect::<Vec<f64>>())?)?
                 }
             };
@@ -104,11 +105,10 @@ fn normals_by_operations(
     dim: i64,
     device: Device,
 ) -> Result<Tensor, ContrastError> {
-    let key = DrawKey { first_query: key.first_query.wrapping_add(u32::try_from(start).unwrap_or(0)), ..key };
+    let key = key.with_purpose(purpose::NOISE).from_row(u32::try_from(start).unwrap_or(0));
     let fours = (dim + 3) / 4;
     // One key a block of four numbers: (2, fours).
-    let keys: Vec<[u32; 2]> =
-        (1..=u64::try_from(fours).unwrap_or(0)).map(|k| key.family(stream::NOISE + stream::MORE * k).key()).collect();
+    let keys: Vec<[u32; 2]> = (1..=u32::try_from(fours).unwrap_or(0)).map(|block| key.family(block).key()).collect();
     let half = |i: usize| -> Result<Tensor, ContrastError> {
         let half: Vec<i64> = keys.iter().map(|key| i64::from(key[i])).collect();
         Ok(upload(&Tensor::f_from_slice(&half)?, device)?)
@@ -133,8 +133,8 @@ fn normals_by_operations(
 }
 
 /// The four words of each query's points, (B, count) each, int64 in [0, 2^32).
-fn words(key: DrawKey, stream: u64, batch: i64, count: usize, device: Device) -> Result<[Tensor; 4], ContrastError> {
-    let family = key.family(stream);
+fn words(key: DrawKey, batch: i64, count: usize, device: Device) -> Result<[Tensor; 4], ContrastError> {
+    let family = key.family(0);
     if device == Device::Cpu {
         words_on_host(key, family, batch, count)
     } else {
@@ -234,19 +234,16 @@ mod tests {
 
     fn keys() -> impl proptest::strategy::Strategy<Value = DrawKey> {
         let step = prop_oneof![0u64..5, Just(1 << 40), any::<u64>()];
-        let first_query = prop_oneof![0u32..9, Just(u32::MAX - 1)];
-        (any::<u64>(), step, 0u32..2, first_query).prop_map(|(seed, step, side, first_query)| DrawKey {
-            seed,
-            step,
-            side,
-            first_query,
+        let first_row = prop_oneof![0u32..9, Just(u32::MAX - 1)];
+        (any::<u64>(), any::<u8>(), step, 0u16..5, first_row).prop_map(|(seed, purpose, step, direction, first_row)| {
+            DrawKey { seed, purpose, step, direction, first_row }
         })
     }
 
     proptest! {
         #[test]
-        fn operations_give_the_hosts_words(key in keys(), stream in 0u64..40, batch in 1i64..5, count in 1usize..40) {
-            let family = key.family(stream);
+        fn operations_give_the_hosts_words(key in keys(), block in 0u32..40, batch in 1i64..5, count in 1usize..40) {
+            let family = key.family(block);
             let host = words_on_host(key, family, batch, count).unwrap();
             let here = words_by_operations(key, family, batch, count, Device::Cpu).unwrap();
             for (a, b) in host.iter().zip(&here) {

@@ -36,7 +36,7 @@ pub(crate) fn mask(
             Guard::SameImage => same(context.queries.images, context.columns.images)?,
             Guard::ClassOracle => same(context.queries.labels, context.columns.labels)?,
             Guard::Margin(m) => out.f_gt_tensor(&positive.f_sub_scalar(m)?)?,
-            Guard::Percentage(p) => out.f_gt_tensor(&positive.f_mul_scalar(p)?)?,
+            Guard::Percentage(p) => out.f_gt_tensor(&positive.f_sub(&positive.f_abs()?.f_mul_scalar(1.0 - p)?)?)?,
             Guard::Ring { .. } => continue,
         };
         out = out.f_masked_fill(&hit, f64::NEG_INFINITY)?;

@@ -139,7 +139,7 @@ fn look_with(labels: &[Vec<i64>; 2], order: &[usize], objective: &Objective) -> 
     let queue = queue.index_select(0, &Tensor::from_slice(&index));
     let columns: Vec<i64> = order.iter().map(|&row| labels[1][row]).collect();
     let known = |labels| Known { images: None, labels: Some(labels) };
-    let draws = DrawKey { seed: 5, step: 9, side: 0, first_query: 0 };
+    let draws = DrawKey { seed: 5, step: 9, purpose: 0, direction: 0, first_row: 0 };
     let context = Context { draws, queries: known(&labels[0][..]), columns: known(&columns), ..Context::default() };
     look(&q, &k, &queue, objective, &context).unwrap()
 }

@@ -82,7 +82,7 @@ impl File {
     fn context(&self, used: bool) -> Context<'_> {
         let [query_images, query_labels, images, labels] = &self.whole;
         Context {
-            draws: DrawKey { seed: 77, step: (3 << 32) + 5, side: 1, first_query: 6 },
+            draws: DrawKey { seed: 77, step: (3 << 32) + 5, purpose: 0, direction: 1, first_row: 6 },
             queries: Known { images: Some(query_images), labels: Some(query_labels) },
             columns: Known { images: Some(images), labels: Some(labels) },
             own: if used { &self.own } else { &[] },

@@ -89,12 +89,9 @@ impl Stream {
         (product >> 32) as u32
     }
 
-    /// Shuffles in place: Fisher-Yates from the end.
+    /// Shuffles in place.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            let j = self.below(u32::try_from(i + 1).unwrap_or(u32::MAX)) as usize;
-            items.swap(i, j);
-        }
+        mochi_random::shuffle(items, |n| self.below(n));
     }
 }
 

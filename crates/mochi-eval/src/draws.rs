@@ -1,6 +1,6 @@
 //! Random draws of a linear probe: the held-out tenth, the order of an epoch, the initial weights. All follow from the seed alone.
 
-use mochi_random::{Philox, below, unit};
+use mochi_random::{Philox, below, shuffle, unit};
 
 /// Streams of random numbers of this crate; nothing else draws from them.
 const HELD_OUT: u64 = 0x6576_616c_0000_0001;
@@ -28,15 +28,11 @@ pub(crate) fn hold_out_tenth(labels: &[u32], seed: u64) -> (Vec<u32>, Vec<u32>) 
     (fitted, held_out)
 }
 
-/// `rows` in the order of an epoch (Fisher-Yates shuffle).
+/// `rows` in the order of an epoch.
 pub(crate) fn shuffled(rows: &[u32], seed: u64, epoch: u32) -> Vec<u32> {
     let philox = Philox::new(seed, ORDER);
     let mut order = rows.to_vec();
-    for last in (1..order.len()).rev() {
-        let index = u32::try_from(last).unwrap_or(u32::MAX);
-        let other = below(philox.words([index, epoch, 0, 0])[0], index.saturating_add(1));
-        order.swap(last, usize::try_from(other).unwrap_or(0));
-    }
+    shuffle(&mut order, |n| below(philox.words([n - 1, epoch, 0, 0])[0], n));
     order
 }
 

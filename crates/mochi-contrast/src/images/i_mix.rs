@@ -9,36 +9,36 @@
 //!
 //! It takes the plain loss's place. Options: α (1), the share of steps that paste a box of x_π(i) instead (0); those have one λ.
 
-use super::{CutBox, Mixed, Place, blend, draws, shape};
+use super::{CutBox, Mixed, blend, shape};
 use crate::ContrastError;
-use mochi_random::{Beta, permutation, unit};
+use mochi_random::{Beta, DrawKey, permutation, purpose, unit};
 use mochi_tensor::{Tensor, upload};
 
-const PURPOSE: u64 = 0x694d_4958;
-const ORDER: u64 = 0x694d_4959;
+const PURPOSE: u8 = purpose::I_MIX;
 
 /// The mixed batch of one step from views (B, 3, H, W); a share `region` of steps mixes a box instead of the whole image.
 ///
 /// # Errors
 /// Where `images` is no batch of images.
-pub fn i_mix(images: &Tensor, law: &Beta, region: f64, place: Place) -> Result<Mixed, ContrastError> {
+pub fn i_mix(images: &Tensor, law: &Beta, region: f64, key: DrawKey) -> Result<Mixed, ContrastError> {
     let (batch, height, width) = shape(images)?;
-    let partners = permutation(place.family(ORDER), place.counter(), u32::try_from(batch).unwrap_or(u32::MAX));
+    let order = key.with_purpose(purpose::I_MIX_PARTNERS);
+    let partners = permutation(order.family(0), order.counter(0), u32::try_from(batch).unwrap_or(u32::MAX));
     let partners: Vec<i64> = partners.into_iter().map(i64::from).collect();
     let others = images.f_index_select(0, &upload(&Tensor::f_from_slice(&partners)?, images.device())?)?;
     let larger = |word: u32| {
-        let share = law.share(word);
+        let share = law.draw(word);
         share.max(1.0 - share)
     };
-    let [choice, share, row, column] = draws(place, PURPOSE, 0);
+    let [choice, share, row, column] = key.with_purpose(PURPOSE).words(0, 0);
     let own = (0..batch).collect();
     if unit(choice) < region {
         let cut = CutBox::draw(height, width, larger(share), [row, column]);
         let share = cut.share(height, width);
         return Ok(Mixed::new(cut.paste(images, &others)?, own, partners, |_| share));
     }
-    let count = usize::try_from(batch).unwrap_or(0);
-    let shares: Vec<f64> = (0..count).map(|i| larger(draws(place, PURPOSE, 1 + i)[0])).collect();
+    let count = u32::try_from(batch).unwrap_or(u32::MAX - 1);
+    let shares: Vec<f64> = (0..count).map(|i| larger(key.with_purpose(PURPOSE).words(0, 1 + i)[0])).collect();
     let mixed = blend(images, &others, &shares)?;
     Ok(Mixed::new(mixed, own, partners, |i| shares.get(i).copied().unwrap_or(1.0)))
 }
@@ -55,7 +55,7 @@ mod tests {
         let law = Beta::symmetric(1.0);
         for region in [0.0, 1.0] {
             for step in 0..20 {
-                let mixed = i_mix(&images, &law, region, Place { seed: 9, step, side: 0 }).unwrap();
+                let mixed = i_mix(&images, &law, region, DrawKey { seed: 9, step, ..DrawKey::default() }).unwrap();
                 let [own, other] = &mixed.targets;
                 let mut sorted = other.keys.clone();
                 sorted.sort_unstable();

@@ -9,24 +9,25 @@
 //! The two terms of a pair are the cross-entropy against the soft target (λ_i, 1-λ_i) of the paper. An image left over by an odd batch is not
 //! mixed. Options: α of Beta(α, α) (1, which is U(0, 1)), β (1) and τ (0.05), both as in the public code's defaults.
 
-use super::{Mixed, Place, blend, draws, shape};
+use super::{Mixed, blend, shape};
 use crate::ContrastError;
-use mochi_random::Beta;
+use mochi_random::{Beta, DrawKey, purpose};
 use mochi_tensor::Tensor;
 
-const PURPOSE: u64 = 0x4d43_4f00;
+const PURPOSE: u8 = purpose::MIXCO;
 
 /// The B/2 mixed images of one step from views (B, 3, H, W).
 ///
 /// # Errors
 /// Where `images` is no batch of at least two images.
-pub fn mixco(images: &Tensor, law: &Beta, place: Place) -> Result<Mixed, ContrastError> {
+pub fn mixco(images: &Tensor, law: &Beta, key: DrawKey) -> Result<Mixed, ContrastError> {
     let pairs = shape(images)?.0 / 2;
     if pairs == 0 {
         return Err(ContrastError::Shape("one image alone cannot be mixed".into()));
     }
-    let shares: Vec<f64> =
-        (0..usize::try_from(pairs).unwrap_or(0)).map(|i| law.share(draws(place, PURPOSE, i)[0])).collect();
+    let shares: Vec<f64> = (0..u32::try_from(pairs).unwrap_or(u32::MAX))
+        .map(|i| law.draw(key.with_purpose(PURPOSE).words(0, i)[0]))
+        .collect();
     let mixed = blend(&images.f_narrow(0, 0, pairs)?, &images.f_narrow(0, pairs, pairs)?, &shares)?;
     Ok(Mixed::new(mixed, (0..pairs).collect(), (pairs..2 * pairs).collect(), |i| shares.get(i).copied().unwrap_or(1.0)))
 }
@@ -40,8 +41,8 @@ mod tests {
     fn halves_are_mixed_in_the_shares_that_they_weigh() {
         let images =
             Tensor::arange(7, (Kind::Float, Device::Cpu)).view([7, 1, 1, 1]).expand([7, 3, 4, 4], false).contiguous();
-        let place = Place { seed: 2, step: 3, side: 0 };
-        let mixed = mixco(&images, &Beta::symmetric(1.0), place).unwrap();
+        let key = DrawKey { seed: 2, step: 3, ..DrawKey::default() };
+        let mixed = mixco(&images, &Beta::symmetric(1.0), key).unwrap();
         let [own, other] = &mixed.targets;
         assert_eq!((own.keys.as_slice(), other.keys.as_slice()), (&[0, 1, 2][..], &[3, 4, 5][..]));
         for i in 0..3 {
@@ -50,6 +51,6 @@ mod tests {
             assert!((mixed.images.get(i as i64).max().double_value(&[]) - wanted).abs() < 1e-5);
             assert!((own.weights[i] + other.weights[i] - 1.0 / 3.0).abs() < 1e-12);
         }
-        assert!(mixco(&images.narrow(0, 0, 1), &Beta::symmetric(1.0), place).is_err());
+        assert!(mixco(&images.narrow(0, 0, 1), &Beta::symmetric(1.0), key).is_err());
     }
 }

@@ -23,38 +23,9 @@ pub use i_mix::i_mix;
 pub use mixco::mixco;
 pub use un_mix::un_mix;
 
-use crate::{Affine, Context, ContrastError, DrawKey, Known, Loss, Objective, info_nce};
-use mochi_random::{Philox, below};
+use crate::{Affine, Context, ContrastError, Known, Loss, Objective, info_nce};
+use mochi_random::below;
 use mochi_tensor::{Tensor, upload};
-
-/// Which draws of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The run's seed.
-    pub seed: u64,
-    /// Training step.
-    pub step: u64,
-    /// Which loss of the step: 0, or 1 for the second half of a symmetric loss.
-    pub side: u32,
-}
-
-impl Place {
-    /// The draws of one purpose.
-    pub(crate) fn family(self, purpose: u64) -> Philox {
-        Philox::new(self.seed, purpose)
-    }
-
-    /// The counter's first three words.
-    pub(crate) fn counter(self) -> [u32; 3] {
-        [(self.step & 0xffff_ffff) as u32, (self.step >> 32) as u32, self.side]
-    }
-}
-
-/// Four words for item `index` of one purpose.
-pub(crate) fn draws(place: Place, purpose: u64, index: usize) -> [u32; 4] {
-    let [a, b, c] = place.counter();
-    place.family(purpose).words([a, b, c, u32::try_from(index).unwrap_or(u32::MAX)])
-}
 
 /// Whose key is one positive of each mixed image, and what that term weighs.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,9 +102,8 @@ fn term(
     let own: Vec<u32> =
         images.iter().flat_map(|&image| context.own.iter().copied().skip(image * width).take(width)).collect();
     let affine: Option<Vec<Affine>> = context.positive.map(|positive| pick(positive, &images));
-    let first_query = context.draws.first_query.wrapping_add(number * TERM);
     let context = Context {
-        draws: DrawKey { first_query, ..context.draws },
+        draws: context.draws.from_row(number * TERM),
         queries: Known { images: ids.as_deref(), labels: labels.as_deref() },
         columns: context.columns,
         own: &own,

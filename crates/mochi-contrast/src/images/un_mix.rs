@@ -9,21 +9,21 @@
 //! x is the query's view; keys are of plain views. The public code flips q̃ where this file flips k: the same sum in another order.
 //! Options: α (1), the share of steps that cut a box (1/2).
 
-use super::{CutBox, Mixed, Place, blend, draws, shape};
+use super::{CutBox, Mixed, blend, shape};
 use crate::ContrastError;
-use mochi_random::{Beta, unit};
+use mochi_random::{Beta, DrawKey, purpose, unit};
 use mochi_tensor::Tensor;
 
-const PURPOSE: u64 = 0x554d_4958;
+const PURPOSE: u8 = purpose::UN_MIX;
 
 /// The mixed batch of one step from views (B, 3, H, W); a share `region` of steps mixes a box instead of the whole image.
 ///
 /// # Errors
 /// Where `images` is no batch of images.
-pub fn un_mix(images: &Tensor, law: &Beta, region: f64, place: Place) -> Result<Mixed, ContrastError> {
+pub fn un_mix(images: &Tensor, law: &Beta, region: f64, key: DrawKey) -> Result<Mixed, ContrastError> {
     let (batch, height, width) = shape(images)?;
-    let [choice, share, row, column] = draws(place, PURPOSE, 0);
-    let share = law.share(share);
+    let [choice, share, row, column] = key.with_purpose(PURPOSE).words(0, 0);
+    let share = law.draw(share);
     let reversed = images.f_flip([0])?;
     let (mixed, share) = if unit(choice) < region {
         let cut = CutBox::draw(height, width, share, [row, column]);
@@ -39,8 +39,8 @@ mod tests {
     use super::*;
     use mochi_tensor::{Device, Kind};
 
-    fn place(step: u64) -> Place {
-        Place { seed: 1, step, side: 0 }
+    fn place(step: u64) -> DrawKey {
+        DrawKey { seed: 1, step, ..DrawKey::default() }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! row, `n_i·e` is one dot product a point. Option: eta. (The public code estimates the gradient along a random direction, as for
 //! [`super::perturbation`]; this is the paper's formula.)
 
-use crate::draws::{Law, Second, stream};
+use crate::draws::{Law, Second, purpose};
 
 /// The row's extra vector (D,) without its length: the signs of q, 0 where q is 0.
 #[inline(always)]
@@ -22,4 +22,4 @@ pub(crate) fn signs(query: &[f32], out: &mut Vec<f32>) {
     }));
 }
 
-pub(crate) const LAW: Law = Law { stream: stream::ADVERSARIAL, second: Second::Same, share: None };
+pub(crate) const LAW: Law = Law { purpose: purpose::ADVERSARIAL, second: Second::Same, share: None };

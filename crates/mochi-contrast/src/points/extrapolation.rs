@@ -5,7 +5,7 @@
 //! to the query than its parent; b = 1 gives the parent. Option: the upper end of b. (Public code: giakoumoglou/synco, `builder.py`.)
 
 use super::Coefficients;
-use crate::draws::{Coefficient, Law, Second, Share, stream};
+use crate::draws::{Coefficient, Law, Second, Share, purpose};
 
 /// Coefficients of a point extrapolated by the factor `b`.
 #[inline(always)]
@@ -15,7 +15,7 @@ pub fn coefficients(b: f64) -> Coefficients {
 
 pub(crate) fn law(max: f64) -> Law {
     let share = Share { word: 1, offset: 1.0, coefficient: Coefficient::Uniform { high: max - 1.0 } };
-    Law { stream: stream::EXTRAPOLATE, second: Second::Same, share: Some(share) }
+    Law { purpose: purpose::EXTRAPOLATE, second: Second::Same, share: Some(share) }
 }
 
 #[cfg(test)]

@@ -2,22 +2,23 @@
 //! own, which lives for one row at a time.
 //!
 //! `q·e`, `n_i·e` and `e·e` are three dot products a point; the row's gradient gets `Σ p e / r`. The D normal numbers of a point are
-//! Box-Muller pairs of counter-based words: block k of four numbers has the stream `NOISE + 16 (1 + k)`. Option: sigma.
+//! Box-Muller pairs of counter-based words: four numbers a block, from block 1 on. Option: sigma.
 
-use crate::draws::{DrawKey, Law, Second, stream, to_u32};
-use mochi_random::unit;
+use crate::draws::{Law, Second, purpose, to_u32};
+use mochi_random::{DrawKey, unit};
 
-pub(crate) const LAW: Law = Law { stream: stream::NOISE, second: Second::Same, share: None };
+pub(crate) const LAW: Law = Law { purpose: purpose::NOISE, second: Second::Same, share: None };
 
 /// Standard normal vectors (count, dim) of a row's points.
 #[inline(always)]
 pub(crate) fn normals(key: DrawKey, row: usize, count: usize, dim: usize, out: &mut Vec<f32>) {
     out.clear();
     out.resize(count * dim, 0.0);
+    let key = key.with_purpose(purpose::NOISE);
     let [a, b, c] = key.counter(row);
     for (point, vector) in out.chunks_exact_mut(dim.max(1)).enumerate() {
-        for (k, four) in (1u64..).zip(vector.chunks_mut(4)) {
-            let w = key.family(stream::NOISE + stream::MORE * k).words([a, b, c, to_u32(point)]);
+        for (k, four) in (1u32..).zip(vector.chunks_mut(4)) {
+            let w = key.family(k).words([a, b, c, to_u32(point)]);
             let pair = |r: u32, angle: u32| {
                 // On (0, 1]: the logarithm never sees 0.
                 let length = (-2.0 * (1.0 - unit(r)).ln()).sqrt();
@@ -38,7 +39,7 @@ mod tests {
 
     #[test]
     fn numbers_are_normal_and_a_functions_of_their_point() {
-        let key = DrawKey { seed: 5, step: 9, side: 0, first_query: 0 };
+        let key = DrawKey { seed: 5, step: 9, ..DrawKey::default() };
         let mut all = Vec::new();
         normals(key, 3, 400, 50, &mut all);
         let n = all.len() as f64;
@@ -47,7 +48,7 @@ mod tests {
         assert!(moment(1).abs() < 0.03 && (moment(2) - 1.0).abs() < 0.04, "{} {}", moment(1), moment(2));
         assert!(moment(3).abs() < 0.11 && (moment(4) - 3.0).abs() < 0.28, "{} {}", moment(3), moment(4));
         let mut fewer = Vec::new();
-        normals(DrawKey { first_query: 3, ..key }, 0, 7, 50, &mut fewer);
+        normals(key.from_row(3), 0, 7, 50, &mut fewer);
         assert_eq!(fewer, all[..350]);
     }
 }

@@ -11,7 +11,7 @@
 //! Options: the distribution of `a`, distinct parents ([`crate::Synthesis`]). i = j gives h = n_i.
 
 use super::Coefficients;
-use crate::draws::{Coefficient, Law, Second, Share, stream};
+use crate::draws::{Coefficient, Law, Second, Share, purpose};
 
 /// Coefficients of a pair mix whose first parent has the share `a`.
 #[inline(always)]
@@ -21,7 +21,7 @@ pub fn coefficients(a: f64) -> Coefficients {
 
 pub(crate) fn law(alpha: Coefficient, distinct: bool) -> Law {
     let second = if distinct { Second::Distinct } else { Second::Any };
-    Law { stream: stream::PAIRS, second, share: Some(Share { word: 2, offset: 0.0, coefficient: alpha }) }
+    Law { purpose: purpose::PAIRS, second, share: Some(Share { word: 2, offset: 0.0, coefficient: alpha }) }
 }
 
 #[cfg(test)]

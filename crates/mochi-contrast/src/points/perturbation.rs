@@ -7,7 +7,7 @@
 //! is the paper's formula.)
 
 use super::Coefficients;
-use crate::draws::{Law, Second, stream};
+use crate::draws::{Law, Second, purpose};
 
 /// Coefficients of a parent moved by `delta` towards the query.
 #[inline(always)]
@@ -15,7 +15,7 @@ pub fn coefficients(delta: f64) -> Coefficients {
     Coefficients { query: delta, first: 1.0, second: 0.0 }
 }
 
-pub(crate) const LAW: Law = Law { stream: stream::PERTURB, second: Second::Same, share: None };
+pub(crate) const LAW: Law = Law { purpose: purpose::PERTURB, second: Second::Same, share: None };
 
 #[cfg(test)]
 mod tests {

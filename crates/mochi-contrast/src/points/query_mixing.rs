@@ -13,7 +13,7 @@
 //! Bounds: `a_j <= q·h' <= sqrt((1 + a_j)/2)` for b in [0, 1/2]; b = 0 gives n_j. Options: the distribution of `b`, the inner gradient.
 
 use super::Coefficients;
-use crate::draws::{Coefficient, Law, Second, Share, stream};
+use crate::draws::{Coefficient, Law, Second, Share, purpose};
 
 /// Coefficients of a mix in which the query has the share `b`.
 #[inline(always)]
@@ -23,7 +23,7 @@ pub fn coefficients(b: f64) -> Coefficients {
 
 pub(crate) fn law(beta: Coefficient) -> Law {
     let share = Share { word: 1, offset: 0.0, coefficient: beta };
-    Law { stream: stream::QUERY_MIXES, second: Second::Same, share: Some(share) }
+    Law { purpose: purpose::QUERY_MIXES, second: Second::Same, share: Some(share) }
 }
 
 #[cfg(test)]

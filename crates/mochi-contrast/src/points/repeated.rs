@@ -4,7 +4,7 @@
 //! `c_i = 1` and nothing else: cosine and gradient are the parent's.
 
 use super::Coefficients;
-use crate::draws::{Law, Second, stream};
+use crate::draws::{Law, Second, purpose};
 
 /// Coefficients of the parent itself.
 #[inline(always)]
@@ -12,4 +12,4 @@ pub fn coefficients() -> Coefficients {
     Coefficients { query: 0.0, first: 1.0, second: 0.0 }
 }
 
-pub(crate) const LAW: Law = Law { stream: stream::REPEAT, second: Second::Same, share: None };
+pub(crate) const LAW: Law = Law { purpose: purpose::REPEAT, second: Second::Same, share: None };

@@ -119,7 +119,7 @@ impl Case {
 
     /// Loss and gradient in the query; returns the seconds that it took.
     fn run(&self, way: Way, step: u64) -> Result<f64, ContrastError> {
-        let draws = DrawKey { seed: 0, step, side: 0, first_query: 0 };
+        let draws = DrawKey { seed: 0, step, purpose: 0, direction: 0, first_row: 0 };
         let context = Context { draws, ..Context::default() };
         let (key, columns) = (&self.key, self.queue.rows());
         let start = Instant::now();

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use mochi_config::Positive;
 use mochi_contrast::feature_transformation::interpolate;
-use mochi_contrast::images::Place;
 use mochi_contrast::{Context, Known, Queue, nearest};
+use mochi_random::DrawKey;
 use mochi_tensor::{Tensor, no_grad};
 
 use super::{Method, rows_of};
@@ -47,12 +47,12 @@ impl Method {
         positives: &Positives,
         known: Known<'a>,
         queue: &'a Queue,
-        place: Place,
+        key: DrawKey,
     ) -> Result<Columns<'a>, TrainError> {
         let count = rows_of(keys);
         let old = || -> Result<Tensor, TrainError> {
             Ok(match &self.interpolate {
-                Some(law) => interpolate(queue.rows(), law, place)?,
+                Some(law) => interpolate(queue.rows(), law, key)?,
                 None => queue.rows().shallow_clone(),
             })
         };
@@ -132,8 +132,8 @@ mod tests {
         let positives = method.positives(&keys, &queue).unwrap();
         assert!(positives.rows.equal(&keys));
         let known = Known { images: Some(&[7, 8]), labels: None };
-        let place = Place { seed: 0, step: 0, side: 0 };
-        let columns = |which| method.columns(which, &keys, &positives, known, &queue, place).unwrap();
+        let key = DrawKey::default();
+        let columns = |which| method.columns(which, &keys, &positives, known, &queue, key).unwrap();
 
         let both = columns([true, true]);
         assert_eq!(both.own, [0, 2 + 4, 1, 2 + 2]);

@@ -1,9 +1,9 @@
 //! Mixed images as queries: the mixing method and the weight of its loss.
 
 use mochi_config::{ImageMix, Mix};
-use mochi_contrast::images::{Mixed, Place, i_mix, mixco, un_mix};
+use mochi_contrast::images::{Mixed, i_mix, mixco, un_mix};
 use mochi_contrast::{ContrastError, Objective};
-use mochi_random::Beta;
+use mochi_random::{Beta, DrawKey};
 use mochi_tensor::Tensor;
 
 /// An image-mixing method with its options.
@@ -50,11 +50,11 @@ impl Mixing {
     }
 
     /// Mixes views (B, 3, S, S).
-    pub fn mix(&self, views: &Tensor, place: Place) -> Result<Mixed, ContrastError> {
+    pub fn mix(&self, views: &Tensor, key: DrawKey) -> Result<Mixed, ContrastError> {
         match self.images {
-            ImageMix::IMix => i_mix(views, &self.law, self.region, place),
-            ImageMix::Mixco => mixco(views, &self.law, place),
-            ImageMix::UnMix | ImageMix::None => un_mix(views, &self.law, self.region, place),
+            ImageMix::IMix => i_mix(views, &self.law, self.region, key),
+            ImageMix::Mixco => mixco(views, &self.law, key),
+            ImageMix::UnMix | ImageMix::None => un_mix(views, &self.law, self.region, key),
         }
     }
 }

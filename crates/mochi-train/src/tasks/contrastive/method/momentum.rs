@@ -4,17 +4,14 @@
 
 use mochi_config::NegativesFrom;
 use mochi_contrast::feature_transformation::extrapolate;
-use mochi_contrast::images::{self, Place};
-use mochi_contrast::{Affine, Context, DrawKey, info_nce, look, nnclr};
+use mochi_contrast::images;
+use mochi_contrast::{Affine, Context, info_nce, look, nnclr};
 use mochi_nets::{Encoder, NormMode};
-use mochi_random::{Philox, permutation};
+use mochi_random::{DrawKey, permutation, purpose};
 use mochi_tensor::{Tensor, TensorError, momentum_update, no_grad, upload};
 
 use super::{StepInput, StepOutput, rows_of};
 use crate::{Learner, TrainError};
-
-/// Stream of the shuffling draws, separate from those of synthetic negatives and views.
-const SHUFFLE: u64 = 0x5348_5546;
 
 /// The losses of one step. Afterwards the key encoder has been updated.
 pub(crate) fn losses(learner: &Learner, key: &Encoder, input: StepInput) -> Result<StepOutput, TrainError> {
@@ -44,18 +41,17 @@ fn direction(
     input: StepInput,
     query: Option<Tensor>,
     images: &Tensor,
-    index: u32,
+    index: u16,
 ) -> Result<StepOutput, TrainError> {
     let Learner { method, queue, .. } = learner;
-    let key = no_grad(|| keys(learner, encoder, images, input.step, index))?;
+    let draws = DrawKey { seed: learner.seed, step: input.step, direction: index, purpose: 0, first_row: 0 };
+    let key = no_grad(|| keys(learner, encoder, images, draws))?;
     let batch = rows_of(&key);
-    let place = Place { seed: learner.seed, step: input.step, side: index };
-    let draws = DrawKey { seed: learner.seed, step: input.step, side: index, first_query: 0 };
     let objective = learner.objective_of(input.synthesize);
     let positives = method.positives(&key, queue)?;
-    let affine: Option<Vec<Affine>> = method.extrapolate.as_ref().map(|law| vec![extrapolate(law, place); batch]);
+    let affine: Option<Vec<Affine>> = method.extrapolate.as_ref().map(|law| vec![extrapolate(law, draws); batch]);
     let from = |batch: bool| [batch || method.from != NegativesFrom::Queue, method.from != NegativesFrom::Batch];
-    let columns_of = |which| method.columns(which, &key, &positives, input.known, queue, place);
+    let columns_of = |which| method.columns(which, &key, &positives, input.known, queue, draws);
 
     let mut output: Option<StepOutput> = None;
     if let Some(query) = query {
@@ -81,7 +77,7 @@ fn direction(
         output = Some(StepOutput { diagnostics, ..StepOutput::of(query, loss, ceiling) });
     }
     if let Some(mixing) = &method.mixing {
-        let mixed = mixing.mix(input.views[index as usize % 2], place)?;
+        let mixed = mixing.mix(input.views[index as usize % 2], draws)?;
         let query = learner.query.embed(&learner.query.compute().input(&mixed.images)?, learner.mode())?;
         let columns = columns_of(from(mixing.meets_batch()))?;
         let objective = mixing.objective(objective);
@@ -114,15 +110,14 @@ fn direction(
 }
 
 /// Embeddings (B, D) by the key encoder, shuffled across the groups of the batch statistics if there is more than one.
-fn keys(learner: &Learner, encoder: &Encoder, images: &Tensor, step: u64, side: u32) -> Result<Tensor, TensorError> {
+fn keys(learner: &Learner, encoder: &Encoder, images: &Tensor, draws: DrawKey) -> Result<Tensor, TensorError> {
     let mode: NormMode = learner.mode();
     if learner.groups == 1 {
         return encoder.embed(images, mode);
     }
-    let place = [(step & 0xffff_ffff) as u32, (step >> 32) as u32, side];
+    let draws = draws.with_purpose(purpose::SHUFFLE_BATCH_NORM);
     let count = u32::try_from(rows_of(images)).unwrap_or(u32::MAX);
-    let order: Vec<i64> =
-        permutation(Philox::new(learner.seed, SHUFFLE), place, count).into_iter().map(i64::from).collect();
+    let order: Vec<i64> = permutation(draws.family(0), draws.counter(0), count).into_iter().map(i64::from).collect();
     let order = upload(&Tensor::f_from_slice(&order)?, images.device())?;
     let back = order.f_argsort(0, false)?;
     let keys = encoder.embed(&images.f_index_select(0, &order)?, mode)?;
