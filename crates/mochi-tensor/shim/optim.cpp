@@ -51,6 +51,8 @@ int mochi_fused_sgd(Tensor** params, Tensor** grads, Tensor** buffers, size_t n,
       if (g[i].strides() != p[i].strides()) g[i] = at::empty_like(p[i]).copy_(g[i]);
       TORCH_CHECK(m[i].sizes() == p[i].sizes() && m[i].strides() == p[i].strides(), "a momentum buffer is laid out unlike its parameter");
     }
+    // Without momentum the kernel takes no buffers.
+    if (momentum == 0.0) m.clear();
     if (n) at::_fused_sgd_(p, g, m, weight_decay, momentum, lr, 0.0, false, false, false);
   });
 }

@@ -34,9 +34,9 @@ crate::metrics! {
     SYNTHETIC_HARDER_FRACTION: "synthetic_harder_fraction", Unit::Fraction, "hardness/synthetic_harder_fraction", Mean, chart HARDER_CHART "harder";
     /// Effective number of real negatives: exp of the entropy of their softmax probabilities.
     EFFECTIVE_NEGATIVES: "effective_negatives", Unit::Named("negatives"), "hardness/effective_negatives", Mean, chart EFFECTIVE_CHART "effective";
-    /// Alignment: mean of |q - k|² over positive pairs of training views, 0 to 4.
+    /// Alignment: mean squared distance of query and key over positive pairs of training views, 0 to 4.
     ALIGNMENT: "alignment", Unit::Scalar, "sphere/alignment", Mean, chart SPHERE_CHART "alignment";
-    /// Uniformity: log of the mean of exp(-2 |x - y|²) over pairs of the batch, averaged over queries and keys.
+    /// Uniformity: log of the mean of exp(-2 d²) over pairs at distance d of the batch, averaged over queries and keys.
     UNIFORMITY: "uniformity", Unit::Scalar, "sphere/uniformity", Mean, chart SPHERE_CHART "uniformity";
     /// Fraction of the queue that holds keys; the rest are random unit vectors.
     QUEUE_FILL: "queue_fill", Unit::Fraction, "queue/fill", Last, chart FILL_CHART "filled", terminal "queue" "filled";

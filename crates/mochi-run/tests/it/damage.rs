@@ -6,8 +6,10 @@ use mochi_run::RunError;
 
 use crate::{run, save};
 
-/// Ways to damage a checkpoint, each with a word of the message.
-const DAMAGES: [(&str, fn(&Path)); 8] = [
+/// A part of the message, and what damages a checkpoint so that it appears.
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 8] = [
     ("has 3 bytes, expected 7", |folder| std::fs::write(folder.join("model.safetensors"), "wei").unwrap()),
     ("checksum", |folder| std::fs::write(folder.join("model.safetensors"), "weighty").unwrap()),
     ("state.json has 0 bytes", |folder| std::fs::write(folder.join("state.json"), "").unwrap()),

@@ -71,11 +71,19 @@ impl TermLike for Screen {
     fn write_str(&self, text: &str) -> io::Result<()> {
         for (i, part) in text.split('\n').enumerate() {
             self.at(|_, row| *row += usize::from(i > 0))?;
-            self.at(|rows, row| {
-                if let Some(line) = rows.get_mut(*row) {
-                    line.push_str(part.trim_start_matches('\r'));
-                }
-            })?;
+            // As on a real terminal, a character after the last column goes to the next row.
+            for c in part.trim_start_matches('\r').chars() {
+                self.at(|rows, row| {
+                    if rows.get(*row).is_some_and(|line| line.chars().count() >= usize::from(self.width())) {
+                        *row += 1;
+                    }
+                })?;
+                self.at(|rows, row| {
+                    if let Some(line) = rows.get_mut(*row) {
+                        line.push(c);
+                    }
+                })?;
+            }
         }
         Ok(())
     }
