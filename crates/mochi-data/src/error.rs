@@ -262,7 +262,7 @@ impl DataError {
                 "give a query token (?token=...), or use S3 with keys in the environment: an address is stored with the run".into()
             }
             Self::Address { detail, .. } if detail.contains("not stored") => {
-                format!("set {}='NAME=VALUE' in the environment: query values are not stored with a run", crate::MOCHI_URL_QUERY)
+                "set MOCHI_URL_QUERY='NAME=VALUE' in the environment: query values are not stored with a run".into()
             }
             Self::Address { .. } => "check the address".into(),
             Self::Canceled => "run the command again".into(),

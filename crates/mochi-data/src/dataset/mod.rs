@@ -9,6 +9,7 @@ mod foreign;
 mod idx;
 mod list;
 mod listing;
+mod opened;
 mod paths;
 mod pattern;
 mod raw;
@@ -25,14 +26,14 @@ use std::sync::Arc;
 use crate::cancel::Cancel;
 use crate::decode::{self, DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DataError, DecodeError};
+use crate::order::shuffled;
 use crate::read_error::ReadError;
 use crate::skipped::Skipped;
 use crate::targets::Targets;
 use fingerprint::Hasher;
 pub(crate) use listing::has_image_extension;
-use paths::{Paths, as_path};
-use raw::Raw;
-use shards::Shards;
+pub(in crate::dataset) use opened::{Opened, Store};
+use paths::as_path;
 use timeout::{TIMEOUT, with_timeout};
 
 pub use counter::Counter;
@@ -90,34 +91,6 @@ struct Inner {
     skipped: Skipped,
 }
 
-#[derive(Debug)]
-enum Store {
-    /// One file an image; paths relative to the root.
-    Files { root: PathBuf, relative: Paths },
-    /// Raw pixels of equal size in memory.
-    Raw(Raw),
-    /// Encoded images in tar files, here or elsewhere.
-    Shards(Arc<Shards>),
-}
-
-/// What a kind of data set hands to [`Dataset`].
-struct Opened {
-    kind: &'static str,
-    store: Store,
-    labels: Option<Vec<u32>>,
-    class_names: Vec<String>,
-    warnings: Vec<String>,
-    skipped: Skipped,
-}
-
-impl Opened {
-    /// Images in memory.
-    fn raw(kind: &'static str, raw: Raw, labels: Option<Vec<u32>>, class_names: Vec<String>) -> Self {
-        let (warnings, skipped) = (Vec::new(), Skipped::default());
-        Self { kind, store: Store::Raw(raw), labels, class_names, warnings, skipped }
-    }
-}
-
 impl Dataset {
     /// Opens `source`, telling its kind by what is there:
     ///
@@ -155,8 +128,38 @@ impl Dataset {
         Self::new(first, several::merge(opened.collect::<Result<_, DataError>>()?)?)
     }
 
+    /// Opens tar shards behind an address: a folder with `dataset.json`, that file, one `.tar`, or several in braces. Each shard needs
+    /// its index next to it (`mochi pack` writes them). Keys and endpoint of S3 come from the environment (`AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_SKIP_SIGNATURE`). Needs the feature `remote`.
+    ///
+    /// # Errors
+    /// [`DataError::Address`]; [`DataError::Remote`] if something does not arrive, [`DataError::Format`] if it is not what it should be.
+    pub fn open_remote(url: &str, options: &shards::RemoteOptions) -> Result<Self, DataError> {
+        let address = shards::Address::parse(url)?;
+        Self::new(Path::new(&address.to_string()), shards::open_remote(&address, options, &Cancel::default())?)
+    }
+
+    /// The order of an epoch: a permutation, a function of the seed, the epoch and the dataset. That of remote shards needs few of their
+    /// blocks at a time.
+    pub(crate) fn order(&self, seed: u64, epoch: u64) -> Vec<u32> {
+        if let Store::Shards(shards) = &self.inner.store
+            && let Some(order) = shards.order(seed, epoch)
+        {
+            return order;
+        }
+        shuffled(self.len(), seed, epoch)
+    }
+
+    /// Reads ahead for the images of an epoch, in the order in which they will be read; `None` where reads need not be announced.
+    pub(crate) fn stream(&self, images: impl Iterator<Item = u32>) -> Option<shards::stream::Stream> {
+        match &self.inner.store {
+            Store::Shards(shards) => shards::stream::Stream::new(shards, images),
+            _ => None,
+        }
+    }
+
     fn look(source: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
-        if let Some(opened) = shards::open_address(source, options)? {
+        if let Some(opened) = shards::open_address(source, &options.cancel)? {
             return Ok(opened);
         }
         let owned = source.to_owned();

@@ -10,60 +10,35 @@
 //! number of threads and processes, and [`LoaderOptions::start`] continues anywhere exactly. A view is written straight into the memory
 //! that [`Memory`] lends. The next epoch is begun while the last batches of one are still being made.
 
+mod batch;
 mod epoch;
 mod health;
 mod memory;
 mod options;
+mod signals;
 mod work;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::cancel::Cancel;
 use crate::dataset::Dataset;
 use crate::error::{BadImage, DataError};
-use crate::targets::Targets;
 
+pub use batch::Batch;
 use epoch::Epoch;
 use health::Health;
 pub(crate) use health::allowed_bad;
 pub use memory::{Heap, Memory};
 pub use options::{LoaderOptions, Order, Position, Shard};
+use signals::{Signals, lock};
 pub(crate) use work::shrink_to;
 use work::{Assembled, Job, panic_message};
 
 /// How often a wait checks whether to stop.
 const TICK: Duration = Duration::from_millis(100);
-
-/// A batch of views.
-#[derive(Clone, Debug)]
-pub struct Batch<B = Vec<f32>> {
-    /// Its epoch, from 0.
-    pub epoch: u64,
-    /// Its number in the epoch, from 0.
-    pub number: usize,
-    /// B images: for each the index that was used, after replacement of bad ones.
-    pub images: Vec<u32>,
-    /// For each image its targets.
-    pub targets: Vec<Targets>,
-    /// For each view a buffer that begins with (B, 3, S, S) planar normalized floats. It is longer only where bad images were left out
-    /// ([`Order::Sequential`]).
-    pub views: Vec<B>,
-    /// Floats of one view of one image.
-    floats: usize,
-    /// How long `next()` waited for this batch.
-    pub waited: Duration,
-}
-
-impl<B: std::ops::Deref<Target = [f32]>> Batch<B> {
-    /// View `index` as (B, 3, S, S) floats; empty where there is none.
-    pub fn view(&self, index: usize) -> &[f32] {
-        self.views.get(index).and_then(|view| view.get(..self.images.len() * self.floats)).unwrap_or_default()
-    }
-}
 
 /// Yields the batches of a run; see the head of this file. Dropping it stops its threads.
 pub struct Loader<M: Memory = Heap> {
@@ -84,12 +59,6 @@ struct Shared<M: Memory> {
     signals: Arc<Signals>,
 }
 
-#[derive(Default)]
-pub(crate) struct Signals {
-    pub(crate) stop: Cancel,
-    pub(crate) finished: AtomicU64,
-}
-
 struct State<B> {
     /// The next batch to begin.
     begin: Position,
@@ -102,10 +71,6 @@ struct State<B> {
     free: Vec<B>,
     running: usize,
     health: Health,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Loader {

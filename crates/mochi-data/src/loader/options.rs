@@ -15,7 +15,7 @@ pub enum Order {
         /// The run's seed.
         seed: u64,
     },
-    /// 0, 1, 2, ... A bad image is left out: a batch can be smaller, and [`super::Batch::images`] says which are in it. An empty batch is
+    /// 0, 1, 2, ... A bad image is left out: a batch can be smaller, and `Batch::images` says which are in it. An empty batch is
     /// not yielded.
     Sequential,
 }

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex};
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
+use super::batch::Batch;
 use super::epoch::Epoch;
+use super::memory::Memory;
 use super::options::{LoaderOptions, Order};
-use super::{Batch, Memory, Signals, lock};
+use super::signals::{Signals, lock};
 use crate::dataset::Dataset;
 use crate::decode::{DecodeOptions, Decoder, Pixels};
 use crate::error::{BadImage, BadReason, DataError, DecodeError};

@@ -18,14 +18,14 @@ mod encode;
 mod keys;
 mod options;
 mod shard;
+mod write;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
-use mochi_files::{FileError, Folder};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,7 @@ use crate::random::{Purpose, Stream};
 use crate::read_error::ReadError;
 use encode::{Encoded, Encoder};
 use shard::ShardWriter;
+use write::write_whole;
 
 pub use options::{PackOptions, ShardSize, parse_bytes};
 
@@ -292,26 +293,4 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, DataError> {
 
 fn unwritable(error: &serde_json::Error) -> DataError {
     DataError::Setting { what: "JSON", detail: error.to_string() }
-}
-
-/// Writes a file of the packed folder, whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = Folder::open(folder).and_then(|folder| folder.write(path.file_name().unwrap_or_default(), bytes));
-    written.map_err(|error| unwritten(path, error))
-}
-
-/// A failure to write `path`.
-fn unwritten(path: &Path, error: FileError) -> DataError {
-    let source = match error {
-        FileError::Io { source, .. } => source,
-        other => std::io::Error::other(other.to_string()),
-    };
-    DataError::Write { path: path.into(), source }
-}
-
-/// Name of an unfinished shard. Hidden, so that no walk or pattern takes it for complete.
-fn partial(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.partial"))
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::encode::Encoded;
-use super::{partial, write_whole};
+use super::write::{partial, write_whole};
 use crate::dataset::shards::index::{Listing, Member, encode};
 use crate::dataset::shards::manifest::{Shard, index_of};
 use crate::error::DataError;

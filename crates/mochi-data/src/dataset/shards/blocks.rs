@@ -10,7 +10,7 @@
 //!
 //! The first W blocks of an epoch come in gradually: its first batch mixes fewer blocks (about 2 sqrt(batch W / 2 / images of a block)).
 
-use super::Place;
+use super::place::Place;
 use crate::random::{Purpose, Stream};
 
 /// Bytes of a block, unless a single image has more. One request: long enough to outweigh its latency, short enough to mix well.

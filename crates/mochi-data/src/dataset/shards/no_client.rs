@@ -1,18 +1,11 @@
 //! Takes the place of the client where the feature `remote` is off: opening an address says so.
 
-use std::ops::Range;
-
 use super::address::Address;
 use super::lost::{Lost, RemoteOptions};
+use super::part::Part;
 use crate::cancel::Cancel;
 
 pub(super) type Answer = Result<Vec<u8>, Lost>;
-
-#[derive(Clone, Debug)]
-pub(super) enum Part {
-    Range(Range<u64>),
-    Whole(u64),
-}
 
 #[derive(Debug)]
 pub(super) enum Client {}

@@ -3,41 +3,21 @@
 use std::path::Path;
 
 use super::address::{Address, MOCHI_URL_QUERY};
-use super::blocks::{self, Block};
-use super::client::{Answer, Client, Part};
+use super::client::Client;
 use super::index::{self, Listing};
+use super::join::opened;
 use super::lost::RemoteOptions;
 use super::manifest::{self, Manifest};
-use super::{Place, Reach, opened, pattern};
+use super::part::Part;
+use super::pattern;
+use super::remote_files::Remote;
+use super::store::Reach;
 use crate::cancel::Cancel;
 use crate::dataset::Opened;
 use crate::error::DataError;
 
 /// Bytes of a `dataset.json`.
 const MANIFEST_BYTES: u64 = 64 << 20;
-
-/// Shards of one folder.
-#[derive(Debug)]
-pub(super) struct Remote {
-    pub(super) client: Client,
-    /// File name of each shard.
-    pub(super) shards: Vec<String>,
-    pub(super) blocks: Vec<Block>,
-    block_bytes: u64,
-}
-
-impl Remote {
-    /// Cuts the shards into blocks, once the offsets of their images are known.
-    pub(super) fn cut(&mut self, places: &[Place]) {
-        self.blocks = blocks::cut(places, self.block_bytes);
-    }
-
-    /// Reads one image by itself: one that replaces another, or where no epoch is streamed.
-    pub(super) fn read(&self, place: Place, cancel: &Cancel) -> Answer {
-        let name = self.shards.get(place.shard as usize).map_or("", |s| s);
-        self.client.read(name, Part::Range(place.offset..place.offset + u64::from(place.length)), cancel)
-    }
-}
 
 /// Opens a folder with `dataset.json`, that file, one `.tar`, or several in braces; each with its index next to it.
 pub(in crate::dataset) fn open(
@@ -79,8 +59,7 @@ pub(in crate::dataset) fn open(
             return Err(wrong(format!("the index of {} does not belong to its dataset.json", shard.file)));
         }
     }
-    let reach =
-        Reach::Remote(Box::new(Remote { client, shards, blocks: Vec::new(), block_bytes: options.block_bytes }));
+    let reach = Reach::Remote(Box::new(Remote::new(client, shards, options.block_bytes)));
     let class_names = manifest.map_or_else(Vec::new, |m| m.class_names);
     // A kind of its own: the order of an epoch differs from that of local shards, so a run cannot be resumed with the other.
     opened("remote tar shards", Path::new(&shown), listings, reach, class_names, Vec::new(), 0)

@@ -12,10 +12,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::blocks::{self, BLOCK_BYTES, Block, WINDOW, block_of};
-use super::client::{Part, Request};
+use super::client::Request;
 use super::lost::Lost;
-use super::remote::Remote;
-use super::{Reach, Shards};
+use super::part::Part;
+use super::remote_files::Remote;
+use super::store::{Reach, Shards};
 use crate::cancel::Cancel;
 use crate::decode::MAX_FILE_BYTES;
 use crate::error::{BadReason, DecodeError};

@@ -10,7 +10,8 @@ use ureq::{Agent, Body, Timeout};
 
 use super::super::address::{Address, Scheme};
 use super::super::lost::{Lost, RemoteOptions};
-use super::Part;
+use super::super::part::Part;
+use super::encode::{encoded, encoded_path};
 use super::s3::Bucket;
 use crate::cancel::Cancel;
 
@@ -46,7 +47,7 @@ impl Failure {
 }
 
 impl Fetcher {
-    pub(super) fn new(folder: &Address, options: &RemoteOptions) -> Result<Self, Lost> {
+    pub(super) fn new(folder: &Address, options: &RemoteOptions, connections: usize) -> Result<Self, Lost> {
         let unusable = |detail| Lost::Unusable { address: folder.to_string(), detail };
         let bucket = match folder.scheme {
             Scheme::S3 => Some(Bucket::new(folder, &|name| std::env::var(name).ok()).map_err(unusable)?),
@@ -67,8 +68,8 @@ impl Fetcher {
             .timeout_global(Some(options.timeout))
             .timeout_connect(Some(options.connect_timeout))
             .timeout_resolve(Some(options.connect_timeout))
-            .max_idle_connections(super::THREADS)
-            .max_idle_connections_per_host(super::THREADS)
+            .max_idle_connections(connections)
+            .max_idle_connections_per_host(connections)
             .max_idle_age(Duration::from_secs(10))
             .build()
             .new_agent();
@@ -267,26 +268,4 @@ fn failed(error: ureq::Error) -> Failure {
         ureq::Error::Protocol(error) => detail(format!("the answer is not HTTP: {error}")),
         other => Failure { retry: false, ..detail(other.to_string()) },
     }
-}
-
-/// A name as one part of a path.
-pub(super) fn encoded(name: &str) -> String {
-    encode(name, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-}
-
-/// A path that may be encoded in part: only what an address cannot hold is encoded.
-fn encoded_path(path: &str) -> String {
-    encode(path, |byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
-}
-
-pub(super) fn encode(text: &str, plain: impl Fn(u8) -> bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if plain(byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

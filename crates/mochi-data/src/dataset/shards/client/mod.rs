@@ -5,11 +5,11 @@
 //! is too long). Each attempt has a time limit, and so have all together. A thread that waits for a silent server cannot be interrupted:
 //! nobody waits for it, and it ends at its time limit.
 
+mod encode;
 mod http;
 mod s3;
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::address::Address;
 use super::lost::{Lost, RemoteOptions};
+use super::part::Part;
 use crate::cancel::Cancel;
 use http::{Failure, Fetcher};
 
@@ -32,15 +33,6 @@ const FIRST_CONTACT: (u32, Duration) = (3, Duration::from_secs(10));
 
 /// Bytes, or why they did not arrive.
 pub(super) type Answer = Result<Vec<u8>, Lost>;
-
-/// What is read of a file.
-#[derive(Clone, Debug)]
-pub(super) enum Part {
-    /// Exactly these bytes.
-    Range(Range<u64>),
-    /// All of it, at most this many bytes.
-    Whole(u64),
-}
 
 /// A remote folder.
 pub(super) struct Client(Arc<Shared>);
@@ -101,7 +93,7 @@ fn lock(shared: &Shared) -> MutexGuard<'_, Queue> {
 impl Client {
     /// A client for the folder `address`. Nothing is requested yet.
     pub(super) fn new(address: &Address, options: &RemoteOptions) -> Result<Self, Lost> {
-        let fetcher = Fetcher::new(address, options)?;
+        let fetcher = Fetcher::new(address, options, THREADS)?;
         Ok(Self(Arc::new(Shared {
             fetcher,
             options: options.clone(),

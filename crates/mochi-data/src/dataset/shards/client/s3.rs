@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use ring::{digest, hmac};
 
 use super::super::address::Address;
-use super::http::encode;
+use super::encode::object;
 
 /// SHA-256 of no bytes: the body of a GET.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -109,11 +109,6 @@ fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The name of an object as a path: all but letters, digits, `-._~` and slashes encoded.
-fn object(name: &str) -> String {
-    encode(name, |byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte))
 }
 
 /// Seconds since 1970 as `20130524T000000Z`.

@@ -1,0 +1,42 @@
+//! What opening a source yields, whatever its kind.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::paths::Paths;
+use super::raw::Raw;
+use super::shards::Shards;
+use crate::skipped::Skipped;
+
+#[derive(Debug)]
+pub(in crate::dataset) enum Store {
+    /// One file an image; paths relative to the root.
+    Files { root: PathBuf, relative: Paths },
+    /// Raw pixels of equal size in memory.
+    Raw(Raw),
+    /// Encoded images in tar files, here or elsewhere.
+    Shards(Arc<Shards>),
+}
+
+/// What a kind of data set hands to [`Dataset`].
+pub(in crate::dataset) struct Opened {
+    pub(in crate::dataset) kind: &'static str,
+    pub(in crate::dataset) store: Store,
+    pub(in crate::dataset) labels: Option<Vec<u32>>,
+    pub(in crate::dataset) class_names: Vec<String>,
+    pub(in crate::dataset) warnings: Vec<String>,
+    pub(in crate::dataset) skipped: Skipped,
+}
+
+impl Opened {
+    /// Images in memory.
+    pub(in crate::dataset) fn raw(
+        kind: &'static str,
+        raw: Raw,
+        labels: Option<Vec<u32>>,
+        class_names: Vec<String>,
+    ) -> Self {
+        let (warnings, skipped) = (Vec::new(), Skipped::default());
+        Self { kind, store: Store::Raw(raw), labels, class_names, warnings, skipped }
+    }
+}

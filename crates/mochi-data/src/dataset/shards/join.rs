@@ -1,0 +1,53 @@
+//! From the listings of shards to a dataset.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::index::Listing;
+use super::store::{Reach, Shards};
+use crate::dataset::{Opened, Store};
+use crate::error::DataError;
+use crate::skipped::Skipped;
+
+/// Labels and class names as a data set has them, and a warning where only some images have a class.
+fn classes(
+    shards: &Shards,
+    labels: Option<Vec<u32>>,
+    labelled: usize,
+    named: Vec<String>,
+    warnings: &mut Vec<String>,
+) -> (Option<Vec<u32>>, Vec<String>) {
+    let Some(labels) = labels else {
+        if labelled > 0 {
+            warnings.push(format!("{labelled} of {} images have a class (.cls): classes are left out", shards.len()));
+        }
+        return (None, Vec::new());
+    };
+    let most = labels.iter().max().copied().unwrap_or(0) as usize;
+    // A class beyond all reason would ask for as many names.
+    if most > shards.len().max(1 << 20) {
+        warnings.push(format!("the classes (.cls) go up to {most}: they are left out"));
+        return (None, Vec::new());
+    }
+    let names = if named.len() > most { named } else { (0..=most).map(|class| class.to_string()).collect() };
+    (Some(labels), names)
+}
+
+/// A dataset of the shards with these listings.
+pub(super) fn opened(
+    kind: &'static str,
+    source: &Path,
+    listings: Vec<Listing>,
+    reach: Reach,
+    class_names: Vec<String>,
+    mut warnings: Vec<String>,
+    others: usize,
+) -> Result<Opened, DataError> {
+    let (shards, labels, labelled) = Shards::join(listings, reach);
+    if shards.len() == 0 {
+        return Err(DataError::NoImagesInShards { path: source.into(), others });
+    }
+    let (labels, class_names) = classes(&shards, labels, labelled, class_names, &mut warnings);
+    let store = Store::Shards(Arc::new(shards));
+    Ok(Opened { kind, store, labels, class_names, warnings, skipped: Skipped::default() })
+}

@@ -1,0 +1,29 @@
+//! Writing files of a packed folder.
+
+use std::path::{Path, PathBuf};
+
+use mochi_files::{FileError, Folder};
+
+use crate::error::DataError;
+
+/// Writes a file of the packed folder, whole or not at all.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = Folder::open(folder).and_then(|folder| folder.write(path.file_name().unwrap_or_default(), bytes));
+    written.map_err(|error| unwritten(path, error))
+}
+
+/// A failure to write `path`.
+fn unwritten(path: &Path, error: FileError) -> DataError {
+    let source = match error {
+        FileError::Io { source, .. } => source,
+        other => std::io::Error::other(other.to_string()),
+    };
+    DataError::Write { path: path.into(), source }
+}
+
+/// Name of an unfinished shard. Hidden, so that no walk or pattern takes it for complete.
+pub(super) fn partial(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.partial"))
+}
