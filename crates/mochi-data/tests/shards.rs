@@ -220,7 +220,7 @@ fn a_failed_write_is_one_error_and_the_same_call_ends_with_the_same_bytes() {
         ["000000.idx", "000000.tar", "000001.idx", "000001.tar", "pack-unfinished.json"]
     );
     let unfinished = Dataset::open(out.path(), &OpenOptions::default());
-    assert!(matches!(unfinished, Err(DataError::Format { detail, .. }) if detail.contains("not finished")));
+    assert!(matches!(unfinished, Err(DataError::Format { detail, .. }) if detail.contains("interrupted")));
     // Other options do not go on.
     let other = pack(&source, out.path(), &PackOptions { seed: 3, ..small() }, &mut |_| ());
     assert!(matches!(other, Err(DataError::Occupied { .. })));

@@ -1,4 +1,4 @@
-//! What opening a source yields, whatever its kind.
+//! What opening a source yields, whatever its format.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,17 +8,18 @@ use super::raw::Raw;
 use super::shards::Shards;
 use crate::skipped::Skipped;
 
+/// The images of a dataset.
 #[derive(Debug)]
 pub(in crate::dataset) enum Store {
-    /// One file an image; paths relative to the root.
+    /// One file per image; paths relative to the root.
     Files { root: PathBuf, relative: Paths },
     /// Raw pixels of equal size in memory.
     Raw(Raw),
-    /// Encoded images in tar files, here or elsewhere.
+    /// Encoded images in tar files, local or remote.
     Shards(Arc<Shards>),
 }
 
-/// What a kind of data set hands to [`Dataset`].
+/// An opened source.
 pub(in crate::dataset) struct Opened {
     pub(in crate::dataset) kind: &'static str,
     pub(in crate::dataset) store: Store,

@@ -8,7 +8,7 @@ use super::options::{LoaderOptions, Order, Position};
 use crate::dataset::{Dataset, shards};
 use crate::error::BadImage;
 
-/// What the batches of one epoch share.
+/// State shared by the batches of one epoch.
 pub(super) struct Epoch {
     pub(super) number: u64,
     /// The epoch's permutation; `None` is 0, 1, 2, ...

@@ -44,7 +44,7 @@ impl Health {
         allowed_bad(self.limit, looked_at.max(self.images.min(LEAST)))
     }
 
-    /// Adds what a batch of `epoch` has met. `read` counts the images that the batch set out to read.
+    /// Adds the bad images of a batch of `epoch`. `read` counts the images that were meant for the batch.
     pub(super) fn add(&mut self, epoch: u64, read: usize, bad: Vec<BadImage>) {
         if epoch != self.epoch {
             (self.epoch, self.read) = (epoch, 0);
@@ -70,7 +70,7 @@ impl Health {
         if bad <= self.allowed(self.read) && !incomplete {
             return None;
         }
-        // A replacement may have been looked at that no batch set out to read.
+        // A bad replacement was meant for no batch.
         let looked_at = self.read.max(bad);
         let first: Vec<String> = self.bad.values().take(NAMED).map(|b| format!("{} ({})", b.name, b.reason)).collect();
         let share = bad as f64 / looked_at.max(1) as f64;

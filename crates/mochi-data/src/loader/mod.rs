@@ -129,7 +129,7 @@ impl<M: Memory> Loader<M> {
         Ok(loader)
     }
 
-    /// Batches of a whole epoch.
+    /// Batches per epoch.
     pub fn batches(&self) -> usize {
         self.shared.batches
     }
@@ -174,7 +174,7 @@ impl<M: Memory> Loader<M> {
             let mut state = lock(&self.shared.state);
             state.health.add(self.next.epoch, read, bad);
             self.next = normalized(Position { batch: self.next.batch + 1, ..self.next }, self.shared.batches);
-            // Slots left open by threads that were told to leave are nobody's bad images.
+            // Slots that stopped threads left open are not bad images.
             if incomplete && self.shared.signals.stop.requested() {
                 return Some(Err(DataError::Threads { detail: "a worker thread exited unexpectedly".into() }));
             }
@@ -280,7 +280,7 @@ impl<M: Memory> Drop for Loader<M> {
 
 /// Takes positions and has their batches made, until there are none or the loader is gone.
 fn coordinate<M: Memory>(shared: &Shared<M>) {
-    /// Counts the thread off even if it panics, so that nobody waits for it.
+    /// Counts the thread as ended even if it panics, so that no wait depends on it.
     struct Running<'a, M: Memory>(&'a Shared<M>);
     impl<M: Memory> Drop for Running<'_, M> {
         fn drop(&mut self) {
@@ -316,7 +316,7 @@ fn coordinate<M: Memory>(shared: &Shared<M>) {
             let keep = state.free.len().saturating_sub(options.views);
             (position, epoch, state.free.split_off(keep))
         };
-        // A panic outside of an image is the batch's error at once: nobody waits for what will not come.
+        // A panic outside of an image becomes the batch's error at once, not a stall.
         let made = AssertUnwindSafe(|| shared.pool.install(|| shared.job.assemble(&epoch, position.batch, buffers)));
         let assembled = catch_unwind(made).unwrap_or_else(|panic| {
             let detail = panic_message(&*panic).unwrap_or_else(|| "no message".into());

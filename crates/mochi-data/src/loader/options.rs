@@ -1,4 +1,4 @@
-//! What a loader is asked for.
+//! Options of a loader.
 
 use std::time::Duration;
 

@@ -69,7 +69,7 @@ struct Slot<'a> {
     views: [Option<&'a mut [f32]>; 2],
 }
 
-/// What became of a slot: the image used, if any, and the bad ones met.
+/// The image used for a slot, if any, and the bad ones found on the way.
 type Outcome = (Option<u32>, Vec<u32>);
 
 /// What the shorter side of a JPEG keeps when it is decoded shrunk: crops take down to a fifth of the area, so the whole must keep about

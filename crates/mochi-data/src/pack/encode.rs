@@ -1,10 +1,10 @@
-//! What of an image goes into a shard: its bytes as they are, or a smaller JPEG.
+//! The encoded form of an image in a shard: its bytes unchanged, or a smaller JPEG.
 //!
 //! Every image is decoded, so that one that cannot be is found here and not in training. Resizing is Pillow's antialiased bilinear filter,
-//! to the size that torchvision's `Resize(short_side)` gives. The result is a JPEG of quality 95 with colour at
+//! to the size that torchvision's `Resize(short_side)` gives. The result is a JPEG of quality 95 with chroma at
 //! half resolution (4:2:0). What is lost then: the fine detail, what JPEG loses, alpha, 16-bit depth, CMYK (converted as when training)
 //! and metadata. What is kept from a JPEG: its orientation tag (pixels are not turned, as when training from the file itself) and an RGB
-//! colour profile. Raw images (IDX, CIFAR) become PNG, which loses nothing.
+//! color profile. Raw images (IDX, CIFAR) become PNG, which loses nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -113,7 +113,7 @@ fn to_png(pixels: &Pixels) -> Result<Vec<u8>, DecodeError> {
     Ok(bytes)
 }
 
-/// Puts what shall survive of the source's segments behind the new JPEG's start marker: orientation, RGB colour profile.
+/// Inserts the source's segments that are kept after the new JPEG's start marker: orientation, RGB color profile.
 fn with_segments(jpeg: Vec<u8>, source: &[u8]) -> Vec<u8> {
     if sniff(source) != Some(Format::Jpeg) {
         return jpeg;
@@ -146,7 +146,7 @@ fn profile(jpeg: &[u8]) -> Vec<u8> {
         if marker == 0xE2
             && let Some(chunk) = segment.get(4..).and_then(|body| body.strip_prefix(b"ICC_PROFILE\0"))
         {
-            // Number and count, then the profile; its colour space stands at byte 16.
+            // Number and count, then the profile; its color space is at byte 16.
             if chunk.first() == Some(&1) && chunk.get(18..22) != Some(b"RGB ") {
                 return Vec::new();
             }

@@ -1,18 +1,18 @@
-//! Packing a data set into tar shards: WebDataset's layout with an index beside every shard.
+//! Packing a dataset into tar shards: WebDataset's layout with an index next to each shard.
 //!
 //! ```text
-//! OUT/000000.tar  KEY.jpg (.png, .webp: told by content)  KEY.cls (class number as text, where the source has classes)  ...
-//! OUT/000000.idx  where each image lies, with checksums (dataset/shards/index.rs)
+//! OUT/000000.tar  KEY.jpg (.png, .webp: by content)  KEY.cls (class number as text, if the source has classes)  ...
+//! OUT/000000.idx  offsets, lengths and checksums of the images (dataset/shards/index.rs)
 //! OUT/dataset.json  written last: shards with counts, bytes and checksums, class names, fingerprint of the source
-//! OUT/bad-images.jsonl  what was left out, if anything was
+//! OUT/bad-images.jsonl  images that were left out, if any
 //! ```
 //!
-//! Images are decoded once to see that they can be, and copied byte for byte; only pictures whose short side is longer than asked for
+//! Images are decoded once to see that they can be, and copied byte for byte; only images whose short side is longer than requested
 //! are resized and written as JPEG (`encode`). They are shuffled over all shards (a function of the seed alone), so that
 //! any few shards are a fair sample; or left in their order.
 //!
 //! Every file is written under a temporary name, synced and renamed. After each shard the state of the work is kept in
-//! `pack-unfinished.json`: the same call goes on behind the last whole shard and ends with the same bytes.
+//! `pack-unfinished.json`: the same call continues after the last complete shard and ends with the same bytes.
 
 mod encode;
 mod keys;
@@ -66,7 +66,7 @@ pub struct Packed {
 /// The state between two shards.
 #[derive(Debug, Serialize, Deserialize)]
 struct Unfinished {
-    /// What was asked for: another source or other options do not go on.
+    /// The options of the call: another source or other options do not continue it.
     options: PackOptions,
     source: String,
     /// Position in the order of the first image that is in no shard yet.
@@ -77,7 +77,7 @@ struct Unfinished {
 }
 
 /// Packs `dataset` into the folder `out`, which must be new, empty, or left by an unfinished call with the same source and options.
-/// `progress` is told how many images are dealt with, good or bad.
+/// `progress` gets the number of images processed, good or bad.
 ///
 /// # Errors
 /// [`DataError::Occupied`], [`DataError::Write`] (a full disk), [`DataError::Io`] and [`DataError::Remote`] (the source is lost): the same
@@ -155,7 +155,7 @@ pub fn pack(
     finish(dataset, out, state, continued_from, begun)
 }
 
-/// The shard being written, and what belongs to the state once it is whole.
+/// The shard being written, and what enters the state once it is complete.
 struct Writer<'a> {
     out: &'a Path,
     options: &'a PackOptions,
@@ -195,7 +195,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Makes the shard whole and keeps the state; the image at `position` is not in it.
+    /// Completes the shard and writes the state; the image at `position` is not in it.
     fn end_shard(&mut self, state: &mut Unfinished) -> Result<(), DataError> {
         state.shards.extend(self.shard.take().map(ShardWriter::finish).transpose()?);
         state.bad.append(&mut self.met);
@@ -213,7 +213,7 @@ fn order(images: usize, options: &PackOptions) -> Vec<u32> {
     order
 }
 
-/// Makes the folder, or goes on with what an earlier call left in it.
+/// Makes the folder, or continues what an earlier call left in it.
 fn begin(dataset: &Dataset, out: &Path, options: &PackOptions) -> Result<Unfinished, DataError> {
     fs::create_dir_all(out).map_err(|source| DataError::Write { path: out.into(), source })?;
     let source = format!("{:016x}", dataset.fingerprint());
@@ -274,7 +274,7 @@ fn finish(
     let manifest = Manifest::new(dataset.class_names().to_vec(), dataset.fingerprint(), state.shards);
     let text = serde_json::to_vec_pretty(&manifest).map_err(|e| unwritable(&e))?;
     write_whole(&out.join(manifest::FILE), &text)?;
-    // With dataset.json in place nothing is unfinished; a file that stays behind does no harm.
+    // With dataset.json in place nothing is unfinished; a file that remains does no harm.
     let _ = fs::remove_file(out.join(manifest::UNFINISHED));
     Ok(Packed {
         shards: manifest.shards.len(),

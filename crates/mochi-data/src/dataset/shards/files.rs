@@ -8,10 +8,10 @@ use super::place::Place;
 use crate::error::{BadReason, DecodeError};
 use crate::read_error::ReadError;
 
-/// Shards kept open. More are opened for every read: a process may often hold no more than 1,024 files.
+/// Shards kept open; others are opened for each read, because a process can often hold no more than 1,024 files open.
 const KEPT_OPEN: usize = 256;
 
-/// The files of a data set.
+/// The files of a dataset.
 #[derive(Debug)]
 pub(super) struct Files {
     paths: Vec<PathBuf>,

@@ -1,4 +1,4 @@
-//! The sidecar index of a shard, `000000.idx` beside `000000.tar`: where every image lies, so that opening reads no headers.
+//! The index of a shard, `000000.idx` next to `000000.tar`: offset and length of each image, so that opening reads no headers.
 //!
 //! ```text
 //! "MOCHIIDX" | version u32 | images u32 | bytes of the tar u64
@@ -6,7 +6,7 @@
 //! crc32c of all before u32
 //! ```
 //!
-//! Little-endian. Offsets point at the image's own bytes, behind its tar header.
+//! Little-endian. Offsets point at the image's own bytes, after its tar header.
 
 /// What one shard holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,10 +58,13 @@ pub(crate) fn encode(listing: &Listing) -> Vec<u8> {
     out
 }
 
-/// Reads a sidecar; what is wrong with it where it is none, is damaged, or points outside of its shard.
+/// Reads an index.
+///
+/// # Errors
+/// What is wrong with a file that is not an index, is damaged, or points outside of its shard.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Listing, String> {
     let damaged = || "it is damaged or cut short".to_owned();
-    let Some(rest) = bytes.strip_prefix(MAGIC) else { return Err("it is no index of a shard".into()) };
+    let Some(rest) = bytes.strip_prefix(MAGIC) else { return Err("it is not the index of a shard".into()) };
     let mut head = Fields(rest);
     let version = head.u32().ok_or_else(damaged)?;
     if version != VERSION {
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_told_wherever_it_sits() {
+    fn damage_is_detected_at_every_byte() {
         let whole = encode(&listing());
         for at in 0..whole.len() {
             let mut bytes = whole.clone();
@@ -138,7 +141,7 @@ mod tests {
             assert!(decode(&whole[..at]).is_err(), "cut at {at}");
         }
         let outside = Listing { bytes: 1540, ..listing() };
-        assert!(decode(&encode(&outside)).is_err(), "an image may not end behind its shard");
+        assert!(decode(&encode(&outside)).is_err(), "an image may not end after its shard");
     }
 
     // House review H6.24.
@@ -156,7 +159,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rubbish_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let mut with_magic = MAGIC.to_vec();
             with_magic.extend_from_slice(&1u32.to_le_bytes());
             with_magic.extend_from_slice(&bytes);

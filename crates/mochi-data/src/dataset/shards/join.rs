@@ -9,7 +9,7 @@ use crate::dataset::{Opened, Store};
 use crate::error::DataError;
 use crate::skipped::Skipped;
 
-/// Labels and class names as a data set has them, and a warning where only some images have a class.
+/// Labels and class names of a dataset, and a warning if only some images have a class.
 fn classes(
     shards: &Shards,
     labels: Option<Vec<u32>>,

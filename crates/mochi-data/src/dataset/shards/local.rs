@@ -1,4 +1,4 @@
-//! Shards on a disk: finding them, listing them (by index or by their headers, several at a time), reading by position.
+//! Opening shards on a disk: finding them, and listing them by index or by their headers, several at a time.
 
 use std::path::{Path, PathBuf};
 
@@ -15,14 +15,14 @@ use crate::dataset::Opened;
 use crate::error::DataError;
 
 const KIND: &str = "tar shards";
+
 /// Opens a folder that `mochi pack` wrote; `None` for any other.
 pub(in crate::dataset) fn open_folder(folder: &Path) -> Result<Option<Opened>, DataError> {
     let path = folder.join(manifest::FILE);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(_) if folder.join(manifest::UNFINISHED).is_file() => {
-            let detail =
-                "its packing was not finished; the same `mochi pack` again goes on where it stopped".to_owned();
+            let detail = "packing was interrupted; run the same `mochi pack` command again to continue".to_owned();
             return Err(DataError::Format { path: folder.into(), detail });
         }
         Err(_) => return Ok(None),
@@ -71,7 +71,7 @@ pub(in crate::dataset) fn is_pattern(source: &Path) -> bool {
     source.to_str().is_some_and(|text| text.ends_with(".tar") && pattern::is_pattern(text))
 }
 
-/// Opens the shards that such a path stands for.
+/// Opens the shards that such a pattern expands to.
 pub(in crate::dataset) fn open_pattern(source: &Path) -> Result<Opened, DataError> {
     open_shards(source, matching(source, &source.to_string_lossy())?)
 }
@@ -81,7 +81,7 @@ fn open_shards(source: &Path, paths: Vec<PathBuf>) -> Result<Opened, DataError> 
     opened(KIND, source, listings, Reach::Local(Files::new(paths)), Vec::new(), warnings, others)
 }
 
-/// Braces stand for files that must be there, stars in the last part for those that are, in the order of their names.
+/// Braces expand to files that must exist, stars in the last part to those that exist, in the order of their names.
 fn matching(source: &Path, text: &str) -> Result<Vec<PathBuf>, DataError> {
     let wrong = |detail| DataError::Format { path: source.into(), detail };
     let mut paths = Vec::new();
@@ -116,7 +116,7 @@ struct Listed {
 }
 
 fn list_all(paths: &[PathBuf]) -> Result<Listed, DataError> {
-    // Of several that fail the first one in order is told, whichever thread came first.
+    // Of several errors the first in order is returned, whichever thread was first.
     let listed: Vec<Result<_, _>> = paths.par_iter().map(|path| list(path)).collect();
     let mut all = Listed { listings: Vec::with_capacity(paths.len()), warnings: Vec::new(), others: 0 };
     for listed in listed {

@@ -1,10 +1,10 @@
-//! `dataset.json`: what a packed data set consists of. Written last, so that where it is, everything is.
+//! `dataset.json`: the shards of a packed dataset. It is written last, so that a folder that has it is complete.
 
 use serde::{Deserialize, Serialize};
 
 /// Name of the file.
 pub(crate) const FILE: &str = "dataset.json";
-/// While a pack is under way its state is kept under this name instead.
+/// Name of the state of an unfinished pack.
 pub(crate) const UNFINISHED: &str = "pack-unfinished.json";
 const FORMAT: &str = "mochi-shards";
 const VERSION: u32 = 1;
@@ -19,7 +19,7 @@ pub(crate) struct Manifest {
     pub(crate) images: u64,
     /// In the order of their classes' numbers; empty without labels.
     pub(crate) class_names: Vec<String>,
-    /// Fingerprint of the data set that was packed, in hexadecimal.
+    /// Fingerprint of the dataset that was packed, in hexadecimal.
     pub(crate) source: String,
     pub(crate) shards: Vec<Shard>,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Manifest {
 /// One shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Shard {
-    /// File name, beside `dataset.json`.
+    /// File name, next to `dataset.json`.
     pub(crate) file: String,
     pub(crate) images: u32,
     pub(crate) bytes: u64,
@@ -42,7 +42,7 @@ impl Manifest {
         Self { format: FORMAT.into(), version: VERSION, images, class_names, source, shards }
     }
 
-    /// `None` if this is some other program's `dataset.json`; an error if it is ours and cannot be followed.
+    /// `None` if this is another program's `dataset.json`; an error if it is ours and cannot be read.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
         #[derive(Deserialize)]
         struct Head {
@@ -57,10 +57,10 @@ impl Manifest {
             _ => return Ok(None),
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-        // Names lead to files and addresses beside this one, nowhere else.
+        // Names are files of the same folder.
         let odd = |s: &&Shard| s.file.is_empty() || s.file.starts_with('.') || s.file.contains(['/', '\\']);
         match manifest.shards.iter().find(odd) {
-            Some(shard) => Err(format!("\"{}\" is no plain name of a shard", shard.file)),
+            Some(shard) => Err(format!("\"{}\" is not the plain name of a shard", shard.file)),
             None => Ok(Some(manifest)),
         }
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_peoples_files_are_left_alone_and_odd_names_refused() {
+    fn files_of_other_programs_are_ignored_and_bad_names_refused() {
         assert_eq!(Manifest::parse(b"{\"images\": 3}"), Ok(None));
         assert_eq!(Manifest::parse(b"no JSON"), Ok(None));
         let shard = |file: &str| Shard { file: file.into(), images: 2, bytes: 9, crc32c: "0".into() };

@@ -1,8 +1,8 @@
-//! Tar shards: many images in few large files, on a disk or behind HTTP or S3.
+//! Tar shards: many images in few large files, on a disk or remote (HTTP, S3).
 //!
 //! What `mochi pack` wrote (`dataset.json`, `000000.tar`, `000000.idx`, ...), a shard by itself, a list in WebDataset's notation. All of
 //! them become one table of (shard, offset, length), so that any image can be read by itself and order, resume, fingerprint and the
-//! rules for bad images are those of every other data set.
+//! rules for bad images are those of every other dataset.
 //!
 //! Local shards are read by position straight into the reader's buffer, not through memory maps: a map needs `unsafe`, and ends the
 //! program by SIGBUS when a file shrinks or its network file system goes away, where a read returns an error. The copy costs
@@ -46,7 +46,7 @@ pub use lost::RemoteOptions;
 pub(super) use remote::open as open_remote;
 pub(crate) use store::Shards;
 
-/// Opens the shards behind `source` if it is an address.
+/// Opens the shards that `source` names if it is an address.
 pub(super) fn open_address(source: &Path, cancel: &Cancel) -> Result<Option<Opened>, DataError> {
     match Address::read(source.to_str().unwrap_or_default())? {
         Some(address) => open_remote(&address, &RemoteOptions::default(), cancel).map(Some),

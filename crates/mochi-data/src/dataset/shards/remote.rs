@@ -1,4 +1,4 @@
-//! Shards behind `http://`, `https://` or `s3://`.
+//! Opening shards at `http://`, `https://` or `s3://` addresses.
 
 use std::path::Path;
 

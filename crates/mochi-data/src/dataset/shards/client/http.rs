@@ -8,12 +8,12 @@ use ureq::http::{Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body, Timeout};
 
-use super::super::address::{Address, Scheme};
-use super::super::lost::{Lost, RemoteOptions};
-use super::super::part::Part;
 use super::encode::{encoded, encoded_path};
 use super::s3::Bucket;
 use crate::cancel::Cancel;
+use crate::dataset::shards::address::{Address, Scheme};
+use crate::dataset::shards::lost::{Lost, RemoteOptions};
+use crate::dataset::shards::part::Part;
 
 /// Redirects within one host that are followed.
 const MOST_REDIRECTS: usize = 5;

@@ -3,7 +3,7 @@
 //! A request is tried again after 0.25, 0.5, 1, ... s where that can help (no connection, a timeout, a connection that breaks in the
 //! middle of an answer, a server's 5xx), and not where it cannot (not found, not allowed, no ranges, a wrong certificate, an answer that
 //! is too long). Each attempt has a time limit, and so have all together. A thread that waits for a silent server cannot be interrupted:
-//! nobody waits for it, and it ends at its time limit.
+//! it is detached and ends at its time limit.
 
 mod encode;
 mod http;
@@ -28,7 +28,7 @@ const STACK_BYTES: usize = 512 << 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How often a wait checks whether to stop.
 const TICK: Duration = Duration::from_millis(50);
-/// Attempts and time until a server has answered once: a wrong address is to be told soon.
+/// Attempts and time until a server has answered once: a wrong address fails soon.
 const FIRST_CONTACT: (u32, Duration) = (3, Duration::from_secs(10));
 
 /// Bytes, or why they did not arrive.

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use ring::{digest, hmac};
 
-use super::super::address::Address;
 use super::encode::object;
+use crate::dataset::shards::address::Address;
 
 /// SHA-256 of no bytes: the body of a GET.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -32,11 +32,11 @@ pub(super) enum Content {
 pub(super) enum End {
     /// With its end marker.
     Complete,
-    /// Behind a member, without a marker.
+    /// After a member, without a marker.
     Unmarked,
     /// Inside a member or a header.
     CutShort,
-    /// At a header that cannot be read; what is behind it is unknown.
+    /// At a header that cannot be read; what follows is unknown.
     Damaged { at: u64 },
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Headers<R> {
     next: u64,
 }
 
-/// What extension headers say of the member behind them.
+/// What extension headers say of the next member.
 #[derive(Default)]
 struct Extensions {
     name: Option<Vec<u8>>,

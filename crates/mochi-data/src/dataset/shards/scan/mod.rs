@@ -1,6 +1,6 @@
 //! Listing a shard that has no index by reading its tar headers once: WebDataset shards of any origin, or any tar of images.
 //!
-//! A sample is the members that share a key and follow each other. The key is the name up to the first dot behind the last slash
+//! A sample is the members that share a key and follow each other. The key is the name up to the first dot after the last slash
 //! (WebDataset's rule). Its image is the first member with an image's extension; `.cls` holds its class as a number; other members are
 //! not used. Links are followed within the archive.
 
@@ -34,7 +34,7 @@ pub(super) struct Scanned {
 /// Reads the headers of a shard.
 ///
 /// # Errors
-/// What is wrong with a file that is no tar, or has not one whole header.
+/// What is wrong with a file that is not a tar file or has no complete header.
 pub(super) fn scan(path: &Path) -> std::io::Result<Scanned> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -69,7 +69,7 @@ fn scan_from<R: Read + Seek>(source: R, length: u64, shown: &str) -> std::io::Re
     let told = match (&end, &last.content) {
         (End::Complete, _) => None,
         (End::Damaged { at }, _) => Some(format!(
-            "shard {shown} is damaged at byte {at}: {images} images come before it, none behind it is read"
+            "shard {shown} is damaged at byte {at}: {images} images come before it, none after it is read"
         )),
         (End::CutShort, Content::File { offset, length: wanted }) if *offset + *wanted > length => Some(format!(
             "shard {shown} is cut short: it ends inside {} ({} of {wanted} bytes), the last of {images} images found",
@@ -77,10 +77,10 @@ fn scan_from<R: Read + Seek>(source: R, length: u64, shown: &str) -> std::io::Re
             length.saturating_sub(*offset)
         )),
         (End::CutShort, _) => {
-            Some(format!("shard {shown} is cut short behind {}: {images} images were found", last.name))
+            Some(format!("shard {shown} is cut short after {}: {images} images were found", last.name))
         }
         (End::Unmarked, _) => Some(format!(
-            "shard {shown} ends behind {} without an end marker and may be cut short: {images} images were found",
+            "shard {shown} ends after {} without an end marker and may be cut short: {images} images were found",
             last.name
         )),
     };
