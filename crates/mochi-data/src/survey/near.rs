@@ -14,8 +14,11 @@ use super::fingerprint::{Fingerprint, NEAR};
 
 const BANDS: usize = 16;
 const _: () = assert!((BANDS as u32) * 2 > NEAR);
-/// First images whose neighbours are looked up side by side; bounds what is remembered of groups that overlap.
+/// First images whose neighbors are looked up in parallel.
 const AHEAD: usize = 512;
+/// Longest list of neighbors that is kept of an image that is looked up ahead. A longer one is looked up again when it is needed: of a
+/// million frames of one static camera, 512 lists of a million would be kept otherwise.
+const KEPT: usize = 4096;
 
 /// For every band, whose positions lie under each of its 65,536 values.
 struct Index {
@@ -59,8 +62,8 @@ impl Index {
         Self { bands: (0..BANDS).into_par_iter().map(band).collect() }
     }
 
-    /// Later positions near to `position` that are not taken, rising.
-    fn neighbours(&self, prints: &[Fingerprint], position: usize, taken: &[bool]) -> Vec<u32> {
+    /// Later positions near to `position` that are not taken, rising; `None` if there are more than `most`.
+    fn neighbors(&self, prints: &[Fingerprint], position: usize, taken: &[bool], most: usize) -> Option<Vec<u32>> {
         let print = &prints[position];
         let mut found = Vec::new();
         for (number, band) in self.bands.iter().enumerate() {
@@ -74,13 +77,21 @@ impl Index {
                     let at = other as usize;
                     if !taken[at] && print.distance(&prints[at]) <= NEAR {
                         found.push(other);
+                        // The same position is found by up to 16 bands.
+                        if found.len() / BANDS > most {
+                            found.sort_unstable();
+                            found.dedup();
+                            if found.len() > most {
+                                return None;
+                            }
+                        }
                     }
                 }
             }
         }
         found.sort_unstable();
         found.dedup();
-        found
+        (found.len() <= most).then_some(found)
     }
 }
 
@@ -92,11 +103,17 @@ pub(super) fn groups(prints: &[Fingerprint], progress: &mut dyn FnMut(usize)) ->
     for begin in (0..prints.len()).step_by(AHEAD) {
         let end = (begin + AHEAD).min(prints.len());
         let firsts: Vec<usize> = (begin..end).filter(|&at| !taken[at]).collect();
-        let found: Vec<Vec<u32>> = firsts.par_iter().map(|&first| index.neighbours(prints, first, &taken)).collect();
-        for (first, mut group) in firsts.into_iter().zip(found) {
+        let ahead = |&first: &usize| index.neighbors(prints, first, &taken, KEPT);
+        let found: Vec<Option<Vec<u32>>> = firsts.par_iter().map(ahead).collect();
+        for (first, group) in firsts.into_iter().zip(found) {
+            if taken[first] {
+                continue;
+            }
+            let group = group.or_else(|| index.neighbors(prints, first, &taken, usize::MAX));
+            let mut group = group.unwrap_or_default();
             // Taken meanwhile by another first image of this stretch.
             group.retain(|&other| !taken[other as usize]);
-            if taken[first] || group.is_empty() {
+            if group.is_empty() {
                 continue;
             }
             group.insert(0, first as u32);
@@ -157,6 +174,19 @@ mod tests {
         assert_eq!(groups(&prints, &mut |done| seen = done), wanted);
         assert_eq!(seen, prints.len());
         assert!(groups(&[], &mut |_| ()).is_empty());
+    }
+
+    /// Report H6.19.
+    #[test]
+    fn h6_19_long_lists_of_neighbors_are_not_kept_for_many_images_at_once() {
+        let one = drawn(1)[0];
+        let prints = vec![one; KEPT + 100];
+        let index = Index::new(&prints);
+        let taken = vec![false; prints.len()];
+        assert_eq!(index.neighbors(&prints, 0, &taken, KEPT), None);
+        assert_eq!(index.neighbors(&prints, 200, &taken, KEPT).map(|found| found.len()), Some(KEPT - 101));
+        let groups = groups(&prints, &mut |_| ());
+        assert!(groups.len() == 1 && groups[0].len() == prints.len());
     }
 
     #[test]
