@@ -5,6 +5,7 @@ mod check;
 mod command_line;
 mod common;
 mod evaluation;
+mod help;
 mod output;
 #[path = "../../../mochi-data/tests/common/server.rs"]
 mod server;
