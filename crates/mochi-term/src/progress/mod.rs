@@ -139,7 +139,10 @@ impl Progress {
     pub fn finish(&self) {
         self.with(|state| {
             if let Some(block) = state.block.take() {
-                block.abandon();
+                // Written as ordinary lines: the next line would be drawn over a bar that has ended.
+                let text = block.message();
+                block.finish_and_clear();
+                let _ = self.0.bars.println(text);
             }
             state.last = None;
             state.epoch = None;

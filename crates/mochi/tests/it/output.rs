@@ -95,6 +95,11 @@ fn f13_the_same_command_works_after_the_list_was_corrected() {
     let (data, out, list) = (base.path().join("data"), base.path().join("my run's"), base.path().join("list.txt"));
     images(&data, 1, 16);
     let lines = |folder: &str| (0..16).map(|i| format!("data/class-0/{folder}/{i:03}.png\n")).collect::<String>();
+    let gone = data.join("class-0/gone");
+    std::fs::create_dir(&gone).unwrap();
+    for i in 0..16 {
+        std::fs::write(gone.join(format!("{i:03}.png")), "no image").unwrap();
+    }
     std::fs::write(&list, lines("gone")).unwrap();
     let failed = pretrain(&list, &out, &["epochs=1"]).output().unwrap();
     assert_eq!(failed.status.code(), Some(1), "{}", said(&failed));

@@ -146,7 +146,7 @@ fn several_sources_are_recorded_so_that_resuming_finds_them() {
     std::fs::copy(here.join("one/class-0/deep/000.png"), here.join("one/class-0/deep/new.png")).unwrap();
     let refused = run(&["resume", run_at.to_str().unwrap()]);
     assert!(
-        !refused.status.success() && said(&refused).contains("is not the data set of 48 images"),
+        !refused.status.success() && said(&refused).contains("has 49 images now; the run was trained on 48"),
         "{}",
         said(&refused)
     );
