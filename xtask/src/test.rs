@@ -7,6 +7,7 @@ mod packages;
 mod report;
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -119,14 +120,29 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     Ok(if checks.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Files of one crate that import each other in a cycle.
+/// Import cycles that are still to be broken, one per line: the list may only become shorter.
+const KNOWN_CYCLES: &str = include_str!("test/known_cycles.txt");
+
+/// Files of one crate that import each other in a cycle. A cycle that is not listed fails the check, and so does a listed one that is gone.
 fn import_cycles(place: &Place) -> Outcome<Ended> {
-    let cycles = imports::cycles(&place.root().join("crates"))?;
-    for cycle in &cycles {
-        let files: Vec<String> = cycle.iter().map(|file| place.short(file)).collect();
-        eprintln!("these files import each other: {}", files.join(", "));
+    let crates = place.root().join("crates");
+    let found: Vec<String> = imports::cycles(&crates)?
+        .iter()
+        .map(|cycle| {
+            let short = |file: &PathBuf| file.strip_prefix(&crates).unwrap_or(file).display().to_string();
+            cycle.iter().map(short).collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    let known: Vec<&str> = KNOWN_CYCLES.lines().collect();
+    let new: Vec<&String> = found.iter().filter(|cycle| !known.contains(&cycle.as_str())).collect();
+    let gone: Vec<&&str> = known.iter().filter(|cycle| !found.iter().any(|one| one == *cycle)).collect();
+    for cycle in &new {
+        eprintln!("these files import each other: {cycle}");
     }
-    Ok(if cycles.is_empty() { Ended::Passed } else { Ended::Failed })
+    for cycle in &gone {
+        eprintln!("this cycle is gone, remove it from xtask/src/test/known_cycles.txt: {cycle}");
+    }
+    Ok(if new.is_empty() && gone.is_empty() { Ended::Passed } else { Ended::Failed })
 }
 
 /// Licenses, sources and bans of `deny.toml`. Advisories change with the world and not with the change under test: `.ci/advisories` checks them.
