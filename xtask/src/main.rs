@@ -24,16 +24,16 @@ use failure::{Failure, Outcome};
 use place::Place;
 
 const HELP: &str = "\
-The repository's chores. Each does all of its own set-up.
+Development commands. Each one runs `setup` first if needed.
 
-    cargo xtask demo                  pre-train on Fashion-MNIST and judge it (about 8 minutes on 2 cores)
-    cargo xtask test [--fast]         format, lints, tests, documentation, licences; --fast: format and tests only
-    cargo xtask setup [--cuda]        bring libtorch 2.11.0 and build tools into .mochi/; --cuda adds the CUDA libraries
-    cargo xtask parity resnet FILE    hold our network against a file that resnet_reference.py wrote
-    cargo xtask parity loss FILE      hold our loss against a file that mochi_reference.py wrote
-    cargo xtask bench step            our training step against PyTorch's, in turn (`bench --help` for its options)
-    cargo xtask bench data DIR        our two views of a picture against torchvision's and DALI's, in turn
-    cargo xtask fixtures [NAME]       run the scripts again that made the tests' expected values
+    cargo xtask demo                  pre-train on Fashion-MNIST and evaluate the encoder (trains for about 8 minutes on 2 cores)
+    cargo xtask test [--fast]         all checks of CI; --fast: format, import cycles and all tests not named slow_
+    cargo xtask setup [--cuda]        install libtorch 2.11.0 and build tools into .mochi/; --cuda adds the CUDA libraries
+    cargo xtask parity resnet FILE    compare our ResNets with reference outputs written by resnet_reference.py
+    cargo xtask parity loss FILE      compare our loss with reference outputs written by mochi_reference.py
+    cargo xtask bench step            time our training step and PyTorch's, interleaved (`bench --help` lists its options)
+    cargo xtask bench data DIR        time two views per image: ours, torchvision's and DALI's, interleaved
+    cargo xtask fixtures [NAME]       run the scripts that write the tests' expected values
 ";
 
 fn main() -> ExitCode {

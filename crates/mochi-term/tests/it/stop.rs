@@ -37,7 +37,10 @@ fn signal(child: &Child, name: &str) {
 
 /// The status of the process after these two signals.
 fn status_after(first: &str, second: &str) -> Option<i32> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    // The tests may run under `nohup`, or in the background of a shell, which leave signals ignored.
+    let mut child = Command::new("env")
+        .arg("--default-signal=HUP,INT,TERM")
+        .arg(std::env::current_exe().unwrap())
         .args(["stop::child", "--exact", "--nocapture"])
         .env("MOCHI_TEST_STOP_CHILD", "1")
         .stdout(Stdio::piped())
@@ -68,7 +71,8 @@ fn a_second_hangup_does_not_end() {
 #[test]
 fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
     let script = "trap '' HUP; exec \"$0\" stop::child --exact --nocapture";
-    let mut child = Command::new("bash")
+    let mut child = Command::new("env")
+        .args(["--default-signal=INT,TERM", "bash"])
         .args(["-c", script])
         .arg(std::env::current_exe().unwrap())
         .env("MOCHI_TEST_STOP_CHILD", "1")
