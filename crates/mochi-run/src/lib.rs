@@ -5,7 +5,7 @@
 //! | [`folder`] | the run folder: creating, opening, the lock against two processes in one run |
 //! | [`checkpoint`] | the checkpoint protocol: written under a temporary name, checksums last, synced, renamed |
 //! | [`metric`] | the table of metrics and the values of a step |
-//! | [`metrics`] | `metrics.jsonl`, one [`Record`] per line; `curves.jsonl`, one [`CurveRecord`] per line |
+//! | [`mod@metrics`] | `metrics.jsonl`, one [`Record`] per line; `curves.jsonl`, one [`CurveRecord`] per line |
 //! | [`tensorboard`] | the same numbers as TensorBoard event files |
 //! | [`bad_images`] | `bad-images.jsonl`, what could not be read |
 //!
