@@ -123,6 +123,13 @@ pub(crate) fn is_channels_last(x: &Tensor) -> bool {
     ffi::check(unsafe { ffi::mochi_is_channels_last(ffi::raw(x), &mut flag) }).is_ok() && flag == 1
 }
 
+/// Held by tests that set or read libtorch's process-wide precision.
+#[cfg(test)]
+pub(crate) fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +147,7 @@ mod tests {
     /// House review, defect 2: convolutions of float32 tensors on CUDA were TF32. The setting can be read without a GPU.
     #[test]
     fn h6_2_float32_on_cuda_is_float32_unless_tf32_is_chosen() {
+        let _alone = alone();
         crate::start(None).unwrap();
         assert_eq!(tf32(), [false; 2]);
         let compute = |precision| Compute { precision, ..Compute::CPU };

@@ -156,6 +156,7 @@ mod tests {
 
     #[test]
     fn the_pinned_version_is_loaded_and_cuda_by_name_is_refused_without_a_device() {
+        let _alone = crate::compute::alone();
         let engine = start(Some(1)).unwrap();
         assert!(engine.version.starts_with(LIBTORCH_VERSION));
         assert!(engine.device("auto").is_ok());
@@ -167,6 +168,7 @@ mod tests {
     /// House review, defect 9, and the message that told a user with a typing error to install CUDA.
     #[test]
     fn h6_9_names_of_devices_are_told_from_absent_devices() {
+        let _alone = crate::compute::alone();
         let engine = Engine { cuda_devices: 2, no_cuda: None, ..start(Some(1)).unwrap() };
         assert_eq!(engine.device("cuda:1").unwrap(), Device::Cuda(1));
         assert_eq!(engine.device("auto").unwrap(), Device::Cuda(0));
@@ -181,6 +183,7 @@ mod tests {
 
     #[test]
     fn facts_of_a_cuda_device_are_unknown_without_cuda() {
+        let _alone = crate::compute::alone();
         let engine = start(Some(1)).unwrap();
         if engine.cuda_devices == 0 {
             assert_eq!((engine.cuda_memory(0), engine.fast_bf16_on_cuda(0)), (None, false));
