@@ -191,6 +191,8 @@ fn status(command: &mut Command) -> Outcome<Ended> {
 fn tests(place: &Place, packages: &[String], fast: bool, report: &mut Report) -> Outcome<Ended> {
     let mut run = cargo(place);
     run.arg("test").args(packages.iter().flat_map(|name| ["--package", name])).args([
+        // Without this, mochi-data is tested without remote shards unless mochi is built with it.
+        "--all-features",
         "--no-fail-fast",
         "--",
         "--show-output",
