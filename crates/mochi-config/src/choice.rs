@@ -150,28 +150,6 @@ choice! {
 }
 
 choice! {
-    /// Distribution of the mixing coefficient a of a pair, `h = normalize(a n_i + (1-a) n_j)`.
-    Alpha {
-        /// a ~ U(0, 1) (MoCHi).
-        Uniform = "uniform",
-        /// a ~ Beta(v, v), v = `negatives.alpha_value`.
-        Beta = "beta",
-        /// a = `negatives.alpha_value`.
-        Fixed = "fixed",
-    }
-}
-
-choice! {
-    /// Distribution of the mixing coefficient b of the query, `h' = normalize(b q + (1-b) n_j)`.
-    Beta {
-        /// b ~ U(0, `negatives.beta_max`) (MoCHi, with 0.5).
-        Uniform = "uniform",
-        /// b = `negatives.beta_max`.
-        Fixed = "fixed",
-    }
-}
-
-choice! {
     /// Optimizer.
     OptimizerName {
         /// Stochastic gradient descent with momentum, as PyTorch's.

@@ -47,9 +47,9 @@ pub fn find(name: &str) -> Option<&'static Key> {
 /// A name such as `moco.loss.hcl.beta`: the key, the name and its argument.
 pub(crate) fn with_argument(name: &str) -> Option<(&'static Key, &str, &str)> {
     let (rest, argument) = name.rsplit_once('.')?;
-    let (key, word) = rest.rsplit_once('.')?;
-    let key = find(key).filter(|key| matches!(key.kind, Kind::Call(_) | Kind::Calls(_)))?;
-    Some((key, word, argument))
+    let (key, entry) = rest.rsplit_once('.')?;
+    let key = find(key).filter(|key| matches!(key.kind, Kind::Selection(_) | Kind::Selections(_)))?;
+    Some((key, entry, argument))
 }
 
 /// Whether a name is a section, such as `moco`.

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use mochi_contrast_core::Range;
 use toml::Value;
 
-use crate::calls::{Call, CallError, Word};
 use crate::device::Device;
-use crate::range::Range;
+use crate::selection::{Choices, SelectionFault};
 
-pub(crate) use crate::range::MANY;
+/// Largest count that any key accepts: sums of counts up to it do not overflow.
+pub(crate) const MANY: i64 = 1 << 40;
 
 /// One key of the settings.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +50,10 @@ pub enum Kind {
     Switch,
     /// One name of a list.
     Choice(&'static [&'static str]),
-    /// One name of a table, with its arguments.
-    Call(&'static [Word]),
-    /// A list of names of a table, each with its arguments.
-    Calls(&'static [Word]),
+    /// One entry of a table, with its arguments.
+    Selection(Choices),
+    /// A list of entries of a table, each with its arguments.
+    Selections(Choices),
     /// A list of increasing positive integers.
     Rising,
     /// A device: `cpu`, `cuda` or `cuda:N`.
@@ -70,15 +71,8 @@ pub(crate) enum Fault {
     Type,
     /// The right type, but outside the range or list.
     Range,
-    /// An unknown name or argument; the most similar one.
-    Unknown(Option<&'static str>),
-    /// An argument outside its range.
-    Argument {
-        /// The argument.
-        argument: &'static str,
-        /// Its accepted values.
-        range: String,
-    },
+    /// Not an entry of the table with valid arguments.
+    Selection(SelectionFault),
 }
 
 impl Key {
@@ -101,12 +95,12 @@ impl Key {
             (Kind::Switch, Value::Boolean(b)) => Ok(Value::Boolean(b)),
             (Kind::Choice(words), Value::String(word)) => in_range(words.contains(&word.as_str()), Value::String(word)),
             (Kind::Device, Value::String(text)) => in_range(text.parse::<Device>().is_ok(), Value::String(text)),
-            (Kind::Call(table), value) => call(&value, table),
-            (Kind::Calls(table), Value::Array(items)) => {
-                items.iter().map(|item| call(item, table)).collect::<Result<_, _>>().map(Value::Array)
+            (Kind::Selection(choices), value) => select(choices, &value),
+            (Kind::Selections(choices), Value::Array(items)) => {
+                items.iter().map(|item| select(choices, item)).collect::<Result<_, _>>().map(Value::Array)
             }
             // A list of one element needs no brackets.
-            (Kind::Calls(table), value) => call(&value, table).map(|one| Value::Array(vec![one])),
+            (Kind::Selections(choices), value) => select(choices, &value).map(|one| Value::Array(vec![one])),
             (Kind::Text, Value::String(text)) => Ok(Value::String(text)),
             (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_str) => Ok(Value::Array(items)),
             (Kind::Rising, Value::Array(items)) => {
@@ -124,32 +118,16 @@ impl Key {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
+            Kind::Integer { min, max: MANY } => write!(f, "an integer of at least {min}"),
             Kind::Integer { min, max } => write!(f, "{}", Range::Integer { min, max }),
             Kind::Number { min, max } => write!(f, "{}", Range::Number { min, max }),
             Kind::Positive { max } => write!(f, "{}", Range::Positive { max }),
             Kind::Switch => f.write_str("true or false"),
-            Kind::Choice(words) => {
-                for (i, word) in words.iter().enumerate() {
-                    let gap = match i {
-                        0 => "",
-                        _ if i + 1 == words.len() => " or ",
-                        _ => ", ",
-                    };
-                    write!(f, "{gap}{word:?}")?;
-                }
-                Ok(())
-            }
-            Kind::Call(table) | Kind::Calls(table) => {
-                f.write_str(if matches!(self, Kind::Calls(_)) { "a list of any of " } else { "" })?;
-                for (i, word) in table.iter().enumerate() {
-                    let gap = match i {
-                        0 => "",
-                        _ if i + 1 == table.len() => " or ",
-                        _ => ", ",
-                    };
-                    write!(f, "{gap}{word}")?;
-                }
-                Ok(())
+            Kind::Choice(words) => list(f, words.iter().map(|word| format!("{word:?}")).collect()),
+            Kind::Selection(choices) => list(f, choices.written()),
+            Kind::Selections(choices) => {
+                f.write_str("a list of any of ")?;
+                list(f, choices.written())
             }
             Kind::Rising => f.write_str("a list of increasing positive integers, such as [120, 160]"),
             Kind::Device => f.write_str("\"cpu\", \"cuda\" or \"cuda:N\""),
@@ -159,11 +137,20 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Validates a name with arguments; returns it with every argument.
-fn call(value: &Value, table: &'static [Word]) -> Result<Value, Fault> {
-    Call::read(value, table).map(|call| call.to_toml()).map_err(|error| match error {
-        CallError::Type => Fault::Type,
-        CallError::Unknown(nearest) => Fault::Unknown(nearest),
-        CallError::Range { argument, range } => Fault::Argument { argument, range },
-    })
+/// An entry with every argument written out.
+fn select(choices: Choices, value: &Value) -> Result<Value, Fault> {
+    choices.complete(value).map_err(Fault::Selection)
+}
+
+/// `a, b or c`.
+fn list(f: &mut fmt::Formatter<'_>, items: Vec<String>) -> fmt::Result {
+    for (i, item) in items.iter().enumerate() {
+        let gap = match i {
+            0 => "",
+            _ if i + 1 == items.len() => " or ",
+            _ => ", ",
+        };
+        write!(f, "{gap}{item}")?;
+    }
+    Ok(())
 }

@@ -11,6 +11,7 @@ use crate::kind::{Fault, Key, Kind};
 use crate::nearest::nearest;
 use crate::origin::Origin;
 use crate::presets;
+use crate::selection::SelectionFault;
 
 /// Number of the format of a run's `config.toml`: it increases when a key is added, removed, renamed or changes its meaning.
 pub(crate) const FORMAT: i64 = 1;
@@ -131,7 +132,7 @@ impl Layers {
             Value::Table(Table::from_iter([(name.to_owned(), Value::Table(arguments))]))
         };
         match (key.kind, now) {
-            (Kind::Calls(_), Some(Value::Array(items))) => {
+            (Kind::Selections(_), Some(Value::Array(items))) => {
                 let mut items = items.clone();
                 match items.iter_mut().find(|item| is_named(item)) {
                     Some(item) => *item = changed(Some(item)),
@@ -157,12 +158,9 @@ impl Layers {
                 return;
             }
             Err(Fault::Type) => Problem::WrongType { key: key.name, found, expected: key.expected(), origin },
-            Err(Fault::Unknown(nearest)) => {
-                Problem::OutOfRange { key: key.name, found, expected: key.expected(), nearest, origin }
-            }
-            Err(Fault::Argument { argument, range }) => {
-                let expected = format!("{range} for `{argument}`");
-                Problem::OutOfRange { key: key.name, found, expected, nearest: None, origin }
+            Err(Fault::Selection(SelectionFault { nearest, expected })) => {
+                let expected = expected.unwrap_or_else(|| key.expected());
+                Problem::OutOfRange { key: key.name, found, expected, nearest, origin }
             }
             Err(Fault::Range) => {
                 let nearest = match (key.kind, value.as_str()) {
@@ -216,7 +214,7 @@ fn value_of(kind: Kind, text: &str) -> Option<Value> {
         // `data.source=2024` names a folder, not a number.
         Kind::Text => toml_value(text).filter(Value::is_str),
         Kind::Rising => toml_value(text).filter(Value::is_array).or_else(list),
-        Kind::Calls(_) => toml_value(text).or_else(list).or_else(|| {
+        Kind::Selections(_) => toml_value(text).or_else(list).or_else(|| {
             let names = text.split(',').map(|name| Value::String(name.trim().to_owned()));
             text.contains(',').then(|| Value::Array(names.collect()))
         }),

@@ -30,7 +30,6 @@
 #![forbid(unsafe_code)]
 
 mod auto;
-pub mod calls;
 mod choice;
 mod device;
 mod document;
@@ -42,32 +41,31 @@ mod layers;
 mod nearest;
 mod origin;
 pub mod presets;
-mod range;
 mod reference;
 pub mod resolve;
 mod resolved;
 mod section;
 mod sections;
+mod selection;
 mod settings;
 mod warning;
 
 pub use auto::Auto;
-pub use calls::Call;
 pub use choice::{
-    Alpha, Arch, Augment, Beta, EncoderKind, Head, ImageMix, Layout, NegativesFrom, OptimizerName, Per, Positive,
-    Precision, Schedule, Stem,
+    Arch, Augment, EncoderKind, Head, ImageMix, Layout, NegativesFrom, OptimizerName, Per, Positive, Precision,
+    Schedule, Stem,
 };
 pub use device::{Device, UnknownDevice};
 pub use error::{ConfigError, Problem};
 pub use facts::{DeviceFacts, Facts};
 pub use kind::{Key, Kind};
 pub use origin::{Described, Origin};
-pub use range::Range;
 pub use reference::reference;
 pub use resolved::Resolved;
 pub use sections::{
     Checkpoint, CheckpointSettings, Compute, ComputeSettings, Data, DataSettings, Log, LogSettings, Mix, MixSettings,
     Moco, MocoSettings, Model, ModelSettings, Negatives, NegativesSettings, Optimizer, OptimizerSettings,
 };
+pub use selection::{Choices, Selection};
 pub use settings::Settings;
 pub use warning::Warning;

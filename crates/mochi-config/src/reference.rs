@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::error::ConfigError;
+use crate::kind::Kind;
 use crate::settings::Settings;
 use crate::{keys, presets};
 
@@ -34,6 +35,9 @@ pub fn reference() -> Result<String, ConfigError> {
         }
         let _ = write!(page, "\n### `{}`\n{}\n\n", key.name, key.doc.trim());
         let _ = writeln!(page, "* values: {}", key.expected());
+        if let Kind::Selection(choices) | Kind::Selections(choices) = key.kind {
+            page.push_str(&choices.reference());
+        }
         let default = if base.value == small.value {
             format!("`{}`", base.value)
         } else {

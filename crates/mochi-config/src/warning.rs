@@ -62,11 +62,6 @@ pub enum Warning {
         /// All epochs.
         epochs: u32,
     },
-    /// `distinct` with a single candidate key.
-    #[error(
-        "negatives.distinct requires two keys to mix but negatives.hardest is 1: each pair mixes the key with itself"
-    )]
-    NothingDistinct,
     /// The standard stem with small views.
     #[error("model.stem \"standard\" reduces a view of {size} pixels to a feature map of {cells} x {cells}")]
     StemTooCoarse {
@@ -147,7 +142,6 @@ impl Warning {
             Warning::SynthesisNeverStarts { epochs, .. } => {
                 format!("set negatives.warmup_epochs below {epochs}, or auto")
             }
-            Warning::NothingDistinct => "set negatives.hardest to 2 or more".to_owned(),
             Warning::StemTooCoarse { .. } => {
                 "set model.stem=cifar, which keeps the resolution of small images".to_owned()
             }

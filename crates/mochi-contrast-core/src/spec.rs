@@ -37,9 +37,9 @@ pub enum Range {
     /// An integer, both bounds included.
     Integer {
         /// Smallest.
-        min: u32,
+        min: i64,
         /// Largest.
-        max: u32,
+        max: i64,
     },
     /// A number, both bounds included.
     Number {
@@ -116,7 +116,7 @@ impl Range {
     /// Whether `value` lies in the range.
     pub fn contains(self, value: f64) -> bool {
         match self {
-            Self::Integer { min, max } => value.fract() == 0.0 && (f64::from(min)..=f64::from(max)).contains(&value),
+            Self::Integer { min, max } => value.fract() == 0.0 && (min as f64..=max as f64).contains(&value),
             Self::Number { min, max } => (min..=max).contains(&value),
             Self::Positive { max } => value > 0.0 && value <= max,
         }

@@ -1,5 +1,6 @@
 //! What can go wrong between embeddings and a loss.
 
+use mochi_contrast_core::CoreError;
 use mochi_tensor::TensorError;
 
 /// An error of the loss or the queue.
@@ -31,43 +32,20 @@ pub enum ContrastError {
         /// Training step.
         step: u64,
     },
-    /// Shapes that do not fit each other.
-    #[error("{0}")]
-    Shape(String),
-    /// An option out of its range.
-    #[error("{option} is {value}, but {expected}")]
-    Option {
-        /// The option's name in a configuration.
-        option: &'static str,
-        /// What it was set to.
-        value: String,
-        /// What it may be.
-        expected: &'static str,
-    },
-    /// A query without a single negative.
-    #[error("all columns are masked for query {row} at step {step} by {guards}")]
-    AllMasked {
-        /// The query.
-        row: usize,
-        /// What masks: names of guards, as in a configuration.
-        guards: String,
-        /// Training step.
-        step: u64,
-    },
-    /// A guard that would have to know what nobody said.
-    #[error("the guard {guard} needs the {what} of queries and columns")]
-    Unknown {
-        /// The guard, as in a configuration.
-        guard: &'static str,
-        /// "images" or "labels".
-        what: &'static str,
-    },
-    /// The engine refused.
+    /// An invalid input of the loss.
+    #[error(transparent)]
+    Input(#[from] CoreError),
+    /// An error of libtorch.
     #[error(transparent)]
     Tensor(#[from] TensorError),
 }
 
 impl ContrastError {
+    /// Shapes that do not fit each other.
+    pub(crate) fn shape(text: String) -> Self {
+        CoreError::Shape(text).into()
+    }
+
     /// The next step, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -75,9 +53,10 @@ impl ContrastError {
                 "lower optimizer.learning_rate, add optimizer.warmup_epochs, or set compute.precision=float32".into(),
             ),
             Self::Tensor(error) => error.hint(),
-            Self::AllMasked { .. } => Some("loosen negatives.filters, or make moco.queue larger".into()),
-            Self::Unknown { what: "labels", .. } => Some("the data set has no labels: take the guard out".into()),
-            Self::Unknown { .. } | Self::NotUnit { .. } | Self::Shape(_) | Self::Option { .. } => None,
+            Self::Input(CoreError::MissingMetadata { what: "labels", .. }) => {
+                Some("remove the filter: the dataset has no labels".into())
+            }
+            Self::Input(_) | Self::NotUnit { .. } => None,
         }
     }
 }

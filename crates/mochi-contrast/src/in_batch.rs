@@ -1,4 +1,4 @@
-//! Contrast within a batch, closed form: what SimCLR, SupCon and NNCLR share, where the gradient goes into both sides of a cosine.
+//! Contrast within a batch in closed form, shared by SimCLR, SupCon and NNCLR: the gradient goes into both sides of a cosine.
 //!
 //! Rows a (A, D) meet columns c (C, D). Row i sees every column but its own copy among them, and its positives P(i) are the columns that it
 //! sees under its own label:
@@ -12,9 +12,10 @@
 //! One positive a row is InfoNCE; several are the outer form of Khosla et al. (the mean stands outside the logarithm). The (A, C) matrix
 //! is made a block of rows at a time, so a batch of 4,096 images needs no matrix of 8,192 x 8,192.
 
+use crate::device::Readback;
 use crate::queue::UnitRows;
-use crate::readings::Readings;
 use crate::{ContrastError, Measures};
+use mochi_contrast_core::CoreError;
 use mochi_tensor::{Kind, Tensor, no_grad};
 
 /// Rows of one block of the matrix.
@@ -37,8 +38,10 @@ pub(crate) struct InBatch<'a> {
 }
 
 /// The loss with the gradients of its two sides.
-pub(crate) struct Pulls {
+pub(crate) struct Gradients {
     pub value: f64,
+    /// The loss where all rows and columns are equal: the logarithm of how many columns a row sees.
+    pub chance: f64,
     /// (A, D).
     pub rows: Tensor,
     /// (C, D).
@@ -51,23 +54,23 @@ impl InBatch<'_> {
     ///
     /// # Errors
     /// Rows that are not finite or not of norm 1, shapes that do not fit, a row without a positive, a temperature out of range.
-    pub fn evaluate(&self) -> Result<Pulls, ContrastError> {
+    pub fn evaluate(&self) -> Result<Gradients, ContrastError> {
         let (a, c) = (self.rows.size(), self.columns.size());
         let [row_labels, column_labels] = self.labels;
         let fits = a.len() == 2 && c.len() == 2 && a[0] > 0 && a[1] == c[1];
         if !fits || row_labels.size() != [a[0]] || column_labels.size() != [c[0]] || (self.same && a[0] != c[0]) {
-            return Err(ContrastError::Shape(format!(
+            return Err(ContrastError::shape(format!(
                 "rows {a:?} and columns {c:?} with their labels do not fit each other"
             )));
         }
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            let value = self.temperature.to_string();
-            return Err(ContrastError::Option { option: "moco.temperature", value, expected: "it must be above 0" });
+            let (what, value) = ("the temperature".into(), self.temperature.to_string());
+            return Err(CoreError::Value { what, value, expected: "a number above 0" }.into());
         }
         no_grad(|| self.blocks(a[0]))
     }
 
-    fn blocks(&self, count: i64) -> Result<Pulls, ContrastError> {
+    fn blocks(&self, count: i64) -> Result<Gradients, ContrastError> {
         let mut rows = Vec::new();
         let mut columns = self.columns.f_zeros_like()?;
         let (mut sums, mut found) = (Vec::new(), Vec::new());
@@ -84,17 +87,17 @@ impl InBatch<'_> {
         // (4,): means over the rows.
         let means = Tensor::f_stack(&sums, 0)?.f_sum_dim_intlist([0i64].as_slice(), false, Kind::Double)?;
         let means = means.f_div_scalar(count as f64)?;
-        let mut readings = Readings::default();
+        let mut readback = Readback::default();
         let unit =
-            [UnitRows::ask("query", self.rows, &mut readings)?, UnitRows::ask("key", self.columns, &mut readings)?];
-        let fewest = readings.add(&Tensor::f_stack(&found, 0)?.f_min()?)?;
-        let mut mean = |i: i64| readings.add(&means.f_narrow(0, i, 1)?);
+            [UnitRows::new("query", self.rows, &mut readback)?, UnitRows::new("key", self.columns, &mut readback)?];
+        let fewest = readback.add(&Tensor::f_stack(&found, 0)?.f_min()?)?;
+        let mut mean = |i: i64| readback.add(&means.f_narrow(0, i, 1)?);
         let [value, beats, positive, effective] = [mean(0)?, mean(1)?, mean(2)?, mean(3)?];
 
-        let numbers = readings.read()?;
+        let numbers = readback.read()?;
         unit.iter().try_for_each(|rows| rows.check(&numbers, self.step))?;
         if numbers.at(fewest) < 1.0 {
-            return Err(ContrastError::Shape("a row of the batch has no positive among the columns".into()));
+            return Err(ContrastError::shape("a row of the batch has no positive among the columns".into()));
         }
         let value = numbers.at(value);
         if !value.is_finite() {
@@ -107,7 +110,9 @@ impl InBatch<'_> {
             effective_negatives: numbers.at(effective),
             ..Measures::default()
         };
-        Ok(Pulls { value, rows: Tensor::f_cat(&rows, 0)?, columns, measures })
+        let seen = self.columns.size()[0] - i64::from(self.same);
+        let chance = (seen.max(1) as f64).ln();
+        Ok(Gradients { value, chance, rows: Tensor::f_cat(&rows, 0)?, columns, measures })
     }
 
     /// G of rows `start..start + len`; their sums (4,) of loss, of rows whose nearest column is a positive, of positives' cosines, and of
@@ -187,16 +192,16 @@ mod tests {
             let loss = explicit(left, right, [&labels, &labels], same, t);
             loss.backward();
             let form = InBatch { rows: &left.detach(), columns: &right.detach(), labels: [&label, &label], same, temperature: t, step: 0 };
-            let pulls = form.evaluate().unwrap();
-            prop_assert!((pulls.value - loss.double_value(&[])).abs() < 1e-12 * (1.0 + pulls.value.abs()));
+            let gradients = form.evaluate().unwrap();
+            prop_assert!((gradients.value - loss.double_value(&[])).abs() < 1e-12 * (1.0 + gradients.value.abs()));
             let off = |ours: &Tensor, theirs: &Tensor| (ours - theirs).abs().max().double_value(&[]) * t * b as f64;
             if same {
-                prop_assert!(off(&(&pulls.rows + &pulls.columns), &rows.grad()) < 1e-13);
+                prop_assert!(off(&(&gradients.rows + &gradients.columns), &rows.grad()) < 1e-13);
             } else {
-                prop_assert!(off(&pulls.rows, &rows.grad()) < 1e-13);
-                prop_assert!(off(&pulls.columns, &columns.grad()) < 1e-13);
+                prop_assert!(off(&gradients.rows, &rows.grad()) < 1e-13);
+                prop_assert!(off(&gradients.columns, &columns.grad()) < 1e-13);
             }
-            prop_assert!(pulls.measures.accuracy_real <= 1.0 && pulls.measures.effective_negatives <= 2.0 * b as f64 + 1e-9);
+            prop_assert!(gradients.measures.accuracy_real <= 1.0 && gradients.measures.effective_negatives <= 2.0 * b as f64 + 1e-9);
         }
     }
 
@@ -208,18 +213,18 @@ mod tests {
         let rows = unit_rows(n, 8, 5.0);
         let form =
             InBatch { rows: &rows, columns: &rows, labels: [&labels, &labels], same: true, temperature: 0.2, step: 0 };
-        let (pulls, waits) = mochi_tensor::count_calls(&mochi_tensor::WAITS, || form.evaluate().unwrap()).unwrap();
+        let (gradients, waits) = mochi_tensor::count_calls(&mochi_tensor::WAITS, || form.evaluate().unwrap()).unwrap();
         assert_eq!(waits, 0, "numbers are read together, at the end");
         let logits = rows.matmul(&rows.tr()) / 0.2;
         let logits = &logits - Tensor::eye(n, (Kind::Double, Device::Cpu)) * 1e9;
         let target = Tensor::arange(n, (Kind::Int64, Device::Cpu)).roll([BLOCK + 3], [0]);
         let wanted = logits.cross_entropy_loss(&target, None::<&Tensor>, mochi_tensor::Reduction::Mean, -100, 0.0);
-        assert!((pulls.value - wanted.double_value(&[])).abs() < 1e-10);
+        assert!((gradients.value - wanted.double_value(&[])).abs() < 1e-10);
         let probability = logits.softmax(1, Kind::Double);
         let y = Tensor::zeros([n, n], (Kind::Double, Device::Cpu)).scatter_value(1, &target.unsqueeze(1), 1.0);
         let g = (probability - y) / (0.2 * n as f64);
-        assert!((&pulls.rows - g.matmul(&rows)).abs().max().double_value(&[]) < 1e-12);
-        assert!((&pulls.columns - g.tr().matmul(&rows)).abs().max().double_value(&[]) < 1e-12);
+        assert!((&gradients.rows - g.matmul(&rows)).abs().max().double_value(&[]) < 1e-12);
+        assert!((&gradients.columns - g.tr().matmul(&rows)).abs().max().double_value(&[]) < 1e-12);
     }
 
     #[test]
@@ -233,8 +238,11 @@ mod tests {
         assert!(run(&rows, &labels, 0.2).is_ok());
         assert!(matches!(run(&(&rows * f64::NAN), &labels, 0.2), Err(ContrastError::NotFinite { step: 3, .. })));
         assert!(matches!(run(&(&rows * 2.0), &labels, 0.2), Err(ContrastError::NotUnit { .. })));
-        assert!(matches!(run(&rows, &labels.narrow(0, 0, 3), 0.2), Err(ContrastError::Shape(_))));
-        assert!(matches!(run(&rows, &Tensor::from_slice(&[0i64, 1, 0, 2]), 0.2), Err(ContrastError::Shape(_))));
-        assert!(matches!(run(&rows, &labels, 0.0), Err(ContrastError::Option { .. })));
+        assert!(matches!(run(&rows, &labels.narrow(0, 0, 3), 0.2), Err(ContrastError::Input(CoreError::Shape(_)))));
+        assert!(matches!(
+            run(&rows, &Tensor::from_slice(&[0i64, 1, 0, 2]), 0.2),
+            Err(ContrastError::Input(CoreError::Shape(_)))
+        ));
+        assert!(matches!(run(&rows, &labels, 0.0), Err(ContrastError::Input(CoreError::Value { .. }))));
     }
 }

@@ -1,9 +1,10 @@
-//! The closed form against synthesis made explicit, and the laws that a loss over a queue must keep.
+//! The closed form against explicit synthesis, and properties of a loss over a queue.
 
 use super::*;
-use crate::draws::{Drawn, Source};
 use crate::queue::to_i64;
-use crate::{Coefficient, DrawKey, Known, Points, Queue, Synthesis, materialised};
+use crate::{DrawKey, ExplicitSamples, Queue, SampleMetadata, oracle};
+use mochi_contrast_core::draws::Samples;
+use mochi_contrast_core::strategies::{pair_mixing, query_mixing};
 use proptest::prelude::*;
 
 const KEY: DrawKey = DrawKey { seed: 11, step: 5, purpose: 0, direction: 0, first_row: 0 };
@@ -21,7 +22,7 @@ fn embeddings(b: usize, k: usize, d: usize, seed: f64, kind: Kind) -> (Tensor, T
     let near = &query * 0.7 + unit_rows(b, d, seed + 1.0, kind) * 0.5;
     let key = &near / near.norm_scalaropt_dim(2, [1i64].as_slice(), true);
     let mut queue = Queue::new(k, d, Device::Cpu).unwrap();
-    queue.enqueue(&unit_rows(k, d, seed + 2.0, Kind::Float), Known::default()).unwrap();
+    queue.enqueue(&unit_rows(k, d, seed + 2.0, Kind::Float), SampleMetadata::default()).unwrap();
     (query, key, queue)
 }
 
@@ -38,21 +39,22 @@ fn context<'a>() -> Context<'a> {
 /// Autograd through explicit synthesis: (loss, gradient), in the type of `query`.
 fn explicit(query: &Tensor, key: &Tensor, queue: &Tensor, objective: &Objective) -> (f64, Tensor) {
     let leaf = query.detach().copy().set_requires_grad(true);
-    let (loss, _) = materialised::info_nce(&leaf, key, queue, objective, &context()).unwrap();
+    let (loss, _) = oracle::info_nce(&leaf, key, queue, objective, &context()).unwrap();
     loss.backward();
     (loss.double_value(&[]), leaf.grad())
 }
 
-/// The draws of MoCHi's two blocks as points that can be given.
-fn drawn_points(synthesis: &Synthesis, batch: usize, n: usize) -> Points {
-    let mut blocks = [Drawn::default(), Drawn::default()];
-    for (block, out) in synthesis.blocks(&[]).iter().zip(&mut blocks) {
+/// The draws of MoCHi's two strategies as explicit samples.
+fn drawn(objective: &Objective, batch: usize) -> Vec<ExplicitSamples> {
+    let of = |strategy: &crate::Strategy| {
+        let mut samples = Samples::default();
         for row in 0..batch {
-            block.strategy.draw(Source::Drawn(KEY), row, n, block.count, out);
+            samples.draw(strategy, &context(), row, objective.hard_negatives);
         }
-    }
-    let [pairs, mixes] = blocks;
-    Points { pair_i: pairs.first, pair_j: pairs.second, alpha: pairs.share, mix_j: mixes.first, beta: mixes.share }
+        let second = if strategy.has_two_parents() { samples.second } else { Vec::new() };
+        ExplicitSamples { purpose: strategy.purpose, first: samples.first, second, coefficient: samples.coefficient }
+    };
+    objective.strategies.iter().map(of).collect()
 }
 
 proptest! {
@@ -62,17 +64,10 @@ proptest! {
         (b, k, d) in (1usize..9, 2usize..300, 2usize..70),
         (n, s, s_query) in (1usize..400, 0usize..60, 0usize..60),
         t in 0.05f64..1.0,
-        inner in any::<bool>(),
-        beta in any::<bool>(),
         seed in 0.0f64..100.0,
     ) {
-        let synthesis = Synthesis {
-            query_gradient: inner,
-            alpha: if beta { Coefficient::Beta { p: 0.7 } } else { Coefficient::Uniform { high: 1.0 } },
-            ..Synthesis::paper(n, s, s_query)
-        };
         let (query, key, queue) = embeddings(b, k, d, seed, Kind::Float);
-        let objective = Objective::mochi(t, synthesis);
+        let objective = Objective::mochi(t, n, s, s_query);
         let fused = info_nce(&query, &key, queue.rows(), &objective, &context()).unwrap();
 
         let double = |x: &Tensor| x.to_kind(Kind::Double);
@@ -88,7 +83,7 @@ proptest! {
         prop_assert!(off(&fused.gradient) < 5e-6, "gradient off by {:e}", off(&fused.gradient));
 
         // The tensor path in float64 is exact to rounding, and in float32 measures what the kernel measures.
-        let wide = no_grad(|| tensor_path::loss(&query, &key, &rows, &objective, &context()).unwrap());
+        let wide = no_grad(|| device::loss(&query, &key, &rows, &objective, &context()).unwrap());
         prop_assert!((wide.value - value).abs() < 1e-12 * (1.0 + value.abs()));
         prop_assert!(off(&wide.gradient) < 1e-13, "float64 gradient off by {:e}", off(&wide.gradient));
         let (a, b) = (fused.measures, wide.measures);
@@ -110,7 +105,9 @@ fn a_perfect_encoder_reaches_the_analytic_minimum() {
     // Queries equal their keys, every negative opposite: loss = ln(1 + K e^{-2/t}). Keys among the negatives would hold it above ln 2.
     let query = Tensor::from_slice(&[1.0f32, 0.0]).view([1, 2]);
     let mut queue = Queue::new(16, 2, Device::Cpu).unwrap();
-    queue.enqueue(&Tensor::from_slice(&[-1.0f32, 0.0]).view([1, 2]).repeat([16, 1]), Known::default()).unwrap();
+    queue
+        .enqueue(&Tensor::from_slice(&[-1.0f32, 0.0]).view([1, 2]).repeat([16, 1]), SampleMetadata::default())
+        .unwrap();
     let loss = info_nce(&query, &query, queue.rows(), &Objective::plain(0.2), &context()).unwrap();
     let wanted = (1.0 + 16.0 * (-2.0f64 / 0.2).exp()).ln();
     assert!((loss.value - wanted).abs() < 1e-6, "{} against {wanted}", loss.value);
@@ -120,39 +117,43 @@ fn a_perfect_encoder_reaches_the_analytic_minimum() {
 #[test]
 fn permuting_the_batch_permutes_the_gradient_and_nothing_else() {
     let (query, key, queue) = embeddings(6, 200, 16, 3.0, Kind::Float);
-    let synthesis = Synthesis::paper(32, 20, 10);
-    // Points are drawn per position, so they travel with the queries: give them by hand.
-    let points = drawn_points(&synthesis, 6, 32);
+    let objective = Objective::mochi(0.2, 32, 20, 10);
+    // Samples are drawn per position in the batch: they are given explicitly to move with the queries.
+    let samples = drawn(&objective, 6);
     let order = [4usize, 2, 0, 5, 1, 3];
     let index = Tensor::from_slice(&order.map(to_i64));
-    let take = |v: &[u32], n: usize| order.iter().flat_map(|&r| v[r * n..(r + 1) * n].to_vec()).collect::<Vec<_>>();
-    let take_f = |v: &[f64], n: usize| order.iter().flat_map(|&r| v[r * n..(r + 1) * n].to_vec()).collect::<Vec<_>>();
-    let permuted = Points {
-        pair_i: take(&points.pair_i, 20),
-        pair_j: take(&points.pair_j, 20),
-        alpha: take_f(&points.alpha, 20),
-        mix_j: take(&points.mix_j, 10),
-        beta: take_f(&points.beta, 10),
-    };
-    let given = |points| Context { points: Some(points), ..context() };
-    let objective = Objective::mochi(0.2, synthesis);
-    let one = info_nce(&query, &key, queue.rows(), &objective, &given(&points)).unwrap();
+    fn take<T: Copy>(order: &[usize], v: &[T]) -> Vec<T> {
+        let n = v.len() / order.len();
+        order.iter().flat_map(|&r| v[r * n..(r + 1) * n].to_vec()).collect()
+    }
+    let permuted: Vec<ExplicitSamples> = samples
+        .iter()
+        .map(|samples| ExplicitSamples {
+            purpose: samples.purpose,
+            first: take(&order, &samples.first),
+            second: take(&order, &samples.second),
+            coefficient: take(&order, &samples.coefficient),
+        })
+        .collect();
+    let one = info_nce(&query, &key, queue.rows(), &objective, &Context { samples: &samples, ..context() }).unwrap();
+    let drawn = info_nce(&query, &key, queue.rows(), &objective, &context()).unwrap();
+    assert_eq!(one.value.to_bits(), drawn.value.to_bits());
     let rows = |t: &Tensor| t.index_select(0, &index);
-    let other = info_nce(&rows(&query), &rows(&key), queue.rows(), &objective, &given(&permuted)).unwrap();
-    // A float32 matrix product rounds a row by where it stands in the batch (its edge blocks sum in another order): a few units in the
+    let given = Context { samples: &permuted, ..context() };
+    let other = info_nce(&rows(&query), &rows(&key), queue.rows(), &objective, &given).unwrap();
+    // A float32 matrix product rounds a row by its position in the batch (its edge blocks sum in another order): a few units in the
     // last place of cosines, and five times that (1/t) in a logit.
     assert!((one.value - other.value).abs() < 2e-6);
     assert!(error(&other.gradient, &rows(&one.gradient)) < 1e-5);
 }
 
 #[test]
-fn a_split_batch_gives_the_whole_ones_loss() {
+fn the_losses_of_two_halves_average_to_the_whole() {
     let (query, key, queue) = embeddings(8, 500, 32, 9.0, Kind::Float);
-    let synthesis = Synthesis::paper(64, 40, 24);
-    let objective = Objective::mochi(0.2, synthesis);
+    let objective = Objective::mochi(0.2, 64, 40, 24);
     let whole = info_nce(&query, &key, queue.rows(), &objective, &context()).unwrap();
     let half = |from: i64| {
-        let draws = DrawKey { first_row: u32::try_from(from).unwrap(), ..KEY };
+        let draws = KEY.from_row(u32::try_from(from).unwrap());
         let rows = |t: &Tensor| t.narrow(0, from, 4);
         info_nce(&rows(&query), &rows(&key), queue.rows(), &objective, &Context { draws, ..context() }).unwrap()
     };
@@ -163,27 +164,26 @@ fn a_split_batch_gives_the_whole_ones_loss() {
 }
 
 #[test]
-fn turning_a_block_off_removes_exactly_its_logits() {
+fn leaving_a_strategy_out_removes_exactly_its_logits() {
     let (query, key, queue) = embeddings(4, 100, 16, 1.0, Kind::Double);
-    let logits = |s: &Synthesis| {
+    let logits = |n: usize, s: usize, s_query: usize| {
         let rows = queue.rows().to_kind(Kind::Double);
-        tensor_path::evaluate(&query, &key, &rows, &Objective::mochi(0.2, *s), &context()).unwrap().logits
+        device::evaluate(&query, &key, &rows, &Objective::mochi(0.2, n, s, s_query), &context()).unwrap().logits
     };
-    let both = logits(&Synthesis::paper(20, 7, 5));
+    let both = logits(20, 7, 5);
     assert_eq!(both.size(), [4, 1 + 100 + 7 + 5]);
-    assert!(logits(&Synthesis::paper(20, 7, 0)).equal(&both.narrow(1, 0, 108)));
-    let mixes = logits(&Synthesis::paper(20, 0, 5));
+    assert!(logits(20, 7, 0).equal(&both.narrow(1, 0, 108)));
+    let mixes = logits(20, 0, 5);
     assert!(mixes.equal(&Tensor::cat(&[both.narrow(1, 0, 101), both.narrow(1, 108, 5)], 1)));
-    assert!(logits(&Synthesis::paper(20, 0, 0)).equal(&both.narrow(1, 0, 101)));
+    assert!(logits(20, 0, 0).equal(&both.narrow(1, 0, 101)));
 }
 
 #[test]
 fn threads_do_not_change_a_bit() {
     let (query, key, queue) = embeddings(16, 3000, 32, 2.0, Kind::Float);
-    let synthesis = Synthesis::paper(256, 100, 50);
     let run = |threads| {
         mochi_tensor::set_threads(threads);
-        info_nce(&query, &key, queue.rows(), &Objective::mochi(0.2, synthesis), &context()).unwrap()
+        info_nce(&query, &key, queue.rows(), &Objective::mochi(0.2, 256, 100, 50), &context()).unwrap()
     };
     let (one, two) = (run(1), run(2));
     assert!(one.gradient.equal(&two.gradient));
@@ -193,42 +193,45 @@ fn threads_do_not_change_a_bit() {
 #[test]
 fn bad_input_is_a_typed_error() {
     let (query, key, queue) = embeddings(2, 50, 8, 4.0, Kind::Float);
-    let run = |q: &Tensor, k: &Tensor, t: f64, s: &Synthesis| {
-        info_nce(q, k, queue.rows(), &Objective::mochi(t, *s), &context())
-    };
-    let synthesis = Synthesis::paper(10, 5, 5);
+    let good = Objective::mochi(0.2, 10, 5, 5);
+    let run = |q: &Tensor, k: &Tensor, objective: &Objective| info_nce(q, k, queue.rows(), objective, &context());
     let nan = &query * f64::NAN;
-    assert!(matches!(run(&nan, &key, 0.2, &synthesis), Err(ContrastError::NotFinite { what: "query", step: 5 })));
-    assert!(matches!(run(&query, &(&key / 0.0), 0.2, &synthesis), Err(ContrastError::NotFinite { what: "key", .. })));
-    assert!(matches!(
-        run(&(&query * 2.0), &key, 0.2, &synthesis),
-        Err(ContrastError::NotUnit { what: "query", row: 0, .. })
-    ));
-    assert!(matches!(run(&query, &key.narrow(0, 0, 1), 0.2, &synthesis), Err(ContrastError::Shape(_))));
-    for t in [0.0, -1.0, f64::NAN] {
-        assert!(matches!(
-            run(&query, &key, t, &synthesis),
-            Err(ContrastError::Option { option: "moco.temperature", .. })
-        ));
+    assert!(matches!(run(&nan, &key, &good), Err(ContrastError::NotFinite { what: "query", step: 5 })));
+    assert!(matches!(run(&query, &(&key / 0.0), &good), Err(ContrastError::NotFinite { what: "key", .. })));
+    assert!(matches!(run(&(&query * 2.0), &key, &good), Err(ContrastError::NotUnit { what: "query", row: 0, .. })));
+    assert!(matches!(run(&query, &key.narrow(0, 0, 1), &good), Err(ContrastError::Input(CoreError::Shape(_)))));
+    for temperature in [0.0, -1.0, f64::NAN] {
+        let error = run(&query, &key, &Objective { temperature, ..good.clone() }).unwrap_err();
+        assert!(error.to_string().starts_with("the temperature is"), "{error}");
     }
-    assert!(matches!(
-        run(&query, &key, 0.2, &Synthesis { hardest: 0, ..synthesis }),
-        Err(ContrastError::Option { .. })
-    ));
-    let outside = Points {
-        pair_i: vec![10; 10],
-        pair_j: vec![0; 10],
-        alpha: vec![0.5; 10],
-        mix_j: vec![0; 10],
-        beta: vec![0.1; 10],
+    let error = run(&query, &key, &Objective { hard_negatives: 0, ..good.clone() });
+    assert!(matches!(error, Err(ContrastError::Input(CoreError::Value { .. }))));
+    let outside = |first: u32| {
+        let parents = vec![first; 10];
+        [ExplicitSamples {
+            purpose: pair_mixing::PURPOSE,
+            first: parents.clone(),
+            second: parents,
+            coefficient: vec![0.5; 10],
+        }]
     };
-    let given = Context { points: Some(&outside), ..context() };
-    let objective = Objective::mochi(0.2, synthesis);
-    assert!(matches!(info_nce(&query, &key, queue.rows(), &objective, &given), Err(ContrastError::Shape(_))));
+    let short = [ExplicitSamples {
+        purpose: query_mixing::PURPOSE,
+        first: vec![0; 9],
+        second: Vec::new(),
+        coefficient: vec![0.5; 9],
+    }];
+    for (samples, wanted) in [
+        (&outside(10)[..], "explicit parent 10 of strategy pair mixing; expected a position below 10"),
+        (&short[..], "expected 2 x 5 explicit first parents of strategy query mixing, got 9"),
+    ] {
+        let error = info_nce(&query, &key, queue.rows(), &good, &Context { samples, ..context() }).unwrap_err();
+        assert_eq!(error.to_string(), wanted);
+    }
     let broken = queue.rows().copy();
     let _ = broken.get(7).fill_(f64::NAN);
     assert!(matches!(
-        info_nce(&query, &key, &broken, &objective, &context()),
+        info_nce(&query, &key, &broken, &good, &context()),
         Err(ContrastError::LossNotFinite { step: 5 })
     ));
 }

@@ -1,83 +1,72 @@
-//! The paper: *Hard Negative Mixing for Contrastive Learning* (Kalantidis et al., NeurIPS 2020), on top of MoCo-v2.
-//!
-//! A step of contrastive learning as this room sees it, shapes in brackets:
+//! Contrastive losses with synthetic hard negatives (MoCHi, Kalantidis et al., NeurIPS 2020) on tensors, computed in closed form; the methods
+//! themselves are in [`mochi_contrast_core`].
 //!
 //! ```text
-//! query (B, D), key (B, D), columns (K, D)                   unit rows; columns = the queue, keys of the batch, or both
-//!   cosines = query columnsᵀ (B, K)                          [info_nce] checks; [fused] on the CPU, [tensor_path] elsewhere
-//!   columns that are no negatives are masked                 [guards]
-//!   the N hardest columns of each row                        [hardest]
-//!   s pair mixes, s' query mixes, ... as cosines only        [points]: pair_mixing, query_mixing, and their neighbours
-//!   loss = -log( e^{q·k/t} / (e^{q·k/t} + Σ e^{·/t}) )       [forms]: over columns and points
-//!   gradient in query (B, D)                                 closed form, no autograd graph
+//! query (B, D), key (B, D), candidate keys (K, D)            unit rows; candidates = the queue, keys of the batch, or both
+//!   cosines = query candidatesᵀ (B, K)                       [info_nce()] checks; CPU in float32: `cpu`, elsewhere: `device`
+//!   loss and gradient in query (B, D)                        closed form, no autograd graph, no synthetic vector
 //! ```
 //!
-//! [`Objective`] says what the loss is, [`Context`] what is known of its rows, [`info_nce`] computes it with its [`Measures`]; [`look()`] looks closer.
+//! [`Objective`] describes the loss, [`Context`] holds its optional inputs, [`info_nce()`] computes it with its [`Measures`], and
+//! [`diagnostics()`] what is too expensive at every step.
 //!
-//! No synthetic vector is ever made: a mix's cosine with the query follows from its parents' cosines and one dot product, and its
-//! gradient flows back over its parents' columns. The room knows no files and no networks.
+//! ```
+//! use mochi_contrast::{Context, Objective, Queue, SampleMetadata, info_nce};
+//! use mochi_tensor::{Device, Kind, Tensor};
 //!
-//! | neighbour of the paper | where |
+//! # fn main() -> Result<(), mochi_contrast::ContrastError> {
+//! let unit = |values: &[f32]| Tensor::from_slice(values).view([2, 2]);
+//! let (query, key) = (unit(&[1.0, 0.0, 0.0, 1.0]), unit(&[0.8, 0.6, 0.6, 0.8]));
+//! let mut queue = Queue::new(16, 2, Device::Cpu)?;
+//! let objective = Objective::mochi(0.2, 4, 8, 2);
+//! let loss = info_nce(&query, &key, queue.rows(), &objective, &Context::default())?;
+//! assert_eq!(loss.gradient.size(), [2, 2]);
+//! queue.enqueue(&key, SampleMetadata::default())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | method | where |
 //! |---|---|
-//! | SynCo's six points | [`points`]: interpolation is query mixing, mixup is pair mixing; extrapolation, noise, perturbation, adversarial |
-//! | controls: hard negatives repeated or weighted, not mixed | [`points::repeated`], [`points::weighted`] |
-//! | decoupled, debiased, HCL | [`forms`] |
-//! | ring, margin, percentage, same image, class oracle | [`guards`] |
+//! | MoCo, MoCHi, SynCo, decoupled, debiased, HCL, negative filters | [`info_nce()`] |
 //! | SimCLR, SupCon, NNCLR: contrast within the batch | [`sim_clr`](fn@sim_clr), [`sup_con`](fn@sup_con), [`nnclr`] |
-//! | the nearest neighbour as positive | [`nearest`](fn@nearest) |
-//! | Feature Transformation | [`feature_transformation`]: an affine positive, columns mixed with each other |
+//! | the nearest neighbor as positive | [`nearest`](fn@nearest) |
+//! | Feature Transformation | [`feature_transformation`]: an extrapolated positive, candidate keys mixed with each other |
 //! | Un-Mix, i-Mix, MixCo | [`images`]: mixed queries with two weighted positives |
-//! | keys of the batch beside the queue or instead of it | any columns, with [`Context::own`] |
+//! | keys of the batch as candidates | any candidates, with [`Context::positive_indices`] |
 #![forbid(unsafe_code)]
 
-mod context;
-mod draws;
+mod cpu;
+mod device;
+mod diagnostics;
 mod error;
 pub mod feature_transformation;
-pub mod forms;
-mod fused;
-pub mod guards;
-pub mod hardest;
 pub mod images;
 mod in_batch;
 mod info_nce;
-mod kernels;
-mod look;
-pub mod materialised;
+mod loss;
 mod measures;
-mod mixing;
 mod nearest;
-mod objective;
-pub mod points;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 mod queue;
-mod readings;
-mod row;
 mod sim_clr;
 mod sup_con;
-mod synthesis;
-mod tensor_draws;
-mod tensor_forms;
-mod tensor_guards;
-mod tensor_path;
-mod tensor_points;
 
-pub use context::{Affine, Context, Known};
-pub use draws::{Coefficient, Points};
+pub use device::{ClosedForm, evaluate};
+pub use diagnostics::{Diagnostics, diagnostics};
 pub use error::ContrastError;
-pub use forms::Form;
-pub use guards::Guard;
-pub use info_nce::{Loss, info_nce};
-pub use look::{Look, look};
-pub use measures::Measures;
+pub use info_nce::info_nce;
+pub use loss::Loss;
 pub use measures::false_negatives::FalseNegatives;
 pub use measures::matching::MatchingCurve;
 pub use measures::queue_age::{QueueAge, queue_age};
 pub use measures::uniformity::uniformity;
+pub use mochi_contrast_core::{
+    Affine, Context, CoreError, ExplicitSamples, Filter, LossVariant, Measures, Objective, SampleMetadata, Strategy,
+};
 pub use mochi_random::DrawKey;
 pub use nearest::{nearest, nnclr};
-pub use objective::Objective;
 pub use queue::{Queue, check_unit};
 pub use sim_clr::sim_clr;
 pub use sup_con::sup_con;
-pub use synthesis::{Synthesis, Term};
-pub use tensor_path::{ClosedForm, evaluate};

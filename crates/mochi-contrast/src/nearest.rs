@@ -6,11 +6,12 @@
 //! loss = mean over images of  -log( e^{n_i·q_i/t} / Σ_j e^{n_i·q_j/t} )                            [nnclr], the paper's eq. 2 and 3
 //! ```
 //!
-//! As in the paper and its public implementations the neighbour asks and the batch's queries answer, so the gradient reaches q_i both as a
-//! positive and as the others' negative. Against a queue instead, the neighbour is an ordinary positive of [`crate::info_nce`], and the row
-//! that it was found in is left out of that query's negatives. Rows of the queue that hold no key yet are not looked at.
+//! As in the paper and its public implementations the nearest neighbor is the anchor and the batch's embeddings are the keys, so the gradient
+//! reaches q_i both as a positive and as the others' negative. Against a queue instead, the neighbor is an ordinary positive of
+//! [`crate::info_nce`], and its row is excluded from that query's negatives. Rows of the queue that hold no key yet are not searched.
 
 use crate::in_batch::InBatch;
+use crate::queue::to_i64;
 use crate::{ContrastError, Loss, Queue};
 use mochi_tensor::{Kind, Tensor, no_grad};
 
@@ -19,7 +20,7 @@ use mochi_tensor::{Kind, Tensor, no_grad};
 /// # Errors
 /// What libtorch says, e.g. where keys (B, D) and queue do not fit.
 pub fn nearest(keys: &Tensor, queue: &Queue) -> Result<Option<Tensor>, ContrastError> {
-    let filled = i64::try_from(queue.filled()).unwrap_or(0);
+    let filled = to_i64(queue.filled());
     if filled == 0 {
         return Ok(None);
     }
@@ -38,14 +39,20 @@ pub fn nnclr(query: &Tensor, neighbours: &Tensor, temperature: f64, step: u64) -
     let (rows, columns) = (neighbours.f_detach()?.f_to_kind(query.kind())?, query.f_detach()?);
     let images = Tensor::f_arange(columns.size().first().copied().unwrap_or(0), (Kind::Int64, query.device()))?;
     let batch = InBatch { rows: &rows, columns: &columns, labels: [&images, &images], same: false, temperature, step };
-    let pulls = batch.evaluate()?;
-    Ok(Loss { value: pulls.value, gradient: pulls.columns, measures: pulls.measures, clamped: None })
+    let gradients = batch.evaluate()?;
+    Ok(Loss {
+        value: gradients.value,
+        chance: gradients.chance,
+        gradient: gradients.columns,
+        measures: gradients.measures,
+        fewer_hard_negatives: None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Known;
+    use crate::SampleMetadata;
     use mochi_tensor::Device;
 
     fn corners(angles: &[f64]) -> Tensor {
@@ -58,7 +65,7 @@ mod tests {
         let mut queue = Queue::new(8, 2, Device::Cpu).unwrap();
         let keys = corners(&[0.0, 1.0, 2.0]).to_kind(Kind::Float);
         assert!(nearest(&keys, &queue).unwrap().is_none());
-        queue.enqueue(&corners(&[1.1, 3.0, 0.2]).to_kind(Kind::Float), Known::default()).unwrap();
+        queue.enqueue(&corners(&[1.1, 3.0, 0.2]).to_kind(Kind::Float), SampleMetadata::default()).unwrap();
         let found = nearest(&keys, &queue).unwrap().unwrap();
         assert_eq!(Vec::<i64>::try_from(&found).unwrap(), [2, 0, 0]);
     }

@@ -3,8 +3,9 @@
 //! Rows are random unit vectors at the start (so that every row has norm 1 at step 0 and always), and keys enter **after** the step's
 //! logits were computed. K and the batch are free of each other: a batch may wrap around the end or be larger than K.
 
-use crate::readings::{Numbers, Place, Readings};
-use crate::{ContrastError, Known};
+use crate::device::{Deferred, Numbers, Readback};
+use crate::{ContrastError, SampleMetadata};
+use mochi_contrast_core::CoreError;
 use mochi_tensor::{Device, Kind, Tensor, no_grad};
 
 /// Stands for an image or label that is not known.
@@ -24,12 +25,12 @@ impl Queue {
     /// A queue of random unit rows, drawn on the CPU from libtorch's generator.
     ///
     /// # Errors
-    /// [`ContrastError::Option`] where `size` or `dim` is 0.
+    /// A `size` or `dim` of 0.
     pub fn new(size: usize, dim: usize, device: Device) -> Result<Self, ContrastError> {
         let (k, d) = (to_i64(size), to_i64(dim));
         if size == 0 || dim == 0 {
-            let option = if size == 0 { "moco.queue" } else { "model.dim" };
-            return Err(ContrastError::Option { option, value: "0".into(), expected: "it must be at least 1" });
+            let what = if size == 0 { "the size of the queue" } else { "the dimension of the queue" };
+            return Err(CoreError::Value { what: what.into(), value: "0".into(), expected: "at least 1" }.into());
         }
         let rows = Tensor::f_randn([k, d], (Kind::Float, Device::Cpu))?;
         let norm = rows.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
@@ -42,21 +43,26 @@ impl Queue {
     ///
     /// # Errors
     /// [`ContrastError::Shape`] where the parts do not fit, [`ContrastError::NotUnit`] where a row left the sphere.
-    pub fn restore(rows: Tensor, known: Known, position: usize, filled: usize) -> Result<Self, ContrastError> {
+    pub fn restore(
+        rows: Tensor,
+        metadata: SampleMetadata,
+        position: usize,
+        filled: usize,
+    ) -> Result<Self, ContrastError> {
         let shape = rows.size();
         if shape.len() != 2 || shape[0] < 1 || shape[1] < 1 {
-            return Err(ContrastError::Shape(format!("a saved queue has shape {shape:?}, not (K, D)")));
+            return Err(ContrastError::shape(format!("a saved queue has shape {shape:?}, not (K, D)")));
         }
         let size = usize::try_from(shape[0]).unwrap_or(0);
         let part = |values: Option<&[i64]>| values.map_or_else(|| vec![UNKNOWN; size], <[i64]>::to_vec);
-        let (images, labels) = (part(known.images), part(known.labels));
+        let (images, labels) = (part(metadata.images), part(metadata.labels));
         if images.len() != size || labels.len() != size {
             let lengths = format!("{} images and {} labels", images.len(), labels.len());
-            return Err(ContrastError::Shape(format!("a saved queue of {size} rows has {lengths}")));
+            return Err(ContrastError::shape(format!("a saved queue of {size} rows has {lengths}")));
         }
         let queue = Self { rows: rows.f_to_kind(Kind::Float)?, images, labels, position, filled };
         if position >= queue.len() || filled > queue.len() {
-            return Err(ContrastError::Shape(format!("a saved queue of {} rows has position {position}", queue.len())));
+            return Err(ContrastError::shape(format!("a saved queue of {} rows has position {position}", queue.len())));
         }
         check_unit("queue", &queue.rows, 0)?;
         Ok(queue)
@@ -68,8 +74,8 @@ impl Queue {
     }
 
     /// Which images the rows are of, and their labels; negative where unknown.
-    pub fn known(&self) -> Known<'_> {
-        Known { images: Some(&self.images), labels: Some(&self.labels) }
+    pub fn metadata(&self) -> SampleMetadata<'_> {
+        SampleMetadata { images: Some(&self.images), labels: Some(&self.labels) }
     }
 
     /// K.
@@ -96,17 +102,17 @@ impl Queue {
     ///
     /// # Errors
     /// [`ContrastError::Shape`] where the dimensions or lengths differ.
-    pub fn enqueue(&mut self, keys: &Tensor, known: Known) -> Result<(), ContrastError> {
+    pub fn enqueue(&mut self, keys: &Tensor, metadata: SampleMetadata) -> Result<(), ContrastError> {
         let (size, shape) = (self.len(), keys.size());
         if shape.len() != 2 || shape[1] != self.rows.size()[1] {
-            return Err(ContrastError::Shape(format!(
+            return Err(ContrastError::shape(format!(
                 "keys of shape {shape:?} do not fit a queue of shape {:?}",
                 self.rows.size()
             )));
         }
         let batch = usize::try_from(shape[0]).unwrap_or(0);
-        if [known.images, known.labels].into_iter().flatten().any(|values| values.len() != batch) {
-            return Err(ContrastError::Shape(format!("images or labels are not those of {batch} keys")));
+        if [metadata.images, metadata.labels].into_iter().flatten().any(|values| values.len() != batch) {
+            return Err(ContrastError::shape(format!("expected the images and labels of {batch} keys")));
         }
         let skipped = batch.saturating_sub(size);
         let start = (self.position + skipped) % size;
@@ -123,7 +129,7 @@ impl Queue {
             write(start, skipped, first)?;
             write(0, skipped + first, kept - first)
         })?;
-        for (values, new) in [(&mut self.images, known.images), (&mut self.labels, known.labels)] {
+        for (values, new) in [(&mut self.images, metadata.images), (&mut self.labels, metadata.labels)] {
             for i in 0..kept {
                 values[(start + i) % size] = new.map_or(UNKNOWN, |new| new[skipped + i]);
             }
@@ -150,19 +156,19 @@ fn row_norms(rows: &Tensor) -> Result<Tensor, ContrastError> {
     Ok(no_grad(|| rows.f_detach()?.f_norm_scalaropt_dim(2, [1i64].as_slice(), false))?)
 }
 
-/// [`check_unit`] for rows on a device, told together with a step's other numbers.
+/// [`check_unit`] for rows on a device, read back together with a step's other numbers.
 pub(crate) struct UnitRows {
     what: &'static str,
     norms: Tensor,
     /// How far the worst norm lies beyond the tolerance.
-    off: Place,
+    off: Deferred,
 }
 
 impl UnitRows {
-    pub fn ask(what: &'static str, rows: &Tensor, readings: &mut Readings) -> Result<Self, ContrastError> {
+    pub fn new(what: &'static str, rows: &Tensor, readback: &mut Readback) -> Result<Self, ContrastError> {
         let norms = row_norms(rows)?;
         let worst = norms.f_to_kind(Kind::Double)?.f_sub_scalar(1.0)?.f_abs()?.f_max()?;
-        Ok(Self { what, off: readings.add(&worst.f_sub_scalar(NORM_TOLERANCE)?)?, norms })
+        Ok(Self { what, off: readback.add(&worst.f_sub_scalar(NORM_TOLERANCE)?)?, norms })
     }
 
     /// The error where a row is not of norm 1; only then are the norms themselves asked for.
@@ -186,8 +192,9 @@ fn check_norms(what: &'static str, norms: &Tensor, step: u64) -> Result<(), Cont
     Ok(())
 }
 
+/// A length as libtorch takes it. No allocation has more than `isize::MAX` elements.
 pub(crate) fn to_i64(n: usize) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
+    i64::try_from(n).expect("lengths fit in an i64")
 }
 
 #[cfg(test)]
@@ -209,7 +216,7 @@ mod tests {
             let mut total = 0i64;
             for batch in batches {
                 let ids: Vec<i64> = (total..total + batch).collect();
-                queue.enqueue(&keys(total, batch), Known { images: Some(&ids), labels: None }).unwrap();
+                queue.enqueue(&keys(total, batch), SampleMetadata { images: Some(&ids), labels: None }).unwrap();
                 for key in total..total + batch {
                     model[usize::try_from(key).unwrap() % size] = key;
                 }
@@ -217,8 +224,8 @@ mod tests {
             }
             prop_assert_eq!(queue.filled(), size.min(usize::try_from(total).unwrap()));
             prop_assert_eq!(queue.position(), usize::try_from(total).unwrap() % size);
-            prop_assert_eq!(queue.known().images.unwrap(), &model);
-            prop_assert!(queue.known().labels.unwrap().iter().all(|&label| label == -1));
+            prop_assert_eq!(queue.metadata().images.unwrap(), &model);
+            prop_assert!(queue.metadata().labels.unwrap().iter().all(|&label| label == -1));
             for (row, &key) in model.iter().enumerate() {
                 if key >= 0 {
                     let wanted = keys(key, 1).view([2]);
@@ -236,9 +243,12 @@ mod tests {
         assert!(Queue::new(0, 128, Device::Cpu).is_err());
         // Normalised along the wrong axis, as a public implementation did.
         let wrong = queue.rows() / queue.rows().norm_scalaropt_dim(2, [0i64].as_slice(), true);
-        assert!(matches!(Queue::restore(wrong, Known::default(), 0, 0), Err(ContrastError::NotUnit { .. })));
-        assert!(Queue::restore(queue.rows().copy(), Known::default(), 100, 0).is_err());
-        let few = Known { images: Some(&[1, 2]), labels: None };
-        assert!(matches!(Queue::restore(queue.rows().copy(), few, 0, 0), Err(ContrastError::Shape(_))));
+        assert!(matches!(Queue::restore(wrong, SampleMetadata::default(), 0, 0), Err(ContrastError::NotUnit { .. })));
+        assert!(Queue::restore(queue.rows().copy(), SampleMetadata::default(), 100, 0).is_err());
+        let few = SampleMetadata { images: Some(&[1, 2]), labels: None };
+        assert!(matches!(
+            Queue::restore(queue.rows().copy(), few, 0, 0),
+            Err(ContrastError::Input(CoreError::Shape(_)))
+        ));
     }
 }

@@ -5,7 +5,7 @@
 //! loss = mean over the 2B embeddings of  -log( e^{z_i·z_p(i)/t} / Σ_{j ≠ i} e^{z_i·z_j/t} ),    p(i) the other view of i's image
 //! ```
 //!
-//! The gradient reaches every embedding twice, as the one that asks and as the one that is met. No options but the temperature.
+//! The gradient reaches every embedding twice, as anchor and as positive or negative of others.
 
 use crate::in_batch::InBatch;
 use crate::{ContrastError, Loss};
@@ -18,7 +18,7 @@ use mochi_tensor::{Kind, Tensor};
 pub fn sim_clr(embeddings: &Tensor, temperature: f64, step: u64) -> Result<Loss, ContrastError> {
     let rows = embeddings.size().first().copied().unwrap_or(0);
     if rows % 2 != 0 {
-        return Err(ContrastError::Shape(format!("{rows} embeddings are not two views of every image")));
+        return Err(ContrastError::shape(format!("{rows} embeddings are not two views of every image")));
     }
     let images = Tensor::f_arange(rows, (Kind::Int64, embeddings.device()))?.f_remainder((rows / 2).max(1))?;
     both_sides(embeddings, &images, temperature, step)
@@ -33,18 +33,20 @@ pub(crate) fn both_sides(
 ) -> Result<Loss, ContrastError> {
     let rows = embeddings.f_detach()?;
     let batch = InBatch { rows: &rows, columns: &rows, labels: [labels, labels], same: true, temperature, step };
-    let pulls = batch.evaluate()?;
+    let gradients = batch.evaluate()?;
     Ok(Loss {
-        value: pulls.value,
-        gradient: pulls.rows.f_add(&pulls.columns)?,
-        measures: pulls.measures,
-        clamped: None,
+        value: gradients.value,
+        chance: gradients.chance,
+        gradient: gradients.rows.f_add(&gradients.columns)?,
+        measures: gradients.measures,
+        fewer_hard_negatives: None,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mochi_contrast_core::CoreError;
 
     fn corners(angles: &[f64]) -> Tensor {
         let angles = Tensor::from_slice(angles);
@@ -62,9 +64,9 @@ mod tests {
     }
 
     #[test]
-    fn an_encoder_that_knows_nothing_pays_the_ceiling() {
+    fn equal_embeddings_have_the_chance_level() {
         let loss = sim_clr(&corners(&[1.0; 10]), 0.1, 0).unwrap();
-        assert!((loss.value - 9.0f64.ln()).abs() < 1e-9);
+        assert!((loss.value - 9.0f64.ln()).abs() < 1e-9 && (loss.value - loss.chance).abs() < 1e-9);
     }
 
     #[test]
@@ -75,6 +77,6 @@ mod tests {
         assert!((one.value - other.value).abs() < 1e-12);
         let off = (one.gradient.index_select(0, &order) - other.gradient).abs().max().double_value(&[]);
         assert!(off < 1e-12, "{off}");
-        assert!(matches!(sim_clr(&z.narrow(0, 0, 5), 0.2, 0), Err(ContrastError::Shape(_))));
+        assert!(matches!(sim_clr(&z.narrow(0, 0, 5), 0.2, 0), Err(ContrastError::Input(CoreError::Shape(_)))));
     }
 }

@@ -6,15 +6,15 @@
 //! P(i) = every other embedding of i's class; the other view of its image is always among them
 //! ```
 //!
-//! The authors' code multiplies by t / 0.07, which is 1 at their temperature; this file does not. With a class for each image it is SimCLR
-//! exactly. No options but the temperature.
+//! The authors' code multiplies by t / 0.07, which is 1.43 at the temperature 0.1 of their published command; this file does not, and the preset
+//! `supcon` has the learning rate and weight decay that make up for it. With a class for each image it is SimCLR exactly.
 
 use crate::sim_clr::both_sides;
 use crate::{ContrastError, Loss};
 use mochi_tensor::{Tensor, upload};
 
 /// L_out of embeddings (2B, D), first views, then second views, with the class of each of the B images. The gradient is (2B, D).
-/// An image of a negative class, which stands for "unknown", has its other view alone for a positive.
+/// An image of a negative class, that is, an unknown one, has its other view as its only positive.
 ///
 /// # Errors
 /// As [`crate::sim_clr`], and where there are not B labels.

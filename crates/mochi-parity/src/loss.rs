@@ -1,13 +1,15 @@
 //! The loss against explicit synthesis: the closed form in float64 (loss, logits, gradient in the query), and the float32 CPU kernel.
 //!
-//! The script's parents are positions in `topk`'s order; ours are positions in the hardest set with its columns ascending. They are
-//! translated through the column that both mean.
+//! The script's parents are positions in `topk`'s order; ours are positions among the hard negatives in ascending order of their keys. They are
+//! translated through the key that both mean.
 
 use crate::Verdict;
 use crate::compare::relative_error;
 use crate::error::ParityError;
 use crate::file::Reference;
-use mochi_contrast::{Context, Objective, Points, Synthesis, evaluate, hardest, info_nce};
+use mochi_contrast::{Context, ExplicitSamples, Objective, evaluate, info_nce};
+use mochi_contrast_core::hard_negatives;
+use mochi_contrast_core::strategies::{pair_mixing, query_mixing};
 use mochi_tensor::{HostValues, Kind, Tensor, no_grad};
 use serde_json::json;
 use std::path::Path;
@@ -25,11 +27,12 @@ struct Case {
     key: Tensor,
     queue: Tensor,
     temperature: f64,
-    synthesis: Synthesis,
-    /// Columns of the hardest set, ascending, one list a query.
+    /// N, s and s'.
+    counts: [usize; 3],
+    /// Hard negatives: ascending rows of the queue, one list per query.
     sets: Vec<Vec<u32>>,
-    /// Parents as columns of the queue, and coefficients.
-    columns: Points,
+    /// Parents as rows of the queue, and coefficients, of the two strategies.
+    samples: Vec<ExplicitSamples>,
 }
 
 /// Compares.
@@ -40,24 +43,24 @@ pub fn hold(path: &Path) -> Result<Verdict, ParityError> {
     let file = Reference::open(path, "mochi_reference.py")?;
     let case = Case::read(&file)?;
     let (batch, dim) = (case.query.size()[0], case.query.size()[1]);
-    let (real, points) = (case.queue.size()[0], case.synthesis.points());
+    let (real, synthetic) = (case.queue.size()[0], case.counts[1] + case.counts[2]);
     let wanted_loss = file.shaped("loss", &[1])?;
-    let wanted_logits = file.shaped("logits", &[batch, 1 + real + i64::try_from(points).unwrap_or(0)])?;
+    let wanted_logits = file.shaped("logits", &[batch, 1 + real + i64::try_from(synthetic).unwrap_or(0)])?;
     let wanted_gradient = file.shaped("grad_q", &[batch, dim])?;
 
-    let (given, differs) = case.points(Kind::Double)?;
-    let (synthesis, columns) = (given.0, given.1);
-    let objective = Objective::mochi(case.temperature, synthesis);
-    let context = Context { points: Some(&columns), ..Context::default() };
+    let (hard, samples, differs) = case.samples(Kind::Double)?;
+    let [_, pairs, mixes] = case.counts;
+    let objective = Objective::mochi(case.temperature, hard, pairs, mixes);
+    let context = Context { samples: &samples, ..Context::default() };
     let form = evaluate(&case.query, &case.key, &case.queue, &objective, &context)?;
     let loss = relative_error(&form.losses.f_mean(Kind::Double)?.f_view([1])?, wanted_loss)?;
     let logits = relative_error(&form.logits, wanted_logits)?;
     let gradient = relative_error(&form.gradient, wanted_gradient)?;
 
     let narrow = |t: &Tensor| t.f_to_kind(Kind::Float);
-    let (given, differs_32) = case.points(Kind::Float)?;
-    let objective = Objective::mochi(case.temperature, given.0);
-    let context = Context { points: Some(&given.1), ..Context::default() };
+    let (hard, samples, differs_32) = case.samples(Kind::Float)?;
+    let objective = Objective::mochi(case.temperature, hard, pairs, mixes);
+    let context = Context { samples: &samples, ..Context::default() };
     let [query, key, queue] = [&case.query, &case.key, &case.queue].map(narrow);
     let kernel = info_nce(&query?, &key?, &queue?, &objective, &context)?;
     let loss_32 = relative_error(&Tensor::from_slice(&[kernel.value]), wanted_loss)?;
@@ -129,13 +132,20 @@ impl Case {
         let share = |name: &str, count: i64| -> Result<Vec<f64>, ParityError> {
             Ok(Vec::<f64>::try_from(double(file.shaped(name, &[batch, count])?)?.f_reshape([-1])?)?)
         };
-        let columns = Points {
-            pair_i: columns("pair_i", pairs)?,
-            pair_j: columns("pair_j", pairs)?,
-            alpha: share("alpha", pairs)?,
-            mix_j: columns("mix_j", mixes)?,
-            beta: share("beta", mixes)?,
-        };
+        let samples = vec![
+            ExplicitSamples {
+                purpose: pair_mixing::PURPOSE,
+                first: columns("pair_i", pairs)?,
+                second: columns("pair_j", pairs)?,
+                coefficient: share("alpha", pairs)?,
+            },
+            ExplicitSamples {
+                purpose: query_mixing::PURPOSE,
+                first: columns("mix_j", mixes)?,
+                second: Vec::new(),
+                coefficient: share("beta", mixes)?,
+            },
+        ];
         let ascending = |row: usize| {
             let mut set: Vec<u32> =
                 tops[row * usize_of(n)..][..usize_of(n)].iter().filter_map(|&c| u32::try_from(c).ok()).collect();
@@ -143,18 +153,18 @@ impl Case {
             set
         };
         let sets = (0..usize_of(batch)).map(ascending).collect();
-        let synthesis = Synthesis::paper(usize_of(n), usize_of(pairs), usize_of(mixes));
-        Ok(Self { query, key, queue, temperature, synthesis, sets, columns })
+        let counts = [n, pairs, mixes].map(usize_of);
+        Ok(Self { query, key, queue, temperature, counts, sets, samples })
     }
 
-    /// Synthesis and points for arithmetic in `kind`, and how far its hardest sets are those of the file. Where rounding chose another
-    /// N-th row, all K columns are let in as parents, so that the file's own parents are compared all the same.
-    fn points(&self, kind: Kind) -> Result<((Synthesis, Points), Differs), ParityError> {
+    /// N and samples for arithmetic in `kind`, and how far its hard negatives are those of the file. Where rounding chose another
+    /// N-th row, all K rows are possible parents, so that the file's own parents are compared all the same.
+    fn samples(&self, kind: Kind) -> Result<(usize, Vec<ExplicitSamples>, Differs), ParityError> {
         let sets = self.hardest_sets(kind)?;
         let differs = self.differs(&sets)?;
         if differs.rows > 0 {
-            let all = Synthesis { hardest: usize::try_from(self.queue.size()[0]).unwrap_or(0), ..self.synthesis };
-            return Ok(((all, self.columns.clone()), differs));
+            let all = usize::try_from(self.queue.size()[0]).unwrap_or(0);
+            return Ok((all, self.samples.clone(), differs));
         }
         // In the sets by now: the sets are the file's.
         let place = |columns: &[u32], count: usize| -> Vec<u32> {
@@ -164,26 +174,25 @@ impl Case {
             };
             columns.iter().enumerate().map(position).collect()
         };
-        let points = Points {
-            pair_i: place(&self.columns.pair_i, self.synthesis.pairs),
-            pair_j: place(&self.columns.pair_j, self.synthesis.pairs),
-            mix_j: place(&self.columns.mix_j, self.synthesis.query_mixes),
-            ..self.columns.clone()
-        };
-        Ok(((self.synthesis, points), differs))
+        let samples = self.samples.iter().zip(&self.counts[1..]).map(|(samples, &count)| ExplicitSamples {
+            first: place(&samples.first, count),
+            second: place(&samples.second, count),
+            ..samples.clone()
+        });
+        Ok((self.counts[0], samples.collect(), differs))
     }
 
     /// The sets that the closed form (float64) or the kernel (float32) chooses, columns ascending.
     fn hardest_sets(&self, kind: Kind) -> Result<Vec<Vec<u32>>, ParityError> {
         no_grad(|| {
             let cosines = self.query.f_to_kind(kind)?.f_matmul(&self.queue.f_to_kind(kind)?.f_transpose(0, 1)?)?;
-            let n = self.synthesis.hardest;
+            let n = self.counts[0];
             if kind == Kind::Float {
                 let width = usize::try_from(self.queue.size()[0]).unwrap_or(1);
-                let mut work = hardest::Candidates::default();
+                let mut work = hard_negatives::Candidates::default();
                 let chosen = |row: &[f32]| {
                     let mut set = Vec::new();
-                    hardest::select(row, n, &mut work, &mut set);
+                    hard_negatives::select(row, n, &mut work, &mut set);
                     set
                 };
                 return Ok(HostValues::new(cosines)?.chunks(width).map(chosen).collect());

@@ -3,9 +3,9 @@
 use std::str::FromStr;
 
 use mochi_config::{
-    Alpha, Beta, Call, DeviceFacts, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Stem as WantedStem,
+    DeviceFacts, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Selection, Stem as WantedStem,
 };
-use mochi_contrast::{Coefficient, Form, Guard, Objective, Synthesis, Term};
+use mochi_contrast::Objective;
 use mochi_data::dataset::path_from_text;
 use mochi_data::{DataError, Dataset, OpenOptions, Recipe};
 use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
@@ -70,73 +70,14 @@ pub fn encoder_spec(settings: &Resolved) -> Result<EncoderSpec, TensorError> {
     })
 }
 
-/// The loss as configured; nothing is synthesised where all counts are 0.
-///
-/// # Errors
-/// A name that the loss does not have (a test compares the two lists).
-pub fn objective(settings: &Resolved) -> Result<Objective, TrainError> {
-    let unknown = |call: &Call| TrainError::from(TensorError::Mismatch(format!("\"{call}\" is no part of a loss")));
-    let form = form(&settings.moco.loss).ok_or_else(|| unknown(&settings.moco.loss))?;
+/// The loss as configured.
+pub fn objective(settings: &Resolved) -> Objective {
     let n = &settings.negatives;
-    let also = n.extra.iter().map(|call| term(call).ok_or_else(|| unknown(call))).collect::<Result<_, _>>()?;
-    let guards = n.filters.iter().map(|call| guard(call).ok_or_else(|| unknown(call))).collect::<Result<_, _>>()?;
-    Ok(Objective { also, guards, form, ..Objective::mochi(settings.moco.temperature, synthesis(settings)) })
-}
-
-fn form(call: &Call) -> Option<Form> {
-    Some(match call.name() {
-        "info-nce" => Form::InfoNce,
-        "decoupled" => Form::Decoupled,
-        "debiased" => Form::Debiased { c: call.get("c")? },
-        "hcl" => Form::Hcl { beta: call.get("beta")?, c: call.get("c")? },
-        _ => return None,
-    })
-}
-
-fn term(call: &Call) -> Option<Term> {
-    // Whole and within bounds: the settings were checked.
-    let s = || call.get("s").map(|s| s as usize);
-    Some(match call.name() {
-        "extrapolate" => Term::Extrapolate { s: s()?, max: call.get("max")? },
-        "noise" => Term::Noise { s: s()?, sigma: call.get("sigma")? },
-        "perturb" => Term::Perturb { s: s()?, delta: call.get("delta")? },
-        "adversarial" => Term::Adversarial { s: s()?, eta: call.get("eta")? },
-        "repeat" => Term::Repeat { s: s()? },
-        "weight" => Term::Weight { w: call.get("w")? },
-        _ => return None,
-    })
-}
-
-fn guard(call: &Call) -> Option<Guard> {
-    Some(match call.name() {
-        "same-image" => Guard::SameImage,
-        "class-oracle" => Guard::ClassOracle,
-        "margin" => Guard::Margin(call.get("m")?),
-        "percentage" => Guard::Percentage(call.get("p")?),
-        "ring" => Guard::Ring { from: call.get("from")?, to: call.get("to")? },
-        _ => return None,
-    })
-}
-
-/// MoCHi (N, s, s') as configured.
-fn synthesis(settings: &Resolved) -> Synthesis {
-    let n = &settings.negatives;
-    Synthesis {
-        hardest: n.hardest,
-        pairs: n.pairs,
-        query_mixes: n.query_mixes,
-        alpha: match n.alpha {
-            Alpha::Uniform => Coefficient::Uniform { high: 1.0 },
-            Alpha::Beta => Coefficient::Beta { p: n.alpha_value },
-            Alpha::Fixed => Coefficient::Fixed(n.alpha_value),
-        },
-        beta: match n.beta {
-            Beta::Uniform => Coefficient::Uniform { high: n.beta_max },
-            Beta::Fixed => Coefficient::Fixed(n.beta_max),
-        },
-        distinct: n.distinct,
-        query_gradient: n.query_gradient,
-    }
+    let mut objective = Objective::mochi(settings.moco.temperature, n.hardest, n.pairs, n.query_mixes);
+    objective.strategies.extend(n.extra.iter().map(Selection::build));
+    objective.filters = n.filters.iter().map(Selection::build).collect();
+    objective.loss = settings.moco.loss.build();
+    objective
 }
 
 /// The data set that the settings name: `data.source` and what `data.also` adds.
@@ -168,36 +109,25 @@ mod tests {
         let facts = Facts { images: 10_000, labels: true, ..Facts::default() };
         let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
         let (settings, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts).unwrap();
-        objective(&settings).unwrap()
+        objective(&settings)
     }
 
     #[test]
     fn defaults_are_plain_and_names_become_parts_of_the_loss() {
         let plain = objective_of(&[]);
-        assert_eq!(plain, Objective { synthesis: Synthesis::paper(1024, 0, 0), ..Objective::plain(0.2) });
+        assert_eq!(plain, Objective::mochi(0.2, 1024, 0, 0));
+        assert!(!plain.has_synthesis());
         let all = objective_of(&[
-            "negatives.extra=[{extrapolate={s=256, max=1.4}}, 'noise', {perturb={s=3}}, {adversarial={s=4, eta=0.02}}, {repeat={s=5}}, \
-             {weight={w=2}}]",
-            "negatives.filters=['same-image', 'class-oracle', {margin={m=0.1}}, 'percentage', {ring={from=0.02, to=0.2}}]",
-            "moco.loss={hcl={beta=0.5, c=0.05}}",
+            r#"negatives.extra=[{ extrapolate = { max = 1.4 } }, "noise", { weight = { w = 2 } }]"#,
+            r#"negatives.filters=["same-image", { margin = { m = 0.1 } }]"#,
+            "moco.loss={ hcl = { beta = 0.5, c = 0.05 } }",
         ]);
-        let also = [
-            Term::Extrapolate { s: 256, max: 1.4 },
-            Term::Noise { s: 64, sigma: 0.01 },
-            Term::Perturb { s: 3, delta: 0.01 },
-            Term::Adversarial { s: 4, eta: 0.02 },
-            Term::Repeat { s: 5 },
-            Term::Weight { w: 2.0 },
-        ];
-        assert_eq!(all.also, also);
-        let ring = Guard::Ring { from: 0.02, to: 0.2 };
-        assert_eq!(
-            all.guards,
-            [Guard::SameImage, Guard::ClassOracle, Guard::Margin(0.1), Guard::Percentage(0.95), ring]
-        );
-        assert_eq!(all.form, Form::Hcl { beta: 0.5, c: 0.05 });
-        assert_eq!(objective_of(&["moco.loss=debiased"]).form, Form::Debiased { c: 0.1 });
-        assert_eq!(objective_of(&["moco.loss=decoupled"]).form, Form::Decoupled);
+        let names: Vec<&str> = all.strategies.iter().map(|strategy| strategy.name).collect();
+        assert_eq!(names, ["pair mixing", "query mixing", "extrapolate", "noise", "weight"]);
+        assert_eq!(all.strategies.last().map(|strategy| strategy.weight), Some(2.0));
+        let names: Vec<&str> = all.filters.iter().map(|filter| filter.name).collect();
+        assert_eq!(names, ["same-image", "margin"]);
+        assert_eq!((all.loss.concentration, all.loss.class_prior), (Some(0.5), Some(0.05)));
         all.check().unwrap();
     }
 

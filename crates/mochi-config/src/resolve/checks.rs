@@ -1,10 +1,13 @@
 //! Checks of resolved settings: [`problems`] that prevent a run and [`warnings`] that do not.
 
+use mochi_contrast_core::filters::Rule;
+
 use super::rules;
 use crate::choice::{EncoderKind, Precision, Schedule, Stem};
 use crate::error::Problem;
 use crate::facts::{DeviceFacts, Facts};
 use crate::resolved::Resolved;
+use crate::selection::Selection;
 use crate::warning::Warning;
 
 /// Queues in which more than this fraction of the queries find the previous key of their own image are warned about.
@@ -50,19 +53,22 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
             },
         );
     }
-    for (key, calls) in [("negatives.extra", &negatives.extra), ("negatives.filters", &negatives.filters)] {
-        for (at, call) in calls.iter().enumerate() {
-            if calls.iter().take(at).any(|other| other.name() == call.name()) {
-                conflict(format!("`{key}` contains {} twice", call.name()), "list it once".to_owned());
-            }
-            if let (Some(from), Some(to)) = (call.get("from"), call.get("to"))
-                && from >= to
-            {
-                conflict(
-                    format!("`{key}` contains {call}, which keeps no key"),
-                    "set `to` to a larger fraction than `from`".to_owned(),
-                );
-            }
+    for (key, name) in [
+        ("negatives.extra", repeated(negatives.extra.iter().map(Selection::name))),
+        ("negatives.filters", repeated(negatives.filters.iter().map(Selection::name))),
+    ] {
+        if let Some(name) = name {
+            conflict(format!("`{key}` contains {name} twice"), "list it once".to_owned());
+        }
+    }
+    for filter in &negatives.filters {
+        if let Rule::OutsideRanks { from, to } = filter.build().rule
+            && from >= to
+        {
+            conflict(
+                format!("`negatives.filters` contains {filter}, which keeps no key"),
+                "set `to` to a larger fraction than `from`".to_owned(),
+            );
         }
     }
     if facts.device(compute.device).is_none() {
@@ -85,6 +91,16 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     problems
 }
 
+/// The first name that occurs a second time.
+fn repeated(names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let mut seen = Vec::new();
+    names.into_iter().find(|name| {
+        let again = seen.contains(name);
+        seen.push(*name);
+        again
+    })
+}
+
 /// Valid settings that probably do not do what they should, on a dataset of `images` images and the chosen device.
 pub(super) fn warnings(
     resolved: &Resolved,
@@ -101,9 +117,6 @@ pub(super) fn warnings(
     queue_warnings(resolved, images, warnings);
     if negatives.synthesizes() && negatives.warmup_epochs >= epochs {
         warnings.push(Warning::SynthesisNeverStarts { warmup: negatives.warmup_epochs, epochs });
-    }
-    if negatives.distinct && negatives.pairs > 0 && negatives.hardest == 1 {
-        warnings.push(Warning::NothingDistinct);
     }
     // The total stride is 32; a map under 3 x 3 has little spatial information.
     let cells = data.size.div_ceil(32);

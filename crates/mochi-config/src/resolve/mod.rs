@@ -125,12 +125,6 @@ impl Settings {
             pairs,
             query_mixes,
             warmup_epochs,
-            alpha: negatives.alpha,
-            alpha_value: negatives.alpha_value,
-            beta: negatives.beta,
-            beta_max: negatives.beta_max,
-            distinct: negatives.distinct,
-            query_gradient: negatives.query_gradient,
             extra: negatives.extra,
             filters: negatives.filters,
         };

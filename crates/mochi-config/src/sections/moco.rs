@@ -1,9 +1,11 @@
 //! `[moco]`: batch, queue, key encoder, positives and loss (He et al. 2020; Chen et al. 2020).
 
-use crate::calls::{Call, LOSS};
+use mochi_contrast_core::LossVariant;
+
 use crate::choice::{EncoderKind, Positive};
 use crate::kind::{Kind, MANY};
 use crate::section::section;
+use crate::selection::{Choices, Selection};
 
 section! {
     /// Batch, queue, key encoder, positives and loss.
@@ -27,9 +29,8 @@ section! {
         plain momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
         /// t: temperature that similarities are divided by.
         plain temperature: f64 = Kind::Positive { max: 100.0 };
-        /// Loss: `info-nce`; `decoupled`, without the positive in the denominator (Yeh et al. 2022); `debiased`, corrected for a fraction c
-        /// of false negatives (Chuang et al. 2020); `hcl`, debiased with harder negatives weighted more (Robinson et al. 2021).
-        plain loss: Call = Kind::Call(LOSS);
+        /// Loss variant, such as `"decoupled"` or `{ hcl = { beta = 0.5 } }`; a bare name has every argument at its default.
+        plain loss: Selection<LossVariant> = Kind::Selection(Choices::Losses);
         /// Use each view once as query and once as key: two losses per step, at twice the cost. The gradient is the sum of both, so it is
         /// twice as large at the same learning rate; the reported loss is their mean.
         plain symmetric: bool = Kind::Switch;

@@ -1,10 +1,12 @@
 //! `[negatives]`: source of the negatives, filters and synthetic negatives (MoCHi, Kalantidis et al. 2020). With `pairs = 0` and
 //! `query_mixes = 0` this is plain MoCo.
 
-use crate::calls::{Call, EXTRA, FILTERS};
-use crate::choice::{Alpha, Beta, NegativesFrom};
+use mochi_contrast_core::{Filter, Strategy};
+
+use crate::choice::NegativesFrom;
 use crate::kind::Kind;
 use crate::section::section;
+use crate::selection::{Choices, Selection};
 
 section! {
     /// Negatives: their source, filters, and synthetic hard negatives, written MoCHi (N, s, s') in the paper.
@@ -23,26 +25,12 @@ section! {
         auto query_mixes: usize = Kind::Integer { min: 0, max: 1 << 20 };
         /// Synthesis warm-up: number of epochs at the start without synthetic negatives. auto: a twentieth of the epochs, rounded down.
         auto warmup_epochs: u32 = Kind::Integer { min: 0, max: 1_000_000 };
-        /// Distribution of the mixing coefficient of a pair: `uniform` on (0, 1), `beta` for Beta(v, v) or `fixed`, with v or the fixed
-        /// coefficient in `alpha_value`.
-        plain alpha: Alpha = Kind::Choice(Alpha::WORDS);
-        /// v of Beta(v, v), or the fixed coefficient, for `alpha`.
-        plain alpha_value: f64 = Kind::Positive { max: 1000.0 };
-        /// Distribution of the query's mixing coefficient: `uniform` on (0, `beta_max`) or `fixed` at `beta_max`.
-        plain beta: Beta = Kind::Choice(Beta::WORDS);
-        /// Largest mixing coefficient of the query in a query mix.
-        plain beta_max: f64 = Kind::Number { min: 0.0, max: 1.0 };
-        /// Never mix a key with itself. The paper does not exclude it.
-        plain distinct: bool = Kind::Switch;
-        /// Let the gradient pass through the query inside a query mix. In the paper synthetic negatives are constants.
-        plain query_gradient: bool = Kind::Switch;
-        /// More strategies that synthesize negatives from the same N hardest keys, s per query each: SynCo's `extrapolate`, `noise`,
-        /// `perturb` and `adversarial` (Giakoumoglou and Stathaki 2024; its other two are `query_mixes` and `pairs`), and two controls
-        /// without mixing: `repeat` adds copies, `weight` counts each of the N hardest 1 + w times. Each at most once.
-        plain extra: Vec<Call> = Kind::Calls(EXTRA);
-        /// Filters that exclude keys from a query's negatives: `same-image`; `class-oracle` (same class; requires labels); `margin` (keys
-        /// with q·n > q·k - m); `percentage` (keys with q·n > p q·k); `ring` (keeps only keys ranked between two fractions, hardest first).
-        plain filters: Vec<Call> = Kind::Calls(FILTERS);
+        /// More strategies that synthesize negatives from the same N hardest keys, each at most once, such as
+        /// `[{ noise = { s = 64 } }, "weight"]`; a bare name has every argument at its default. SynCo (Giakoumoglou and Stathaki 2024)
+        /// has four of them; its other two are `query_mixes` and `pairs`.
+        plain extra: Vec<Selection<Strategy>> = Kind::Selections(Choices::Strategies);
+        /// Filters that exclude keys from a query's negatives, each at most once, such as `["same-image", { margin = { m = 0.1 } }]`.
+        plain filters: Vec<Selection<Filter>> = Kind::Selections(Choices::Filters);
     }
 }
 

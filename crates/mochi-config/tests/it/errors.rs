@@ -67,20 +67,18 @@ fn one_fault_is_one_sentence_with_a_hint() {
         (
             "moco.loss=debaised",
             "invalid value for `moco.loss` (command line): expected \"info-nce\", \"decoupled\", { debiased = { c = 0.1 } } or \
-             { hcl = { beta = 1, c = 0.1 } }, got \"debaised\"",
+             { hcl = { beta = 1.0, c = 0.1 } }, got \"debaised\"",
             Some("did you mean \"debiased\"?"),
         ),
         (
             "negatives.extra=[{ noise = { s = 4, sigmma = 1 } }]",
-            "invalid value for `negatives.extra` (command line): expected a list of any of \
-             { extrapolate = { s = 256, max = 1.5 } }, { noise = { s = 64, sigma = 0.01 } }, \
-             { perturb = { s = 64, delta = 0.01 } }, { adversarial = { s = 64, eta = 0.01 } }, { repeat = { s = 256 } } or \
-             { weight = { w = 1 } }, got [{ noise = { s = 4, sigmma = 1 } }]",
+            "invalid value for `negatives.extra` (command line): expected the arguments `s` and `sigma` of \
+             noise, got [{ noise = { s = 4, sigmma = 1 } }]",
             Some("did you mean \"sigma\"?"),
         ),
         (
             "negatives.extra.noise.s=-4",
-            "invalid value for `negatives.extra` (command line): expected an integer from 0 to 1048576 for `s`, got \
+            "invalid value for `negatives.extra` (command line): expected an integer from 0 to 1048576 as `s` of noise, got \
              [{ noise = { s = -4 } }]",
             None,
         ),

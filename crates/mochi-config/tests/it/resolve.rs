@@ -261,7 +261,9 @@ fn more_sources_are_a_list_of_texts() {
 
 #[test]
 fn names_with_arguments_need_no_quotes_on_the_command_line() {
-    let list = |calls: &[mochi_config::Call]| calls.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    fn list<T: std::fmt::Display>(selections: &[T]) -> String {
+        selections.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
     let settings = load("synco", &["negatives.extra.noise.s=32", "negatives.extra.weight.w=2", "moco.loss=hcl"]);
     assert_eq!(
         list(&settings.negatives.extra),

@@ -23,7 +23,7 @@ const PURPOSE: u8 = purpose::MIXCO;
 pub fn mixco(images: &Tensor, law: &Beta, key: DrawKey) -> Result<Mixed, ContrastError> {
     let pairs = shape(images)?.0 / 2;
     if pairs == 0 {
-        return Err(ContrastError::Shape("one image alone cannot be mixed".into()));
+        return Err(ContrastError::shape("one image alone cannot be mixed".into()));
     }
     let shares: Vec<f64> = (0..u32::try_from(pairs).unwrap_or(u32::MAX))
         .map(|i| law.draw(key.with_purpose(PURPOSE).words(0, i)[0]))

@@ -23,11 +23,11 @@ pub use i_mix::i_mix;
 pub use mixco::mixco;
 pub use un_mix::un_mix;
 
-use crate::{Affine, Context, ContrastError, Known, Loss, Objective, info_nce};
+use crate::{Affine, Context, ContrastError, Loss, Objective, SampleMetadata, info_nce};
 use mochi_random::below;
 use mochi_tensor::{Tensor, upload};
 
-/// Whose key is one positive of each mixed image, and what that term weighs.
+/// For each mixed image: the image whose key is this positive, and the weight of its loss (λ or 1 - λ).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// For each mixed image the row of its key in the batch.
@@ -36,7 +36,7 @@ pub struct Target {
     pub weights: Vec<f64>,
 }
 
-/// Mixed images and what they answer for.
+/// Mixed images with their two positives.
 #[derive(Debug)]
 pub struct Mixed {
     /// (M, 3, H, W).
@@ -56,7 +56,7 @@ impl Mixed {
     }
 }
 
-/// How far apart the draws of a batch's own points and of its mixtures' two terms lie: more than any batch is large.
+/// Offset between the rows of the draws of a batch and of the two terms of its mixed images: more than any batch has.
 const TERM: u32 = 1 << 24;
 
 /// The loss of mixed queries (M, D): each target's weighted sum of [`info_nce`] against the positives (B, D) of the images that it names.
@@ -68,24 +68,25 @@ const TERM: u32 = 1 << 24;
 pub fn loss(
     query: &Tensor,
     positives: &Tensor,
-    columns: &Tensor,
+    candidates: &Tensor,
     targets: &[Target; 2],
     objective: &Objective,
     context: &Context,
 ) -> Result<Loss, ContrastError> {
     let [first, second] = targets;
-    let mut sum = term(query, positives, columns, first, 1, objective, context)?;
-    let other = term(query, positives, columns, second, 2, objective, context)?;
+    let mut sum = term(query, positives, candidates, first, 1, objective, context)?;
+    let other = term(query, positives, candidates, second, 2, objective, context)?;
     sum.value += other.value;
+    sum.chance += other.chance;
     sum.gradient = sum.gradient.f_add(&other.gradient)?;
-    sum.clamped = sum.clamped.into_iter().chain(other.clamped).min();
+    sum.fewer_hard_negatives = sum.fewer_hard_negatives.into_iter().chain(other.fewer_hard_negatives).min();
     Ok(sum)
 }
 
 fn term(
     query: &Tensor,
     positives: &Tensor,
-    columns: &Tensor,
+    candidates: &Tensor,
     target: &Target,
     number: u32,
     objective: &Objective,
@@ -94,25 +95,27 @@ fn term(
     let batch = positives.size().first().map_or(0, |&n| usize::try_from(n).unwrap_or(0));
     let images: Vec<usize> = target.keys.iter().map(|&key| usize::try_from(key).unwrap_or(usize::MAX)).collect();
     if let Some(image) = images.iter().find(|&&image| image >= batch) {
-        return Err(ContrastError::Shape(format!("a mixture names image {image} of {batch}")));
+        return Err(ContrastError::shape(format!("a mixture names image {image} of {batch}")));
     }
     let whole = |values: Option<&[i64]>| values.map(|values| pick(values, &images));
     let (ids, labels) = (whole(context.queries.images), whole(context.queries.labels));
-    let width = context.own.len() / batch.max(1);
-    let own: Vec<u32> =
-        images.iter().flat_map(|&image| context.own.iter().copied().skip(image * width).take(width)).collect();
+    let width = context.positive_indices.len() / batch.max(1);
+    let own: Vec<u32> = images
+        .iter()
+        .flat_map(|&image| context.positive_indices.iter().copied().skip(image * width).take(width))
+        .collect();
     let affine: Option<Vec<Affine>> = context.positive.map(|positive| pick(positive, &images));
     let context = Context {
         draws: context.draws.from_row(number * TERM),
-        queries: Known { images: ids.as_deref(), labels: labels.as_deref() },
-        columns: context.columns,
-        own: &own,
+        queries: SampleMetadata { images: ids.as_deref(), labels: labels.as_deref() },
+        candidates: context.candidates,
+        positive_indices: &own,
         weights: Some(&target.weights),
         positive: affine.as_deref(),
-        points: None,
+        samples: &[],
     };
     let key = positives.f_index_select(0, &upload(&Tensor::f_from_slice(&target.keys)?, positives.device())?)?;
-    info_nce(query, &key, columns, objective, &context)
+    info_nce(query, &key, candidates, objective, &context)
 }
 
 /// The entries of `images`; those beyond the end are left out, and told by the lengths that then do not fit.
@@ -167,7 +170,7 @@ impl CutBox {
 fn shape(images: &Tensor) -> Result<(i64, i64, i64), ContrastError> {
     match images.size()[..] {
         [batch, _, height, width] if batch > 0 => Ok((batch, height, width)),
-        ref other => Err(ContrastError::Shape(format!("images of shape {other:?} are not (B, 3, H, W)"))),
+        ref other => Err(ContrastError::shape(format!("images of shape {other:?} are not (B, 3, H, W)"))),
     }
 }
 

@@ -1,26 +1,26 @@
-//! Shares of false negatives: negatives of the query's own class (MoCHi, section 5 and its appendix on the class oracle).
+//! Fractions of false negatives: negatives of the query's own class (MoCHi, section 5 and its appendix on the class oracle).
 //!
 //! ```text
-//! columns      = P( y_n = y_q )                   n among all negatives: what a random choice would give
+//! candidates   = P( y_n = y_q )                   n among all negatives: what a random choice would give
 //! hardest      = P( y_n = y_q )                   n among the query's N hardest
 //! pair_either  = P( y_i = y_q or  y_j = y_q )     over the pair mixes' parents i, j
 //! pair_both    = P( y_i = y_q and y_j = y_q )
 //! query_mix    = P( y_j = y_q )                   over the query mixes' parent j
 //! ```
 //!
-//! Shares over all queries of a batch, of what is known: rows whose label nobody knows (random rows of the start, images without a class) are
-//! left out of both counts. Labels are looked at and never learnt from.
+//! Fractions over all queries of a batch, among known labels: rows without a label (random rows of the start, images without a class) are
+//! left out of both counts. Labels do not influence training.
 
 use crate::ContrastError;
-use crate::points::Strategy;
-use crate::tensor_points::Drawing;
+use crate::device::Drawn;
+use mochi_contrast_core::strategies::{pair_mixing, query_mixing};
 use mochi_tensor::{Device, Kind, Tensor, upload};
 
-/// Shares in [0, 1]; `None` where nothing is known, or where there are no such points.
+/// Fractions in [0, 1]; `None` where no label is known, or where there are no such negatives.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct FalseNegatives {
     /// Among all negatives.
-    pub columns: Option<f64>,
+    pub candidates: Option<f64>,
     /// Among the N hardest.
     pub hardest: Option<f64>,
     /// Of the pair mixes, those with at least one such parent.
@@ -31,10 +31,10 @@ pub struct FalseNegatives {
     pub query_mix: Option<f64>,
 }
 
-/// Labels of a batch's queries (B, 1) and of the columns (K,), int64, negative where unknown.
+/// Labels of a batch's queries (B, 1) and of the candidate keys (K,), int64, negative where unknown.
 pub(crate) struct Labels {
     queries: Tensor,
-    columns: Tensor,
+    keys: Tensor,
 }
 
 /// Where a pair of labels is known, and where it is one label.
@@ -44,51 +44,55 @@ struct Hits {
 }
 
 impl Labels {
-    pub fn new(queries: &[i64], columns: &[i64], device: Device) -> Result<Self, ContrastError> {
+    pub fn new(queries: &[i64], keys: &[i64], device: Device) -> Result<Self, ContrastError> {
         let of = |values: &[i64]| upload(&Tensor::f_from_slice(values)?, device);
-        Ok(Self { queries: of(queries)?.f_view([-1, 1])?, columns: of(columns)? })
+        Ok(Self { queries: of(queries)?.f_view([-1, 1])?, keys: of(keys)? })
     }
 
-    /// The shares, from cosines (B, K) with masked columns at -infinity, hardest sets (B, N) with each row's number of valid columns (B, 1), and the
-    /// points' parents.
-    pub fn shares(
+    /// The fractions, from cosines (B, K) with excluded keys at -infinity, hard negatives (B, N) with each row's number of negatives (B, 1), and
+    /// the parents of the synthetic negatives.
+    pub fn fractions(
         &self,
         cosines: &Tensor,
-        hardest: Option<(&Tensor, &Tensor)>,
-        drawings: &[Drawing],
+        hard: Option<&Tensor>,
+        drawn: &[Drawn],
+        valid: &Tensor,
     ) -> Result<FalseNegatives, ContrastError> {
-        let mut all = self.hits(&self.columns.f_unsqueeze(0)?)?;
+        let mut all = self.hits(&self.keys.f_unsqueeze(0)?)?;
         all.only(&cosines.f_gt(f64::NEG_INFINITY)?)?;
-        let mut shares = FalseNegatives { columns: all.share()?, ..FalseNegatives::default() };
-        if let Some((set, valid)) = hardest {
-            // A row of fewer than N valid columns is filled up with others at its end.
-            let place = Tensor::f_arange(set.size()[1], (Kind::Int64, set.device()))?;
-            let mut hits = self.parents(set)?;
-            hits.only(&place.f_unsqueeze(0)?.f_lt_tensor(valid)?)?;
-            shares.hardest = hits.share()?;
+        let mut fractions = FalseNegatives { candidates: all.fraction()?, ..FalseNegatives::default() };
+        if let Some(hard) = hard {
+            // A row of fewer than N negatives is filled up with others at its end.
+            let position = Tensor::f_arange(hard.size()[1], (Kind::Int64, hard.device()))?;
+            let mut hits = self.parents(hard)?;
+            hits.only(&position.f_unsqueeze(0)?.f_lt_tensor(valid)?)?;
+            fractions.hardest = hits.fraction()?;
         }
-        for drawing in drawings {
-            let first = self.parents(&drawing.first)?;
-            match drawing.block.strategy {
-                Strategy::Pairs { .. } => {
-                    let second = self.parents(&drawing.second)?;
+        // Synthetic negatives of a query without negatives do not exist.
+        let exist = valid.f_gt(0)?;
+        for drawn in drawn {
+            let mut first = self.parents(&drawn.first)?;
+            first.only(&exist)?;
+            match drawn.strategy.purpose {
+                pair_mixing::PURPOSE => {
+                    let second = self.parents(&drawn.second)?;
                     let known = first.known.f_logical_and(&second.known)?;
                     let pair = |same: Tensor| -> Result<Option<f64>, ContrastError> {
-                        Hits { same: same.f_logical_and(&known)?, known: known.shallow_clone() }.share()
+                        Hits { same: same.f_logical_and(&known)?, known: known.shallow_clone() }.fraction()
                     };
-                    shares.pair_either = pair(first.same.f_logical_or(&second.same)?)?;
-                    shares.pair_both = pair(first.same.f_logical_and(&second.same)?)?;
+                    fractions.pair_either = pair(first.same.f_logical_or(&second.same)?)?;
+                    fractions.pair_both = pair(first.same.f_logical_and(&second.same)?)?;
                 }
-                Strategy::QueryMixes { .. } => shares.query_mix = first.share()?,
+                query_mixing::PURPOSE => fractions.query_mix = first.fraction()?,
                 _ => {}
             }
         }
-        Ok(shares)
+        Ok(fractions)
     }
 
-    /// Of columns (B, n), each against its row's query.
-    fn parents(&self, columns: &Tensor) -> Result<Hits, ContrastError> {
-        self.hits(&self.columns.f_take(columns)?)
+    /// Of candidate keys (B, n), each against its row's query.
+    fn parents(&self, keys: &Tensor) -> Result<Hits, ContrastError> {
+        self.hits(&self.keys.f_take(keys)?)
     }
 
     fn hits(&self, labels: &Tensor) -> Result<Hits, ContrastError> {
@@ -104,7 +108,7 @@ impl Hits {
         Ok(())
     }
 
-    fn share(&self) -> Result<Option<f64>, ContrastError> {
+    fn fraction(&self) -> Result<Option<f64>, ContrastError> {
         let count = |t: &Tensor| t.f_sum(Kind::Int64)?.f_int64_value(&[]);
         let known = count(&self.known)?;
         Ok(if known > 0 { Some(count(&self.same)? as f64 / known as f64) } else { None })

@@ -1,19 +1,19 @@
 //! The matching-probability curve (MoCHi, section 3.1 and figure 2): how much of the softmax the hardest negatives take.
 //!
 //! ```text
-//! p_n = e^{q·n/t} / (e^{q·k/t} + Σ_m e^{q·m/t})                   over the columns; or over columns and synthetic points
+//! p_n = e^{q·n/t} / (e^{q·k/t} + Σ_m e^{q·m/t})                   over the candidate keys; or over these and synthetic negatives
 //! curve(r) = mean over the queries of the r-th largest p_n        r = 1 .. 1,024
 //! ```
 //!
 //! Only negatives with a large p teach anything (p is what they weigh in the gradient). As training goes on the curve gets steeper: ever
-//! fewer of the K do. A masked column has p = 0. A point that counts w times has w e^x for e^x; other forms of the loss than InfoNCE are
-//! looked at as if they were InfoNCE. The curve is kept at about fifty ranks, evenly spaced in the logarithm.
+//! fewer of the K do. An excluded key has p = 0. A synthetic negative of weight w has w e^x for e^x; the curve of other loss
+//! variants than InfoNCE is that of InfoNCE. The curve is kept at about fifty ranks, evenly spaced in the logarithm.
 
 use crate::ContrastError;
 use crate::queue::to_i64;
 use mochi_tensor::{Device, Kind, Tensor};
 
-/// Ranks that are looked at.
+/// Ranks of the curve.
 const TOP: i64 = 1024;
 /// Steps of the logarithm from rank 1 to [`TOP`]: 16 = 1024^(24/60) and 256 = 1024^(48/60) are among the ranks.
 const STEPS: u32 = 60;
@@ -23,24 +23,28 @@ const STEPS: u32 = 60;
 pub struct MatchingCurve {
     /// Ranks from 1, rising.
     pub ranks: Vec<u32>,
-    /// At each rank, among the columns alone.
+    /// At each rank, among the candidate keys alone.
     pub real: Vec<f64>,
-    /// At each rank, among columns and synthetic points; `None` without synthesis.
+    /// At each rank, among candidate keys and synthetic negatives; `None` without synthesis.
     pub all: Option<Vec<f64>>,
 }
 
-/// The curves of logits of the positive (B, 1), the columns (B, K) and the points (B, n), points that count w times with ln w added.
-pub(crate) fn curve(positive: &Tensor, real: &Tensor, points: Option<&Tensor>) -> Result<MatchingCurve, ContrastError> {
+/// The curves of logits of the positive (B, 1), the candidate keys (B, K) and the synthetic negatives (B, n), with ln w added for a weight w.
+pub(crate) fn curve(
+    positive: &Tensor,
+    real: &Tensor,
+    synthetic: Option<&Tensor>,
+) -> Result<MatchingCurve, ContrastError> {
     let top = TOP.min(real.size()[1]);
     let ranks = ranks(top);
     let hardest = real.f_topk(top, 1, true, true)?.0; // (B, top)
     let z = positive.f_logaddexp(&real.f_logsumexp([1i64].as_slice(), true)?)?; // (B, 1)
-    let all = match points {
+    let all = match synthetic {
         None => None,
-        Some(points) => {
-            let z = z.f_logaddexp(&points.f_logsumexp([1i64].as_slice(), true)?)?;
-            // The hardest of all are among the points and the hardest columns.
-            let both = Tensor::f_cat(&[&hardest, points], 1)?.f_topk(top, 1, true, true)?.0;
+        Some(synthetic) => {
+            let z = z.f_logaddexp(&synthetic.f_logsumexp([1i64].as_slice(), true)?)?;
+            // The hardest of all are among the synthetic negatives and the hardest candidate keys.
+            let both = Tensor::f_cat(&[&hardest, synthetic], 1)?.f_topk(top, 1, true, true)?.0;
             Some(means(&both, &z, &ranks)?)
         }
     };

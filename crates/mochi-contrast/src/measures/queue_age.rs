@@ -32,7 +32,7 @@ pub fn queue_age(filled: usize, per_step: usize) -> Option<QueueAge> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Known, Queue};
+    use crate::{Queue, SampleMetadata};
     use mochi_tensor::{Device, Kind, Tensor};
     use proptest::prelude::*;
 
@@ -44,10 +44,10 @@ mod tests {
             for step in 0..steps {
                 for _ in 0..sides {
                     let stamps = vec![step; batch];
-                    queue.enqueue(&keys.to_kind(Kind::Float), Known { images: Some(&stamps), labels: None }).unwrap();
+                    queue.enqueue(&keys.to_kind(Kind::Float), SampleMetadata { images: Some(&stamps), labels: None }).unwrap();
                 }
             }
-            let stamps = queue.known().images.unwrap().iter().filter(|&&stamp| stamp >= 0);
+            let stamps = queue.metadata().images.unwrap().iter().filter(|&&stamp| stamp >= 0);
             let ages: Vec<i64> = stamps.map(|stamp| steps - stamp).collect();
             match queue_age(queue.filled(), batch * sides) {
                 None => prop_assert!(ages.is_empty()),

@@ -13,11 +13,6 @@
 use crate::ContrastError;
 use mochi_tensor::{Kind, Tensor};
 
-/// E |q - k|² of unit rows from their mean cosine.
-pub(crate) fn alignment(mean_cosine: f64) -> f64 {
-    2.0 - 2.0 * mean_cosine
-}
-
 /// Mean of [`uniformity`] of queries and keys (B, D); `None` for a batch of one, which has no pairs.
 pub(crate) fn of_both(query: &Tensor, key: &Tensor) -> Result<Option<f64>, ContrastError> {
     match (uniformity(query)?, uniformity(key)?) {
@@ -75,10 +70,9 @@ mod tests {
     }
 
     #[test]
-    fn one_point_is_0_and_opposite_points_are_minus_8() {
+    fn equal_rows_give_0_and_opposite_rows_minus_8() {
         assert!(uniformity(&unit(&[1.0; 5])).unwrap().unwrap().abs() < 1e-12);
         assert!((uniformity(&unit(&[0.0, std::f64::consts::PI])).unwrap().unwrap() + 8.0).abs() < 1e-12);
         assert_eq!(uniformity(&unit(&[0.0])).unwrap(), None);
-        assert_eq!((alignment(1.0), alignment(-1.0)), (0.0, 4.0));
     }
 }

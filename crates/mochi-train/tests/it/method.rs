@@ -1,7 +1,7 @@
 //! Methods compared with each other: if one with an option at its neutral value is another, both must agree.
 
 use mochi_config::{Facts, Settings};
-use mochi_contrast::{ContrastError, Known};
+use mochi_contrast::{ContrastError, SampleMetadata};
 use mochi_run::metric::{contrastive::LOSS_CHANCE, general::LOSS};
 use mochi_tensor::{Compute, Device, Kind, Tensor, with_seed};
 use mochi_train::{Learner, LearnerReport, StepPlan, TrainError};
@@ -43,8 +43,8 @@ fn step(learner: &mut Learner, number: u64) -> LearnerReport {
     let [first, second] = views(number);
     let images: Vec<i64> = (0..BATCH).map(|i| i + BATCH * i64::try_from(number).unwrap()).collect();
     let labels: Vec<i64> = (0..BATCH).map(|i| i % 3).collect();
-    let known = Known { images: Some(&images), labels: Some(&labels) };
-    learner.step([&first, &second], known, &plan(number)).unwrap()
+    let metadata = SampleMetadata { images: Some(&images), labels: Some(&labels) };
+    learner.step([&first, &second], metadata, &plan(number)).unwrap()
 }
 
 fn loss(report: &LearnerReport) -> f64 {
@@ -138,7 +138,7 @@ fn missing_labels_are_an_error_before_anything_changes() {
     let mut learner = learner(&["moco.encoder=shared", "negatives.from=batch", "moco.positive=label"]);
     let before = learner.query.store().parameters().iter().map(Tensor::copy).collect::<Vec<_>>();
     let [first, second] = views(0);
-    let error = learner.step([&first, &second], Known::default(), &plan(0)).unwrap_err();
+    let error = learner.step([&first, &second], SampleMetadata::default(), &plan(0)).unwrap_err();
     assert!(matches!(error, TrainError::NoLabels { .. }), "{error}");
     assert!(learner.query.store().parameters().iter().zip(&before).all(|(now, before)| now.equal(before)));
 }
@@ -167,7 +167,7 @@ fn views_that_are_not_finite_are_an_error_before_the_encoder_changes() {
     let before = learner.query.store().parameters().iter().map(Tensor::copy).collect::<Vec<_>>();
     let [good, _] = views(0);
     let bad = &good * f64::NAN;
-    let error = learner.step([&bad, &good], Known::default(), &plan(7)).unwrap_err();
+    let error = learner.step([&bad, &good], SampleMetadata::default(), &plan(7)).unwrap_err();
     assert!(matches!(error, TrainError::Contrast(ContrastError::NotFinite { what: "query", step: 7 })), "{error}");
     assert!(learner.query.store().parameters().iter().zip(&before).all(|(now, before)| now.equal(before)));
     assert_eq!(learner.queue.filled(), 0);

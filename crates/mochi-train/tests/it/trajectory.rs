@@ -9,7 +9,7 @@ use std::path::Path;
 
 use formula::{fnv, formula, splitmix, summary};
 use mochi_config::{Facts, Settings};
-use mochi_contrast::{Known, Queue};
+use mochi_contrast::{Queue, SampleMetadata};
 use mochi_run::metric::general::LOSS;
 use mochi_tensor::{Compute, Kind, ParameterStore, Role, Tensor, read_tensors};
 use mochi_train::{Learner, StepPlan};
@@ -72,7 +72,7 @@ fn learner() -> Learner {
     learner.key.as_ref().unwrap().store().load(&weights, "").unwrap();
     let rows = symmetric("queue", &[20, 16]);
     let rows = (&rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true)).to_kind(Kind::Float);
-    learner.queue = Queue::restore(rows, Known::default(), 0, 20).unwrap();
+    learner.queue = Queue::restore(rows, SampleMetadata::default(), 0, 20).unwrap();
     learner
 }
 
@@ -102,7 +102,7 @@ fn eight_steps_are_pytorchs() {
         let [first, second] = views(step);
         let rate = 0.05 - 0.005 * step as f64;
         let plan = StepPlan { step, learning_rate: rate, warm_up: step < 2, diagnostics: false };
-        let report = learner.step([&first, &second], Known::default(), &plan).unwrap();
+        let report = learner.step([&first, &second], SampleMetadata::default(), &plan).unwrap();
         losses.push(report.metrics.get(&LOSS).unwrap());
         if step == 1 {
             let error = off(&summaries(learner.query.store()), &wanted["query_after_2"]);

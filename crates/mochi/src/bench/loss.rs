@@ -1,7 +1,7 @@
-//! `mochi bench loss`: what hard negatives cost on top of the plain loss, in closed form and materialised.
+//! `mochi bench loss`: what hard negatives cost on top of the plain loss, in closed form and by explicit synthesis.
 //!
-//! Forward and backward of the loss alone, float32, on the CPU: the three ways in turn within each round, medians over rounds; and what the
-//! measurements cost that are not by-products: uniformity (every step, part of the three) and the closer look (now and then). Memory is the
+//! Forward and backward of the loss alone, float32, on the CPU: the three variants in turn within each round, medians over rounds; and what the
+//! measurements cost that are not by-products: uniformity (every step, part of the three) and the diagnostics (periodic). Memory is the
 //! growth of the process's peak over the plain loss's, each way in a process of its own.
 
 use std::process::{Command, ExitCode};
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use mochi_contrast::{
-    Context, ContrastError, DrawKey, Known, Objective, Queue, Synthesis, info_nce, look, materialised, uniformity,
+    Context, ContrastError, DrawKey, Objective, Queue, SampleMetadata, diagnostics, info_nce, oracle, uniformity,
 };
 use mochi_tensor::{Device, Kind, Tensor, with_seed};
 use serde::Serialize;
@@ -51,28 +51,28 @@ pub struct Arguments {
 enum Way {
     Plain,
     Mochi,
-    Materialised,
+    Explicit,
     /// The uniformity that is part of every step's measures.
     #[value(skip)]
     Uniformity,
     /// The closer look, with labels.
     #[value(skip)]
-    Look,
+    Diagnostics,
 }
 
 #[derive(Serialize)]
 struct Report {
     plain_s: f64,
     mochi_s: f64,
-    materialised_s: f64,
+    explicit_s: f64,
     /// Uniformity of queries and keys, contained in the times above.
     uniformity_s: f64,
     /// The curve and the false negatives, every `log.diagnostics_every_steps`.
-    look_s: f64,
-    /// (mochi - plain) / (materialised - plain)
-    extra_time_share: f64,
+    diagnostics_s: f64,
+    /// (mochi - plain) / (explicit - plain)
+    extra_time_fraction: f64,
     mochi_extra_bytes: u64,
-    materialised_extra_bytes: u64,
+    explicit_extra_bytes: u64,
     batch: usize,
     dim: usize,
     queue: usize,
@@ -99,8 +99,8 @@ impl Case {
         let [hardest, pairs, query_mixes] = a.mochi[..] else {
             return Err(Failure::new("--mochi expects three numbers", "for example --mochi 1024 1024 512"));
         };
-        let synthesis = Synthesis::paper(hardest, pairs, query_mixes);
-        synthesis.check()?;
+        let mochi = Objective::mochi(TEMPERATURE, hardest, pairs, query_mixes);
+        mochi.check().map_err(ContrastError::from)?;
         let size = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         with_seed(0, || {
             let unit = |n: usize| -> Result<Tensor, ContrastError> {
@@ -112,7 +112,7 @@ impl Case {
                 key: unit(a.batch)?,
                 queue: Queue::new(a.queue, a.dim, Device::Cpu)?,
                 plain: Objective::plain(TEMPERATURE),
-                mochi: Objective::mochi(TEMPERATURE, synthesis),
+                mochi,
             })
         })
     }
@@ -130,21 +130,21 @@ impl Case {
             Way::Mochi => {
                 info_nce(&self.query, key, columns, &self.mochi, &context)?;
             }
-            Way::Materialised => {
+            Way::Explicit => {
                 let leaf = self.query.copy().set_requires_grad(true);
-                let (loss, _) = materialised::info_nce(&leaf, key, columns, &self.mochi, &context)?;
+                let (loss, _) = oracle::info_nce(&leaf, key, columns, &self.mochi, &context)?;
                 loss.f_backward()?;
             }
             Way::Uniformity => {
                 uniformity(&self.query)?;
                 uniformity(key)?;
             }
-            Way::Look => {
+            Way::Diagnostics => {
                 let labels = |n: i64| (0..n).map(|row| row % 100).collect::<Vec<_>>();
                 let (queries, rows) = (labels(self.query.size()[0]), labels(columns.size()[0]));
-                let known = |labels| Known { images: None, labels: Some(labels) };
-                let context = Context { queries: known(&queries), columns: known(&rows), ..context };
-                look(&self.query, key, columns, &self.mochi, &context)?;
+                let known = |labels| SampleMetadata { images: None, labels: Some(labels) };
+                let context = Context { queries: known(&queries), candidates: known(&rows), ..context };
+                diagnostics(&self.query, key, columns, &self.mochi, &context)?;
             }
         }
         Ok(start.elapsed().as_secs_f64())
@@ -162,7 +162,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_line(&(mochi_system::peak_memory().unwrap_or(0) - before).to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let ways = [Way::Plain, Way::Mochi, Way::Materialised, Way::Uniformity, Way::Look];
+    let ways = [Way::Plain, Way::Mochi, Way::Explicit, Way::Uniformity, Way::Diagnostics];
     let mut times = [const { Vec::new() }; 5];
     for round in 0..=arguments.rounds as u64 {
         for (way, times) in ways.iter().zip(&mut times) {
@@ -173,22 +173,22 @@ pub fn run(arguments: Arguments) -> Outcome {
             }
         }
     }
-    let [plain_s, mochi_s, materialised_s, uniformity_s, look_s] = times.map(|t| median(&t));
+    let [plain_s, mochi_s, explicit_s, uniformity_s, diagnostics_s] = times.map(|t| median(&t));
     let report = Report {
         plain_s,
         mochi_s,
-        materialised_s,
+        explicit_s,
         uniformity_s,
-        look_s,
-        extra_time_share: (mochi_s - plain_s) / (materialised_s - plain_s),
+        diagnostics_s,
+        extra_time_fraction: (mochi_s - plain_s) / (explicit_s - plain_s),
         mochi_extra_bytes: extra_bytes(&arguments, "mochi")?,
-        materialised_extra_bytes: extra_bytes(&arguments, "materialised")?,
+        explicit_extra_bytes: extra_bytes(&arguments, "explicit")?,
         batch: arguments.batch,
         dim: arguments.dim,
         queue: arguments.queue,
-        hardest: case.mochi.synthesis.hardest,
-        pairs: case.mochi.synthesis.pairs,
-        query_mixes: case.mochi.synthesis.query_mixes,
+        hardest: case.mochi.hard_negatives,
+        pairs: arguments.mochi[1],
+        query_mixes: arguments.mochi[2],
         threads: engine.threads,
         rounds: arguments.rounds,
     };
@@ -204,14 +204,14 @@ pub fn run(arguments: Arguments) -> Outcome {
             report.mochi_extra_bytes as f64 / 1e6
         ))?;
         print_line(&format!(
-            "materialised  {:8.1} ms  (+{:.1} ms, +{:.1} MB)",
-            ms(materialised_s),
-            ms(materialised_s - plain_s),
-            report.materialised_extra_bytes as f64 / 1e6
+            "explicit      {:8.1} ms  (+{:.1} ms, +{:.1} MB)",
+            ms(explicit_s),
+            ms(explicit_s - plain_s),
+            report.explicit_extra_bytes as f64 / 1e6
         ))?;
         print_line(&format!("uniformity    {:8.2} ms, within plain and MoCHi", ms(uniformity_s)))?;
-        print_line(&format!("closer look   {:8.1} ms, every log.diagnostics_every_steps", ms(look_s)))?;
-        print_line(&format!("MoCHi adds {:.3} of what materialising adds", report.extra_time_share))?;
+        print_line(&format!("diagnostics   {:8.1} ms, every log.diagnostics_every_steps", ms(diagnostics_s)))?;
+        print_line(&format!("MoCHi adds {:.3} of what explicit synthesis adds", report.extra_time_fraction))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use mochi_config::{Resolved, Settings};
-use mochi_contrast::Known;
+use mochi_contrast::SampleMetadata;
 use mochi_tensor::{Device, Kind, Tensor, with_seed};
 use mochi_train::{Learner, StepPlan, TrainError, compute, facts};
 use serde::Serialize;
@@ -110,7 +110,7 @@ pub fn run(a: Arguments) -> Outcome {
             }
             let start = Instant::now();
             let plan = StepPlan { step, learning_rate: 0.03, warm_up: !synthesise, diagnostics: false };
-            learner.step([&views[0], &views[1]], Known::default(), &plan)?;
+            learner.step([&views[0], &views[1]], SampleMetadata::default(), &plan)?;
             step += 1;
             if round >= a.warmup {
                 (if synthesise { &mut mochi } else { &mut moco }).push(start.elapsed().as_secs_f64());

@@ -106,7 +106,7 @@ fn benchmarks_print_their_fields() {
         .output()
         .unwrap(),
     );
-    for key in ["plain_s", "mochi_s", "materialised_s", "mochi_extra_bytes", "materialised_extra_bytes"] {
+    for key in ["plain_s", "mochi_s", "explicit_s", "mochi_extra_bytes", "explicit_extra_bytes"] {
         assert!(!loss[key].is_null(), "{key}");
     }
 }

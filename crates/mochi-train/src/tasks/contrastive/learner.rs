@@ -17,7 +17,7 @@
 //! single group shuffling has no effect.
 
 use mochi_config::{EncoderKind, OptimizerName, Resolved};
-use mochi_contrast::{Known, Look, Objective, Queue};
+use mochi_contrast::{Diagnostics, Objective, Queue, SampleMetadata};
 use mochi_nets::{Encoder, EncoderSpec, NormMode};
 use mochi_run::Metrics;
 use mochi_tensor::{Compute, Kind, Optimizer, ParameterGroup, Tensor, Update, with_seed};
@@ -52,11 +52,11 @@ pub struct LearnerReport {
     /// Metrics of the loss. The loss is the mean over the queries, over both directions if symmetric, with that of mixed images in its weight.
     pub metrics: Metrics,
     /// The fewest negatives of a query, if some query had fewer than N.
-    pub clamped: Option<usize>,
+    pub fewer_hard_negatives: Option<usize>,
     /// Keys that entered the queue.
     pub entered: usize,
     /// Diagnostics of the first direction's loss, if the plan asked for them.
-    pub diagnostics: Option<Look>,
+    pub diagnostics: Option<Diagnostics>,
 }
 
 impl Learner {
@@ -84,7 +84,7 @@ impl Learner {
         let (momentum, decay) = (settings.optimizer.momentum, settings.optimizer.weight_decay);
         let group = ParameterGroup::new(1.0, decay).with(query.store(), "", |_| true);
         let optimizer = Optimizer::new(update, momentum, vec![group])?;
-        let objective = objective(settings)?;
+        let objective = objective(settings);
         Ok(Self {
             query,
             key,
@@ -105,9 +105,14 @@ impl Learner {
     ///
     /// # Errors
     /// [`TrainError::Contrast`] if embeddings or loss are not finite: then no parameter of f_q has moved.
-    pub fn step(&mut self, views: [&Tensor; 2], known: Known, plan: &StepPlan) -> Result<LearnerReport, TrainError> {
+    pub fn step(
+        &mut self,
+        views: [&Tensor; 2],
+        metadata: SampleMetadata,
+        plan: &StepPlan,
+    ) -> Result<LearnerReport, TrainError> {
         let input =
-            StepInput { views, known, step: plan.step, synthesize: !plan.warm_up, diagnostics: plan.diagnostics };
+            StepInput { views, metadata, step: plan.step, synthesize: !plan.warm_up, diagnostics: plan.diagnostics };
         let output = match &self.key {
             Some(key) => momentum::losses(self, key, input)?,
             None => shared::losses(self, input)?,
@@ -117,11 +122,16 @@ impl Learner {
         self.optimizer.step(plan.learning_rate)?;
         let mut entered = 0;
         for keys in &output.keys {
-            self.queue.enqueue(keys, known)?;
+            self.queue.enqueue(keys, metadata)?;
             entered += rows_of(keys);
         }
         let metrics = metrics::of_loss(output.loss, output.loss_chance, &output.measures);
-        Ok(LearnerReport { metrics, clamped: output.clamped, entered, diagnostics: output.diagnostics })
+        Ok(LearnerReport {
+            metrics,
+            fewer_hard_negatives: output.fewer_hard_negatives,
+            entered,
+            diagnostics: output.diagnostics,
+        })
     }
 
     pub(crate) fn objective_of(&self, synthesize: bool) -> &Objective {

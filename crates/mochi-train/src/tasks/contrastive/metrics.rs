@@ -1,6 +1,6 @@
 //! Metrics of a contrastive step, from what the loss, the queue and the periodic diagnostics measured.
 
-use mochi_contrast::{Look, Measures, Queue, queue_age};
+use mochi_contrast::{Diagnostics, Measures, Queue, queue_age};
 use mochi_run::Metrics;
 use mochi_run::metric::contrastive::{
     ACCURACY_REAL, ACCURACY_WITH_SYNTHETIC, ALIGNMENT, EFFECTIVE_NEGATIVES, FALSE_NEGATIVES_IN_HARDEST,
@@ -39,10 +39,10 @@ pub(crate) fn of_queue(queue: &Queue, entered: usize, steps_per_epoch: u64) -> M
 }
 
 /// Metrics of the periodic diagnostics.
-pub(crate) fn of_diagnostics(diagnostics: &Look) -> Metrics {
+pub(crate) fn of_diagnostics(diagnostics: &Diagnostics) -> Metrics {
     let found = diagnostics.false_negatives.unwrap_or_default();
     Metrics::new()
-        .with(&FALSE_NEGATIVES_IN_QUEUE, found.columns)
+        .with(&FALSE_NEGATIVES_IN_QUEUE, found.candidates)
         .with(&FALSE_NEGATIVES_IN_HARDEST, found.hardest)
         .with(&FALSE_NEGATIVES_PAIR_EITHER, found.pair_either)
         .with(&FALSE_NEGATIVES_PAIR_BOTH, found.pair_both)

@@ -17,7 +17,7 @@ mod parts;
 use std::path::Path;
 
 use mochi_config::{EncoderKind, Positive, Resolved};
-use mochi_contrast::{ContrastError, Known};
+use mochi_contrast::{ContrastError, SampleMetadata};
 use mochi_data::{Batch, Dataset, OpenOptions, Shard};
 use mochi_run::metric::{contrastive, general};
 use mochi_run::{CurveRecord, Metric, RunFolder, StopFlag};
@@ -200,8 +200,8 @@ impl Task for Contrastive {
     fn step(&mut self, batch: &Batch, plan: &StepPlan) -> Result<StepReport<CurveRecord>, StepError> {
         let views = self.views(batch)?;
         let (images, labels) = self.known(batch);
-        let known = Known { images: Some(&images), labels: labels.as_deref() };
-        let report = match self.learner.step([&views[0], &views[1]], known, plan) {
+        let metadata = SampleMetadata { images: Some(&images), labels: labels.as_deref() };
+        let report = match self.learner.step([&views[0], &views[1]], metadata, plan) {
             Err(TrainError::Contrast(
                 reason @ (ContrastError::NotFinite { .. } | ContrastError::LossNotFinite { .. }),
             )) => {
@@ -221,7 +221,7 @@ impl Task for Contrastive {
             let (step, epoch) = (plan.step + 1, self.timeline.epoch(plan.step));
             CurveRecord { step, epoch, ranks: found.curve.ranks, real: found.curve.real, all: found.curve.all }
         });
-        let note = report.clamped.filter(|_| !self.clamping_noted).map(|fewest| {
+        let note = report.fewer_hard_negatives.filter(|_| !self.clamping_noted).map(|fewest| {
             self.clamping_noted = true;
             let (n, step) = (self.settings.negatives.hardest, plan.step);
             format!(

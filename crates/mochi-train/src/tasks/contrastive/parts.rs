@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use mochi_contrast::{Known, Queue};
+use mochi_contrast::{Queue, SampleMetadata};
 use mochi_tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -40,8 +40,8 @@ pub(super) fn save(learner: &Learner) -> Result<Vec<Part>, TrainError> {
 
 fn queue(queue: &Queue) -> Result<Part, TrainError> {
     let mut tensors = BTreeMap::from([("rows".to_owned(), queue.rows().f_to_device(Device::Cpu)?)]);
-    let known = queue.known();
-    for (name, values) in [("images", known.images), ("labels", known.labels)] {
+    let metadata = queue.metadata();
+    for (name, values) in [("images", metadata.images), ("labels", metadata.labels)] {
         if let Some(values) = values {
             tensors.insert(name.to_owned(), Tensor::f_from_slice(values)?);
         }
@@ -83,7 +83,7 @@ fn restore_queue(queue: &Queue, parts: &mut Parts) -> Result<Queue, TrainError> 
         let rows = queue.len();
         return Err(parts.invalid(format!("the queue of {rows} rows has position {position} and {filled} keys")));
     }
-    let known = Known { images: Some(&images), labels: Some(&labels) };
+    let metadata = SampleMetadata { images: Some(&images), labels: Some(&labels) };
     let rows = rows.f_to_device(queue.rows().device())?;
-    Ok(Queue::restore(rows, known, position, filled)?)
+    Ok(Queue::restore(rows, metadata, position, filled)?)
 }

@@ -43,7 +43,7 @@ impl Mixing {
         self.weight
     }
 
-    /// The plain objective at its own temperature, if it has one.
+    /// The plain objective at its positive_indices temperature, if it has one.
     pub fn objective(&self, plain: &Objective) -> Objective {
         let temperature = if self.images == ImageMix::Mixco { self.temperature } else { plain.temperature };
         Objective { temperature, ..plain.clone() }

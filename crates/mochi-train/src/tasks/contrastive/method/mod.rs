@@ -3,17 +3,17 @@
 //! ```text
 //! encoder    momentum: [momentum], a pass for each direction          shared: [shared], both views in one pass
 //! positive   the key, its nearest neighbour in the queue, or the class (within the batch)
-//! columns    [columns]: the queue, interpolated or not, the batch's keys, or both
+//! candidates    [candidates]: the queue, interpolated or not, the batch's keys, or both
 //! queries    plain, mixed ([mixing]: Un-Mix, i-Mix, MixCo), or both
 //! ```
 
-pub(crate) mod columns;
+pub(crate) mod candidates;
 pub(crate) mod mixing;
 pub(crate) mod momentum;
 pub(crate) mod shared;
 
 use mochi_config::{NegativesFrom, Positive, Resolved};
-use mochi_contrast::{Known, Look, Loss, Measures};
+use mochi_contrast::{Diagnostics, Loss, Measures, SampleMetadata};
 use mochi_random::Beta;
 use mochi_tensor::Tensor;
 
@@ -58,7 +58,7 @@ pub(crate) struct StepInput<'a> {
     /// Two views (B, 3, S, S), float32.
     pub views: [&'a Tensor; 2],
     /// What is known of their images.
-    pub known: Known<'a>,
+    pub metadata: SampleMetadata<'a>,
     pub step: u64,
     /// Whether there are synthetic negatives: not during warm-up.
     pub synthesize: bool,
@@ -77,21 +77,21 @@ pub(crate) struct StepOutput {
     pub loss: f64,
     pub loss_chance: f64,
     pub measures: Measures,
-    pub clamped: Option<usize>,
+    pub fewer_hard_negatives: Option<usize>,
     /// Periodic diagnostics of the first direction, if they were asked for.
-    pub diagnostics: Option<Look>,
+    pub diagnostics: Option<Diagnostics>,
 }
 
 impl StepOutput {
     /// Of one loss.
-    pub fn of(query: Tensor, loss: Loss, loss_chance: f64) -> Self {
+    pub fn of(query: Tensor, loss: Loss) -> Self {
         Self {
             gradients: vec![(query, loss.gradient)],
             keys: Vec::new(),
             loss: loss.value,
-            loss_chance,
+            loss_chance: loss.chance,
             measures: loss.measures,
-            clamped: loss.clamped,
+            fewer_hard_negatives: loss.fewer_hard_negatives,
             diagnostics: None,
         }
     }
@@ -102,7 +102,7 @@ impl StepOutput {
         self.keys.extend(other.keys);
         self.loss += other.loss;
         self.loss_chance += other.loss_chance;
-        self.clamped = self.clamped.into_iter().chain(other.clamped).min();
+        self.fewer_hard_negatives = self.fewer_hard_negatives.into_iter().chain(other.fewer_hard_negatives).min();
     }
 }
 

@@ -5,7 +5,7 @@
 use mochi_config::NegativesFrom;
 use mochi_contrast::feature_transformation::extrapolate;
 use mochi_contrast::images;
-use mochi_contrast::{Affine, Context, info_nce, look, nnclr};
+use mochi_contrast::{Affine, Context, diagnostics, info_nce, nnclr};
 use mochi_nets::{Encoder, NormMode};
 use mochi_random::{DrawKey, permutation, purpose};
 use mochi_tensor::{Tensor, TensorError, momentum_update, no_grad, upload};
@@ -51,49 +51,50 @@ fn direction(
     let positives = method.positives(&key, queue)?;
     let affine: Option<Vec<Affine>> = method.extrapolate.as_ref().map(|law| vec![extrapolate(law, draws); batch]);
     let from = |batch: bool| [batch || method.from != NegativesFrom::Queue, method.from != NegativesFrom::Batch];
-    let columns_of = |which| method.columns(which, &key, &positives, input.known, queue, draws);
+    let candidates_of = |which| method.candidates(which, &key, &positives, input.metadata, queue, draws);
 
     let mut output: Option<StepOutput> = None;
     if let Some(query) = query {
-        let mut diagnostics = None;
-        let (loss, ceiling) = if method.within_batch {
-            (nnclr(&query, &positives.rows, objective.temperature, input.step)?, (batch as f64).ln())
+        let mut measured = None;
+        let loss = if method.within_batch {
+            nnclr(&query, &positives.rows, objective.temperature, input.step)?
         } else {
-            let columns = columns_of(from(false))?;
+            let candidates = candidates_of(from(false))?;
             let context = Context {
                 draws,
-                queries: input.known,
-                columns: columns.known(),
-                own: &columns.own,
+                queries: input.metadata,
+                candidates: candidates.metadata(),
+                positive_indices: &candidates.positive_indices,
                 positive: affine.as_deref(),
                 ..Context::default()
             };
-            let loss = info_nce(&query, &positives.rows, &columns.rows, objective, &context)?;
+            let loss = info_nce(&query, &positives.rows, &candidates.rows, objective, &context)?;
             if input.diagnostics && index == 0 {
-                diagnostics = Some(look(&query, &positives.rows, &columns.rows, objective, &context)?);
+                measured = diagnostics(&query, &positives.rows, &candidates.rows, objective, &context)?;
             }
-            (loss, objective.ceiling(columns.negatives(batch)))
+            loss
         };
-        output = Some(StepOutput { diagnostics, ..StepOutput::of(query, loss, ceiling) });
+        output = Some(StepOutput { diagnostics: measured, ..StepOutput::of(query, loss) });
     }
     if let Some(mixing) = &method.mixing {
         let mixed = mixing.mix(input.views[index as usize % 2], draws)?;
         let query = learner.query.embed(&learner.query.compute().input(&mixed.images)?, learner.mode())?;
-        let columns = columns_of(from(mixing.meets_batch()))?;
+        let candidates = candidates_of(from(mixing.meets_batch()))?;
         let objective = mixing.objective(objective);
         let context = Context {
             draws,
-            queries: input.known,
-            columns: columns.known(),
-            own: &columns.own,
+            queries: input.metadata,
+            candidates: candidates.metadata(),
+            positive_indices: &candidates.positive_indices,
             positive: affine.as_deref(),
             ..Context::default()
         };
-        let mut loss = images::loss(&query, &positives.rows, &columns.rows, &mixed.targets, &objective, &context)?;
+        let mut loss = images::loss(&query, &positives.rows, &candidates.rows, &mixed.targets, &objective, &context)?;
         let weight = mixing.weight();
         loss.value *= weight;
+        loss.chance *= weight;
         loss.gradient = loss.gradient.f_mul_scalar(weight)?;
-        let mixed = StepOutput::of(query, loss, weight * objective.ceiling(columns.negatives(batch)));
+        let mixed = StepOutput::of(query, loss);
         output = Some(match output {
             Some(mut plain) => {
                 plain.add(mixed);

@@ -15,16 +15,15 @@ pub(crate) fn losses(learner: &Learner, input: StepInput) -> Result<StepOutput, 
     let both = learner.query.embed(&inputs, learner.mode())?; // (2B, D)
     let batch = rows_of(&both) / 2;
     let temperature = learner.objective_of(false).temperature;
-    let ceiling = ((2 * batch).saturating_sub(1).max(1) as f64).ln();
     match learner.method.positive {
         Positive::Key => {
             let loss = sim_clr(&both, temperature, input.step)?;
-            Ok(StepOutput::of(both, loss, ceiling))
+            Ok(StepOutput::of(both, loss))
         }
         Positive::Label => {
-            let labels = input.known.labels.ok_or(TrainError::NoLabels { option: "moco.positive=label" })?;
+            let labels = input.metadata.labels.ok_or(TrainError::NoLabels { option: "moco.positive=label" })?;
             let loss = sup_con(&both, labels, temperature, input.step)?;
-            Ok(StepOutput::of(both, loss, ceiling))
+            Ok(StepOutput::of(both, loss))
         }
         Positive::Nearest => nearest(learner, both, batch, temperature, input.step),
     }
@@ -52,9 +51,9 @@ fn nearest(
         gradients: vec![(both, gradient)],
         keys: vec![key.copy()],
         loss: (first.value + second.value) / 2.0,
-        loss_chance: (batch.max(1) as f64).ln(),
+        loss_chance: (first.chance + second.chance) / 2.0,
         measures: first.measures,
-        clamped: None,
+        fewer_hard_negatives: None,
         diagnostics: None,
     })
 }
