@@ -138,17 +138,17 @@ impl ExplicitSamples {
                 self.purpose
             )));
         };
-        let Sampling::Random { count, two_parents, coefficient } = strategy.sampling else {
+        let Sampling::Random { count, coefficient, .. } = &strategy.sampling else {
             return Err(CoreError::Shape(format!("strategy {} draws no samples", strategy.name)));
         };
         let parts = [
             ("first parents", self.first.len(), true),
-            ("second parents", self.second.len(), two_parents),
+            ("second parents", self.second.len(), strategy.has_two_parents()),
             ("coefficients", self.coefficient.len(), coefficient.is_some()),
         ];
         for (what, len, needed) in parts {
             if len != if needed { batch * count } else { 0 } {
-                let wanted = if needed { count } else { 0 };
+                let wanted = if needed { *count } else { 0 };
                 let name = strategy.name;
                 return Err(CoreError::Shape(format!(
                     "expected {batch} x {wanted} explicit {what} of strategy {name}, got {len}"

@@ -5,7 +5,7 @@
 
 use mochi_random::{DrawKey, LANES, below, unit};
 
-use crate::strategies::{Sampling, Strategy};
+use crate::strategies::{Sampling, SecondParent, Strategy};
 use crate::{Context, ExplicitSamples};
 
 /// Parents and coefficients of a row's or a batch's synthetic negatives.
@@ -58,22 +58,34 @@ impl Samples {
 
     #[inline(always)]
     fn random(&mut self, strategy: &Strategy, draws: DrawKey, row: usize, hard: usize) {
-        let Sampling::Random { count, two_parents, coefficient } = strategy.sampling else { return };
+        let Sampling::Random { count, second: second_parent, coefficient } = &strategy.sampling else { return };
         let key = draws.with_purpose(strategy.purpose);
         let (family, counter) = (key.family(0), key.counter(row));
         // Both fit: there are fewer than 2^32 keys, and a strategy's count is checked to be.
         let n = hard.min(u32::MAX as usize) as u32;
-        for (block, start) in (0..count).step_by(LANES).zip((0u32..).step_by(LANES)) {
+        for (block, start) in (0..*count).step_by(LANES).zip((0u32..).step_by(LANES)) {
             let words = family.block(counter, start);
             let (mut first, mut values) = ([0u32; LANES], [0.0f64; LANES]);
             for i in 0..LANES {
                 first[i] = below(words[0][i], n);
             }
-            let second = if two_parents { words[1].map(|word| below(word, n)) } else { first };
-            if let Some(uniform) = coefficient {
-                let words = &words[coefficient_word(two_parents)];
-                for i in 0..LANES {
-                    values[i] = uniform.low + (uniform.high - uniform.low) * unit(words[i]);
+            let second = match second_parent {
+                SecondParent::None => first,
+                SecondParent::Distinct if n > 1 => std::array::from_fn(|i| {
+                    let other = below(words[1][i], n - 1);
+                    other + u32::from(other >= first[i])
+                }),
+                SecondParent::Any | SecondParent::Distinct => words[1].map(|word| below(word, n)),
+            };
+            if let Some(coefficient) = coefficient {
+                let words = &words[coefficient_word(strategy)];
+                match coefficient.beta {
+                    Some(_) => values = words.map(|word| coefficient.draw(word)),
+                    None => {
+                        for i in 0..LANES {
+                            values[i] = coefficient.low + (coefficient.high - coefficient.low) * unit(words[i]);
+                        }
+                    }
                 }
             }
             let used = LANES.min(count - block);
@@ -85,8 +97,8 @@ impl Samples {
 }
 
 /// Which of the four words of a synthetic negative its coefficient comes from.
-pub const fn coefficient_word(two_parents: bool) -> usize {
-    if two_parents { 2 } else { 1 }
+pub fn coefficient_word(strategy: &Strategy) -> usize {
+    if strategy.has_two_parents() { 2 } else { 1 }
 }
 
 /// Standard normal vectors (count, dim) of the synthetic negatives of a row: Box-Muller pairs of counter-based words, four numbers a block from
@@ -172,6 +184,19 @@ mod tests {
         // A query with a single hard negative mixes it with itself.
         let single = all(&pair_mixing::strategy(100), KEY, 1, 1);
         assert!(single.first.iter().chain(&single.second).all(|&j| j == 0));
+    }
+
+    #[test]
+    fn distinct_parents_differ_and_are_equally_likely() {
+        let strategy = pair_mixing::SPEC.configure([("s", 20_000.0), ("distinct", 1.0)]).unwrap().build();
+        let drawn = all(&strategy, KEY, 1, 5);
+        assert!(drawn.first.iter().zip(&drawn.second).all(|(i, j)| i != j && *j < 5));
+        for j in 0..5 {
+            let fraction = drawn.second.iter().filter(|&&p| p == j).count() as f64 / 20_000.0;
+            assert!((fraction - 0.2).abs() < 0.02, "parent {j}: {fraction}");
+        }
+        let single = all(&strategy, KEY, 1, 1);
+        assert!(single.second.iter().all(|&j| j == 0));
     }
 
     #[test]

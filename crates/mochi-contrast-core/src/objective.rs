@@ -116,7 +116,7 @@ mod tests {
             (Objective { hard_negatives: 0, ..good.clone() }, "hard negatives is 0"),
             (Objective { temperature: 0.0, ..good.clone() }, "temperature is 0"),
             (Objective { temperature: f64::NAN, ..good.clone() }, "temperature is NaN"),
-            (Objective { strategies: vec![repeat, repeat], ..good.clone() }, "strategy repeat is given twice"),
+            (Objective { strategies: vec![repeat.clone(), repeat], ..good.clone() }, "strategy repeat is given twice"),
         ];
         for (objective, wanted) in bad {
             let error = objective.check().unwrap_err().to_string();

@@ -19,7 +19,7 @@ pub(crate) fn loss(
     let mut cosines = HostValues::new(query.f_matmul(&candidates.f_transpose(0, 1)?)?)?; // (B, K)
     let [queries, keys, positives, squares] = [query, candidates, &positives, &squares].map(HostValues::copy_of);
     let (queries, keys, positives, squares) = (queries?, keys?, positives?, squares?);
-    let strategies: Vec<Strategy> = objective.active_strategies().copied().collect();
+    let strategies: Vec<Strategy> = objective.active_strategies().cloned().collect();
     let batch = Batch {
         query: &queries,
         candidates: &keys,

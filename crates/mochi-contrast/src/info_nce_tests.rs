@@ -222,8 +222,8 @@ fn bad_input_is_a_typed_error() {
         coefficient: vec![0.5; 9],
     }];
     for (samples, wanted) in [
-        (&outside(10)[..], "explicit parent 10 of strategy pair mixing; expected a position below 10"),
-        (&short[..], "expected 2 x 5 explicit first parents of strategy query mixing, got 9"),
+        (&outside(10)[..], "explicit parent 10 of strategy pair-mixing; expected a position below 10"),
+        (&short[..], "expected 2 x 5 explicit first parents of strategy query-mixing, got 9"),
     ] {
         let error = info_nce(&query, &key, queue.rows(), &good, &Context { samples, ..context() }).unwrap_err();
         assert_eq!(error.to_string(), wanted);

@@ -66,7 +66,7 @@ fn vectors(query: &Tensor, candidates: &Tensor, drawn: &Drawn, context: &Context
         let rows = candidates.f_index_select(0, &index.f_view([-1])?)?.f_view([batch, count, dim])?;
         Ok(rows.f_mul(&coefficient.f_unsqueeze(2)?)?)
     };
-    let query = query.f_detach()?;
+    let query = if strategy.query_gradient { query.shallow_clone() } else { query.f_detach()? };
     let mut sum = times(&drawn.first, &drawn.c_first)?;
     if strategy.has_two_parents() {
         sum = sum.f_add(&times(&drawn.second, &drawn.c_second)?)?;
@@ -82,7 +82,8 @@ fn vectors(query: &Tensor, candidates: &Tensor, drawn: &Drawn, context: &Context
         })?;
         sum = sum.f_add(&Tensor::f_cat(&parts, 0)?)?;
     }
-    Ok(sum.f_div(&sum.f_norm_scalaropt_dim(2, [-1i64].as_slice(), true)?.f_clamp_min(1e-12)?)?.f_detach()?)
+    let unit = sum.f_div(&sum.f_norm_scalaropt_dim(2, [-1i64].as_slice(), true)?.f_clamp_min(1e-12)?)?;
+    Ok(if strategy.query_gradient { unit } else { unit.f_detach()? })
 }
 
 /// The losses (B, 1) of the variants, as their papers write them: exponentials, weighted sums, a logarithm.

@@ -129,11 +129,16 @@ proptest! {
         extra in strategies(),
         filters in filters(),
         loss in losses(),
-        whole in any::<bool>(),
+        (whole, options) in any::<(bool, bool)>(),
         t in 0.1f64..1.0,
         seed in 0.0f64..100.0,
     ) {
-        let objective = Objective { filters, loss, ..mochi(t, [n, s, s_query], extra) };
+        let mut objective = Objective { filters, loss, ..mochi(t, [n, s, s_query], extra) };
+        if options {
+            let (s, s_query) = (s as f64, s_query as f64);
+            objective.strategies[0] = configured("pair-mixing", &[("s", s), ("p", 0.5), ("low", 0.1), ("distinct", 1.0)]);
+            objective.strategies[1] = configured("query-mixing", &[("s", s_query), ("high", 0.8), ("query_gradient", 1.0)]);
+        }
         let (facts, rows) = (Facts::new(b, k), rows(b, k, d, seed));
         let context = facts.context(whole);
         let wide = double(&rows, &objective, &context).unwrap();
@@ -339,7 +344,7 @@ fn a8_a_query_without_negatives_contributes_nothing() {
     let indices: Vec<u32> = [&all, &none, &none, &none].into_iter().flatten().copied().collect();
     for loss in mochi_contrast_core::LOSSES.iter().map(|spec| spec.defaults().build()) {
         let every = mochi_contrast_core::STRATEGIES.iter().map(|spec| spec.defaults().build()).collect();
-        let objective = Objective { loss, ..mochi(0.2, [10, 5, 5], every) };
+        let objective = Objective { loss, strategies: every, ..mochi(0.2, [10, 0, 0], Vec::new()) };
         let context = Context { draws: KEY, positive_indices: &indices, ..Context::default() };
         let rest = Context { draws: KEY.from_row(1), ..Context::default() };
         let others = [rows[0].narrow(0, 1, 3), rows[1].narrow(0, 1, 3), rows[2].shallow_clone()];

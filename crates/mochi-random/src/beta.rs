@@ -20,7 +20,7 @@ const STEPS: usize = 1 << 15;
 const OCTAVES: usize = 19;
 
 /// Beta(p, p), prepared for drawing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Beta {
     /// Quantiles at `i / (2 CELLS)`, i from 0 to CELLS.
     lower: Vec<f64>,

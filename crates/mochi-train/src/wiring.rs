@@ -123,7 +123,7 @@ mod tests {
             "moco.loss={ hcl = { beta = 0.5, c = 0.05 } }",
         ]);
         let names: Vec<&str> = all.strategies.iter().map(|strategy| strategy.name).collect();
-        assert_eq!(names, ["pair mixing", "query mixing", "extrapolate", "noise", "weight"]);
+        assert_eq!(names, ["pair-mixing", "query-mixing", "extrapolate", "noise", "weight"]);
         assert_eq!(all.strategies.last().map(|strategy| strategy.weight), Some(2.0));
         let names: Vec<&str> = all.filters.iter().map(|filter| filter.name).collect();
         assert_eq!(names, ["same-image", "margin"]);

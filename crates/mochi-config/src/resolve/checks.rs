@@ -1,6 +1,7 @@
 //! Checks of resolved settings: [`problems`] that prevent a run and [`warnings`] that do not.
 
 use mochi_contrast_core::filters::Rule;
+use mochi_contrast_core::strategies::{pair_mixing, query_mixing};
 
 use super::rules;
 use crate::choice::{EncoderKind, Precision, Schedule, Stem};
@@ -59,6 +60,18 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     ] {
         if let Some(name) = name {
             conflict(format!("`{key}` contains {name} twice"), "list it once".to_owned());
+        }
+    }
+    let counts = [
+        (pair_mixing::SPEC.name, "pairs", negatives.pairs),
+        (query_mixing::SPEC.name, "query_mixes", negatives.query_mixes),
+    ];
+    for (name, key, count) in counts {
+        if count > 0 && negatives.extra.iter().any(|strategy| strategy.name() == name) {
+            conflict(
+                format!("`negatives.extra` contains {name}, and `negatives.{key}` is {count}: the same strategy twice"),
+                format!("set negatives.{key}=0"),
+            );
         }
     }
     for filter in &negatives.filters {

@@ -27,7 +27,7 @@ section! {
         auto warmup_epochs: u32 = Kind::Integer { min: 0, max: 1_000_000 };
         /// More strategies that synthesize negatives from the same N hardest keys, each at most once, such as
         /// `[{ noise = { s = 64 } }, "weight"]`; a bare name has every argument at its default. SynCo (Giakoumoglou and Stathaki 2024)
-        /// has four of them; its other two are `query_mixes` and `pairs`.
+        /// has `extrapolate`, `noise`, `perturb` and `adversarial`; its other two are `query_mixes` and `pairs`.
         plain extra: Vec<Selection<Strategy>> = Kind::Selections(Choices::Strategies);
         /// Filters that exclude keys from a query's negatives, each at most once, such as `["same-image", { margin = { m = 0.1 } }]`.
         plain filters: Vec<Selection<Filter>> = Kind::Selections(Choices::Filters);

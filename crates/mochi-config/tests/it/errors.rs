@@ -184,6 +184,12 @@ fn values_that_cannot_stand_together() {
         "set negatives.hardest to at least 1, or negatives.pairs=0 and negatives.query_mixes=0",
     );
     case(
+        &["negatives.pairs=8", "negatives.extra.pair-mixing.p=0.5"],
+        facts(),
+        "`negatives.extra` contains pair-mixing, and `negatives.pairs` is 8: the same strategy twice",
+        "set negatives.pairs=0",
+    );
+    case(
         &["compute.device=cuda"],
         facts(),
         "`compute.device` is \"cuda\" but no CUDA device is usable",

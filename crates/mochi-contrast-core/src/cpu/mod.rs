@@ -54,7 +54,7 @@ pub fn info_nce(
         a.chunks_exact(dim).zip(b.chunks_exact(dim)).map(|(a, b)| kernels::dot(a, b)).collect()
     };
     let (positives, squares) = (dots(query, key), dots(query, query));
-    let strategies: Vec<Strategy> = objective.active_strategies().copied().collect();
+    let strategies: Vec<Strategy> = objective.active_strategies().cloned().collect();
     let batch = Batch {
         query,
         candidates,

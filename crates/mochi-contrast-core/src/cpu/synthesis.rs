@@ -96,7 +96,7 @@ impl Synthesis {
             Some(extra) => self.shift(strategy, extra, range.clone(), context, row, parents),
             None => self.combine(strategy, range.clone(), f64::from(parents.square)),
         }
-        self.ranges.push((*strategy, range.clone()));
+        self.ranges.push((strategy.clone(), range.clone()));
         range
     }
 
@@ -141,6 +141,7 @@ impl Synthesis {
         for ((((a, b), g), coefficient), ((cosine, query), (first, second))) in dots.zip(out) {
             let dots = Cosines { square, first: f64::from(*a), second: f64::from(*b), parents: f64::from(*g) };
             let synthetic = normalized(strategy.coefficients(*coefficient), dots, ExtraDots::default());
+            let synthetic = strategy.with_query_gradient(synthetic);
             *cosine = synthetic.cosine as f32;
             *query = synthetic.query as f32;
             *first = synthetic.first as f32;

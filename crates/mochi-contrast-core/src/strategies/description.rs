@@ -1,11 +1,15 @@
 //! The description of a strategy with its values: all that the compute paths know of it.
 
-use super::common_form::Coefficients;
+use std::sync::Arc;
+
+use mochi_random::{Beta, unit};
+
+use super::common_form::{Coefficients, Synthetic};
 use crate::CoreError;
 use crate::spec::{Argument, Range};
 
 /// A strategy with its values.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Strategy {
     /// Name in a configuration.
     pub name: &'static str,
@@ -23,32 +27,69 @@ pub struct Strategy {
     pub extra: Option<Extra>,
     /// How many times a synthetic negative counts in the sums over negatives.
     pub weight: f64,
+    /// Whether the gradient passes through the query inside a synthetic negative. In MoCHi synthetic negatives are constants.
+    pub query_gradient: bool,
 }
 
 /// Which hard negatives are parents.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Sampling {
     /// Parents and coefficient are drawn for each synthetic negative: the first parent is [`mochi_random::below`] of word 0, the second, where
     /// there is one, of word 1, the coefficient of the next word.
     Random {
         /// Synthetic negatives per query.
         count: usize,
-        /// Whether there is a second parent, drawn like the first (it may be the same).
-        two_parents: bool,
+        /// The second parent.
+        second: SecondParent,
         /// Distribution of the coefficient, where there is one.
-        coefficient: Option<Uniform>,
+        coefficient: Option<Coefficient>,
     },
     /// Each of the N hard negatives is the only parent of one synthetic negative.
     Each,
 }
 
-/// U(low, high).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Uniform {
+/// How a second parent is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondParent {
+    /// There is none.
+    None,
+    /// Like the first: it may be the same.
+    Any,
+    /// Among the hard negatives other than the first; where there is only one, it is that one again.
+    Distinct,
+}
+
+/// The distribution of a coefficient: `low + (high - low) x`, x ~ U(0, 1) or Beta(p, p). Equal ends give a constant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Coefficient {
     /// Lower end.
     pub low: f64,
     /// Upper end.
     pub high: f64,
+    /// Distribution between the ends; uniform where there is none.
+    pub beta: Option<Arc<Beta>>,
+}
+
+impl Coefficient {
+    /// U(low, high).
+    pub fn uniform(low: f64, high: f64) -> Self {
+        Self { low, high, beta: None }
+    }
+
+    /// Beta(p, p) on (low, high); p = 1 is U(low, high).
+    pub fn beta(low: f64, high: f64, p: f64) -> Self {
+        Self { low, high, beta: (p != 1.0).then(|| Arc::new(Beta::symmetric(p))) }
+    }
+
+    /// The coefficient of a random word.
+    #[inline(always)]
+    pub fn draw(&self, word: u32) -> f64 {
+        let x = match &self.beta {
+            Some(beta) => beta.draw(word),
+            None => unit(word),
+        };
+        self.low + (self.high - self.low) * x
+    }
 }
 
 /// A linear function of the coefficient.
@@ -108,16 +149,17 @@ impl Extra {
 
 impl Strategy {
     /// A strategy whose synthetic negatives are copies of one drawn parent: what the others are described as changes of.
-    pub const fn copies(name: &'static str, purpose: u8, count: usize) -> Self {
+    pub fn copies(name: &'static str, purpose: u8, count: usize) -> Self {
         Self {
             name,
             purpose,
-            sampling: Sampling::Random { count, two_parents: false, coefficient: None },
+            sampling: Sampling::Random { count, second: SecondParent::None, coefficient: None },
             query: Linear::ZERO,
             first: Linear::ONE,
             second: Linear::ZERO,
             extra: None,
             weight: 1.0,
+            query_gradient: false,
         }
     }
 
@@ -137,7 +179,7 @@ impl Strategy {
     /// Whether a synthetic negative has a second parent.
     #[inline(always)]
     pub fn has_two_parents(&self) -> bool {
-        matches!(self.sampling, Sampling::Random { two_parents: true, .. })
+        matches!(self.sampling, Sampling::Random { second: SecondParent::Any | SecondParent::Distinct, .. })
     }
 
     /// Whether the query is part of a synthetic negative.
@@ -155,10 +197,26 @@ impl Strategy {
         }
     }
 
+    /// The synthetic negative with its gradient coefficients, [`Strategy::query_gradient`] included: with h = v / r,
+    /// `d(q·h)/dq = h + (c_q / r)(q - (q·h) h)`.
+    #[inline(always)]
+    pub fn with_query_gradient(&self, synthetic: Synthetic) -> Synthetic {
+        if !self.query_gradient {
+            return synthetic;
+        }
+        let own = 1.0 - synthetic.query * synthetic.cosine;
+        Synthetic {
+            query: synthetic.query * (1.0 + own),
+            first: synthetic.first * own,
+            second: synthetic.second * own,
+            ..synthetic
+        }
+    }
+
     /// Refuses values that are not finite, negative weights, and an extra vector next to two parents or to the query.
     pub(crate) fn check(&self) -> Result<(), CoreError> {
-        let range = match self.sampling {
-            Sampling::Random { coefficient: Some(Uniform { low, high }), .. } => [low, high],
+        let range = match &self.sampling {
+            Sampling::Random { coefficient: Some(coefficient), .. } => [coefficient.low, coefficient.high],
             _ => [0.0; 2],
         };
         let length = self.extra.map_or(0.0, Extra::length);
@@ -188,6 +246,24 @@ impl Strategy {
     }
 }
 
+/// An argument that is 0 or 1.
+pub(super) const fn switch(name: &'static str, doc: &'static str) -> Argument {
+    Argument { name, range: Range::Integer { min: 0, max: 1 }, default: 0.0, doc }
+}
+
+/// Argument `p`: of Beta(p, p).
+pub(super) const BETA: Argument = Argument {
+    name: "p",
+    range: Range::Number { min: 0.001, max: 1000.0 },
+    default: 1.0,
+    doc: "The coefficient is drawn from Beta(p, p) on (low, high); 1 is uniform.",
+};
+
+/// An end of the coefficient's range.
+pub(super) const fn end(name: &'static str, default: f64, doc: &'static str) -> Argument {
+    Argument { name, range: Range::Number { min: 0.0, max: 1.0 }, default, doc }
+}
+
 /// Argument `s`: synthetic negatives per query.
 pub(super) const fn count(default: u32) -> Argument {
     Argument {
@@ -208,14 +284,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn coefficients_are_uniform_or_beta_between_their_ends() {
+        let uniform = Coefficient::beta(0.2, 0.6, 1.0);
+        assert_eq!(uniform, Coefficient::uniform(0.2, 0.6));
+        assert!((uniform.draw(1 << 31) - 0.4).abs() < 1e-9);
+        let narrow = Coefficient::beta(0.2, 0.6, 1000.0);
+        assert!((narrow.draw(1 << 30) - 0.4).abs() < 0.01 && narrow.draw(1 << 30) < 0.4);
+        assert_eq!(Coefficient::beta(0.5, 0.5, 3.0).draw(77), 0.5);
+    }
+
+    #[test]
     fn values_out_of_range_are_named() {
         let good = Strategy::copies("toy", 99, 4);
         let bad = [
-            Strategy { weight: -1.0, ..good },
-            Strategy { weight: f64::NAN, ..good },
-            Strategy { query: Linear::constant(f64::INFINITY), ..good },
-            Strategy { extra: Some(Extra::Normal { length: f64::NAN }), ..good },
-            Strategy { extra: Some(Extra::Normal { length: 1.0 }), query: Linear::ONE, ..good },
+            Strategy { weight: -1.0, ..good.clone() },
+            Strategy { weight: f64::NAN, ..good.clone() },
+            Strategy { query: Linear::constant(f64::INFINITY), ..good.clone() },
+            Strategy { extra: Some(Extra::Normal { length: f64::NAN }), ..good.clone() },
+            Strategy { extra: Some(Extra::Normal { length: 1.0 }), query: Linear::ONE, ..good.clone() },
         ];
         assert!(good.check().is_ok());
         for strategy in bad {

@@ -4,7 +4,7 @@
 //! As coefficients of the common form: `c_q = 1 - b`, `c_i = b`. No dot product: `r² = (1-b)² + b² + 2 b (1-b) a_i`. A synthetic negative lies no
 //! nearer to the query than its parent; b = 1 gives the parent. (Public code: giakoumoglou/synco, `builder.py`.)
 
-use super::description::{Linear, Sampling, Strategy, Uniform, count};
+use super::description::{Coefficient, Linear, Sampling, SecondParent, Strategy, count};
 use crate::spec::{Argument, Range, Spec};
 
 /// `extrapolate`.
@@ -20,8 +20,8 @@ pub static SPEC: Spec<Strategy> = Spec {
         Strategy {
             sampling: Sampling::Random {
                 count: s,
-                two_parents: false,
-                coefficient: Some(Uniform { low: 1.0, high: max }),
+                second: SecondParent::None,
+                coefficient: Some(Coefficient::uniform(1.0, max)),
             },
             query: Linear::COMPLEMENT,
             first: Linear::COEFFICIENT,

@@ -28,13 +28,21 @@ mod common_form;
 mod description;
 
 pub use common_form::{Coefficients, Cosines, ExtraDots, Synthetic, normalized};
-pub use description::{Extra, Linear, Sampling, Strategy, Uniform};
+pub use description::{Coefficient, Extra, Linear, Sampling, SecondParent, Strategy};
 
 use crate::spec::{Family, Spec};
 
-/// The strategies that a configuration can add to pair mixing and query mixing.
-pub static STRATEGIES: &[&Spec<Strategy>] =
-    &[&extrapolation::SPEC, &noise::SPEC, &perturbation::SPEC, &adversarial::SPEC, &repeated::SPEC, &weighted::SPEC];
+/// The strategies that a configuration can name.
+pub static STRATEGIES: &[&Spec<Strategy>] = &[
+    &pair_mixing::SPEC,
+    &query_mixing::SPEC,
+    &extrapolation::SPEC,
+    &noise::SPEC,
+    &perturbation::SPEC,
+    &adversarial::SPEC,
+    &repeated::SPEC,
+    &weighted::SPEC,
+];
 
 impl Family for Strategy {
     const NOUN: &'static str = "strategy";
@@ -50,8 +58,7 @@ mod tests {
 
     #[test]
     fn no_two_strategies_draw_from_the_same_stream() {
-        let mut purposes = vec![pair_mixing::PURPOSE, query_mixing::PURPOSE];
-        purposes.extend(STRATEGIES.iter().map(|spec| spec.defaults().build().purpose));
+        let mut purposes: Vec<u8> = STRATEGIES.iter().map(|spec| spec.defaults().build().purpose).collect();
         assert!(purposes.iter().all(|purpose| *purpose < 128));
         let count = purposes.len();
         purposes.sort_unstable();

@@ -10,19 +10,38 @@
 //!
 //! The parents may be the same key (the paper does not exclude it); then h = n_i.
 
-use super::description::{Linear, Sampling, Strategy, Uniform};
+use super::description::{BETA, Coefficient, Linear, Sampling, SecondParent, Strategy, count, end, switch};
+use crate::spec::Spec;
 
 /// Purpose of its draws.
 pub const PURPOSE: u8 = 1;
 
-/// `s` pair mixes per query.
-pub const fn strategy(s: usize) -> Strategy {
-    Strategy {
-        sampling: Sampling::Random { count: s, two_parents: true, coefficient: Some(Uniform { low: 0.0, high: 1.0 }) },
+/// `pair-mixing`: the paper's, or with another distribution of a, or never of a key with itself.
+pub static SPEC: Spec<Strategy> = Spec {
+    name: "pair-mixing",
+    doc: "`normalize(a n_i + (1 - a) n_j)` (MoCHi): `negatives.pairs` with other options; set that to 0.",
+    arguments: &[
+        count(256),
+        end("low", 0.0, "Lower end of a."),
+        end("high", 1.0, "Upper end of a."),
+        BETA,
+        switch("distinct", "1: never mix a key with itself."),
+    ],
+    build: |values| Strategy {
+        sampling: Sampling::Random {
+            count: values[0] as usize,
+            second: if values[4] == 1.0 { SecondParent::Distinct } else { SecondParent::Any },
+            coefficient: Some(Coefficient::beta(values[1], values[2], values[3])),
+        },
         first: Linear::COEFFICIENT,
         second: Linear::COMPLEMENT,
-        ..Strategy::copies("pair mixing", PURPOSE, s)
-    }
+        ..Strategy::copies("pair-mixing", PURPOSE, values[0] as usize)
+    },
+};
+
+/// The paper's: `s` pair mixes per query.
+pub fn strategy(s: usize) -> Strategy {
+    (SPEC.build)(&[s as f64, 0.0, 1.0, 1.0, 0.0])
 }
 
 #[cfg(test)]

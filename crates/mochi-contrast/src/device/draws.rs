@@ -7,7 +7,7 @@
 use crate::queue::to_i64;
 use crate::{Context, ContrastError, Strategy};
 use mochi_contrast_core::draws::{coefficient_word, normals as row_normals};
-use mochi_contrast_core::strategies::Sampling;
+use mochi_contrast_core::strategies::{Coefficient, Sampling, SecondParent};
 use mochi_random::{DrawKey, LANES, Philox};
 use mochi_tensor::{Device, Kind, Tensor, upload};
 
@@ -31,7 +31,8 @@ pub(crate) fn samples(
     context: &Context,
     valid: &Tensor,
 ) -> Result<Option<Samples>, ContrastError> {
-    let Sampling::Random { count, two_parents, coefficient } = strategy.sampling else { return Ok(None) };
+    let Sampling::Random { count, second: second_parent, coefficient } = &strategy.sampling else { return Ok(None) };
+    let (count, two_parents) = (*count, strategy.has_two_parents());
     let (batch, device) = (valid.size()[0], valid.device());
     let shape = [batch, to_i64(count)];
     let sent = |values: &Tensor| -> Result<Tensor, ContrastError> { Ok(upload(&values.f_view(shape)?, device)?) };
@@ -53,15 +54,42 @@ pub(crate) fn samples(
     // As `below`: the high half of the product; both are under 2^32 and the count under 2^31, so it stays positive.
     let below = |word: &Tensor| high(&word.f_mul(valid)?);
     let first = below(&words[0])?;
-    let second = if two_parents { below(&words[1])? } else { first.shallow_clone() };
+    let second = match second_parent {
+        SecondParent::None => first.shallow_clone(),
+        SecondParent::Any => below(&words[1])?,
+        SecondParent::Distinct => {
+            let other = high(&words[1].f_mul(&valid.f_sub_scalar(1)?)?)?;
+            // A single hard negative is mixed with itself.
+            let moved = other.f_ge_tensor(&first)?.f_logical_and(&valid.f_gt(1)?)?;
+            other.f_add(&moved)?
+        }
+    };
     let coefficient = match coefficient {
         None => None,
+        Some(coefficient) if coefficient.beta.is_some() => {
+            Some(upload(&host_coefficients(strategy, context, coefficient, shape)?, device)?)
+        }
         Some(uniform) => {
-            let unit = unit(&words[coefficient_word(two_parents)])?;
+            let unit = unit(&words[coefficient_word(strategy)])?;
             Some(unit.f_mul_scalar(uniform.high - uniform.low)?.f_add_scalar(uniform.low)?)
         }
     };
     Ok(Some(Samples { first, second, coefficient }))
+}
+
+/// Coefficients of a Beta distribution (B, n), float64, on the host: its quantiles are a table there.
+fn host_coefficients(
+    strategy: &Strategy,
+    context: &Context,
+    coefficient: &Coefficient,
+    [batch, count]: [i64; 2],
+) -> Result<Tensor, ContrastError> {
+    let key = context.draws.with_purpose(strategy.purpose);
+    let words = words_on_host(key, key.family(0), batch, usize::try_from(count).unwrap_or(0))?;
+    let words = Vec::<i64>::try_from(words[coefficient_word(strategy)].f_reshape([-1])?)?;
+    // Words are 32 bits.
+    let values: Vec<f64> = words.into_iter().map(|word| coefficient.draw(word as u32)).collect();
+    Ok(Tensor::f_from_slice(&values)?.f_view([batch, count])?)
 }
 
 /// Standard normal vectors (rows, count, dim), float32, of the synthetic negatives of queries `start..start + rows`: those of
@@ -207,7 +235,11 @@ mod tests {
     use proptest::strategy::Strategy as Generator;
 
     fn strategies(count: usize) -> Vec<Strategy> {
-        let mut all = vec![pair_mixing::strategy(count), query_mixing::strategy(count)];
+        let number = count as f64;
+        let mut all = vec![
+            pair_mixing::SPEC.configure([("s", number), ("distinct", 1.0), ("p", 0.4)]).unwrap().build(),
+            query_mixing::SPEC.configure([("s", number), ("low", 0.1), ("p", 3.0)]).unwrap().build(),
+        ];
         let counted = STRATEGIES.iter().filter(|spec| spec.arguments.iter().any(|argument| argument.name == "s"));
         all.extend(counted.map(|spec| spec.configure([("s", count as f64)]).unwrap().build()));
         all

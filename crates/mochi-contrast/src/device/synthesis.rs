@@ -60,8 +60,8 @@ pub(crate) fn draw(
     let device = hard.device();
     let valid = valid.f_clamp_max(width)?;
     let mut all = Vec::new();
-    for &strategy in objective.active_strategies() {
-        let (drawn, weights) = match samples(&strategy, context, &valid)? {
+    for strategy in objective.active_strategies() {
+        let (drawn, weights) = match samples(strategy, context, &valid)? {
             Some(drawn) => (drawn, None),
             // Each hard negative; a row of fewer is filled up with synthetic negatives of no weight, at a key that is valid.
             None => {
@@ -92,7 +92,7 @@ pub(crate) fn draw(
             c_first: part(strategy.first)?,
             c_second: part(strategy.second)?,
             weights,
-            strategy,
+            strategy: strategy.clone(),
         });
     }
     Ok(all)
@@ -106,7 +106,7 @@ pub(crate) fn synthesize(
     drawn: Drawn,
     context: &Context,
 ) -> Result<Synthetic, ContrastError> {
-    let strategy = drawn.strategy;
+    let strategy = &drawn.strategy;
     let (c_q, c_i, c_j) = (&drawn.c_query, &drawn.c_first, &drawn.c_second);
     let square = query.f_square()?.f_sum_dim_intlist([1i64].as_slice(), true, query.kind())?; // q·q (B, 1)
     let own = c_q.f_mul(&square)?;
@@ -122,7 +122,7 @@ pub(crate) fn synthesize(
         r2 = r2.f_add(&c_j.f_square()?)?;
     }
     if let Some(extra) = strategy.extra {
-        let [with_query, with_first, with_itself] = extra_dots(&strategy, extra, query, keys, &drawn.first, context)?;
+        let [with_query, with_first, with_itself] = extra_dots(strategy, extra, query, keys, &drawn.first, context)?;
         dot = dot.f_add(&with_query)?;
         cross = cross.f_add(&c_q.f_mul(&with_query)?)?.f_add(&c_i.f_mul(&with_first)?)?;
         r2 = r2.f_add(&with_itself)?;
@@ -138,7 +138,13 @@ pub(crate) fn synthesize(
         Some(extra) => Some(r.f_reciprocal()?.f_mul_scalar(extra.length())?),
         None => None,
     };
-    let (query, first, second) = (c_q.f_div(&r)?, c_i.f_div(&r)?, c_j.f_div(&r)?);
+    let (mut query, mut first, mut second) = (c_q.f_div(&r)?, c_i.f_div(&r)?, c_j.f_div(&r)?);
+    if strategy.query_gradient {
+        // `Strategy::with_query_gradient`
+        let own = query.f_mul(&cosines)?.f_neg()?.f_add_scalar(1.0)?;
+        (first, second) = (first.f_mul(&own)?, second.f_mul(&own)?);
+        query = query.f_mul(&own.f_add_scalar(1.0)?)?;
+    }
     Ok(Synthetic { drawn, cosines, first, second, query, extra })
 }
 

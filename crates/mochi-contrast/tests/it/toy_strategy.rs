@@ -2,7 +2,7 @@
 
 use mochi_config::Selection;
 use mochi_contrast::{Context, DrawKey, Objective, Strategy, info_nce, oracle};
-use mochi_contrast_core::strategies::{Linear, STRATEGIES, Sampling, Uniform};
+use mochi_contrast_core::strategies::{Coefficient, Linear, STRATEGIES, Sampling, SecondParent};
 use mochi_contrast_core::{Argument, Range, Spec};
 use mochi_tensor::{Device, Kind, Tensor};
 
@@ -23,8 +23,8 @@ static THREE_WAY: Spec<Strategy> = Spec {
     build: |values| Strategy {
         sampling: Sampling::Random {
             count: values[0] as usize,
-            two_parents: true,
-            coefficient: Some(Uniform { low: 0.0, high: values[1] }),
+            second: SecondParent::Any,
+            coefficient: Some(Coefficient::uniform(0.0, values[1])),
         },
         query: Linear { constant: 0.0, slope: 0.3 },
         first: Linear::COMPLEMENT,

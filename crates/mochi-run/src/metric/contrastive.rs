@@ -9,6 +9,8 @@ static SIMILARITY_CHART: Chart = Chart { title: "Similarity to the query", unit:
 static HARDER_CHART: Chart =
     Chart { title: "Synthetic negatives harder than the hardest real one", unit: "%", from_zero: true };
 static EFFECTIVE_CHART: Chart = Chart { title: "Effective number of negatives", unit: "exp(entropy)", from_zero: true };
+static WITHOUT_CHART: Chart =
+    Chart { title: "Queries whose negatives are all filtered", unit: "% of queries", from_zero: true };
 static SPHERE_CHART: Chart = Chart { title: "Alignment and uniformity", unit: "lower is better", from_zero: true };
 static FALSE_NEGATIVES_CHART: Chart =
     Chart { title: "False negatives (the query’s own class)", unit: "%", from_zero: true };
@@ -16,7 +18,7 @@ static FILL_CHART: Chart = Chart { title: "Queue filled with keys", unit: "%", f
 static AGE_CHART: Chart = Chart { title: "Age of the keys in the queue", unit: "steps", from_zero: true };
 
 crate::metrics! {
-    /// Chance level of the loss, ln(1 + K + s + s'): what an encoder pays that maps every image to the same embedding.
+    /// Chance level of the loss, the mean of ln(1 + K + s + s') over queries, with the K negatives that filters leave: the loss of an encoder that maps every image to the same embedding.
     LOSS_CHANCE: "loss_chance", Unit::Named("nats"), "train/loss_chance", Mean, chart LOSS_CHART "chance level", terminal "loss" "chance";
     /// Fraction of queries whose positive has a higher similarity than every real negative.
     ACCURACY_REAL: "accuracy_real", Unit::Fraction, "proxy/accuracy_real", Mean, chart PROXY_CHART "real", terminal "proxy" "";
@@ -34,6 +36,8 @@ crate::metrics! {
     SYNTHETIC_HARDER_FRACTION: "synthetic_harder_fraction", Unit::Fraction, "hardness/synthetic_harder_fraction", Mean, chart HARDER_CHART "harder";
     /// Effective number of real negatives: exp of the entropy of their softmax probabilities.
     EFFECTIVE_NEGATIVES: "effective_negatives", Unit::Named("negatives"), "hardness/effective_negatives", Mean, chart EFFECTIVE_CHART "effective";
+    /// Fraction of queries without a negative, because filters excluded every key. They have no loss and no gradient.
+    WITHOUT_NEGATIVES: "without_negatives", Unit::Fraction, "hardness/without_negatives", Mean, chart WITHOUT_CHART "queries";
     /// Alignment: mean squared distance of query and key over positive pairs of training views, 0 to 4.
     ALIGNMENT: "alignment", Unit::Scalar, "sphere/alignment", Mean, chart SPHERE_CHART "alignment";
     /// Uniformity: log of the mean of exp(-2 d²) over pairs at distance d of the batch, averaged over queries and keys.
