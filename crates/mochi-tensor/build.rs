@@ -30,13 +30,14 @@ fn main() {
     build
         .cpp(true)
         .std("c++17")
-        .files(["engine", "norm", "optim", "pointwise", "small_map", "wait"].map(|name| format!("shim/{name}.cpp")))
+        .file("shim/all.cpp")
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .flag("-fopenmp")
         .flag_if_supported("-Wno-unused-parameter")
         .warnings(false)
         .opt_level(3)
+        .debug(false)
         .define("_GLIBCXX_USE_CXX11_ABI", "1");
     build.compile("mochi_shim");
 

@@ -24,6 +24,8 @@
 // The one crate where `unsafe` is allowed: it is the border to C++.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "allocator")]
+pub mod allocator;
 mod calls;
 mod compute;
 mod conv;

@@ -47,12 +47,12 @@ fn glibc_version(printed: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// make, which jemalloc's own build runs (libjpeg-turbo's would take ninja as well).
+/// make, which runs libjpeg-turbo's build.
 pub(super) fn check_make() -> Outcome<()> {
     if command::find("make").is_some() {
         return Ok(());
     }
-    Err(Failure::new("no make on the PATH: the allocator is built with it")
+    Err(Failure::new("no make on the PATH: libjpeg-turbo is built with it")
         .hint(format!("install it: {}", install_line("make"))))
 }
 

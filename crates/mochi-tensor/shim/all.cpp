@@ -1,0 +1,7 @@
+// All of the shim as one file: libtorch's headers take most of the compiler's time, and are read once instead of six times.
+#include "engine.cpp"
+#include "norm.cpp"
+#include "optim.cpp"
+#include "pointwise.cpp"
+#include "small_map.cpp"
+#include "wait.cpp"
