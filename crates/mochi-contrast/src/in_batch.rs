@@ -213,7 +213,8 @@ mod tests {
         let rows = unit_rows(n, 8, 5.0);
         let form =
             InBatch { rows: &rows, columns: &rows, labels: [&labels, &labels], same: true, temperature: 0.2, step: 0 };
-        let (gradients, waits) = mochi_tensor::count_calls(&mochi_tensor::WAITS, || form.evaluate().unwrap()).unwrap();
+        let (gradients, waits) =
+            mochi_tensor::calls::count_calls(&mochi_tensor::calls::WAITS, || form.evaluate().unwrap()).unwrap();
         assert_eq!(waits, 0, "numbers are read together, at the end");
         let logits = rows.matmul(&rows.tr()) / 0.2;
         let logits = &logits - Tensor::eye(n, (Kind::Double, Device::Cpu)) * 1e9;

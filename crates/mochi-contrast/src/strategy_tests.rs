@@ -280,7 +280,7 @@ fn the_host_waits_for_a_device_once() {
         // In float64 it takes the path of devices; what comes at its end, all at once, is no call of these.
         let [query, key, columns] = rows(5, 60, 12, 1.0);
         let run = || info_nce(&query, &key, &columns, &objective, &facts.context(true)).unwrap();
-        let (loss, calls) = mochi_tensor::count_calls(&mochi_tensor::WAITS, run).unwrap();
+        let (loss, calls) = mochi_tensor::calls::count_calls(&mochi_tensor::calls::WAITS, run).unwrap();
         assert!(loss.value.is_finite());
         assert_eq!(calls, 0, "{}", objective.loss.name);
     }

@@ -1,4 +1,4 @@
-//! Counting calls of libtorch's operations: how tests make sure that no step waits for a device where it need not.
+//! For tests of this workspace only: counting calls of libtorch's operations: how tests make sure that no step waits for a device where it need not.
 
 use std::ffi::CString;
 

@@ -24,9 +24,9 @@
 // The one crate where `unsafe` is allowed: it is the border to C++.
 #![allow(unsafe_code)]
 
-#[cfg(feature = "allocator")]
 pub mod allocator;
-mod calls;
+#[doc(hidden)]
+pub mod calls;
 mod compute;
 mod conv;
 mod engine;
@@ -43,7 +43,6 @@ mod params;
 mod sizes;
 mod wait;
 
-pub use calls::{WAITS, count_calls};
 pub use compute::{Compute, Precision, upload};
 pub use conv::{ConvOptions, conv2d};
 pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, set_threads, start};

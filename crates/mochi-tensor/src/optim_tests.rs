@@ -127,7 +127,7 @@ fn h6_23_no_update_waits_for_the_device() {
         let mut optimizer = optimizer(update, 1e-4, "", &store);
         backward(&store, 1.0);
         let work = || optimizer.clip_gradients(1.0).and_then(|_| optimizer.step(0.1));
-        let (result, waits) = crate::count_calls(&crate::WAITS, work).unwrap();
+        let (result, waits) = crate::calls::count_calls(&crate::calls::WAITS, work).unwrap();
         result.unwrap();
         assert_eq!(waits, 0, "{update:?}");
     }

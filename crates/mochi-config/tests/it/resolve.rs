@@ -178,18 +178,18 @@ fn config_toml_must_be_complete_and_resolved() {
 #[test]
 fn config_toml_of_another_format_is_refused() {
     let text = load("small", &[]).resolve(&LAPTOP).unwrap().0.to_toml();
-    assert!(text.contains("\nformat = 1\n"), "{text}");
+    assert!(text.contains("\nformat = 2\n"), "{text}");
     let read = |text: &str| Resolved::parse(text, Path::new("config.toml")).unwrap_err();
-    let newer = read(&text.replace("format = 1", "format = 2"));
-    assert_eq!(newer.to_string(), "unsupported `format` (config.toml): expected 1, got 2");
+    let newer = read(&text.replace("format = 2", "format = 3"));
+    assert_eq!(newer.to_string(), "unsupported `format` (config.toml): expected 2, got 3");
     assert_eq!(newer.hint().unwrap(), "use the version of mochi that wrote the file");
-    let none = read(&text.replace("format = 1\n", ""));
+    let none = read(&text.replace("format = 2\n", ""));
     assert_eq!(none.to_string(), "missing key `format` (config.toml)");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
-    std::fs::write(&path, text.replace("format = 1", "format = 2")).unwrap();
+    std::fs::write(&path, text.replace("format = 2", "format = 3")).unwrap();
     let started_from = Settings::load(None, Some(&path), &[]).unwrap_err().to_string();
-    assert!(started_from.ends_with("expected 1, got 2"), "{started_from}");
+    assert!(started_from.ends_with("expected 2, got 3"), "{started_from}");
 }
 
 proptest! {
