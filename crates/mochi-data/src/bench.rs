@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::dataset::Dataset;
-use crate::decode::{DecodeOptions, Decoder, Pixels, simd_in_jpeg};
+use crate::decode::{DecodeOptions, Decoder, JpegTimes, Pixels, simd_in_jpeg, time_jpeg_decoders};
 use crate::error::DataError;
 use crate::plan::ViewPlan;
 use crate::random::{Purpose, Stream};
@@ -65,6 +65,8 @@ pub struct BenchResult {
     pub fast_decode: bool,
     /// Whether libjpeg-turbo was built with SIMD.
     pub jpeg_simd: bool,
+    /// The two JPEG decoders on the JPEG files among the images; absent without any.
+    pub jpeg_decoders: Option<JpegTimes>,
     /// Most memory that the process has held so far in bytes (Linux; else absent).
     pub peak_bytes: Option<u64>,
 }
@@ -116,6 +118,7 @@ pub fn bench(dataset: &Dataset, options: &BenchOptions) -> Result<BenchResult, D
         size: options.size,
         fast_decode: options.fast_decode,
         jpeg_simd: simd_in_jpeg(),
+        jpeg_decoders: time_jpeg_decoders(images.iter().map(|(_, bytes)| bytes.as_slice()), options.repeat),
         peak_bytes: mochi_system::peak_memory(),
     })
 }

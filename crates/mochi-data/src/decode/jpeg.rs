@@ -44,16 +44,16 @@ impl JpegDecoder {
         Self::decode_any(bytes, options, pixels, scratch)
     }
 
-    /// Whether `mochi-jpeg` took the file.
-    fn try_fast(&mut self, bytes: &[u8], pixels: &mut Pixels) -> bool {
+    /// Decodes by `mochi-jpeg`, if it accepts the file.
+    pub(super) fn try_fast(&mut self, bytes: &[u8], pixels: &mut Pixels) -> bool {
         let Ok(header) = mochi_jpeg::Header::read(bytes) else { return false };
         let Ok((width, height)) = check_size(header.width().into(), header.height().into()) else { return false };
         pixels.shape(width, height);
         self.fast.decode(&header, bytes, &mut pixels.rgb).is_ok()
     }
 
-    /// By libjpeg-turbo.
-    fn decode_any(
+    /// Decodes by libjpeg-turbo.
+    pub(super) fn decode_any(
         bytes: &[u8],
         options: &DecodeOptions,
         pixels: &mut Pixels,

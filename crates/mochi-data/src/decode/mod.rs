@@ -16,6 +16,7 @@ mod unknown;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::error::{BadReason, DecodeError};
 use crate::read_error::ReadError;
@@ -126,6 +127,46 @@ impl Decoder {
             None => Err(unknown::describe(bytes)),
         }
     }
+}
+
+/// Seconds that each of the two JPEG decoders takes for the same files, those that `mochi-jpeg` accepts: the best of `rounds` rounds, in turn.
+pub(crate) fn time_jpeg_decoders<'a>(files: impl Iterator<Item = &'a [u8]>, rounds: usize) -> Option<JpegTimes> {
+    let (mut decoder, mut pixels, mut scratch) = (jpeg::JpegDecoder::new(), Pixels::default(), Vec::new());
+    let accepted = |bytes: &&[u8]| sniff(bytes) == Some(Format::Jpeg) && decoder.try_fast(bytes, &mut pixels);
+    let files: Vec<&[u8]> = files.filter(accepted).collect();
+    if files.is_empty() {
+        return None;
+    }
+    let (mut pixels, options) = (Pixels::default(), DecodeOptions::default());
+    let mut best = [f64::INFINITY; 2];
+    for _ in 0..rounds.max(1) {
+        let started = Instant::now();
+        for bytes in &files {
+            decoder.try_fast(bytes, &mut pixels);
+        }
+        best[0] = best[0].min(started.elapsed().as_secs_f64());
+        let started = Instant::now();
+        for bytes in &files {
+            // Files that only one of the two accepts do not occur here; an error would end the file early.
+            let _ = jpeg::JpegDecoder::decode_any(bytes, &options, &mut pixels, &mut scratch);
+        }
+        best[1] = best[1].min(started.elapsed().as_secs_f64());
+    }
+    let [mochi_jpeg_s, libjpeg_turbo_s] = best;
+    Some(JpegTimes { images: files.len(), mochi_jpeg_s, libjpeg_turbo_s, ratio: libjpeg_turbo_s / mochi_jpeg_s })
+}
+
+/// What [`time_jpeg_decoders`] measured, on one thread.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct JpegTimes {
+    /// Files.
+    pub images: usize,
+    /// Seconds of `mochi-jpeg`.
+    pub mochi_jpeg_s: f64,
+    /// Seconds of libjpeg-turbo.
+    pub libjpeg_turbo_s: f64,
+    /// How many times as long libjpeg-turbo takes.
+    pub ratio: f64,
 }
 
 /// Refuses sizes of zero and decompression bombs before anything is allocated.
