@@ -1,4 +1,4 @@
-//! `cargo run --release -p mochi-data --example bench_data -- DIR [--size 224] [--threads 1] [--recipe moco-v2] [--limit 400]
+//! `cargo run --release -p mochi-data --example bench_data -- DIR [--size 224] [--threads 1] [--augment moco-v2] [--limit 400]
 //! [--repeat 3] [--fast-decode] [--loader | --read]`: prints one JSON line. With `--loader` an epoch of the loader is timed instead,
 //! reading from disk included; with `--read` only opening, and reading every image once in random order.
 
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use mochi_data::bench::{BenchOptions, bench};
 use mochi_data::random::{Purpose, Stream};
-use mochi_data::{Dataset, Loader, LoaderOptions, OpenOptions, Recipe};
+use mochi_data::{Augmentation, Dataset, Loader, LoaderOptions, OpenOptions};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = BenchOptions::default();
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--threads" => options.threads = value()?.parse()?,
             "--limit" => options.limit = value()?.parse()?,
             "--repeat" => options.repeat = value()?.parse()?,
-            "--recipe" => options.recipe = Recipe::preset(&value()?).ok_or("no such recipe")?,
+            "--augment" => options.augmentation = Augmentation::preset(&value()?).ok_or("unknown augmentation")?,
             "--fast-decode" => options.fast_decode = true,
             "--loader" => loader = true,
             "--read" => read = true,
@@ -43,10 +43,10 @@ fn epoch(dataset: &Dataset, options: &BenchOptions) -> Result<(), Box<dyn std::e
     let started = std::time::Instant::now();
     let &BenchOptions { size, threads, views, fast_decode, .. } = options;
     let batch = 64.min(dataset.len());
-    let recipe = options.recipe.clone();
+    let augmentation = options.augmentation.clone();
     let mut loader = Loader::new(
         dataset,
-        LoaderOptions { size, threads, views, fast_decode, recipe, batch, ..LoaderOptions::default() },
+        LoaderOptions { size, threads, views, fast_decode, augmentation, batch, ..LoaderOptions::default() },
     )?;
     let mut images = 0;
     while let Some(batch) = loader.next() {

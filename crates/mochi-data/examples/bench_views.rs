@@ -1,16 +1,16 @@
-//! `cargo run --release -p mochi-data --example bench_views -- [--size 224] [--rounds 7] [--recipe moco-v2]`: what each operation of a view costs, in
+//! `cargo run --release -p mochi-data --example bench_views -- [--size 224] [--rounds 7] [--augment moco-v2]`: what each operation of a view costs, in
 //! microseconds of one thread, on a drawn 465 x 388 picture. Each operation is timed with the resize and with the last write, and what those two
-//! take alone is subtracted; `recipe mean` is the mean over 400 views drawn from the recipe, resize and write included.
+//! take alone is subtracted; `augmentation mean` is the mean over 400 views drawn from the augmentation, resize and write included.
 
 use std::time::Instant;
 
-use mochi_data::Recipe;
+use mochi_data::Augmentation;
 use mochi_data::decode::Pixels;
 use mochi_data::plan::{Crop, Op, ViewPlan};
 use mochi_data::random::{Purpose, Stream};
-use mochi_data::views::{Normalise, ViewMaker};
+use mochi_data::views::{Normalize, ViewMaker};
 
-/// Waves and noise of all colours.
+/// Waves and noise of all colors.
 fn picture(width: u32, height: u32) -> Pixels {
     let mut stream = Stream::new(7, Purpose::View, 0, 0, 0);
     let mut rgb = Vec::with_capacity((width * height * 3) as usize);
@@ -33,11 +33,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match arg.as_str() {
             "--size" => size = value.parse()?,
             "--rounds" => rounds = value.parse()?,
-            "--recipe" => preset = value,
+            "--augment" => preset = value,
             _ => return Err(format!("no such option: {arg}").into()),
         }
     }
-    let recipe = Recipe::preset(&preset).ok_or("no such recipe")?;
+    let augmentation = Augmentation::preset(&preset).ok_or("unknown augmentation")?;
     let pixels = picture(465, 388);
     let crop = Crop { left: 60, top: 40, width: 345, height: 300 };
     let of = |ops: &[Op]| ViewPlan { crop, resized: (size, size), window: (0, 0), ops: ops.to_vec() };
@@ -57,11 +57,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let drawn: Vec<ViewPlan> = (0..400)
         .map(|image| {
             let mut plan = ViewPlan::default();
-            plan.draw(&recipe, pixels.width, pixels.height, size, &mut Stream::new(3, Purpose::View, 0, image, 0));
+            plan.draw(
+                &augmentation,
+                pixels.width,
+                pixels.height,
+                size,
+                &mut Stream::new(3, Purpose::View, 0, image, 0),
+            );
             plan
         })
         .collect();
-    let normalise = Normalise::new(recipe.mean, recipe.std);
+    let normalize = Normalize::new(augmentation.mean, augmentation.std);
     let mut maker = ViewMaker::new();
     let mut out = vec![0f32; (size * size * 3) as usize];
     let mut time = |plans: &[ViewPlan], times: usize| -> Result<f64, mochi_data::DecodeError> {
@@ -69,7 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for _ in 0..rounds {
             let started = Instant::now();
             for plan in plans.iter().cycle().take(times) {
-                maker.render(&pixels, plan, size, &normalise, &mut out)?;
+                maker.render(&pixels, plan, size, &normalize, &mut out)?;
             }
             best = best.min(started.elapsed().as_secs_f64() * 1e6 / times as f64);
         }
@@ -80,6 +86,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (name, ops) in rows {
         println!("{name:<16}{:>8.1}", time(&[of(&ops)], 200)? - base);
     }
-    println!("{:<16}{:>8.1}", "recipe mean", time(&drawn, drawn.len())?);
+    println!("{:<16}{:>8.1}", "augmentation mean", time(&drawn, drawn.len())?);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Averages over areas: a picture made smaller (or larger) to any size, each output pixel the mean of what it covers.
 //!
-//! Output (x, y) of a `W x H` picture at `w x h` is the integral of the pixels, each a unit square of one colour, over
+//! Output (x, y) of a `W x H` picture at `w x h` is the integral of the pixels, each a unit square of one color, over
 //! `[x W/w, (x+1) W/w) x [y H/h, (y+1) H/h)`, divided by that area. Unlike Pillow's BOX, a pixel that is covered in part counts in part, so
 //! copies of a picture at several sizes come out alike: what a fingerprint needs, and a thumbnail does not mind.
 

@@ -1,4 +1,4 @@
-//! How fast this machine makes views: one image = decode + its views, into planar normalised floats.
+//! How fast this machine makes views: one image = decode + its views, into planar normalized floats.
 //!
 //! Encoded bytes are read first, so that the disk is not timed. The best of several rounds counts, as the reference scripts do.
 
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::augmentation::Augmentation;
 use crate::dataset::Dataset;
 use crate::decode::{DecodeOptions, Decoder, JpegTimes, Pixels, simd_in_jpeg, time_jpeg_decoders};
 use crate::error::DataError;
 use crate::plan::ViewPlan;
 use crate::random::{Purpose, Stream};
-use crate::recipe::Recipe;
-use crate::views::{Normalise, ViewMaker};
+use crate::views::{Normalize, ViewMaker};
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct BenchOptions {
     /// Views of each image.
     pub views: usize,
     /// How a view is made.
-    pub recipe: Recipe,
+    pub augmentation: Augmentation,
     /// At most so many images.
     pub limit: usize,
     /// Rounds; the best counts.
@@ -37,8 +37,8 @@ pub struct BenchOptions {
 impl Default for BenchOptions {
     /// Two `moco-v2` views at 224 px of at most 400 images, three rounds, one thread.
     fn default() -> Self {
-        let recipe = Recipe::preset("moco-v2").unwrap_or_else(|| unreachable!("moco-v2 is in PRESETS"));
-        Self { size: 224, threads: 1, views: 2, recipe, limit: 400, repeat: 3, fast_decode: false }
+        let augmentation = Augmentation::preset("moco-v2").unwrap_or_else(|| unreachable!("moco-v2 is in PRESETS"));
+        Self { size: 224, threads: 1, views: 2, augmentation, limit: 400, repeat: 3, fast_decode: false }
     }
 }
 
@@ -73,7 +73,7 @@ pub struct BenchResult {
 
 /// Measures `dataset`. Bad images are skipped.
 pub fn bench(dataset: &Dataset, options: &BenchOptions) -> Result<BenchResult, DataError> {
-    options.recipe.check()?;
+    options.augmentation.check()?;
     let threads = match options.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,
@@ -131,7 +131,7 @@ fn round(
     images: &[(usize, Vec<u8>)],
     next: &AtomicUsize,
 ) -> (Duration, Duration) {
-    let normalise = Normalise::new(options.recipe.mean, options.recipe.std);
+    let normalize = Normalize::new(options.augmentation.mean, options.augmentation.std);
     let (mut decoder, mut pixels) = (Decoder::new(), Pixels::default());
     let (mut maker, mut plan) = (ViewMaker::new(), ViewPlan::default());
     let mut out = vec![0f32; options.size as usize * options.size as usize * 3 * options.views];
@@ -144,9 +144,9 @@ fn round(
         let decoded = Instant::now();
         for (view, out) in out.chunks_exact_mut(options.size as usize * options.size as usize * 3).enumerate() {
             let mut stream = Stream::new(0, Purpose::View, 0, *index as u32, view as u16);
-            plan.draw(&options.recipe, pixels.width, pixels.height, options.size, &mut stream);
+            plan.draw(&options.augmentation, pixels.width, pixels.height, options.size, &mut stream);
             // Fails only where a plan does not fit its pixels, which `draw` rules out.
-            let _ = maker.render(&pixels, &plan, options.size, &normalise, out);
+            let _ = maker.render(&pixels, &plan, options.size, &normalize, out);
         }
         decoding += decoded - started;
         augmenting += decoded.elapsed();

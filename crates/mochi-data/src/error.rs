@@ -166,7 +166,7 @@ pub enum DataError {
         /// How many there are.
         count: usize,
     },
-    /// A setting of the loader or of the recipe makes no sense.
+    /// A setting of the loader or of the augmentation makes no sense.
     #[error("{what}: {detail}")]
     Setting {
         /// Which setting.
@@ -176,16 +176,16 @@ pub enum DataError {
     },
     /// More images are bad than the limit allows.
     #[error(
-        "{bad} of {looked_at} images looked at are bad ({:.1} %, the limit is {:.1} %); the first: {first}",
-        share * 100.0, limit * 100.0
+        "{bad} of {read} images read so far are bad ({:.1} %, limit {:.1} %); first: {first}",
+        fraction * 100.0, limit * 100.0
     )]
     TooManyBad {
         /// Distinct bad images so far.
         bad: usize,
-        /// Distinct images looked at so far.
-        looked_at: usize,
-        /// `bad / looked_at`.
-        share: f64,
+        /// Distinct images read so far.
+        read: usize,
+        /// `bad / read`.
+        fraction: f64,
         /// The limit as set (`data.max_bad_fraction`).
         limit: f64,
         /// The first few, with reasons.

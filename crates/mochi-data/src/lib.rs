@@ -1,7 +1,7 @@
-//! Images from disk to augmented, normalised batches. Knows no tensor library, and is useful without one.
+//! Images from disk to augmented, normalized batches. Knows no tensor library, and is useful without one.
 //!
 //! ```text
-//! Dataset (where) ─> Decoder (bytes to RGB) ─> Recipe + Stream = ViewPlan (what) ─> ViewMaker (how) ─> Loader (batches)
+//! Dataset (where) ─> Decoder (bytes to RGB) ─> Augmentation + Stream = ViewPlan (what) ─> ViewMaker (how) ─> Loader (batches)
 //! ```
 //!
 //! Four promises: pixels are Pillow's and torchvision's (within a level); the same (seed, epoch, image, view) gives the same pixels
@@ -23,10 +23,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod augmentation;
 mod average;
 pub mod bench;
 mod cancel;
 pub mod dataset;
+pub mod dataset_report;
 pub mod decode;
 mod error;
 pub mod loader;
@@ -36,22 +38,21 @@ pub mod plan;
 pub mod preview;
 pub mod random;
 mod read_error;
-pub mod recipe;
 mod skipped;
-pub mod survey;
+
 mod targets;
 #[cfg(test)]
 mod testing;
 mod thumbnail;
 pub mod views;
 
+pub use augmentation::{Augmentation, Geometry, Transform};
 pub use cancel::Cancel;
 pub use dataset::shards::{Address, MOCHI_URL_QUERY, RemoteOptions, display_source, is_remote};
 pub use dataset::{Counter, Dataset, OpenOptions, Split};
 pub use error::{BadImage, BadReason, DataError, DecodeError};
 pub use loader::{Batch, Heap, Loader, LoaderOptions, Memory, Order, Position, Shard};
 pub use read_error::ReadError;
-pub use recipe::{Geometry, Recipe, Step};
 pub use skipped::Skipped;
 pub use targets::{Mask, Object, Targets};
 pub use thumbnail::{Thumbnail, Thumbnailer};

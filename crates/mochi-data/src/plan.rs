@@ -1,10 +1,10 @@
-//! What one view of one image is: a recipe with every random number drawn.
+//! What one view of one image is: an augmentation with every random number drawn.
 //!
 //! Parameters are drawn as torchvision draws them (which numbers, from which distributions, in which order of meaning); the
 //! numbers themselves come from our own streams, so a view is a function of (seed, epoch, image, view) alone.
 
+use crate::augmentation::{Augmentation, Geometry, Transform};
 use crate::random::Stream;
-use crate::recipe::{Geometry, Recipe, Step};
 
 /// A rectangle of source pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub enum Op {
     /// `ImageEnhance.Sharpness(factor)`.
     Sharpness(f32),
     /// `Image.transform(size, AFFINE, (a, b, c, d, e, f), NEAREST)`, black outside: output (x, y) takes
-    /// input (a x + b y + c, d x + e y + f) at pixel centres.
+    /// input (a x + b y + c, d x + e y + f) at pixel centers.
     Affine([f64; 6]),
 }
 
@@ -69,15 +69,15 @@ pub struct ViewPlan {
 
 impl ViewPlan {
     /// Draws the view of a `width` x `height` image at `size` x `size`, reusing this plan's memory.
-    pub fn draw(&mut self, recipe: &Recipe, width: u32, height: u32, size: u32, stream: &mut Stream) {
+    pub fn draw(&mut self, augmentation: &Augmentation, width: u32, height: u32, size: u32, stream: &mut Stream) {
         self.ops.clear();
         self.resized = (size, size);
         self.window = (0, 0);
-        match recipe.geometry {
+        match augmentation.geometry {
             Geometry::RandomResizedCrop { scale, ratio } => {
                 self.crop = random_resized_crop(width, height, scale, ratio, stream);
             }
-            Geometry::ResizeCentre { enlarge } => {
+            Geometry::ResizeCenterCrop { enlarge } => {
                 self.crop = Crop { left: 0, top: 0, width, height };
                 let short = (f64::from(size) * enlarge).round() as u64;
                 let (w, h) = (u64::from(width.max(1)), u64::from(height.max(1)));
@@ -86,18 +86,18 @@ impl ViewPlan {
                 let (new_w, new_h) = if w <= h { (short, long) } else { (long, short) };
                 self.resized = (new_w as u32, new_h as u32);
                 // Python's round: half to even.
-                let centre = |side: u64| ((side as f64 - f64::from(size)) / 2.0).round_ties_even().max(0.0) as u32;
-                self.window = (centre(new_w), centre(new_h));
+                let center = |side: u64| ((side as f64 - f64::from(size)) / 2.0).round_ties_even().max(0.0) as u32;
+                self.window = (center(new_w), center(new_h));
             }
         }
-        for step in &recipe.steps {
-            self.draw_step(step, size, stream);
+        for transform in &augmentation.transforms {
+            self.draw_transform(transform, size, stream);
         }
     }
 
-    fn draw_step(&mut self, step: &Step, size: u32, stream: &mut Stream) {
-        match *step {
-            Step::ColorJitter { brightness, contrast, saturation, hue, p } => {
+    fn draw_transform(&mut self, transform: &Transform, size: u32, stream: &mut Stream) {
+        match *transform {
+            Transform::ColorJitter { brightness, contrast, saturation, hue, p } => {
                 if !stream.chance(p) {
                     return;
                 }
@@ -117,17 +117,17 @@ impl ViewPlan {
                     }
                 }
             }
-            Step::Grayscale { p } => self.push_if(p, Op::Grayscale, stream),
-            Step::Flip { p } => self.push_if(p, Op::Flip, stream),
-            Step::Solarize { threshold, p } => self.push_if(p, Op::Solarize(u16::from(threshold)), stream),
-            Step::GaussianBlur { sigma: [low, high], p } => {
+            Transform::Grayscale { p } => self.push_if(p, Op::Grayscale, stream),
+            Transform::Flip { p } => self.push_if(p, Op::Flip, stream),
+            Transform::Solarize { threshold, p } => self.push_if(p, Op::Solarize(u16::from(threshold)), stream),
+            Transform::GaussianBlur { sigma: [low, high], p } => {
                 let happens = stream.chance(p);
                 let sigma = stream.uniform(low, high);
                 if happens {
                     self.ops.push(Op::Blur(sigma as f32));
                 }
             }
-            Step::RandAugment { count, magnitude } => {
+            Transform::RandAugment { count, magnitude } => {
                 for _ in 0..count {
                     self.ops.extend(rand_augment(magnitude / 10.0, size, stream));
                 }
@@ -182,12 +182,12 @@ fn rand_augment(m: f64, size: u32, stream: &mut Stream) -> Option<Op> {
         1 => Op::Equalize,
         2 => Op::Invert,
         3 => {
-            // Pillow's rotate: about the centre of the image, NEAREST, black outside.
+            // Pillow's rotate: about the center of the image, NEAREST, black outside.
             let angle = (-(30.0 * m * sign)).rem_euclid(360.0).to_radians();
             let (cos, sin) = (angle.cos(), angle.sin());
-            let centre = side / 2.0;
-            let c = -cos * centre - sin * centre + centre;
-            let f = sin * centre - cos * centre + centre;
+            let center = side / 2.0;
+            let c = -cos * center - sin * center + center;
+            let f = sin * center - cos * center + center;
             Op::Affine([cos, sin, c, -sin, cos, f])
         }
         4 => Op::Posterize((4.0 * m) as u8),

@@ -8,9 +8,9 @@ use crate::random::Purpose;
 proptest! {
     #[test]
     fn crops_and_windows_lie_inside(width in 1u32..3000, height in 1u32..3000, size in 1u32..300, seed: u64, which in 0usize..8) {
-        let recipe = Recipe::preset(Recipe::PRESETS[which]).unwrap();
+        let augmentation = Augmentation::preset(Augmentation::PRESETS[which]).unwrap();
         let mut plan = ViewPlan::default();
-        plan.draw(&recipe, width, height, size, &mut Stream::new(seed, Purpose::View, 0, 0, 0));
+        plan.draw(&augmentation, width, height, size, &mut Stream::new(seed, Purpose::View, 0, 0, 0));
         let c = plan.crop;
         prop_assert!(c.width >= 1 && c.height >= 1);
         prop_assert!(c.left + c.width <= width && c.top + c.height <= height);
@@ -40,17 +40,17 @@ fn crop_statistics_are_those_of_torchvision() {
 }
 
 #[test]
-fn colour_jitter_is_drawn_as_torchvisions() {
+fn color_jitter_is_drawn_as_torchvisions() {
     // ColorJitter.get_params: a permutation of four, factors uniform in max(0, 1 - b)..1 + b, the hue uniform in -h..h. Analytic:
     // 24 orders alike, means and variances of uniform laws; RandomApply with p = 0.8, RandomGrayscale 0.2, blur and flip 0.5.
-    let recipe = Recipe::preset("moco-v2").unwrap();
+    let augmentation = Augmentation::preset("moco-v2").unwrap();
     let n = 60_000u32;
     let mut plan = ViewPlan::default();
     let mut orders = std::collections::BTreeMap::<Vec<u8>, u32>::new();
     let mut factors = [const { Vec::<f64>::new() }; 4];
-    let (mut grey, mut sigmas, mut flips) = (0, Vec::new(), 0);
+    let (mut gray, mut sigmas, mut flips) = (0, Vec::new(), 0);
     for image in 0..n {
-        plan.draw(&recipe, 500, 375, 224, &mut Stream::new(11, Purpose::View, 0, image, 0));
+        plan.draw(&augmentation, 500, 375, 224, &mut Stream::new(11, Purpose::View, 0, image, 0));
         let mut order = Vec::new();
         for op in &plan.ops {
             let (which, value) = match *op {
@@ -59,7 +59,7 @@ fn colour_jitter_is_drawn_as_torchvisions() {
                 Op::Saturation(f) => (2, f64::from(f)),
                 Op::Hue(shift) => (3, f64::from(shift as i8)),
                 Op::Grayscale => {
-                    grey += 1;
+                    gray += 1;
                     continue;
                 }
                 Op::Blur(sigma) => {
@@ -85,7 +85,7 @@ fn colour_jitter_is_drawn_as_torchvisions() {
         (f64::from(count) - p * f64::from(of)).abs() < 5.0 * (p * (1.0 - p) * f64::from(of)).sqrt()
     };
     assert!(
-        about(jittered, 0.8, n) && about(grey, 0.2, n) && about(sigmas.len() as u32, 0.5, n) && about(flips, 0.5, n)
+        about(jittered, 0.8, n) && about(gray, 0.2, n) && about(sigmas.len() as u32, 0.5, n) && about(flips, 0.5, n)
     );
     assert_eq!(orders.len(), 24);
     assert!(orders.iter().all(|(order, &count)| order.len() == 4 && about(count, 1.0 / 24.0, jittered)), "{orders:?}");

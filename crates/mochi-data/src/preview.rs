@@ -1,11 +1,12 @@
 //! The views that training would see, with what was drawn for them: for looking at.
 //!
 //! The images are the first of an epoch's order, and a view is made by the loader's own path: `Stream(seed, View, epoch, image, view)` ->
-//! [`ViewPlan`] -> [`ViewMaker`], left in bytes where training normalises. A bad image is replaced as the loader replaces it.
+//! [`ViewPlan`] -> [`ViewMaker`], left in bytes where training normalizes. A bad image is replaced as the loader replaces it.
 
 mod sheet;
 mod words;
 
+use crate::augmentation::Augmentation;
 use crate::average::Averager;
 use crate::dataset::Dataset;
 use crate::decode::{DecodeOptions, Decoder, Pixels};
@@ -14,7 +15,6 @@ use crate::loader::shrink_to;
 use crate::plan::{Crop, ViewPlan};
 use crate::random::{Purpose, Stream};
 use crate::read_error::ReadError;
-use crate::recipe::Recipe;
 use crate::thumbnail::{self, Thumbnail};
 use crate::views::ViewMaker;
 
@@ -36,7 +36,7 @@ pub struct PreviewOptions {
     /// Width and height of a view in pixels.
     pub size: u32,
     /// How a view is made.
-    pub recipe: Recipe,
+    pub augmentation: Augmentation,
     /// See [`crate::LoaderOptions::fast_decode`].
     pub fast_decode: bool,
     /// Longest side of the small picture of the source, in pixels.
@@ -61,7 +61,7 @@ pub struct Preview {
 pub struct View {
     /// What was drawn.
     pub plan: ViewPlan,
-    /// Its pixels before normalisation: (size, size, 3) interleaved RGB.
+    /// Its pixels before normalization: (size, size, 3) interleaved RGB.
     pub rgb: Vec<u8>,
 }
 
@@ -83,9 +83,9 @@ impl View {
 /// The first images of an epoch with their views, and the bad images met on the way.
 ///
 /// # Errors
-/// A recipe with senseless values, a size of 0, or not one image that can be read.
+/// An augmentation with senseless values, a size of 0, or not one image that can be read.
 pub fn preview(dataset: &Dataset, options: &PreviewOptions) -> Result<(Vec<Preview>, Vec<BadImage>), DataError> {
-    options.recipe.check()?;
+    options.augmentation.check()?;
     if options.size == 0 {
         return Err(DataError::Setting { what: "size", detail: "a view has at least one pixel".into() });
     }
@@ -145,7 +145,7 @@ impl Painter {
         for view in 0..VIEWS {
             let mut stream = Stream::new(options.seed, Purpose::View, options.epoch, meant, view);
             let mut plan = ViewPlan::default();
-            plan.draw(&options.recipe, self.pixels.width, self.pixels.height, options.size, &mut stream);
+            plan.draw(&options.augmentation, self.pixels.width, self.pixels.height, options.size, &mut stream);
             let rgb = self.maker.render_rgb(&self.pixels, &plan, options.size)?;
             views.push(View { plan, rgb });
         }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use mochi_data::decode::{DecodeOptions, Decoder, Pixels};
 use mochi_data::plan::{Crop, Op, ViewPlan};
 use mochi_data::random::{Purpose, Stream};
-use mochi_data::views::{Normalise, ViewMaker};
-use mochi_data::{Geometry, Recipe};
+use mochi_data::views::{Normalize, ViewMaker};
+use mochi_data::{Augmentation, Geometry};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
@@ -86,12 +86,14 @@ fn operations_and_chains_match_torchvision_on_pillow() {
 
 #[test]
 fn evaluation_is_torchvisions_resize_and_centre_crop() {
-    let recipe =
-        Recipe { geometry: Geometry::ResizeCentre { enlarge: 32.0 / 28.0 }, ..Recipe::preset("eval").unwrap() };
+    let augmentation = Augmentation {
+        geometry: Geometry::ResizeCenterCrop { enlarge: 32.0 / 28.0 },
+        ..Augmentation::preset("eval").unwrap()
+    };
     for name in ["eval-wide", "eval-tall", "eval-small"] {
         let source = decode(&format!("views/{name}-source.png"));
         let mut plan = ViewPlan::default();
-        plan.draw(&recipe, source.width, source.height, 28, &mut Stream::new(0, Purpose::View, 0, 0, 0));
+        plan.draw(&augmentation, source.width, source.height, 28, &mut Stream::new(0, Purpose::View, 0, 0, 0));
         let got = ViewMaker::new().render_rgb(&source, &plan, 28).unwrap();
         assert_equal(name, &got, &decode(&format!("views/{name}.png")).rgb);
     }
@@ -100,17 +102,18 @@ fn evaluation_is_torchvisions_resize_and_centre_crop() {
 #[test]
 fn floats_are_the_bytes_normalised_in_planes() {
     let source = decode("views/source.png");
-    let recipe = Recipe::preset("moco-v2").unwrap();
-    let normalise = Normalise::new(recipe.mean, recipe.std);
+    let augmentation = Augmentation::preset("moco-v2").unwrap();
+    let normalize = Normalize::new(augmentation.mean, augmentation.std);
     let (mut plan, mut maker) = (ViewPlan::default(), ViewMaker::new());
     for image in 0..20 {
-        plan.draw(&recipe, source.width, source.height, 31, &mut Stream::new(5, Purpose::View, 0, image, 0));
+        plan.draw(&augmentation, source.width, source.height, 31, &mut Stream::new(5, Purpose::View, 0, image, 0));
         let mut floats = vec![0.0; 3 * 31 * 31];
-        maker.render(&source, &plan, 31, &normalise, &mut floats).unwrap();
+        maker.render(&source, &plan, 31, &normalize, &mut floats).unwrap();
         let bytes = maker.render_rgb(&source, &plan, 31).unwrap();
         for (i, &float) in floats.iter().enumerate() {
             let (channel, pixel) = (i / (31 * 31), i % (31 * 31));
-            let want = (f32::from(bytes[pixel * 3 + channel]) / 255.0 - recipe.mean[channel]) / recipe.std[channel];
+            let want = (f32::from(bytes[pixel * 3 + channel]) / 255.0 - augmentation.mean[channel])
+                / augmentation.std[channel];
             assert!((float - want).abs() < 2e-6, "{float} {want}");
         }
     }
@@ -133,7 +136,7 @@ fn one_plane_for_grey_gives_what_three_give() {
                 .render_rgb(&source, &ViewPlan { crop, resized: (28, 28), window: (0, 0), ops }, 28)
                 .unwrap()
         };
-        assert_equal(&format!("grey, then {ops:?}"), &render(Op::Grayscale), &render(Op::Saturation(0.0)));
+        assert_equal(&format!("gray, then {ops:?}"), &render(Op::Grayscale), &render(Op::Saturation(0.0)));
     }
 }
 

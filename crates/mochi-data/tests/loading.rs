@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{all, content, folder, image_path, open, options};
-use mochi_data::{BadReason, Batch, DataError, Dataset, Loader, LoaderOptions, Order, Position, Recipe, Shard};
+use mochi_data::{Augmentation, BadReason, Batch, DataError, Dataset, Loader, LoaderOptions, Order, Position, Shard};
 
 fn index_of(dataset: &Dataset, i: usize) -> u32 {
     let end = format!("{i:04}.img.jpg");
@@ -193,7 +193,7 @@ fn sequential_order_leaves_bad_images_out_and_says_which_are_there() {
         views: 1,
         drop_last: false,
         max_bad_fraction: 1.0,
-        recipe: Recipe::preset("eval").unwrap(),
+        augmentation: Augmentation::preset("eval").unwrap(),
         ..options(batch)
     };
     let good = all(&dataset, sequential(30));

@@ -14,7 +14,7 @@ fn shown(images: usize, like: &LoaderOptions) -> PreviewOptions {
         seed: like.seed,
         epoch: like.start.epoch,
         size: like.size,
-        recipe: like.recipe.clone(),
+        augmentation: like.augmentation.clone(),
         fast_decode: like.fast_decode,
         thumbnail: 64,
     }
@@ -41,7 +41,8 @@ fn views_are_the_pixels_of_the_first_batch() {
                 let floats = &batch.views[number][place * area * 3..(place + 1) * area * 3];
                 for (at, &byte) in view.rgb.iter().enumerate() {
                     let (pixel, c) = (at / 3, at % 3);
-                    let value = (floats[c * area + pixel] * options.recipe.std[c] + options.recipe.mean[c]) * 255.0;
+                    let value =
+                        (floats[c * area + pixel] * options.augmentation.std[c] + options.augmentation.mean[c]) * 255.0;
                     assert!(
                         (value - f32::from(byte)).abs() < 1e-3,
                         "{} view {number}: {value} is not {byte}",

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{all, content, folder, open, options};
 use mochi_data::pack::{PackOptions, ShardSize, pack};
 use mochi_data::{
-    BadReason, Batch, Cancel, DataError, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position, Recipe,
+    Augmentation, BadReason, Batch, Cancel, DataError, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position,
     RemoteOptions,
 };
 use server::{Manner, Server};
@@ -81,7 +81,7 @@ fn remote_shards_hold_what_the_local_ones_hold() {
         order: Order::Sequential,
         views: 1,
         drop_last: false,
-        recipe: Recipe::preset("eval").unwrap(),
+        augmentation: Augmentation::preset("eval").unwrap(),
         ..options(32)
     };
     assert!(content(&all(&local, sequential.clone())) == content(&all(&remote, sequential)));

@@ -1,7 +1,7 @@
 //! Evaluates raw pixels of an IDX or CIFAR folder, and a random projection of them to 64 values, and prints results with times:
 //! `cargo run --release -p mochi-eval --example evaluate_pixels -- FOLDER SIZE`.
 
-use mochi_data::{Dataset, Recipe, Split};
+use mochi_data::{Augmentation, Dataset, Split};
 use mochi_eval::{EvalError, Extractor, Features, KnnOptions, LinearOptions, ViewOptions, extract, knn, linear_cached};
 use mochi_tensor::{Device, Kind, Tensor, with_seed};
 use std::time::Instant;
@@ -11,9 +11,9 @@ fn main() -> Result<(), EvalError> {
     let folder = arguments.next().unwrap_or_default();
     let size: u32 = arguments.next().and_then(|s| s.parse().ok()).unwrap_or(28);
     mochi_tensor::start(None)?;
-    let recipe = if size == 28 { "gray" } else { "cifar" };
-    let recipe = Recipe::preset(recipe).unwrap_or_else(|| unreachable!("both names are presets"));
-    let options = ViewOptions::new(recipe, size);
+    let augmentation = if size == 28 { "gray" } else { "cifar" };
+    let augmentation = Augmentation::preset(augmentation).unwrap_or_else(|| unreachable!("both names are presets"));
+    let options = ViewOptions::new(augmentation, size);
     let start = Instant::now();
     let read = |split: Split| -> Result<Features, EvalError> {
         extract(&Dataset::open(folder.as_ref(), &split.into())?, Extractor::Pixels, &options, &mut |_| ())

@@ -1,6 +1,6 @@
 //! The published linear probe: protocol `linear-augmented/1`.
 //!
-//! Each step draws new views (crop 0.08 to 1, flip: `Recipe::linear_training`). The frozen encoder turns them into backbone features in
+//! Each step draws new views (crop 0.08 to 1, flip: `Augmentation::linear_training`). The frozen encoder turns them into backbone features in
 //! evaluation mode, and one linear layer is trained on those without standardization: SGD with momentum 0.9 and no weight decay, the
 //! rate multiplied by a factor at given epochs. Source: `main_lincls.py` of facebookresearch/moco (commit 7397dfe) for `in1k`,
 //! Kalantidis et al. 2020 for `in100`. The encoder is checked bitwise unchanged after the first epoch and at the end.
@@ -111,7 +111,7 @@ pub fn linear_augmented(
     let mut probe: Option<Probe> = None;
     let mut bad = Vec::new();
     let epochs = Some((seed, recipe.epochs as u64));
-    let mut loader = views.loader(train, views.recipe.linear_training(), recipe.batch, epochs)?;
+    let mut loader = views.loader(train, views.augmentation.linear_training(), recipe.batch, epochs)?;
     while let Some(batch) = loader.next() {
         let batch = batch?;
         let epoch = usize::try_from(batch.epoch).unwrap_or(usize::MAX);

@@ -1,12 +1,12 @@
 //! Frozen features of a dataset, one row per image: the input of every evaluation.
 //!
-//! Views are the evaluation form of the run's augmentation pipeline (`Recipe::evaluation`), so the normalization is the one that the
+//! Views are the evaluation form of the run's augmentation pipeline (`Augmentation::evaluation`), so the normalization is the one that the
 //! encoder was trained with. The encoder is in evaluation mode, no gradients are recorded, and the encoder is checked unchanged
 //! afterwards. Memory: 4 N F bytes for the features, and a few batches in the loader.
 
 use crate::classes::at_least_two;
 use crate::{EvalError, FrozenEncoder, Progress, Stage};
-use mochi_data::{BadImage, Dataset, Loader, LoaderOptions, Order, Recipe};
+use mochi_data::{Augmentation, BadImage, Dataset, Loader, LoaderOptions, Order};
 use mochi_nets::{Encoder, NormMode};
 use mochi_tensor::{Device, Kind, Tensor, from_f32, no_grad};
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,7 @@ impl<'a> Extractor<'a> {
 #[derive(Debug, Clone)]
 pub struct ViewOptions {
     /// Augmentation pipeline of the run; evaluation uses its normalization.
-    pub recipe: Recipe,
+    pub augmentation: Augmentation,
     /// Width and height of a view in pixels.
     pub size: u32,
     /// Images per batch; affects speed and memory only.
@@ -80,16 +80,16 @@ pub struct ViewOptions {
 impl ViewOptions {
     /// Batches of 256 up to 64 px and of 64 above (a ResNet's widest layer then takes about 200 MB at 224 px), one thread per core,
     /// at most 1 % of bad images.
-    pub fn new(recipe: Recipe, size: u32) -> Self {
+    pub fn new(augmentation: Augmentation, size: u32) -> Self {
         let batch = if size <= 64 { 256 } else { 64 };
-        Self { recipe, size, batch, threads: 0, max_bad_fraction: 0.01 }
+        Self { augmentation, size, batch, threads: 0, max_bad_fraction: 0.01 }
     }
 
     /// The loader of one pass over a dataset, one view per image; `shuffled` gives the seed and the number of epochs.
     pub(crate) fn loader(
         &self,
         dataset: &Dataset,
-        recipe: Recipe,
+        augmentation: Augmentation,
         batch: usize,
         shuffled: Option<(u64, u64)>,
     ) -> Result<Loader, EvalError> {
@@ -102,7 +102,7 @@ impl ViewOptions {
             batch,
             views: 1,
             size: self.size,
-            recipe,
+            augmentation,
             drop_last: false,
             threads: self.threads,
             max_bad_fraction: self.max_bad_fraction,
@@ -209,7 +209,7 @@ pub fn extract(
     let planes: i64 = if dataset.kind() == "IDX" { 1 } else { 3 };
     let side = i64::from(options.size);
     let total = dataset.len();
-    let mut loader = options.loader(dataset, options.recipe.evaluation(options.size), options.batch, None)?;
+    let mut loader = options.loader(dataset, options.augmentation.evaluation(options.size), options.batch, None)?;
     let mut values: Option<Tensor> = None;
     let mut images: Vec<u32> = Vec::with_capacity(total);
     while let Some(batch) = loader.next() {

@@ -52,4 +52,4 @@ pub use task::{Batches, DataIdentity, OnChange, Setting, StepError, StepPlan, St
 pub use tasks::contrastive::learner::{Learner, LearnerReport};
 pub use tasks::contrastive::{Contrastive, Views};
 pub use trainer::{Event, Outcome, Progress, Trainer, TrainerOptions};
-pub use wiring::{compute, encoder_spec, facts, objective, open_data, recipe};
+pub use wiring::{augmentation, compute, encoder_spec, facts, objective, open_data};

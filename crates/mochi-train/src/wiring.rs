@@ -7,7 +7,7 @@ use mochi_config::{
 };
 use mochi_contrast::Objective;
 use mochi_data::dataset::path_from_text;
-use mochi_data::{DataError, Dataset, OpenOptions, Recipe};
+use mochi_data::{Augmentation, DataError, Dataset, OpenOptions};
 use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
 use mochi_tensor::{Compute, Engine, Precision, TensorError};
 
@@ -90,13 +90,14 @@ pub fn open_data(settings: &Resolved, options: &OpenOptions) -> Result<Dataset, 
     Dataset::open_all(&sources, options)
 }
 
-/// The training views' recipe.
+/// Augmentation pipeline of the training views.
 ///
 /// # Errors
 /// A name that `mochi-data` does not have (a test compares the two lists).
-pub fn recipe(settings: &Resolved) -> Result<Recipe, TrainError> {
+pub fn augmentation(settings: &Resolved) -> Result<Augmentation, TrainError> {
     let name = settings.data.augment.as_str();
-    Recipe::preset(name).ok_or_else(|| TensorError::Mismatch(format!("\"{name}\" is no recipe for views")).into())
+    Augmentation::preset(name)
+        .ok_or_else(|| TensorError::Mismatch(format!("\"{name}\" is not an augmentation pipeline")).into())
 }
 
 #[cfg(test)]
@@ -134,7 +135,7 @@ mod tests {
     #[test]
     fn every_word_of_the_settings_has_its_partner() {
         for word in Augment::WORDS {
-            assert!(Recipe::preset(word).is_some(), "{word}");
+            assert!(Augmentation::preset(word).is_some(), "{word}");
         }
         for word in ArchName::WORDS {
             assert!(Arch::from_str(word).is_ok(), "{word}");

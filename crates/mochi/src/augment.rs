@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, sheet, words};
-use mochi_data::{Cancel, DecodeError, Recipe, display_source};
+use mochi_data::{Augmentation, Cancel, DecodeError, display_source};
 use mochi_files::{check_writable, write_atomic};
 use mochi_report::{Encoding, Image, ShownView, ViewsPage, ViewsRow};
 use mochi_run::Progress;
@@ -48,7 +48,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     check_writable(&arguments.out)?;
     let augment = settings.data.augment.as_str();
-    let recipe = Recipe::preset(augment).ok_or_else(|| {
+    let augmentation = Augmentation::preset(augment).ok_or_else(|| {
         Failure::new(format!("unknown augmentation pipeline \"{augment}\""), "report this bug in Mochi")
     })?;
     let size = arguments.size.unwrap_or(settings.data.size);
@@ -57,7 +57,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         seed: arguments.seed.unwrap_or(settings.seed),
         epoch: arguments.epoch,
         size,
-        recipe,
+        augmentation,
         fast_decode: settings.data.fast_decode,
         thumbnail: if kind == "png" { size } else { 448 },
     };

@@ -9,8 +9,8 @@ use mochi_data::{Cancel, Split};
 use mochi_run::Progress;
 use serde::Serialize;
 
+use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};
-use crate::finding::begin;
 
 /// Arguments of the subcommand.
 #[derive(Args)]

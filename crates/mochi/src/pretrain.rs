@@ -42,9 +42,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     let stop = listen()?;
     let progress = Progress::detect();
     // Folders are gone through while libtorch starts.
-    let finding = arguments.sources.begin(&settings, stop.flag().into());
+    let discovery = arguments.sources.begin(&settings, stop.flag().into());
     let engine = mochi_tensor::start(None)?;
-    let dataset = finding.wait(&progress)?;
+    let dataset = discovery.wait(&progress)?;
     let sources = arguments.sources.paths(&settings);
     for warning in dataset.warnings() {
         progress.warning(warning);

@@ -7,7 +7,7 @@ use mochi_config::Settings;
 use mochi_data::dataset::path_from_text;
 use mochi_data::{Cancel, Split};
 
-use crate::finding::{Finding, begin};
+use crate::discovery::{Discovery, begin};
 
 /// DATA and additional sources.
 #[derive(Args)]
@@ -38,7 +38,7 @@ impl Sources {
     }
 
     /// Starts opening all sources as one dataset.
-    pub fn begin(&self, settings: &Settings, cancel: Cancel) -> Finding {
+    pub fn begin(&self, settings: &Settings, cancel: Cancel) -> Discovery {
         begin(self.paths(settings), Split::Train, cancel)
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Raw {
     pub(super) count: usize,
     pub(super) width: u32,
     pub(super) height: u32,
-    /// 1 (grey) or 3 (planes R, G, B, as CIFAR stores them).
+    /// 1 (gray) or 3 (planes R, G, B, as CIFAR stores them).
     pub(super) channels: usize,
 }
 

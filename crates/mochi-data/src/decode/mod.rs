@@ -1,9 +1,9 @@
 //! From encoded bytes to RGB pixels, as Pillow's `Image.open(f).convert("RGB")` gives them.
 //!
-//! The format is told by content, never by name. Alpha is dropped, grey is repeated, palettes are looked up, 16-bit samples
+//! The format is told by content, never by name. Alpha is dropped, gray is repeated, palettes are looked up, 16-bit samples
 //! keep their high byte, CMYK is converted with Pillow's formula; orientation in EXIF is ignored unless asked for.
 //!
-//! Where we differ from Pillow on purpose: 16-bit grey PNG (Pillow clips values above 255 to white, which loses the picture;
+//! Where we differ from Pillow on purpose: 16-bit gray PNG (Pillow clips values above 255 to white, which loses the picture;
 //! here the high byte is kept), and JPEG data that libjpeg warns about as corrupt (Pillow passes the garbage on; here it is a
 //! bad image).
 

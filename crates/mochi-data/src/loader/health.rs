@@ -10,9 +10,9 @@ const LEAST: usize = 1000;
 /// How many bad images an error names.
 const NAMED: usize = 5;
 
-/// Most bad images among `looked_at` at the limit `max_bad_fraction`.
-pub(crate) fn allowed_bad(max_bad_fraction: f64, looked_at: usize) -> usize {
-    let allowed = (max_bad_fraction * looked_at as f64).floor() as usize;
+/// Most bad images among `read` at the limit `max_bad_fraction`.
+pub(crate) fn allowed_bad(max_bad_fraction: f64, read: usize) -> usize {
+    let allowed = (max_bad_fraction * read as f64).floor() as usize;
     // A single file never ends a run, unless none may be bad.
     if max_bad_fraction > 0.0 { allowed.max(1) } else { 0 }
 }
@@ -39,9 +39,9 @@ impl Health {
         self.allowed(self.images)
     }
 
-    /// Most bad images among `looked_at`.
-    fn allowed(&self, looked_at: usize) -> usize {
-        allowed_bad(self.limit, looked_at.max(self.images.min(LEAST)))
+    /// Most bad images among `read`.
+    fn allowed(&self, read: usize) -> usize {
+        allowed_bad(self.limit, read.max(self.images.min(LEAST)))
     }
 
     /// Adds the bad images of a batch of `epoch`. `read` counts the images that were meant for the batch.
@@ -71,10 +71,10 @@ impl Health {
             return None;
         }
         // A bad replacement was meant for no batch.
-        let looked_at = self.read.max(bad);
+        let read = self.read.max(bad);
         let first: Vec<String> = self.bad.values().take(NAMED).map(|b| format!("{} ({})", b.name, b.reason)).collect();
-        let share = bad as f64 / looked_at.max(1) as f64;
-        Some(DataError::TooManyBad { bad, looked_at, share, limit: self.limit, first: first.join(", ") })
+        let fraction = bad as f64 / read.max(1) as f64;
+        Some(DataError::TooManyBad { bad, read, fraction, limit: self.limit, first: first.join(", ") })
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
         health.add(0, 32, (0..10).map(bad).collect());
         assert!(health.verdict(false).is_none(), "ten are 1 % of the least sample");
         health.add(0, 32, vec![bad(10)]);
-        assert!(matches!(health.verdict(false), Some(DataError::TooManyBad { bad: 11, looked_at: 64, .. })));
+        assert!(matches!(health.verdict(false), Some(DataError::TooManyBad { bad: 11, read: 64, .. })));
 
         let mut one = Health::new(20, 0.01);
         one.add(0, 20, vec![bad(3)]);

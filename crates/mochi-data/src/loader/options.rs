@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::augmentation::Augmentation;
 use crate::cancel::Cancel;
 use crate::dataset::Dataset;
 use crate::error::DataError;
-use crate::recipe::Recipe;
 
 /// In which order an epoch visits the images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub struct LoaderOptions {
     /// Width and height of a view in pixels.
     pub size: u32,
     /// How a view is made.
-    pub recipe: Recipe,
+    pub augmentation: Augmentation,
     /// Whether a last batch of an epoch that is not full is left out.
     pub drop_last: bool,
     /// Reading threads; 0 means one for each core.
@@ -103,7 +103,7 @@ impl Default for LoaderOptions {
             shard: Shard::WHOLE,
             views: 2,
             size: 224,
-            recipe: Recipe::preset("moco-v2").unwrap_or_else(|| unreachable!("moco-v2 is in PRESETS")),
+            augmentation: Augmentation::preset("moco-v2").unwrap_or_else(|| unreachable!("moco-v2 is in PRESETS")),
             drop_last: true,
             threads: 0,
             prefetch: 4,
@@ -135,7 +135,7 @@ impl LoaderOptions {
 
     pub(super) fn check(&self, dataset: &Dataset) -> Result<(), DataError> {
         let setting = |what, detail: String| Err(DataError::Setting { what, detail });
-        self.recipe.check()?;
+        self.augmentation.check()?;
         let Shard { rank, world_size } = self.shard;
         if self.batch == 0 {
             return setting("batch size", "0 images in a batch".into());

@@ -19,7 +19,7 @@ use crate::error::{BadImage, BadReason, DataError, DecodeError};
 use crate::plan::ViewPlan;
 use crate::random::{Purpose, Stream};
 use crate::read_error::ReadError;
-use crate::views::{Normalise, ViewMaker};
+use crate::views::{Normalize, ViewMaker};
 
 /// Everything a reading thread needs besides its own buffers.
 pub(super) struct Job<M> {
@@ -27,7 +27,7 @@ pub(super) struct Job<M> {
     options: LoaderOptions,
     memory: M,
     decode: DecodeOptions,
-    normalise: Normalise,
+    normalize: Normalize,
     /// With more bad images than this the epoch fails in any case: replacements are no longer searched.
     doomed_above: usize,
     signals: Arc<Signals>,
@@ -95,9 +95,9 @@ impl<M: Memory> Job<M> {
             exif_orientation: options.exif_orientation,
             shrink_to: shrink_to(options.fast_decode, options.size),
         };
-        let normalise = Normalise::new(options.recipe.mean, options.recipe.std);
+        let normalize = Normalize::new(options.augmentation.mean, options.augmentation.std);
         let (failure, busy) = (Mutex::default(), Mutex::default());
-        Self { dataset, options, memory, decode, normalise, doomed_above, signals, failure, busy }
+        Self { dataset, options, memory, decode, normalize, doomed_above, signals, failure, busy }
     }
 
     pub(super) fn options(&self) -> &LoaderOptions {
@@ -255,8 +255,8 @@ impl<M: Memory> Job<M> {
             let Some(out) = out else { continue };
             // Named by the image that was meant: a replacement must not repeat the views of its own turn in the epoch.
             let mut stream = Stream::new(options.seed, Purpose::View, epoch.number, slot.image, view as u16);
-            plan.draw(&options.recipe, pixels.width, pixels.height, options.size, &mut stream);
-            maker.render(pixels, plan, options.size, &self.normalise, out)?;
+            plan.draw(&options.augmentation, pixels.width, pixels.height, options.size, &mut stream);
+            maker.render(pixels, plan, options.size, &self.normalize, out)?;
         }
         Ok(())
     }

@@ -100,10 +100,10 @@ fn to_png(pixels: &Pixels) -> Result<Vec<u8>, DecodeError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, pixels.width, pixels.height);
     encoder.set_depth(png::BitDepth::Eight);
-    let grey = pixels.rgb.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]);
-    encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+    let gray = pixels.rgb.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]);
+    encoder.set_color(if gray { png::ColorType::Grayscale } else { png::ColorType::Rgb });
     let mut writer = encoder.write_header().map_err(impossible)?;
-    if grey {
+    if gray {
         let plane: Vec<u8> = pixels.rgb.iter().step_by(3).copied().collect();
         writer.write_image_data(&plane).map_err(impossible)?;
     } else {

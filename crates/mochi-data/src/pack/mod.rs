@@ -265,7 +265,7 @@ fn finish(
     if state.shards.is_empty() {
         let first = state.bad.first().map_or_else(String::new, |b| format!("{} ({})", b.name, b.reason));
         let bad = state.bad.len();
-        return Err(DataError::TooManyBad { bad, looked_at: bad, share: 1.0, limit: 1.0, first });
+        return Err(DataError::TooManyBad { bad, read: bad, fraction: 1.0, limit: 1.0, first });
     }
     let mut bad = BTreeMap::new();
     for image in &state.bad {

@@ -6,7 +6,7 @@ use crate::error::{BadReason, DecodeError};
 
 /// Between pictures, in pixels.
 const GAP: usize = 8;
-/// The crops' colours, those of the page.
+/// The crops' colors, those of the page.
 const COLOURS: [[u8; 3]; 2] = [[0x56, 0xB4, 0xE9], [0xFF, 0x9B, 0x4A]];
 
 /// A view of `size x size` RGB bytes as a PNG file.
@@ -33,12 +33,12 @@ pub fn sheet(previews: &[Preview], size: u32) -> Result<Vec<u8>, DecodeError> {
         let (w, h) = (small.width as usize, small.height as usize);
         let (left, down) = (GAP + side.saturating_sub(w) / 2, top + side.saturating_sub(h) / 2);
         canvas.paste(&small.rgb, w, left, down);
-        for (view, colour) in preview.views.iter().zip(COLOURS) {
+        for (view, color) in preview.views.iter().zip(COLOURS) {
             let crop = view.shown(size);
             let (across, along) = preview.source.source;
             let x = |at: u32| left + (u64::from(at) * w as u64 / u64::from(across.max(1))) as usize;
             let y = |at: u32| down + (u64::from(at) * h as u64 / u64::from(along.max(1))) as usize;
-            canvas.frame(x(crop.left), y(crop.top), x(crop.left + crop.width), y(crop.top + crop.height), colour);
+            canvas.frame(x(crop.left), y(crop.top), x(crop.left + crop.width), y(crop.top + crop.height), color);
         }
         for (number, view) in preview.views.iter().enumerate() {
             canvas.paste(&view.rgb, side, GAP + (number + 1) * (side + GAP), top);
@@ -65,13 +65,13 @@ impl Canvas {
     }
 
     /// A frame two pixels wide inside [left, right) x [top, bottom).
-    fn frame(&mut self, left: usize, top: usize, right: usize, bottom: usize, colour: [u8; 3]) {
+    fn frame(&mut self, left: usize, top: usize, right: usize, bottom: usize, color: [u8; 3]) {
         let rows = self.rgb.chunks_exact_mut(self.width * 3).enumerate().take(bottom).skip(top);
         for (y, row) in rows {
             let edge = y < top + 2 || y + 2 >= bottom;
             for (x, pixel) in row.chunks_exact_mut(3).enumerate().take(right).skip(left) {
                 if edge || x < left + 2 || x + 2 >= right {
-                    pixel.copy_from_slice(&colour);
+                    pixel.copy_from_slice(&color);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Runs a [`ViewPlan`]: resize, then as few passes over the pixels as the plan allows, the last of which normalises and mirrors.
+//! Runs a [`ViewPlan`]: resize, then as few passes over the pixels as the plan allows, the last of which normalizes and mirrors.
 //!
 //! Pointwise operations run together on a chunk of pixels that stays in the first-level cache. A pass ends only where an operation
 //! needs the whole picture: contrast (its mean luma, gathered while the pass before writes), blur, and RandAugment's histogram and
@@ -6,7 +6,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::{blur, colour, geometric, histogram, resize};
+use super::{blur, color, geometric, histogram, resize};
 use crate::decode::Pixels;
 use crate::error::{BadReason, DecodeError};
 use crate::plan::{Op, ViewPlan};
@@ -16,12 +16,12 @@ const CHUNK: usize = 512;
 
 /// `(v / 255 - mean) / std` for each channel, as one multiplication and one addition.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Normalise {
+pub struct Normalize {
     scale: [f32; 3],
     shift: [f32; 3],
 }
 
-impl Normalise {
+impl Normalize {
     /// From means and standard deviations of values in 0..1.
     pub fn new(mean: [f32; 3], std: [f32; 3]) -> Self {
         let scale = std.map(|s| (1.0 / (255.0 * f64::from(s))) as f32);
@@ -55,7 +55,7 @@ enum Target<'a> {
     Nothing,
     /// Bytes by plane; `true`: the sum of luma is wanted as well.
     Planes(bool),
-    Floats(&'a Normalise),
+    Floats(&'a Normalize),
 }
 
 /// f32 values of a chunk of pixels by channel.
@@ -79,7 +79,7 @@ impl ViewMaker {
         }
     }
 
-    /// Writes the view as planar, normalised floats (3, size, size) into `out`.
+    /// Writes the view as planar, normalized floats (3, size, size) into `out`.
     ///
     /// Fails only where the plan does not fit the pixels or `out` does not fit the size.
     pub fn render(
@@ -87,21 +87,21 @@ impl ViewMaker {
         pixels: &Pixels,
         plan: &ViewPlan,
         size: u32,
-        normalise: &Normalise,
+        normalize: &Normalize,
         out: &mut [f32],
     ) -> Result<(), DecodeError> {
         let side = size as usize;
         if out.len() != side * side * 3 {
             return Err(misfit("the output is not (3, size, size)"));
         }
-        self.run(pixels, plan, size, Target::Floats(normalise), out)
+        self.run(pixels, plan, size, Target::Floats(normalize), out)
     }
 
     /// The view as interleaved RGB bytes (size, size, 3): for looking at, and for comparing with Pillow.
     pub fn render_rgb(&mut self, pixels: &Pixels, plan: &ViewPlan, size: u32) -> Result<Vec<u8>, DecodeError> {
         let area = size as usize * size as usize;
         // Scale 1 and shift 0 of values 0..=255.
-        let plain = Normalise { scale: [1.0; 3], shift: [0.0; 3] };
+        let plain = Normalize { scale: [1.0; 3], shift: [0.0; 3] };
         let mut out = vec![0.0; area * 3];
         self.run(pixels, plan, size, Target::Floats(&plain), &mut out)?;
         let mut rgb = Vec::with_capacity(area * 3);
@@ -147,7 +147,7 @@ impl ViewMaker {
         // Of the pixels as they are at `at`; only a contrast there asks for it.
         let mut mean: Option<f32> = None;
         // From the first grayscale on the channels are equal, whatever follows: one plane stands for all.
-        let mut grey = false;
+        let mut gray = false;
         let mut at = 0;
         loop {
             let pointwise_until = |from: usize| (from..ops.len()).find(|&i| !is_pointwise(ops[i])).unwrap_or(ops.len());
@@ -160,10 +160,10 @@ impl ViewMaker {
                 mean: mean.take().unwrap_or(0.0),
                 side,
                 from_planes: in_planes,
-                grey,
+                gray,
                 mirrored: false,
             };
-            grey |= ops[at..end].iter().any(|op| matches!(op, Op::Grayscale));
+            gray |= ops[at..end].iter().any(|op| matches!(op, Op::Grayscale));
             let stop = ops.get(end).copied();
             let sum = match stop {
                 None => {
@@ -188,7 +188,7 @@ impl ViewMaker {
                     })
                 }
             };
-            let planes = planes.chunks_exact_mut(side * side).take(if grey { 1 } else { 3 });
+            let planes = planes.chunks_exact_mut(side * side).take(if gray { 1 } else { 3 });
             match stop {
                 Some(Op::Contrast(_)) => {
                     // ImageEnhance.Contrast: int(mean + 0.5).
@@ -269,7 +269,7 @@ struct Pass<'a> {
     side: usize,
     from_planes: bool,
     /// Only the first of the planes counts.
-    grey: bool,
+    gray: bool,
     mirrored: bool,
 }
 
@@ -307,7 +307,7 @@ impl Pass<'_> {
             let (red, green, blue) = (&mut chunk.red[..n], &mut chunk.green[..n], &mut chunk.blue[..n]);
             self.load(row, resized, planes, [&mut *red, &mut *green, &mut *blue]);
             for &op in self.ops {
-                colour::apply(op, self.mean, red, green, blue);
+                color::apply(op, self.mean, red, green, blue);
             }
             match target {
                 Target::Nothing => total += luma_sum(red, green, blue),
@@ -319,13 +319,13 @@ impl Pass<'_> {
                     let (g, b) = rest.split_at_mut(side * side);
                     for (plane, values) in [(r, &*red), (g, &*green), (b, &*blue)] {
                         for (to, &v) in plane[row * side..row * side + n].iter_mut().zip(values) {
-                            *to = colour::to_byte(v);
+                            *to = color::to_byte(v);
                         }
                     }
                 }
-                Target::Floats(normalise) => {
+                Target::Floats(normalize) => {
                     for (channel, values) in [&*red, &*green, &*blue].into_iter().enumerate() {
-                        let (scale, shift) = (normalise.scale[channel], normalise.shift[channel]);
+                        let (scale, shift) = (normalize.scale[channel], normalize.shift[channel]);
                         let start = channel * side * side + row * side;
                         let to = &mut out[start..start + n];
                         if self.mirrored {
@@ -352,7 +352,7 @@ impl Pass<'_> {
         let side = self.side;
         if self.from_planes {
             for (channel, values) in [red, green, blue].into_iter().enumerate() {
-                let plane = if self.grey { 0 } else { channel };
+                let plane = if self.gray { 0 } else { channel };
                 let from = &planes[plane * side * side + row * side..][..values.len()];
                 for (to, &v) in values.iter_mut().zip(from) {
                     *to = f32::from(v);
@@ -376,6 +376,6 @@ impl Pass<'_> {
 #[inline(always)]
 fn luma_sum(red: &[f32], green: &[f32], blue: &[f32]) -> u64 {
     let pixels = red.iter().zip(green).zip(blue);
-    let sum: u32 = pixels.map(|((&r, &g), &b)| u32::from(colour::to_byte(colour::luma(r, g, b)))).sum();
+    let sum: u32 = pixels.map(|((&r, &g), &b)| u32::from(color::to_byte(color::luma(r, g, b)))).sum();
     u64::from(sum)
 }

@@ -2,8 +2,8 @@
 //!
 //! Along the rows first, rounded to 8 bits, then along the columns, rounded again; the other way round where the height shrinks
 //! much more than the width, as Pillow does since 13.0 (its pull request 9549; before, rows always came first, which differs by
-//! one level in about half the pixels of such crops). Output `x` is centred at
-//! `(x + 0.5) in / out` and takes the input within `max(in / out, 1)` of it, weighed by a triangle; weights are normalised and
+//! one level in about half the pixels of such crops). Output `x` is centerd at
+//! `(x + 0.5) in / out` and takes the input within `max(in / out, 1)` of it, weighed by a triangle; weights are normalized and
 //! rounded to 22 bits as Pillow rounds them, and summed in 32-bit integers: ties are common in flat and synthetic pictures, and
 //! sums in floats would round some of them the other way.
 //!
@@ -47,13 +47,13 @@ impl Taps {
         self.weights.clear();
         self.weights.resize(shown as usize * self.taps, 0);
         for (x, weights) in (skip..skip + shown).zip(self.weights.chunks_exact_mut(self.taps)) {
-            let centre = (f64::from(x) + 0.5) * scale;
+            let center = (f64::from(x) + 0.5) * scale;
             // C casts towards zero, as `as` does.
-            let first = ((centre - support + 0.5) as i64).max(0);
-            let end = ((centre + support + 0.5) as i64).min(i64::from(inputs));
+            let first = ((center - support + 0.5) as i64).max(0);
+            let end = ((center + support + 0.5) as i64).min(i64::from(inputs));
             // Products and quotients as Pillow has them: by the reciprocal of the support, but over the sum.
             self.shape.clear();
-            self.shape.extend((first..end).map(|i| (1.0 - ((i as f64 - centre + 0.5) * narrowness).abs()).max(0.0)));
+            self.shape.extend((first..end).map(|i| (1.0 - ((i as f64 - center + 0.5) * narrowness).abs()).max(0.0)));
             let sum: f64 = self.shape.iter().sum();
             for (weight, shape) in weights.iter_mut().zip(&self.shape) {
                 *weight = (shape / sum * f64::from(1 << BITS) + 0.5) as i32;

@@ -10,12 +10,12 @@ use crate::random::{Purpose, Stream};
 fn resampled(inputs: u32, outputs: u32, x: u32, at: impl Fn(u32) -> u8) -> u8 {
     let scale = f64::from(inputs) / f64::from(outputs);
     let support = scale.max(1.0);
-    let centre = (f64::from(x) + 0.5) * scale;
-    let from = ((centre - support + 0.5) as i64).max(0) as u32;
-    let to = ((centre + support + 0.5) as i64).min(i64::from(inputs)) as u32;
+    let center = (f64::from(x) + 0.5) * scale;
+    let from = ((center - support + 0.5) as i64).max(0) as u32;
+    let to = ((center + support + 0.5) as i64).min(i64::from(inputs)) as u32;
     let mut weights: Vec<f64> = Vec::new();
     for i in from..to {
-        let distance = ((f64::from(i) - centre + 0.5) * (1.0 / support)).abs();
+        let distance = ((f64::from(i) - center + 0.5) * (1.0 / support)).abs();
         weights.push(if distance < 1.0 { 1.0 - distance } else { 0.0 });
     }
     let sum: f64 = weights.iter().sum();

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mochi_data::{Batch, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position, Recipe};
+use mochi_data::{Augmentation, Batch, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position};
 
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images").join(name)).unwrap()
@@ -38,7 +38,7 @@ pub(crate) fn options(batch: usize) -> LoaderOptions {
         end_epoch: 3,
         batch,
         size: 20,
-        recipe: Recipe::preset("moco-v2").unwrap(),
+        augmentation: Augmentation::preset("moco-v2").unwrap(),
         threads: 2,
         prefetch: 2,
         ..LoaderOptions::default()

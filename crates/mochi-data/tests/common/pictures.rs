@@ -52,10 +52,10 @@ pub(crate) fn turned(jpeg: &[u8]) -> Vec<u8> {
     [&jpeg[..2], exif, &jpeg[2..]].concat()
 }
 
-pub(crate) fn png(samples: &[u8], width: u32, height: u32, colour: png::ColorType, bits: png::BitDepth) -> Vec<u8> {
+pub(crate) fn png(samples: &[u8], width: u32, height: u32, color: png::ColorType, bits: png::BitDepth) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
-    encoder.set_color(colour);
+    encoder.set_color(color);
     encoder.set_depth(bits);
     let mut writer = encoder.write_header().unwrap();
     writer.write_image_data(samples).unwrap();

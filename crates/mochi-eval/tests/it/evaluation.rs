@@ -1,6 +1,6 @@
 //! Evaluation from files to results: IDX files and folders written here, a small encoder, both protocols of the linear probe.
 
-use mochi_data::{Dataset, OpenOptions, Recipe, Split};
+use mochi_data::{Augmentation, Dataset, OpenOptions, Split};
 use mochi_eval::{
     AugmentedRecipe, EvalError, Extractor, FeatureSource, Features, KnnOptions, LinearOptions, Progress, ViewOptions,
     check_splits, extract, knn, linear_augmented, linear_cached,
@@ -52,7 +52,7 @@ fn encoder() -> Encoder {
 }
 
 fn views() -> ViewOptions {
-    ViewOptions { threads: 1, batch: 7, ..ViewOptions::new(Recipe::preset("gray").unwrap(), 8) }
+    ViewOptions { threads: 1, batch: 7, ..ViewOptions::new(Augmentation::preset("gray").unwrap(), 8) }
 }
 
 fn pixels(dataset: &Dataset) -> Features {

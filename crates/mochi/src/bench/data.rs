@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::bench::{BenchOptions, bench};
-use mochi_data::{Cancel, Recipe, Split};
+use mochi_data::{Augmentation, Cancel, Split};
 use mochi_run::Progress;
 
+use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};
-use crate::finding::begin;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -39,8 +39,8 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     let dataset = begin(vec![arguments.data.clone()], Split::Train, Cancel::default()).wait(&Progress::detect())?;
-    let Some(recipe) = Recipe::preset(&arguments.augment) else {
-        let names = Recipe::PRESETS.join(", ");
+    let Some(augmentation) = Augmentation::preset(&arguments.augment) else {
+        let names = Augmentation::PRESETS.join(", ");
         return Err(Failure::new(
             format!("unknown augmentation pipeline \"{}\"", arguments.augment),
             format!("use one of {names}"),
@@ -49,7 +49,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let options = BenchOptions {
         size: arguments.size,
         threads: arguments.threads,
-        recipe,
+        augmentation,
         limit: arguments.limit,
         fast_decode: arguments.fast_decode,
         ..BenchOptions::default()

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_data::survey::{Stage, Survey, SurveyOptions, Weight, survey};
+use mochi_data::dataset_report::{DatasetReport, ReportOptions, Severity, Stage, check_dataset};
 use mochi_data::{Cancel, display_source};
 use mochi_files::{check_writable, write_atomic};
 use mochi_run::{Progress, Task};
@@ -41,7 +41,7 @@ struct Checked<'a> {
     data: String,
     page: Option<String>,
     #[serde(flatten)]
-    survey: &'a Survey,
+    report: &'a DatasetReport,
 }
 
 /// Runs the subcommand: status 1 if a run would fail on this dataset.
@@ -50,7 +50,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     if let Some(path) = &arguments.out {
         check_writable(path)?;
     }
-    let options = SurveyOptions {
+    let options = ReportOptions {
         view: settings.data.size,
         max_bad_fraction: settings.data.max_bad_fraction,
         threads: arguments.threads,
@@ -59,20 +59,20 @@ pub fn run(arguments: Arguments) -> Outcome {
     let progress = Progress::detect();
     let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
     let mut line = Line { progress: progress.clone(), current: None };
-    let survey = survey(&dataset, &options, &mut |stage, done, of| line.update(stage, done, of))?;
+    let report = check_dataset(&dataset, &options, &mut |stage, done, of| line.update(stage, done, of))?;
     line.finish();
     if let Some(path) = &arguments.out {
-        let page = page::page(arguments.sources.data(), &dataset, &survey, &progress);
+        let page = page::page(arguments.sources.data(), &dataset, &report, &progress);
         write_atomic(path, page.render().as_bytes())?;
     }
     if arguments.json {
         let page = arguments.out.as_ref().map(|out| out.display().to_string());
-        print_json(&Checked { data: display_source(arguments.sources.data()), page, survey: &survey })?;
+        print_json(&Checked { data: display_source(arguments.sources.data()), page, report: &report })?;
     } else {
-        print_line(&table::table(arguments.sources.data(), &survey, arguments.out.as_deref()))?;
+        print_line(&table::table(arguments.sources.data(), &report, arguments.out.as_deref()))?;
     }
-    match survey.findings.iter().find(|finding| finding.weight == Weight::Breaks) {
-        Some(finding) => Err(Failure::new(finding.what.clone(), finding.hint.clone())),
+    match report.issues.iter().find(|issue| issue.severity == Severity::Error) {
+        Some(issue) => Err(Failure::new(issue.message.clone(), issue.hint.clone())),
         None => Ok(ExitCode::SUCCESS),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mochi_data::survey::{self, Bin, Survey, sample};
+use mochi_data::dataset_report::{self, Bin, DatasetReport, sample};
 use mochi_data::{Dataset, Thumbnail, Thumbnailer, display_source};
 use mochi_report::{BadFile, Bars, DataPage, Duplicates, Encoding, Group, Image, Issue, Section, Severity};
 use mochi_run::Progress;
@@ -23,14 +23,15 @@ const BAD: usize = 500;
 const CLASSES: usize = 60;
 
 /// The page of a dataset report, with thumbnails.
-pub fn page(data: &Path, dataset: &Dataset, survey: &Survey, progress: &Progress) -> DataPage {
+pub fn page(data: &Path, dataset: &Dataset, report: &DatasetReport, progress: &Progress) -> DataPage {
     let sections =
-        sample(dataset, &|image| survey.bad.list.binary_search_by_key(&image, |bad| bad.index).is_err(), IMAGES);
+        sample(dataset, &|image| report.bad.list.binary_search_by_key(&image, |bad| bad.index).is_err(), IMAGES);
     let wanted: usize = sections.iter().map(|section| section.images.len()).sum();
-    let copies = &survey.duplicates;
-    let shown =
-        |groups: &[survey::Group]| groups.iter().take(GROUPS).map(|g| g.images.len().min(MEMBERS)).sum::<usize>();
-    let total = wanted + shown(&copies.exact) + shown(&copies.near);
+    let duplicates = &report.duplicates;
+    let shown = |groups: &[dataset_report::Group]| {
+        groups.iter().take(GROUPS).map(|g| g.images.len().min(MEMBERS)).sum::<usize>()
+    };
+    let total = wanted + shown(&duplicates.exact) + shown(&duplicates.near);
     let mut maker = Thumbnailer::default();
     let mut task = progress.task("thumbnails", total as u64);
     let mut load = |image: usize| {
@@ -47,7 +48,7 @@ pub fn page(data: &Path, dataset: &Dataset, survey: &Survey, progress: &Progress
             images: section.images.iter().filter_map(|&image| load(image)).collect(),
         })
         .collect();
-    let mut section = |title: &str, meaning: String, groups: &[survey::Group]| Duplicates {
+    let mut section = |title: &str, meaning: String, groups: &[dataset_report::Group]| Duplicates {
         title: format!("{title}: {}", groups.len()),
         meaning,
         groups: groups.iter().take(GROUPS).map(|group| drawn(group, &mut load)).collect(),
@@ -56,23 +57,23 @@ pub fn page(data: &Path, dataset: &Dataset, survey: &Survey, progress: &Progress
     let exact = "Identical pixels; the files may differ.".to_owned();
     let near = format!(
         "Perceptual hashes that differ in at most {} of {} bits from that of the group's first image: re-encoded, resized, or nearly the same scene.",
-        copies.near_bits, copies.of_bits
+        duplicates.near_bits, duplicates.hash_bits
     );
     let duplicates =
-        vec![section("Exact duplicates", exact, &copies.exact), section("Near duplicates", near, &copies.near)];
+        vec![section("Exact duplicates", exact, &duplicates.exact), section("Near duplicates", near, &duplicates.near)];
     task.finish();
 
     let name = std::path::absolute(display_source(data))
         .ok()
         .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    let bad = &survey.bad.list;
+    let bad = &report.bad.list;
     DataPage {
         name: name.unwrap_or_else(|| display_source(data)),
-        summary: format!("{}: {}, {} images", display_source(data), survey.kind, survey.images),
-        issues: survey.findings.iter().map(issue).collect(),
-        facts: rows(survey).into_iter().map(|(term, value)| (capital(term), value)).collect(),
-        bars: bars(survey),
-        more_sections: survey.classes.as_ref().map_or(0, |classes| classes.count.saturating_sub(sheet.len())),
+        summary: format!("{}: {}, {} images", display_source(data), report.kind, report.images),
+        issues: report.issues.iter().map(issue).collect(),
+        facts: rows(report).into_iter().map(|(term, value)| (capital(term), value)).collect(),
+        bars: bars(report),
+        more_sections: report.classes.as_ref().map_or(0, |classes| classes.count.saturating_sub(sheet.len())),
         sheet,
         duplicates,
         bad: bad
@@ -88,7 +89,7 @@ pub fn page(data: &Path, dataset: &Dataset, survey: &Survey, progress: &Progress
     }
 }
 
-fn drawn(group: &survey::Group, load: &mut impl FnMut(usize) -> Option<Image>) -> Group {
+fn drawn(group: &dataset_report::Group, load: &mut impl FnMut(usize) -> Option<Image>) -> Group {
     let mut notes = Vec::new();
     if group.same_bytes {
         notes.push("identical files");
@@ -103,26 +104,26 @@ fn drawn(group: &survey::Group, load: &mut impl FnMut(usize) -> Option<Image>) -
     }
 }
 
-fn issue(finding: &survey::Finding) -> Issue {
-    let severity = match finding.weight {
-        survey::Weight::Breaks => Severity::Error,
-        survey::Weight::Doubtful => Severity::Warning,
-        survey::Weight::Note => Severity::Note,
+fn issue(issue: &dataset_report::Issue) -> Issue {
+    let severity = match issue.severity {
+        dataset_report::Severity::Error => Severity::Error,
+        dataset_report::Severity::Warning => Severity::Warning,
+        dataset_report::Severity::Note => Severity::Note,
     };
-    Issue { severity, message: finding.what.clone(), hint: finding.hint.clone() }
+    Issue { severity, message: issue.message.clone(), hint: issue.hint.clone() }
 }
 
-fn bars(survey: &Survey) -> Vec<Bars> {
+fn bars(report: &DatasetReport) -> Vec<Bars> {
     let histogram = |title: &str, bins: &[Bin]| Bars {
         title: title.to_owned(),
         bars: bins.iter().map(|bin| (bin.label.clone(), bin.count)).collect(),
     };
     let mut all = Vec::new();
-    if let Some(sizes) = &survey.sizes {
+    if let Some(sizes) = &report.sizes {
         all.push(histogram("Shorter side, pixels", &sizes.short_sides));
-        all.push(histogram("Aspect ratio, width : height", &sizes.shapes));
+        all.push(histogram("Aspect ratio, width : height", &sizes.aspect_ratios));
     }
-    if let Some(classes) = &survey.classes {
+    if let Some(classes) = &report.classes {
         let mut list: Vec<(String, usize)> =
             classes.list.iter().map(|class| (class.name.clone(), class.images - class.bad)).collect();
         if list.len() <= CLASSES {
@@ -135,8 +136,8 @@ fn bars(survey: &Survey) -> Vec<Bars> {
             all.push(Bars { title: "Images of the smallest classes".into(), bars: smallest });
         }
     }
-    if !survey.bad.by_reason.is_empty() {
-        let reasons = survey.bad.by_reason.iter().map(|(reason, count)| (reason.to_string(), *count));
+    if !report.bad.by_reason.is_empty() {
+        let reasons = report.bad.by_reason.iter().map(|(reason, count)| (reason.to_string(), *count));
         all.push(Bars { title: "Bad images by reason".into(), bars: reasons.collect() });
     }
     all

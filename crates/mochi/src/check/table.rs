@@ -3,23 +3,23 @@
 use std::fmt::{Display, Write as _};
 use std::path::Path;
 
+use mochi_data::dataset_report::{Bin, DatasetReport, Severity, Spread};
 use mochi_data::display_source;
-use mochi_data::survey::{Bin, Spread, Survey, Weight};
 
 /// Cells of the longest bar.
 const BAR: usize = 32;
 
 /// The whole table, without the last line break.
-pub fn table(data: &Path, survey: &Survey, page: Option<&Path>) -> String {
-    let mut text = format!("{} ({})\n\n", display_source(data), survey.kind);
-    for (name, value) in rows(survey) {
+pub fn table(data: &Path, report: &DatasetReport, page: Option<&Path>) -> String {
+    let mut text = format!("{} ({})\n\n", display_source(data), report.kind);
+    for (name, value) in rows(report) {
         let _ = writeln!(text, "{name:<16} {value}");
     }
-    if let Some(sizes) = &survey.sizes {
+    if let Some(sizes) = &report.sizes {
         push_bars(&mut text, "short side, px", &sizes.short_sides);
-        push_bars(&mut text, "aspect ratio", &sizes.shapes);
+        push_bars(&mut text, "aspect ratio", &sizes.aspect_ratios);
     }
-    let bad = &survey.bad.list;
+    let bad = &report.bad.list;
     if !bad.is_empty() {
         text.push_str("\nbad images\n");
         for image in bad.iter().take(10) {
@@ -29,16 +29,16 @@ pub fn table(data: &Path, survey: &Survey, page: Option<&Path>) -> String {
             let _ = writeln!(text, "  and {} more; --json lists all", bad.len() - 10);
         }
     }
-    if !survey.findings.is_empty() {
+    if !report.issues.is_empty() {
         text.push('\n');
     }
-    for finding in &survey.findings {
-        let word = match finding.weight {
-            Weight::Breaks => "error",
-            Weight::Doubtful => "warning",
-            Weight::Note => "note",
+    for issue in &report.issues {
+        let word = match issue.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
         };
-        let _ = writeln!(text, "{word}: {}\n  hint: {}", finding.what, finding.hint);
+        let _ = writeln!(text, "{word}: {}\n  hint: {}", issue.message, issue.hint);
     }
     if let Some(page) = page {
         let _ = writeln!(text, "\npage: {}", page.display());
@@ -48,36 +48,36 @@ pub fn table(data: &Path, survey: &Survey, page: Option<&Path>) -> String {
 }
 
 /// Terms and values, for the table and the page.
-pub fn rows(survey: &Survey) -> Vec<(&'static str, String)> {
-    let mut rows = vec![("images", survey.images.to_string())];
-    let bad = &survey.bad;
+pub fn rows(report: &DatasetReport) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("images", report.images.to_string())];
+    let bad = &report.bad;
     rows.push(match bad.count {
         0 => ("bad", "none".to_owned()),
         n => {
             let reasons = counts(bad.by_reason.iter());
             (
                 "bad",
-                format!("{n} ({:.2} %; a run fails above {:.2} %): {reasons}", bad.share * 100.0, bad.limit * 100.0),
+                format!("{n} ({:.2} %; a run fails above {:.2} %): {reasons}", bad.fraction * 100.0, bad.limit * 100.0),
             )
         }
     });
-    if survey.skipped.files() > 0 {
-        rows.push(("skipped", survey.skipped.to_string()));
+    if report.skipped.files() > 0 {
+        rows.push(("skipped", report.skipped.to_string()));
     }
-    if let Some(classes) = &survey.classes {
+    if let Some(classes) = &report.classes {
         rows.push(("classes", format!("{}; {}", classes.count, spread(&classes.images, "images"))));
     }
-    if survey.readable > 0 {
-        rows.push(("formats", counts(survey.formats.iter())));
-        let bits = match survey.bits.keys().next() {
-            Some(bits) if survey.bits.len() == 1 => format!("{bits} bit"),
-            _ => counts(survey.bits.iter().map(|(bits, count)| (format!("{bits} bit"), count))),
+    if report.readable > 0 {
+        rows.push(("formats", counts(report.formats.iter())));
+        let bits = match report.bits.keys().next() {
+            Some(bits) if report.bits.len() == 1 => format!("{bits} bit"),
+            _ => counts(report.bits.iter().map(|(bits, count)| (format!("{bits} bit"), count))),
         };
-        let colours = survey.colours.iter().map(|(colour, count)| (colour.as_str(), count));
-        rows.push(("stored as", format!("{}; {bits}", counts(colours))));
-        rows.push(("grayscale", format!("{} of {}", survey.grey_pictures, survey.readable)));
+        let color_types = report.color_types.iter().map(|(color_type, count)| (color_type.as_str(), count));
+        rows.push(("stored as", format!("{}; {bits}", counts(color_types))));
+        rows.push(("grayscale", format!("{} of {}", report.grayscale_images, report.readable)));
     }
-    if let Some(sizes) = &survey.sizes {
+    if let Some(sizes) = &report.sizes {
         rows.push(("width", spread(&sizes.width, "px")));
         rows.push(("height", spread(&sizes.height, "px")));
         rows.push(("small", format!("{} smaller than a view of {} px", sizes.smaller_than_view, sizes.view)));
@@ -88,25 +88,28 @@ pub fn rows(survey: &Survey) -> Vec<(&'static str, String)> {
             rows.push(("files", format!("median {middle} kB, {least} to {most}; {all:.1} MB in total")));
         }
     }
-    if let Some(channels) = &survey.channels {
+    if let Some(channels) = &report.channels {
         let three = |values: [f64; 3]| format!("[{:.4}, {:.4}, {:.4}]", values[0], values[1], values[2]);
         rows.push(("mean", three(channels.mean)));
         rows.push(("std", three(channels.std)));
     }
-    let copies = &survey.duplicates;
+    let duplicates = &report.duplicates;
     let found = |redundant: usize, groups: usize| match groups {
         0 => "none".to_owned(),
         1 => format!("{redundant} in 1 group"),
         n => format!("{redundant} in {n} groups"),
     };
-    rows.push(("duplicates", found(copies.redundant_exact, copies.exact.len())));
-    let flat = match copies.too_flat {
+    rows.push(("duplicates", found(duplicates.redundant_exact, duplicates.exact.len())));
+    let low_detail = match duplicates.low_detail {
         0 => String::new(),
         n => format!("; {n} not compared (too little detail)"),
     };
-    let near = found(copies.redundant_near, copies.near.len());
-    rows.push(("near duplicates", format!("{near} within {} of {} bits{flat}", copies.near_bits, copies.of_bits)));
-    let speed = &survey.speed;
+    let near = found(duplicates.redundant_near, duplicates.near.len());
+    rows.push((
+        "near duplicates",
+        format!("{near} within {} of {} bits{low_detail}", duplicates.near_bits, duplicates.hash_bits),
+    ));
+    let speed = &report.speed;
     let mut pace = format!("{:.0} images/s on {} threads", speed.images_per_s, speed.threads);
     if let (Some(images), Some(mb)) = (speed.decoded_per_s_per_thread, speed.decoded_mb_per_s_per_thread) {
         let _ = write!(pace, "; one thread decodes {images:.0} images/s, {mb:.1} MB/s");

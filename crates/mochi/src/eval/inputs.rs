@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use mochi_config::Device;
-use mochi_data::{BadImage, Cancel, Dataset, Recipe, Split, display_source};
+use mochi_data::{Augmentation, BadImage, Cancel, Dataset, Split, display_source};
 use mochi_eval::{BadImages, Extractor, FeatureSource, Overlap, ViewOptions, check_splits};
 use mochi_files::{check_writable, write_atomic};
 use mochi_run::{Progress, RunFolder};
@@ -12,8 +12,8 @@ use mochi_train::{LoadedEncoder, load_encoder};
 use serde::Serialize;
 
 use super::{Common, failure};
+use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};
-use crate::finding::begin;
 
 /// Bad images named on stderr, at most.
 const NAMED: usize = 10;
@@ -78,16 +78,16 @@ impl Inputs {
                 "{shared} of {all} test images are training images as well (first: {first}): accuracy is too high"
             ));
         }
-        let (recipe, size) = match &loaded {
-            Some(loaded) => (mochi_train::recipe(&loaded.settings)?, loaded.settings.data.size),
+        let (augmentation, size) = match &loaded {
+            Some(loaded) => (mochi_train::augmentation(&loaded.settings)?, loaded.settings.data.size),
             None => {
-                let recipe = Recipe::preset("eval").ok_or_else(|| {
+                let augmentation = Augmentation::preset("eval").ok_or_else(|| {
                     Failure::new("the augmentation pipeline \"eval\" is missing", "report this bug in Mochi")
                 })?;
-                (recipe, common.size.or_else(|| train.uniform_size().map(|(w, h)| w.min(h))).unwrap_or(32))
+                (augmentation, common.size.or_else(|| train.uniform_size().map(|(w, h)| w.min(h))).unwrap_or(32))
             }
         };
-        let views = ViewOptions { max_bad_fraction: common.max_bad_fraction, ..ViewOptions::new(recipe, size) };
+        let views = ViewOptions { max_bad_fraction: common.max_bad_fraction, ..ViewOptions::new(augmentation, size) };
         Ok(Self { loaded, train, test, views, progress, overlap })
     }
 

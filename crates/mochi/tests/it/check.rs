@@ -43,15 +43,15 @@ fn bad_files_give_status_1_and_are_escaped_on_the_page() {
     let output = run(&["check", text(&data), "--json", "--out", text(&page)]);
     assert_eq!(output.status.code(), Some(1));
     let told = said(&output);
-    assert!(told.contains("error: 2 of 7 images are bad (28.6 %); a run stops above 1.0 %"), "{told}");
-    assert!(told.contains("hint: mend or remove them, or raise data.max_bad_fraction"), "{told}");
+    assert!(told.contains("error: 2 of 7 images are bad (28.6 %); a run fails above 1.0 %"), "{told}");
+    assert!(told.contains("hint: repair or remove them, or raise data.max_bad_fraction"), "{told}");
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&found["ok"], &found["bad"]["count"], &found["page"]), (&false.into(), &2.into(), &text(&page).into()));
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("&lt;b onclick=&#39;x&#39;&gt;&quot;&amp;.png") && !page.contains("<b onclick"));
     assert!(page.contains("not-utf8-\u{FFFD}\u{FFFD}.png"));
     assert!(page.contains("Contact sheet") && page.contains("data:image/jpeg;base64,"));
-    // Where so many may be left out, the same folder passes.
+    // With a higher limit, the same folder passes.
     assert!(run(&["check", text(&data), "data.max_bad_fraction=0.3"]).status.success());
 }
 
@@ -72,7 +72,7 @@ fn views_are_written_as_a_page_and_as_an_image() {
     assert_eq!(page.matches("data:image/png;base64,").count(), 6);
     assert_eq!(page.matches("<rect class=\"crop").count(), 6);
     assert!(page.contains("24 × 24 at 0, 0") || page.contains("<li>crop <em>"));
-    // The same words give the same bytes; another seed or epoch others.
+    // The same arguments give the same bytes; another seed or epoch gives others.
     assert!(page.as_bytes() == sheet("b.html", &[]) && page.as_bytes() == sheet("c.html", &["--seed", "0"]));
     assert!(
         page.as_bytes() != sheet("d.html", &["--seed", "1"]) && page.as_bytes() != sheet("e.html", &["--epoch", "1"])

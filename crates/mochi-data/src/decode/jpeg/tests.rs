@@ -22,7 +22,7 @@ fn fast(decoder: &mut JpegDecoder, bytes: &[u8]) -> Option<Pixels> {
     decoder.try_fast(bytes, &mut pixels).then_some(pixels)
 }
 
-/// A picture of a kind: smooth, noisy, hard edges, or one colour.
+/// A picture of a kind: smooth, noisy, hard edges, or one color.
 fn picture(width: usize, height: usize, kind: u32, stream: &mut Stream) -> Vec<u8> {
     let (a, b, c) = (stream.below(17) as usize, stream.below(17) as usize, stream.next_u32() as usize);
     let mut rgb = Vec::with_capacity(width * height * 3);
@@ -83,7 +83,7 @@ pub(super) fn fixture(name: &str) -> Vec<u8> {
 #[test]
 fn which_fixtures_are_taken() {
     let mut decoder = JpegDecoder::new();
-    for name in ["420.jpg", "422.jpg", "444.jpg", "grey.jpg", "restart.jpg", "turned.jpg"] {
+    for name in ["420.jpg", "422.jpg", "444.jpg", "gray.jpg", "restart.jpg", "turned.jpg"] {
         let got = fast(&mut decoder, &fixture(name));
         assert!(got.is_some(), "{name}");
         assert!(got == alone(&fixture(name)).ok(), "{name}");
@@ -142,7 +142,7 @@ fn damaged_files_have_the_outcome_that_libjpeg_turbo_alone_gives() {
         let rgb = picture(40, 33, 0, &mut stream);
         small.push(encode(&rgb, 40, 33, 80, subsampling, i % 2 == 0));
     }
-    let files = ["420.jpg", "444.jpg", "grey.jpg", "restart.jpg", "turned.jpg"].map(fixture);
+    let files = ["420.jpg", "444.jpg", "gray.jpg", "restart.jpg", "turned.jpg"].map(fixture);
     for (number, whole) in files.iter().chain(&small).enumerate() {
         for round in 0..1_500 {
             let mut bytes = whole.clone();

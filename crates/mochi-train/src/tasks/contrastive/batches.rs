@@ -4,7 +4,7 @@ use mochi_config::Resolved;
 use mochi_data::{BadImage, Batch, Dataset, Loader, LoaderOptions, Order, Position, Shard};
 use mochi_run::StopFlag;
 
-use crate::{Batches, Timeline, TrainError, recipe};
+use crate::{Batches, Timeline, TrainError, augmentation};
 
 /// Two views of each image, epoch after epoch.
 pub struct Views(Loader);
@@ -32,7 +32,7 @@ impl Views {
             shard,
             views: 2,
             size: data.size,
-            recipe: recipe(settings)?,
+            augmentation: augmentation(settings)?,
             drop_last: true,
             threads: data.threads,
             prefetch: data.prefetch,

@@ -1,28 +1,28 @@
-//! How large the images are, and of which shape.
+//! Sizes and aspect ratios of the images.
 
 use serde::Serialize;
 
-/// Smallest, middle (of an even number, the lower of the two) and largest of something.
+/// Minimum, median (of an even number of values, the lower middle one) and maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Spread {
-    /// Smallest.
+    /// Minimum.
     pub min: u64,
-    /// Middle.
+    /// Median.
     pub median: u64,
-    /// Largest.
+    /// Maximum.
     pub max: u64,
 }
 
-/// A bar of a histogram: values `from <= v < to`.
+/// Bin of a histogram: values with `from <= v < to`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bin {
-    /// As people say it.
+    /// Text for people.
     pub label: String,
-    /// Least value.
+    /// Lower bound, included.
     pub from: f64,
-    /// First value beyond; absent where there is no end.
+    /// Upper bound, excluded; absent in an unbounded last bin.
     pub to: Option<f64>,
-    /// Images.
+    /// Number of images.
     pub count: usize,
 }
 
@@ -35,26 +35,26 @@ pub struct Sizes {
     pub height: Spread,
     /// Shorter sides in pixels.
     pub short_side: Spread,
-    /// Pixels of an image.
+    /// Pixels per image.
     pub pixels: Spread,
-    /// Bytes of an encoded image; absent where pixels are stored as they are (IDX, CIFAR).
+    /// Bytes per encoded image; absent for raw pixels (IDX, CIFAR).
     pub file_bytes: Option<Spread>,
-    /// All encoded bytes together.
+    /// Sum of all encoded bytes.
     pub total_bytes: u64,
-    /// Side of the view that the next field speaks of.
+    /// View size in pixels that `smaller_than_view` refers to.
     pub view: u32,
-    /// Images whose shorter side is smaller than a view: every view of them is enlarged.
+    /// Number of images whose shorter side is smaller than a view; all of their views are enlarged.
     pub smaller_than_view: usize,
     /// Histogram of the shorter side.
     pub short_sides: Vec<Bin>,
-    /// Histogram of width over height; named after the common shape in each.
-    pub shapes: Vec<Bin>,
+    /// Histogram of width / height. A bin is named after the common aspect ratio that it contains.
+    pub aspect_ratios: Vec<Bin>,
 }
 
-/// Edges of the histogram of shorter sides, half octaves.
+/// Edges of the histogram of shorter sides.
 const SIDES: [u32; 17] = [0, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096];
-/// Edges of the histogram of shapes, which lie between the common ones.
-const SHAPES: [(f64, &str); 11] = [
+/// Edges of the histogram of aspect ratios, between the common ones, and names of the bins.
+const ASPECT_RATIOS: [(f64, &str); 11] = [
     (0.0, "< 1:3"),
     (1.0 / 3.0, "1:3"),
     (0.5, "9:16"),
@@ -69,7 +69,7 @@ const SHAPES: [(f64, &str); 11] = [
 ];
 
 impl Sizes {
-    /// Of `(width, height, encoded bytes)`; `None` where there is none. 0 bytes: not encoded.
+    /// Sizes of images given as `(width, height, encoded bytes)`, with 0 bytes for raw pixels; `None` without images.
     pub(super) fn of(images: &[(u32, u32, u64)], view: u32) -> Option<Self> {
         let spread = |value: &dyn Fn(&(u32, u32, u64)) -> u64| spread(images.iter().map(value).collect());
         let short = |&(w, h, _): &(u32, u32, u64)| w.min(h);
@@ -78,7 +78,7 @@ impl Sizes {
             Some(to) => (f64::from(*from), format!("{from}–{}", to - 1)),
             None => (f64::from(*from), format!("{from}+")),
         });
-        let shapes = SHAPES.iter().map(|&(from, label)| (from, label.to_owned()));
+        let aspect_ratios = ASPECT_RATIOS.iter().map(|&(from, label)| (from, label.to_owned()));
         Some(Self {
             width: spread(&|image| u64::from(image.0))?,
             height: spread(&|image| u64::from(image.1))?,
@@ -89,7 +89,7 @@ impl Sizes {
             view,
             smaller_than_view: images.iter().filter(|image| short(image) < view).count(),
             short_sides: histogram(labels, images.iter().map(|image| f64::from(short(image)))),
-            shapes: histogram(shapes, images.iter().map(|&(w, h, _)| f64::from(w) / f64::from(h.max(1)))),
+            aspect_ratios: histogram(aspect_ratios, images.iter().map(|&(w, h, _)| f64::from(w) / f64::from(h.max(1)))),
         })
     }
 }
@@ -100,7 +100,7 @@ pub(super) fn spread(mut values: Vec<u64>) -> Option<Spread> {
     Some(Spread { min: *values.first()?, median, max: *values.last()? })
 }
 
-/// Counts into bins that each begin at an edge; empty ones at both ends are left out.
+/// Counts values in bins that begin at the given edges. Empty bins at both ends are left out.
 fn histogram(edges: impl Iterator<Item = (f64, String)>, values: impl Iterator<Item = f64>) -> Vec<Bin> {
     let mut bins: Vec<Bin> = edges.map(|(from, label)| Bin { label, from, to: None, count: 0 }).collect();
     let ends: Vec<f64> = bins.iter().skip(1).map(|bin| bin.from).collect();
@@ -124,14 +124,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bins_hold_every_image_once_and_middles_are_middles() {
+    fn bins_count_every_image_once_and_medians_are_correct() {
         let images: Vec<(u32, u32, u64)> =
             [(640, 480), (480, 640), (100, 100), (5000, 4096), (30, 9)].map(|(w, h)| (w, h, 7)).into();
         let sizes = Sizes::of(&images, 224).unwrap();
         assert_eq!(sizes.short_sides.iter().map(|bin| bin.count).sum::<usize>(), 5);
         assert_eq!(sizes.short_side, Spread { min: 9, median: 480, max: 4096 });
         assert_eq!((sizes.smaller_than_view, sizes.total_bytes), (2, 35));
-        let shape = |label| sizes.shapes.iter().find(|bin| bin.label == label).unwrap().count;
+        let shape = |label| sizes.aspect_ratios.iter().find(|bin| bin.label == label).unwrap().count;
         assert_eq!((shape("3:4"), shape("4:3"), shape("square"), shape("> 3:1")), (1, 2, 1, 1));
         assert_eq!(sizes.short_sides[0].label, "0–15");
         assert_eq!(sizes.short_sides.last().unwrap().to, None);

@@ -1,22 +1,22 @@
-//! Which images stand on a contact sheet: drawn at random, the same at every call, a few of each class.
+//! Images of a contact sheet: a few per class, drawn at random with a fixed seed.
 
 use mochi_random::philox4x32_10;
 
 use crate::dataset::Dataset;
 
-/// A part of a contact sheet.
+/// Section of a contact sheet: the images of one class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// Name of the class; `None` where the data set has none.
+    /// Name of the class; `None` if the dataset has no classes.
     pub class: Option<String>,
-    /// Readable images of that class.
+    /// Number of readable images of that class.
     pub of: usize,
-    /// Indices, rising.
+    /// Indices of the drawn images, in increasing order.
     pub images: Vec<usize>,
 }
 
-/// At most `most` images that are `good`: where there are classes, `most / classes` of each but no less than 4 and no more than 12 (of
-/// very many classes, evenly spaced ones).
+/// Draws at most `most` images for which `good` is true: `most / classes` per class, but at least 4 and at most 12. If there are too many classes,
+/// evenly spaced classes are selected. Without classes, at most 96 images.
 pub fn sample(dataset: &Dataset, good: &dyn Fn(usize) -> bool, most: usize) -> Vec<Section> {
     let rank = |image: usize| {
         let words = philox4x32_10([image as u32, 0, 0, 0], [0x0005_A3B1, 0]);

@@ -1,31 +1,31 @@
-//! Mean and standard deviation of each channel, of values in 0..1.
+//! Mean and standard deviation of each channel, for values from 0 to 1.
 //!
-//! Every image counts alike, whatever its size, as it does in training, where all become views of one size: with `m_i` and `q_i` the means of
-//! an image's values and of their squares, `mean = avg(m_i)` and `std = sqrt(avg(q_i) - mean^2)`. Sums are whole numbers, so the
-//! result does not depend on which thread was quicker.
+//! Every image has equal weight, whatever its size, as in training, where all views have one size. If `m_i` is the mean of an image's values
+//! and `q_i` the mean of their squares, then `mean = avg(m_i)` and `std = sqrt(avg(q_i) - mean^2)`. Sums are integers, so the result does not
+//! depend on the order in which threads finish.
 
 use serde::Serialize;
 
 use crate::decode::Pixels;
 
-/// Fractional bits of a mean.
+/// Fractional bits of a mean, in fixed point.
 const BITS: u32 = 32;
 
-/// Of one image: sums of its values and of their squares by channel.
+/// Sums of an image's values and of their squares, per channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Moments {
     sums: [u64; 3],
     squares: [u64; 3],
     area: u64,
-    /// Red, green and blue are equal everywhere.
-    pub(super) grey: bool,
+    /// Whether red, green and blue are equal in every pixel.
+    pub(super) grayscale: bool,
 }
 
 impl Moments {
     pub(super) fn of(pixels: &Pixels) -> Self {
         let area = u64::from(pixels.width) * u64::from(pixels.height);
-        let mut all = Self { area, grey: true, ..Self::default() };
-        // In pieces whose sums of squares fit 32 bits, which vectorises.
+        let mut all = Self { area, grayscale: true, ..Self::default() };
+        // The sums of squares of a piece fit into 32 bits, so that the loop vectorizes.
         for piece in pixels.rgb.chunks(3 * 65_536) {
             let (mut sums, mut squares, mut differ) = ([0u32; 3], [0u32; 3], 0u8);
             for pixel in piece.chunks_exact(3) {
@@ -40,13 +40,13 @@ impl Moments {
                 all.sums[c] += u64::from(sums[c]);
                 all.squares[c] += u64::from(squares[c]);
             }
-            all.grey &= differ == 0;
+            all.grayscale &= differ == 0;
         }
         all
     }
 }
 
-/// Sums over images.
+/// Sums over all images.
 #[derive(Default)]
 pub(super) struct Sums {
     means: [u128; 3],
@@ -76,7 +76,7 @@ impl Sums {
     }
 }
 
-/// Channel statistics (R, G, B) of values in 0..1; every image counts alike.
+/// Channel statistics (R, G, B) of values from 0 to 1; every image has equal weight.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Statistics {
     /// Means.

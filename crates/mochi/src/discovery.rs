@@ -14,7 +14,7 @@ const QUIET: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(200);
 
 /// A dataset that is being opened.
-pub struct Finding {
+pub struct Discovery {
     begun: Instant,
     counter: Counter,
     opened: Receiver<Result<Dataset, DataError>>,
@@ -24,7 +24,7 @@ pub struct Finding {
 }
 
 /// Starts opening several sources as one dataset, on a thread of its own.
-pub fn begin(sources: Vec<PathBuf>, split: Split, cancel: Cancel) -> Finding {
+pub fn begin(sources: Vec<PathBuf>, split: Split, cancel: Cancel) -> Discovery {
     let remote = sources.iter().find(|source| is_remote(source)).map(|source| display_source(source));
     let options = OpenOptions { cancel: cancel.clone(), ..OpenOptions::from(split) };
     let counter = options.counter.clone();
@@ -35,10 +35,10 @@ pub fn begin(sources: Vec<PathBuf>, split: Split, cancel: Cancel) -> Finding {
     };
     // If no thread can be started, the channel is closed and `wait` reports it.
     let _ = std::thread::Builder::new().name("mochi-open".into()).spawn(look);
-    Finding { begun: Instant::now(), counter, opened, remote, cancel }
+    Discovery { begun: Instant::now(), counter, opened, remote, cancel }
 }
 
-impl Finding {
+impl Discovery {
     /// Waits for the dataset; after one second, shows the number of images found so far.
     pub fn wait(mut self, progress: &Progress) -> Outcome<Dataset> {
         let mut shown = None;

@@ -1,4 +1,4 @@
-//! A look at a folder of which everything is known.
+//! Dataset report of a folder with known contents.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -7,7 +7,7 @@ mod pictures;
 
 use std::path::Path;
 
-use mochi_data::survey::{Stage, Survey, SurveyOptions, sample, survey};
+use mochi_data::dataset_report::{DatasetReport, ReportOptions, Stage, check_dataset, sample};
 use mochi_data::{Dataset, Thumbnailer};
 use pictures::{decoded, jpeg, png, scene, turned, webp};
 use png::{BitDepth, ColorType};
@@ -39,10 +39,10 @@ fn folder() -> tempfile::TempDir {
     put("b/tall.jpg", &jpeg(&scene(6, 60, 200), 60, 200, 90));
     put("b/turned.jpg", &turned(&jpeg(&scene(7, W, H), W, H, 90)));
     put("b/named-wrongly.jpg", &png(&scene(8, W, H), W, H, ColorType::Rgb, BitDepth::Eight));
-    let grey = |seed| scene(seed, W, H).chunks(3).map(|p| p[0]).collect::<Vec<u8>>();
-    put("a/grey.png", &png(&grey(9), W, H, ColorType::Grayscale, BitDepth::Eight));
-    let deep: Vec<u8> = grey(10).iter().flat_map(|&v| [v, 77]).collect();
-    put("a/grey-16-bit.png", &png(&deep, W, H, ColorType::Grayscale, BitDepth::Sixteen));
+    let gray = |seed| scene(seed, W, H).chunks(3).map(|p| p[0]).collect::<Vec<u8>>();
+    put("a/gray.png", &png(&gray(9), W, H, ColorType::Grayscale, BitDepth::Eight));
+    let deep: Vec<u8> = gray(10).iter().flat_map(|&v| [v, 77]).collect();
+    put("a/gray-16-bit.png", &png(&deep, W, H, ColorType::Grayscale, BitDepth::Sixteen));
     let clear: Vec<u8> = scene(11, W, H).chunks(3).flat_map(|p| [p[0], p[1], p[2], 9]).collect();
     put("a/alpha.png", &png(&clear, W, H, ColorType::Rgba, BitDepth::Eight));
     let blank = png(&vec![200; (W * H) as usize], W, H, ColorType::Grayscale, BitDepth::Eight);
@@ -55,10 +55,10 @@ fn folder() -> tempfile::TempDir {
     dir
 }
 
-fn look(dataset: &Dataset, threads: usize) -> Survey {
-    let options = SurveyOptions { view: 100, max_bad_fraction: 0.5, threads };
+fn report(dataset: &Dataset, threads: usize) -> DatasetReport {
+    let options = ReportOptions { view: 100, max_bad_fraction: 0.5, threads };
     let mut last = (0, 0);
-    let survey = survey(dataset, &options, &mut |stage, done, of| {
+    let report = check_dataset(dataset, &options, &mut |stage, done, of| {
         assert!(done <= of);
         match stage {
             Stage::Reading => last.0 = done,
@@ -66,7 +66,7 @@ fn look(dataset: &Dataset, threads: usize) -> Survey {
         }
     });
     assert_eq!(last.0, dataset.len());
-    survey.unwrap()
+    report.unwrap()
 }
 
 fn names(groups: &Value) -> Vec<Vec<String>> {
@@ -75,15 +75,15 @@ fn names(groups: &Value) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn everything_known_is_found() {
+fn the_report_contains_everything_known() {
     let dir = folder();
-    let survey = look(&common::open(dir.path()), 2);
-    let mut found = serde_json::to_value(&survey).unwrap();
+    let report = report(&common::open(dir.path()), 2);
+    let mut found = serde_json::to_value(&report).unwrap();
     let fields = found.as_object_mut().unwrap();
     let speed = fields.remove("speed").unwrap();
     assert!(speed["threads"] == 2 && speed["decoded_per_s_per_thread"].as_f64().unwrap() > 0.0, "{speed}");
-    let copies = fields.remove("duplicates").unwrap();
-    let findings = fields.remove("findings").unwrap();
+    let duplicates = fields.remove("duplicates").unwrap();
+    let issues = fields.remove("issues").unwrap();
     let channels = fields.remove("channels").unwrap();
     let mut sizes = fields.remove("sizes").unwrap();
     let mut bad = fields.remove("bad").unwrap();
@@ -92,9 +92,9 @@ fn everything_known_is_found() {
         json!({
             "kind": "image folder", "images": 20, "readable": 17,
             "formats": {"JPEG": 9, "PNG": 7, "WebP": 1},
-            "colours": {"rgb": 12, "rgb_alpha": 1, "grey": 4},
+            "color_types": {"rgb": 12, "rgb_alpha": 1, "grayscale": 4},
             "bits": {"8": 16, "16": 1},
-            "grey_pictures": 4, "turned": 1, "misnamed": 1, "skipped": {"by_extension": {}, "hidden": 0},
+            "grayscale_images": 4, "exif_rotated": 1, "wrong_extension": 1, "skipped": {"by_extension": {}, "hidden": 0},
             "classes": {
                 "count": 2, "images": {"min": 7, "median": 7, "max": 10},
                 "list": [{"name": "a", "images": 8, "bad": 1}, {"name": "b", "images": 12, "bad": 2}]
@@ -110,7 +110,7 @@ fn everything_known_is_found() {
         [("a/words.jpg", "corrupt"), ("b/cut.jpg", "truncated"), ("b/empty.png", "empty")]
     );
     let by_reason = json!({"empty": 1, "truncated": 1, "corrupt": 1});
-    assert_eq!(bad, json!({"count": 3, "share": 0.15, "limit": 0.5, "allowed": 10, "by_reason": by_reason}));
+    assert_eq!(bad, json!({"count": 3, "fraction": 0.15, "limit": 0.5, "allowed": 10, "by_reason": by_reason}));
 
     let (total, files) = {
         let fields = sizes.as_object_mut().unwrap();
@@ -131,7 +131,7 @@ fn everything_known_is_found() {
                 {"label": "64–95", "from": 64.0, "to": 96.0, "count": 1},
                 {"label": "96–127", "from": 96.0, "to": 128.0, "count": 15}
             ],
-            "shapes": [
+            "aspect_ratios": [
                 {"label": "< 1:3", "from": 0.0, "to": 1.0 / 3.0, "count": 1},
                 {"label": "1:3", "from": 1.0 / 3.0, "to": 0.5, "count": 0},
                 {"label": "9:16", "from": 0.5, "to": 0.61, "count": 0},
@@ -144,28 +144,28 @@ fn everything_known_is_found() {
     );
     assert!(channels["mean"][0].as_f64().unwrap() > 0.3 && channels["std"][2].as_f64().unwrap() > 0.05, "{channels}");
 
-    assert_eq!(names(&copies["exact"]), [["a/one-again.jpg", "a/one-lossless.png", "a/one.jpg"]]);
-    assert_eq!(copies["exact"][0]["same_bytes"], false);
-    // Of the three equal ones the first stands for all. Nothing else is alike, and the blank ones are not compared.
-    assert_eq!(names(&copies["near"]), [["a/one-again.jpg", "a/one-small.jpg", "b/one-brighter.webp"]]);
-    assert_eq!(copies["near"][0]["across_classes"], true);
-    let counts =
-        ["redundant_exact", "redundant_near", "near_bits", "of_bits", "too_flat"].map(|key| copies[key].clone());
+    assert_eq!(names(&duplicates["exact"]), [["a/one-again.jpg", "a/one-lossless.png", "a/one.jpg"]]);
+    assert_eq!(duplicates["exact"][0]["same_bytes"], false);
+    // Of the three identical images only the first is compared. No others are near duplicates, and the blank images are not compared.
+    assert_eq!(names(&duplicates["near"]), [["a/one-again.jpg", "a/one-small.jpg", "b/one-brighter.webp"]]);
+    assert_eq!(duplicates["near"][0]["across_classes"], true);
+    let counts = ["redundant_exact", "redundant_near", "near_bits", "hash_bits", "low_detail"]
+        .map(|key| duplicates[key].clone());
     assert_eq!(counts.map(|count| count.as_u64().unwrap()), [2, 2, 31, 256, 2]);
 
-    let weights: Vec<&str> = findings.as_array().unwrap().iter().map(|f| f["weight"].as_str().unwrap()).collect();
-    assert_eq!(weights, ["doubtful", "doubtful", "note", "note", "note", "note", "note"], "{findings:#}");
+    let severities: Vec<&str> = issues.as_array().unwrap().iter().map(|f| f["severity"].as_str().unwrap()).collect();
+    assert_eq!(severities, ["warning", "warning", "note", "note", "note", "note", "note"], "{issues:#}");
 }
 
 #[test]
-fn the_same_bytes_are_told_apart_from_the_same_pixels() {
+fn identical_files_are_distinguished_from_identical_pixels() {
     let dir = tempfile::tempdir().unwrap();
     let one = jpeg(&scene(1, W, H), W, H, 92);
     put(dir.path(), "one.jpg", &one);
     put(dir.path(), "two.jpg", &one);
-    let copies = look(&common::open(dir.path()), 1).duplicates;
-    assert!(copies.exact[0].same_bytes && !copies.exact[0].across_classes);
-    assert_eq!((copies.exact.len(), copies.near.len()), (1, 0));
+    let duplicates = report(&common::open(dir.path()), 1).duplicates;
+    assert!(duplicates.exact[0].same_bytes && !duplicates.exact[0].across_classes);
+    assert_eq!((duplicates.exact.len(), duplicates.near.len()), (1, 0));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn the_result_does_not_depend_on_threads() {
     let dir = folder();
     let dataset = common::open(dir.path());
     let without_speed = |threads| {
-        let mut value = serde_json::to_value(look(&dataset, threads)).unwrap();
+        let mut value = serde_json::to_value(report(&dataset, threads)).unwrap();
         value.as_object_mut().unwrap().remove("speed");
         value.to_string()
     };
@@ -184,23 +184,23 @@ fn the_result_does_not_depend_on_threads() {
 }
 
 #[test]
-fn too_many_bad_files_would_stop_a_run() {
+fn too_many_bad_files_are_an_error() {
     let dir = folder();
     let dataset = common::open(dir.path());
-    let judge = |max_bad_fraction| {
-        let options = SurveyOptions { view: 8, max_bad_fraction, threads: 1 };
-        survey(&dataset, &options, &mut |_, _, _| ()).unwrap()
+    let check = |max_bad_fraction| {
+        let options = ReportOptions { view: 8, max_bad_fraction, threads: 1 };
+        check_dataset(&dataset, &options, &mut |_, _, _| ()).unwrap()
     };
     // 3 of 20: as the loader counts, 0.15 x 20 may be bad.
-    assert!(judge(0.15).ok && !judge(0.14).ok && !judge(0.0).ok);
-    assert!(judge(0.01).findings[0].what.contains("3 of 20 images are bad"), "{:?}", judge(0.01).findings);
+    assert!(check(0.15).ok && !check(0.14).ok && !check(0.0).ok);
+    assert!(check(0.01).issues[0].message.contains("3 of 20 images are bad"), "{:?}", check(0.01).issues);
 }
 
 #[test]
 fn a_contact_sheet_shows_every_class_and_no_bad_file() {
     let dir = folder();
     let dataset = common::open(dir.path());
-    let bad: Vec<usize> = look(&dataset, 1).bad.list.iter().map(|bad| bad.index).collect();
+    let bad: Vec<usize> = report(&dataset, 1).bad.list.iter().map(|bad| bad.index).collect();
     let good = |image: usize| !bad.contains(&image);
     let sections = sample(&dataset, &good, 8);
     let brief: Vec<_> = sections.iter().map(|s| (s.class.as_deref(), s.of, s.images.len())).collect();
@@ -216,16 +216,16 @@ fn a_contact_sheet_shows_every_class_and_no_bad_file() {
 }
 
 #[test]
-fn raw_pixels_are_looked_at_as_well() {
+fn raw_pixels_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let idx = |head: &[u8], body: &[u8]| [head, body].concat();
     let picture = |seed| scene(seed, 28, 28).chunks(3).map(|p| p[0]).collect::<Vec<u8>>();
     let pixels = [picture(1), picture(2), picture(1)].concat();
     put(dir.path(), "train-images-idx3-ubyte", &idx(&[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 28, 0, 0, 0, 28], &pixels));
     put(dir.path(), "train-labels-idx1-ubyte", &idx(&[0, 0, 8, 1, 0, 0, 0, 3], &[0, 1, 1]));
-    let survey = look(&common::open(dir.path()), 1);
-    assert_eq!(survey.formats.into_iter().collect::<Vec<_>>(), [("IDX", 3)]);
-    assert_eq!((survey.grey_pictures, survey.sizes.unwrap().file_bytes), (3, None));
-    assert_eq!(survey.duplicates.exact[0].images, [0, 2]);
-    assert!(survey.duplicates.exact[0].across_classes && survey.speed.decoded_per_s_per_thread.is_none());
+    let report = report(&common::open(dir.path()), 1);
+    assert_eq!(report.formats.into_iter().collect::<Vec<_>>(), [("IDX", 3)]);
+    assert_eq!((report.grayscale_images, report.sizes.unwrap().file_bytes), (3, None));
+    assert_eq!(report.duplicates.exact[0].images, [0, 2]);
+    assert!(report.duplicates.exact[0].across_classes && report.speed.decoded_per_s_per_thread.is_none());
 }

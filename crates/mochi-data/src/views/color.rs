@@ -1,4 +1,4 @@
-//! Pointwise colour operations on a run of pixels, with the arithmetic of Pillow 13, down to where it cuts and where it rounds.
+//! Pointwise color operations on a run of pixels, with the arithmetic of Pillow 13, down to where it cuts and where it rounds.
 //!
 //! A run is three slices of f32 that always hold whole numbers in 0..=255: every operation ends with the rounding to 8 bits that
 //! Pillow's own buffers force, so operations chain in registers and cache yet give what Pillow gives one after the other.
@@ -25,15 +25,15 @@ fn blend(a: f32, b: f32, factor: f32) -> f32 {
     (a + factor * (b - a)).clamp(0.0, 255.0).floor()
 }
 
-/// Applies `op` to a run of pixels. `grey` is the value that `Op::Contrast` blends with (the image's mean luma).
+/// Applies `op` to a run of pixels. `gray` is the value that `Op::Contrast` blends with (the image's mean luma).
 /// Operations that are not pointwise leave the run as it is.
 #[inline(always)]
-pub(super) fn apply(op: Op, grey: f32, red: &mut [f32], green: &mut [f32], blue: &mut [f32]) {
+pub(super) fn apply(op: Op, gray: f32, red: &mut [f32], green: &mut [f32], blue: &mut [f32]) {
     let n = red.len().min(green.len()).min(blue.len());
     let (red, green, blue) = (&mut red[..n], &mut green[..n], &mut blue[..n]);
     match op {
         Op::Brightness(factor) => each(red, green, blue, |v| blend(0.0, v, factor)),
-        Op::Contrast(factor) => each(red, green, blue, |v| blend(grey, v, factor)),
+        Op::Contrast(factor) => each(red, green, blue, |v| blend(gray, v, factor)),
         Op::Solarize(threshold) => {
             let threshold = f32::from(threshold);
             each(red, green, blue, |v| if v < threshold { v } else { 255.0 - v });
@@ -89,7 +89,7 @@ fn smaller(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
-/// `floor(255 q)` of the exact product, for q in 0..=1: Pillow multiplies in double, and one byte of hue is up to six levels of colour.
+/// `floor(255 q)` of the exact product, for q in 0..=1: Pillow multiplies in double, and one byte of hue is up to six levels of color.
 ///
 /// `256 q` is exact, and so is its distance from a whole number close by; only `256 q - q` may have been rounded up to one.
 #[inline(always)]
@@ -99,7 +99,7 @@ fn cut_to_byte(q: f32) -> f32 {
     whole - if scaled - whole < q { 1.0 } else { 0.0 }
 }
 
-/// Hue and saturation in bytes (`rgb2hsv_row` in `Convert.c`). A test holds all 2^24 colours to Pillow's mixture of float and double.
+/// Hue and saturation in bytes (`rgb2hsv_row` in `Convert.c`). A test holds all 2^24 colors to Pillow's mixture of float and double.
 #[inline(always)]
 fn hue_and_saturation(r: f32, g: f32, b: f32, high: f32) -> (f32, f32) {
     let (upper, lower) = (larger(r, g), smaller(r, g));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_of_every_hue_saturation_and_value_are_pillows() {
+    fn colors_of_every_hue_saturation_and_value_are_pillows() {
         for [h, s, v] in every_triple() {
             let (r, g, b) = from_hsv(f32::from(h), f32::from(s), f32::from(v));
             assert_eq!([r, g, b].map(to_byte), pillow_from_hsv(h, s, v), "{h} {s} {v}");

@@ -1,6 +1,6 @@
-//! How an image becomes a view: a typed recipe, and the published ones by name.
+//! How an image becomes a view: a typed augmentation, and the published ones by name.
 //!
-//! A recipe is one geometry (where to look), then steps in order (what to change), then the normalisation. It says nothing
+//! An augmentation is one geometry (where to look), then transforms in order (what to change), then the normalization. It says nothing
 //! about the size of the view, which the loader knows, and nothing random: numbers are drawn in [`crate::plan`].
 
 use serde::{Deserialize, Serialize};
@@ -14,18 +14,18 @@ pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 const CIFAR_MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
 const CIFAR_STD: [f32; 3] = [0.2023, 0.1994, 0.2010];
 // Fashion-MNIST's, on three equal channels.
-const GREY_MEAN: [f32; 3] = [0.2860; 3];
-const GREY_STD: [f32; 3] = [0.3530; 3];
+const GRAY_MEAN: [f32; 3] = [0.2860; 3];
+const GRAY_STD: [f32; 3] = [0.3530; 3];
 
-/// A typed view recipe; `deny_unknown_fields`, so that a misspelt key is an error.
+/// A typed view augmentation; `deny_unknown_fields`, so that a misspelt key is an error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recipe {
+pub struct Augmentation {
     /// Which part of the image is looked at, and how it is brought to the view's size.
     pub geometry: Geometry,
     /// What happens to the pixels after that, in this order.
     #[serde(default)]
-    pub steps: Vec<Step>,
+    pub transforms: Vec<Transform>,
     /// Subtracted from each channel (R, G, B), of values in 0..1.
     pub mean: [f32; 3],
     /// Divided by after that.
@@ -45,7 +45,7 @@ pub enum Geometry {
     },
     /// `Resize` of the shorter side to `enlarge` x size, then `CenterCrop` of size. 256/224 is the custom for ImageNet,
     /// 1 shows the whole of a square image.
-    ResizeCentre {
+    ResizeCenterCrop {
         /// Shorter side after resizing, as a multiple of the view's size; at least 1.
         enlarge: f64,
     },
@@ -54,7 +54,7 @@ pub enum Geometry {
 /// One change to the pixels, with the probability `p` that it happens in a view.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Step {
+pub enum Transform {
     /// `RandomApply([ColorJitter(brightness, contrast, saturation, hue)], p)`. The four happen in an order drawn for each view;
     /// one with strength 0 is left out, as torchvision does.
     ColorJitter {
@@ -64,7 +64,7 @@ pub enum Step {
         contrast: f64,
         /// Likewise.
         saturation: f64,
-        /// Shift drawn from `-h ..= h` in turns of the colour circle; at most 0.5.
+        /// Shift drawn from `-h ..= h` in turns of the color circle; at most 0.5.
         hue: f64,
         /// Probability.
         p: f64,
@@ -104,73 +104,79 @@ pub enum Step {
 
 const MOCO_CROP: Geometry = Geometry::RandomResizedCrop { scale: [0.2, 1.0], ratio: [3.0 / 4.0, 4.0 / 3.0] };
 const WIDE_CROP: Geometry = Geometry::RandomResizedCrop { scale: [0.08, 1.0], ratio: [3.0 / 4.0, 4.0 / 3.0] };
-const FLIP: Step = Step::Flip { p: 0.5 };
-const BLUR: Step = Step::GaussianBlur { sigma: [0.1, 2.0], p: 0.5 };
-const GRAYSCALE: Step = Step::Grayscale { p: 0.2 };
+const FLIP: Transform = Transform::Flip { p: 0.5 };
+const BLUR: Transform = Transform::GaussianBlur { sigma: [0.1, 2.0], p: 0.5 };
+const GRAYSCALE: Transform = Transform::Grayscale { p: 0.2 };
 
-const fn jitter(strength: f64, hue: f64, p: f64) -> Step {
-    Step::ColorJitter { brightness: strength, contrast: strength, saturation: strength, hue, p }
+const fn jitter(strength: f64, hue: f64, p: f64) -> Transform {
+    Transform::ColorJitter { brightness: strength, contrast: strength, saturation: strength, hue, p }
 }
 
-impl Recipe {
-    /// The names that [`Recipe::preset`] knows.
+impl Augmentation {
+    /// The names that [`Augmentation::preset`] knows.
     pub const PRESETS: &'static [&'static str] =
         &["moco-v1", "moco-v2", "infomin", "simclr", "cifar", "supcon-cifar", "gray", "eval", "linear-train"];
 
-    /// A recipe by name; `None` for a name that is not in [`Recipe::PRESETS`].
+    /// An augmentation by name; `None` for a name that is not in [`Augmentation::PRESETS`].
     ///
     /// Sources: `moco-v1`, `moco-v2` and `linear-train` are facebookresearch/moco's `main_moco.py` and `main_lincls.py`;
     /// `cifar` its CIFAR notebook; `supcon-cifar` SupContrast's `main_supcon.py`; `infomin` PyContrast (with RandAugment twice as strong: both
     /// operations are always applied, there each with probability 0.5); `simclr` Chen et al. 2020 (strength 1.0 in 224 px terms); `gray` is
     /// ours, for small single-channel pictures, where hue means nothing and a strong blur would leave nothing.
     pub fn preset(name: &str) -> Option<Self> {
-        let imagenet = |geometry, steps| Self { geometry, steps, mean: IMAGENET_MEAN, std: IMAGENET_STD };
+        let imagenet = |geometry, transforms| Self { geometry, transforms, mean: IMAGENET_MEAN, std: IMAGENET_STD };
         Some(match name {
             "moco-v1" => imagenet(MOCO_CROP, vec![GRAYSCALE, jitter(0.4, 0.4, 1.0), FLIP]),
             "moco-v2" => imagenet(MOCO_CROP, vec![jitter(0.4, 0.1, 0.8), GRAYSCALE, BLUR, FLIP]),
             "infomin" => imagenet(
                 MOCO_CROP,
-                vec![FLIP, jitter(0.8, 0.2, 0.8), BLUR, Step::RandAugment { count: 2, magnitude: 10.0 }, GRAYSCALE],
+                vec![
+                    FLIP,
+                    jitter(0.8, 0.2, 0.8),
+                    BLUR,
+                    Transform::RandAugment { count: 2, magnitude: 10.0 },
+                    GRAYSCALE,
+                ],
             ),
             "simclr" => imagenet(WIDE_CROP, vec![FLIP, jitter(0.8, 0.2, 0.8), GRAYSCALE, BLUR]),
             "cifar" => Self {
                 geometry: WIDE_CROP,
-                steps: vec![FLIP, jitter(0.4, 0.1, 0.8), GRAYSCALE],
+                transforms: vec![FLIP, jitter(0.4, 0.1, 0.8), GRAYSCALE],
                 mean: CIFAR_MEAN,
                 std: CIFAR_STD,
             },
             "supcon-cifar" => Self { geometry: MOCO_CROP, ..Self::preset("cifar")? },
             "gray" => Self {
                 geometry: MOCO_CROP,
-                steps: vec![
-                    Step::ColorJitter { brightness: 0.4, contrast: 0.4, saturation: 0.0, hue: 0.0, p: 0.8 },
-                    Step::GaussianBlur { sigma: [0.1, 1.0], p: 0.3 },
+                transforms: vec![
+                    Transform::ColorJitter { brightness: 0.4, contrast: 0.4, saturation: 0.0, hue: 0.0, p: 0.8 },
+                    Transform::GaussianBlur { sigma: [0.1, 1.0], p: 0.3 },
                     FLIP,
                 ],
-                mean: GREY_MEAN,
-                std: GREY_STD,
+                mean: GRAY_MEAN,
+                std: GRAY_STD,
             },
-            "eval" => imagenet(Geometry::ResizeCentre { enlarge: 256.0 / 224.0 }, vec![]),
+            "eval" => imagenet(Geometry::ResizeCenterCrop { enlarge: 256.0 / 224.0 }, vec![]),
             "linear-train" => imagenet(WIDE_CROP, vec![FLIP]),
             _ => return None,
         })
     }
 
-    /// The form of this recipe that judges an encoder trained with it: the same normalisation, no randomness. Views up to
-    /// 64 px show the whole picture (the custom for CIFAR and MNIST), larger ones the centre after resizing to 256/224.
+    /// The form of this augmentation that judges an encoder trained with it: the same normalization, no randomness. Views up to
+    /// 64 px show the whole picture (the custom for CIFAR and MNIST), larger ones the center after resizing to 256/224.
     pub fn evaluation(&self, size: u32) -> Self {
         let enlarge = if size <= 64 { 1.0 } else { 256.0 / 224.0 };
-        Self { geometry: Geometry::ResizeCentre { enlarge }, steps: vec![], mean: self.mean, std: self.std }
+        Self { geometry: Geometry::ResizeCenterCrop { enlarge }, transforms: vec![], mean: self.mean, std: self.std }
     }
 
-    /// The training form for a linear probe on such an encoder: crop 0.08-1 and flip, the same normalisation.
+    /// The training form for a linear probe on such an encoder: crop 0.08-1 and flip, the same normalization.
     pub fn linear_training(&self) -> Self {
-        Self { geometry: WIDE_CROP, steps: vec![FLIP], mean: self.mean, std: self.std }
+        Self { geometry: WIDE_CROP, transforms: vec![FLIP], mean: self.mean, std: self.std }
     }
 
-    /// Whether nothing in the recipe is drawn at random.
+    /// Whether nothing in the augmentation is drawn at random.
     pub fn is_deterministic(&self) -> bool {
-        matches!(self.geometry, Geometry::ResizeCentre { .. }) && self.steps.is_empty()
+        matches!(self.geometry, Geometry::ResizeCenterCrop { .. }) && self.transforms.is_empty()
     }
 
     /// Checks that every value lies where it means something.
@@ -191,25 +197,25 @@ impl Recipe {
                 range("crop scale", scale, 1e-6, 1.0)?;
                 range("crop ratio", ratio, 1e-3, 1e3)?;
             }
-            Geometry::ResizeCentre { enlarge } => range("resize enlarge", [enlarge, enlarge], 1.0, 16.0)?,
+            Geometry::ResizeCenterCrop { enlarge } => range("resize enlarge", [enlarge, enlarge], 1.0, 16.0)?,
         }
-        for step in &self.steps {
-            match *step {
-                Step::ColorJitter { brightness, contrast, saturation, hue, p } => {
-                    share("colour jitter p", p)?;
-                    range("colour jitter hue", [hue, hue], 0.0, 0.5)?;
+        for transform in &self.transforms {
+            match *transform {
+                Transform::ColorJitter { brightness, contrast, saturation, hue, p } => {
+                    share("color jitter p", p)?;
+                    range("color jitter hue", [hue, hue], 0.0, 0.5)?;
                     for strength in [brightness, contrast, saturation] {
-                        range("colour jitter strength", [strength, strength], 0.0, 10.0)?;
+                        range("color jitter strength", [strength, strength], 0.0, 10.0)?;
                     }
                 }
-                Step::Grayscale { p } => share("grayscale p", p)?,
-                Step::Flip { p } => share("flip p", p)?,
-                Step::Solarize { p, .. } => share("solarize p", p)?,
-                Step::GaussianBlur { sigma, p } => {
+                Transform::Grayscale { p } => share("grayscale p", p)?,
+                Transform::Flip { p } => share("flip p", p)?,
+                Transform::Solarize { p, .. } => share("solarize p", p)?,
+                Transform::GaussianBlur { sigma, p } => {
                     share("blur p", p)?;
                     range("blur sigma", sigma, 0.0, 100.0)?;
                 }
-                Step::RandAugment { count, magnitude } => {
+                Transform::RandAugment { count, magnitude } => {
                     range("RandAugment magnitude", [magnitude, magnitude], 0.0, 10.0)?;
                     range("RandAugment count", [f64::from(count); 2], 0.0, 16.0)?;
                 }
@@ -218,7 +224,7 @@ impl Recipe {
         for (mean, std) in self.mean.iter().zip(self.std) {
             if !mean.is_finite() || !std.is_finite() || std <= 0.0 {
                 let detail = format!("mean {mean} and standard deviation {std}: the latter must be above 0");
-                return Err(DataError::Setting { what: "normalisation", detail });
+                return Err(DataError::Setting { what: "normalization", detail });
             }
         }
         Ok(())
@@ -231,24 +237,24 @@ mod tests {
 
     #[test]
     fn presets_are_sound_and_survive_toml() {
-        for name in Recipe::PRESETS {
-            let recipe = Recipe::preset(name).unwrap();
-            recipe.check().unwrap();
-            let text = toml::to_string(&recipe).unwrap();
-            assert_eq!(toml::from_str::<Recipe>(&text).unwrap(), recipe, "{text}");
+        for name in Augmentation::PRESETS {
+            let augmentation = Augmentation::preset(name).unwrap();
+            augmentation.check().unwrap();
+            let text = toml::to_string(&augmentation).unwrap();
+            assert_eq!(toml::from_str::<Augmentation>(&text).unwrap(), augmentation, "{text}");
         }
-        assert_eq!(Recipe::preset("moco-v3"), None);
+        assert_eq!(Augmentation::preset("moco-v3"), None);
     }
 
     #[test]
     fn unknown_keys_and_senseless_values_are_refused() {
-        let text = toml::to_string(&Recipe::preset("eval").unwrap()).unwrap();
-        assert!(toml::from_str::<Recipe>(&format!("meen = 1\n{text}")).is_err());
-        let mut recipe = Recipe::preset("moco-v2").unwrap();
-        recipe.std[1] = 0.0;
-        assert!(recipe.check().is_err());
-        let mut recipe = Recipe::preset("moco-v2").unwrap();
-        recipe.steps.push(Step::Flip { p: f64::NAN });
-        assert!(recipe.check().is_err());
+        let text = toml::to_string(&Augmentation::preset("eval").unwrap()).unwrap();
+        assert!(toml::from_str::<Augmentation>(&format!("meen = 1\n{text}")).is_err());
+        let mut augmentation = Augmentation::preset("moco-v2").unwrap();
+        augmentation.std[1] = 0.0;
+        assert!(augmentation.check().is_err());
+        let mut augmentation = Augmentation::preset("moco-v2").unwrap();
+        augmentation.transforms.push(Transform::Flip { p: f64::NAN });
+        assert!(augmentation.check().is_err());
     }
 }

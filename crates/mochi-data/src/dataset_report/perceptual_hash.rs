@@ -1,37 +1,37 @@
-//! A picture's fingerprint: 256 bits that stay nearly the same when it is re-encoded, resized or slightly recoloured.
+//! Perceptual hash: 256 bits that change little if an image is re-encoded, resized or slightly recolored.
 //!
 //! The hash part of PDQ (Facebook, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019, section 4): luma at
 //! 64 x 64, the 16 x 16 lowest frequencies of its cosine transform without the constant one, `B = D A Dᵀ` with
 //! `D[i, j] = sqrt(2/64) cos(pi (i+1) (2j+1) / 128)`, and for each the bit `B > median(B)`. PDQ makes the 64 x 64 with box filters over
-//! the whole picture; here it is an average over areas, which costs one pass (hashes differ from PDQ's in a few bits).
+//! the whole image; this implementation averages over areas in one pass, so hashes differ from PDQ's in a few bits.
 //!
-//! Two unrelated pictures differ in about half of the bits. PDQ's authors take up to 31 as the same picture, and leave out pictures whose
-//! quality (the sum of their gradients) is below 50: with hardly anything in them, their bits are noise.
+//! Hashes of two unrelated images differ in about half of the bits. PDQ's authors treat up to 31 differing bits as the same image, and exclude
+//! images whose quality (the sum of their gradients) is below 50, because the bits of an image with little detail are noise.
 
 use crate::average::Averager;
 use crate::decode::Pixels;
 
-/// Bits that may differ between copies of a picture.
+/// Largest number of differing bits between near duplicates.
 pub const NEAR: u32 = 31;
-/// Least quality, 0..=100, at which a fingerprint says something.
-pub const LEAST_QUALITY: u8 = 50;
+/// Lowest quality, in 0..=100, at which a perceptual hash is meaningful.
+pub const MIN_QUALITY: u8 = 50;
 
 const SIDE: usize = 64;
 const LOW: usize = 16;
 
 /// 256 bits; bit `16 i + j` belongs to the frequency (i + 1, j + 1), rows first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fingerprint(pub(super) [u64; 4]);
+pub(super) struct PerceptualHash(pub(super) [u64; 4]);
 
-impl Fingerprint {
-    /// In how many bits two differ.
+impl PerceptualHash {
+    /// Number of differing bits.
     pub(super) fn distance(&self, other: &Self) -> u32 {
         self.0.iter().zip(&other.0).map(|(a, b)| (a ^ b).count_ones()).sum()
     }
 }
 
-/// Makes fingerprints one after the other, keeping its buffers.
-pub(super) struct Fingerprinter {
+/// Computes perceptual hashes and reuses its buffers.
+pub(super) struct PerceptualHasher {
     averager: Averager,
     /// D: (16, 64).
     cosines: Vec<f32>,
@@ -40,7 +40,7 @@ pub(super) struct Fingerprinter {
     half: Vec<f32>,
 }
 
-impl Default for Fingerprinter {
+impl Default for PerceptualHasher {
     fn default() -> Self {
         let cosine = |i: usize, j: usize| {
             let angle = std::f64::consts::PI / (2 * SIDE) as f64 * ((i + 1) * (2 * j + 1)) as f64;
@@ -51,9 +51,9 @@ impl Default for Fingerprinter {
     }
 }
 
-impl Fingerprinter {
-    /// The fingerprint and its quality, 0..=100.
-    pub(super) fn make(&mut self, pixels: &Pixels) -> (Fingerprint, u8) {
+impl PerceptualHasher {
+    /// Perceptual hash and quality (0..=100) of an image.
+    pub(super) fn hash(&mut self, pixels: &Pixels) -> (PerceptualHash, u8) {
         let small = self.averager.run(pixels, SIDE as u32, SIDE as u32);
         self.luma.clear();
         self.luma.extend(small.chunks_exact(3).map(|p| 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]));
@@ -67,7 +67,7 @@ impl Fingerprinter {
                 *word |= u64::from(value > median) << bit;
             }
         }
-        (Fingerprint(bits), quality(&self.luma))
+        (PerceptualHash(bits), quality(&self.luma))
     }
 
     /// B = D A Dᵀ, (16, 16).
@@ -91,7 +91,7 @@ impl Fingerprinter {
     }
 }
 
-/// PDQ's quality: gradients between neighbours in whole per cent of the range, summed, over 90, at most 100.
+/// PDQ's quality: sum of the gradients between neighboring pixels, in whole percent of the range, divided by 90; at most 100.
 fn quality(luma: &[f32]) -> u8 {
     let step = |a: f32, b: f32| ((a - b) * 100.0 / 255.0).abs() as u32;
     let across = luma.chunks_exact(SIDE).flat_map(|row| row.windows(2)).map(|pair| step(pair[0], pair[1]));
@@ -107,10 +107,10 @@ mod tests {
     use super::*;
 
     fn expected() -> Value {
-        serde_json::from_str(include_str!("../../tests/fixtures/survey.json")).unwrap()
+        serde_json::from_str(include_str!("../../tests/fixtures/dataset_report.json")).unwrap()
     }
 
-    /// The pictures of `make_survey.py`.
+    /// The images of `make_dataset_report.py`.
     fn drawn(width: u32, height: u32) -> Pixels {
         let value =
             |x: u32, y: u32, c: u32| (x * (3 + c) + y * (5 - c) + x * y / (7 + c) + (x / 9) * (y / 11) * 13) as u8;
@@ -118,24 +118,24 @@ mod tests {
         Pixels { width, height, rgb }
     }
 
-    fn pictures(expected: &Value) -> Vec<Pixels> {
+    fn images(expected: &Value) -> Vec<Pixels> {
         let side = |case: &Value, name: &str| case[name].as_u64().unwrap() as u32;
-        let cases = expected["pictures"].as_array().unwrap().iter();
+        let cases = expected["images"].as_array().unwrap().iter();
         cases.map(|case| drawn(side(case, "width"), side(case, "height"))).collect()
     }
 
     #[test]
-    fn fingerprints_are_those_of_float64() {
+    fn hashes_equal_those_of_float64() {
         let expected = expected();
-        let mut maker = Fingerprinter::default();
-        for (case, pixels) in expected["pictures"].as_array().unwrap().iter().zip(pictures(&expected)) {
-            let (print, quality) = maker.make(&pixels);
+        let mut hasher = PerceptualHasher::default();
+        for (case, pixels) in expected["images"].as_array().unwrap().iter().zip(images(&expected)) {
+            let (hash, quality) = hasher.hash(&pixels);
             let words = |name: &str| {
                 let words = case[name].as_array().unwrap().iter();
                 words.map(|word| u64::from_str_radix(word.as_str().unwrap(), 16).unwrap()).collect::<Vec<_>>()
             };
-            for ((got, want), sure) in print.0.iter().zip(words("fingerprint")).zip(words("sure")) {
-                assert!(sure.count_ones() > 58, "the fixture says nothing");
+            for ((got, want), sure) in hash.0.iter().zip(words("perceptual_hash")).zip(words("sure")) {
+                assert!(sure.count_ones() > 58, "too few bits of the fixture are certain");
                 assert_eq!((got ^ want) & sure, 0, "{} x {}", pixels.width, pixels.height);
             }
             assert_eq!(u64::from(quality), case["quality"].as_u64().unwrap());
@@ -143,10 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_those_of_float64() {
+    fn statistics_equal_those_of_float64() {
         let expected = expected();
         let mut sums = Sums::default();
-        pictures(&expected).iter().for_each(|pixels| sums.add(&Moments::of(pixels)));
+        images(&expected).iter().for_each(|pixels| sums.add(&Moments::of(pixels)));
         let got = sums.finish().unwrap();
         for (name, values) in [("mean", got.mean), ("std", got.std)] {
             for (value, want) in values.iter().zip(expected[name].as_array().unwrap()) {

@@ -1,4 +1,4 @@
-//! How many images each class has, where the source names classes.
+//! Number of images per class.
 
 use serde::Serialize;
 
@@ -8,27 +8,27 @@ use crate::dataset::Dataset;
 /// One class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Class {
-    /// Its name.
+    /// Name of the class.
     pub name: String,
-    /// Its images, good or bad.
+    /// Number of images, including bad ones.
     pub images: usize,
-    /// Those of them that could not be read.
+    /// Number of bad images.
     pub bad: usize,
 }
 
-/// The balance of the classes.
+/// Class balance of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Classes {
-    /// How many there are.
+    /// Number of classes.
     pub count: usize,
-    /// Readable images of a class.
+    /// Readable images per class.
     pub images: Spread,
-    /// Each class, in the order of their numbers.
+    /// All classes, in the order of their labels.
     pub list: Vec<Class>,
 }
 
 impl Classes {
-    /// `None` where the source has no classes. `good(i)` says whether image i could be read.
+    /// `None` if the dataset has no classes. `good(i)` tells whether image i is readable.
     pub(super) fn of(dataset: &Dataset, good: impl Fn(usize) -> bool) -> Option<Self> {
         let labels = dataset.labels()?;
         let names = dataset.class_names().iter();
