@@ -40,6 +40,16 @@ impl HostValues {
         Ok(Self { tensor, count })
     }
 
+    /// `count` zeros in the memory from which a device takes them: pinned for CUDA, so that [`crate::upload`] copies nothing on the host.
+    /// Who writes to them after an upload waits until the device has finished with it, e.g. by reading a result back.
+    ///
+    /// # Errors
+    /// libtorch's error, e.g. when memory is short.
+    pub fn zeros(count: usize, device: Device) -> Result<Self, TensorError> {
+        let tensor = Tensor::f_zeros([crate::dim(count)], (Kind::Float, Device::Cpu))?;
+        Self::new(if device.is_cuda() { tensor.f_pin_memory(device)? } else { tensor })
+    }
+
     /// A copy of a tensor's values, which others go on using.
     ///
     /// # Errors

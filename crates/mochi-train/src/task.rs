@@ -45,7 +45,7 @@ pub trait Task {
     ///
     /// # Errors
     /// [`StepError::NotFinite`] if embeddings, loss or gradients are not finite; the trainer then saves the state and the batch and ends the run.
-    fn step(&mut self, batch: &Self::Batch, plan: &StepPlan) -> Result<StepReport<Self::Curve>, StepError>;
+    fn step(&mut self, batch: &mut Self::Batch, plan: &StepPlan) -> Result<StepReport<Self::Curve>, StepError>;
 
     /// Everything that a resumed run needs, by name. Each part's tensors become `NAME.safetensors` and its value an entry of `state.json`.
     ///

@@ -158,12 +158,12 @@ impl<T: Task> Trainer<T> {
                     }
                 }
                 let early = TrainError::DataEnded { step: self.step, steps: timeline.steps };
-                let batch = match batch.ok_or(early)? {
+                let mut batch = match batch.ok_or(early)? {
                     // Stopped while waiting for data: the state is saved below.
                     Err(TrainError::Data(DataError::Canceled)) if stop.requested() => break,
                     batch => batch?,
                 };
-                let output = self.take_step(&batch, timeline, begun)?;
+                let output = self.take_step(&mut batch, timeline, begun)?;
                 batches.recycle(batch);
                 self.step += 1;
                 self.images += output.images;
@@ -209,7 +209,7 @@ impl<T: Task> Trainer<T> {
     /// One step of the task; the dump of one that failed.
     fn take_step(
         &mut self,
-        batch: &T::Batch,
+        batch: &mut T::Batch,
         timeline: Timeline,
         begun: Instant,
     ) -> Result<StepReport<T::Curve>, TrainError> {

@@ -113,7 +113,7 @@ impl Task for LeastSquares {
         Ok(Generator { step })
     }
 
-    fn step(&mut self, batch: &Samples, plan: &StepPlan) -> Result<StepReport<NoCurve>, StepError> {
+    fn step(&mut self, batch: &mut Samples, plan: &StepPlan) -> Result<StepReport<NoCurve>, StepError> {
         let residual = batch.rows.f_matmul(&self.weights)?.f_sub(&batch.targets)?;
         let loss = residual.square().mean(Kind::Double).double_value(&[]);
         if !loss.is_finite() {

@@ -1,13 +1,29 @@
 //! Batches of two views, made by one loader for the whole run.
 
 use mochi_config::Resolved;
-use mochi_data::{BadImage, Batch, Dataset, Loader, LoaderOptions, Order, Position, Shard};
+use mochi_data::{BadImage, Batch, DataError, Dataset, Loader, LoaderOptions, Memory, Order, Position, Shard};
 use mochi_run::StopFlag;
+use mochi_tensor::{Device, HostValues};
 
 use crate::{Batches, Timeline, TrainError, augmentation};
 
+/// Memory of tensors, from which the device takes the views: the training thread copies nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorMemory {
+    /// Where the networks compute.
+    pub device: Device,
+}
+
+impl Memory for TensorMemory {
+    type Buffer = HostValues;
+
+    fn lend(&self, floats: usize) -> Result<HostValues, DataError> {
+        HostValues::zeros(floats, self.device).map_err(|error| DataError::Memory { detail: error.to_string() })
+    }
+}
+
 /// Two views of each image, epoch after epoch.
-pub struct Views(Loader);
+pub struct Views(Loader<TensorMemory>);
 
 impl Views {
     /// The batches from step `step` to the end of the run; a request to stop ends waiting for them.
@@ -18,6 +34,7 @@ impl Views {
         step: u64,
         shard: Shard,
         stop: &StopFlag,
+        device: Device,
     ) -> Result<Self, TrainError> {
         let data = &settings.data;
         let per_epoch = timeline.steps_per_epoch.max(1);
@@ -41,22 +58,40 @@ impl Views {
             cancel: stop.flag().into(),
             ..LoaderOptions::default()
         };
-        Ok(Self(Loader::new(dataset, options)?))
+        Ok(Self(Loader::with_memory(dataset, options, TensorMemory { device })?))
     }
 }
 
 impl Batches for Views {
-    type Batch = Batch;
+    type Batch = Batch<HostValues>;
 
-    fn next_batch(&mut self) -> Option<Result<Batch, TrainError>> {
+    fn next_batch(&mut self) -> Option<Result<Self::Batch, TrainError>> {
         Some(self.0.next()?.map_err(TrainError::from))
     }
 
-    fn recycle(&mut self, batch: Batch) {
+    fn recycle(&mut self, batch: Self::Batch) {
         self.0.recycle(batch);
     }
 
     fn new_bad_images(&mut self) -> Vec<BadImage> {
         self.0.new_bad_images()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The values of a lent buffer become a tensor and go back to the loader without a copy.
+    #[test]
+    fn a_step_copies_no_views() {
+        let mut values = TensorMemory { device: Device::Cpu }.lend(6).unwrap();
+        values[5] = 2.0;
+        let place = values.as_ptr();
+        let whole = values.into_tensor();
+        let shaped = whole.narrow(0, 0, 6).view([2, 3]);
+        assert_eq!((shaped.data_ptr().cast_const().cast(), shaped.double_value(&[1, 2])), (place, 2.0));
+        drop(shaped);
+        assert_eq!(HostValues::new(whole).unwrap().as_ptr(), place);
     }
 }

@@ -21,7 +21,7 @@ use mochi_contrast::{ContrastError, SampleMetadata};
 use mochi_data::{Batch, Dataset, OpenOptions, Shard};
 use mochi_run::metric::{contrastive, general};
 use mochi_run::{CurveRecord, Metric, RunFolder, StopFlag};
-use mochi_tensor::{Engine, Tensor, set_threads};
+use mochi_tensor::{Engine, HostValues, Tensor, dim, from_f32, set_threads};
 
 pub use batches::Views;
 use learner::Learner;
@@ -120,20 +120,35 @@ impl Contrastive {
     }
 
     /// Image indices of a batch, and their labels if the dataset has any.
-    fn known(&self, batch: &Batch) -> (Vec<i64>, Option<Vec<i64>>) {
+    fn known(&self, batch: &Batch<HostValues>) -> (Vec<i64>, Option<Vec<i64>>) {
         let images = batch.images.iter().map(|&image| i64::from(image)).collect();
         let label = |labels: &[u32], image: u32| labels.get(image as usize).map_or(-1, |&label| i64::from(label));
         let of = |labels| batch.images.iter().map(|&image| label(labels, image)).collect();
         (images, self.dataset.labels().map(of))
     }
 
-    /// Both views (B, 3, S, S), float32.
-    fn views(&self, batch: &Batch) -> Result<[Tensor; 2], TrainError> {
-        let side = i64::from(self.settings.data.size);
-        let view = |index: usize| -> Result<Tensor, TrainError> {
-            Ok(Tensor::f_from_slice(batch.view(index))?.f_view([-1, 3, side, side])?)
+    /// A view's values in their memory and as (B, 3, S, S), float32.
+    fn view(&self, batch: &Batch<HostValues>, values: HostValues) -> Result<(Tensor, Tensor), TrainError> {
+        let (images, side) = (dim(batch.images.len()), i64::from(self.settings.data.size));
+        let whole = values.into_tensor();
+        let shaped = whole.f_narrow(0, 0, images * 3 * side * side)?.f_view([images, 3, side, side])?;
+        Ok((whole, shaped))
+    }
+
+    /// Runs `work` on both views of a batch, which gets its memory back afterwards.
+    fn with_views<T>(
+        &mut self,
+        batch: &mut Batch<HostValues>,
+        work: impl FnOnce(&mut Self, [&Tensor; 2]) -> T,
+    ) -> Result<T, TrainError> {
+        let Ok([first, second]) = <[HostValues; 2]>::try_from(std::mem::take(&mut batch.views)) else {
+            return Err(TrainError::Internal("a batch without two views".to_owned()));
         };
-        Ok([view(0)?, view(1)?])
+        let ((first, view_1), (second, view_2)) = (self.view(batch, first)?, self.view(batch, second)?);
+        let result = work(self, [&view_1, &view_2]);
+        drop((view_1, view_2));
+        batch.views = vec![HostValues::new(first)?, HostValues::new(second)?];
+        Ok(result)
     }
 
     /// How batch norm takes its statistics: whether shuffle-BN is effective.
@@ -154,7 +169,7 @@ impl Contrastive {
 }
 
 impl Task for Contrastive {
-    type Batch = Batch;
+    type Batch = Batch<HostValues>;
     type Loader = Views;
     type Curve = CurveRecord;
 
@@ -194,14 +209,13 @@ impl Task for Contrastive {
     }
 
     fn loader(&self, step: u64, shard: Shard, stop: &StopFlag) -> Result<Views, TrainError> {
-        Views::new(&self.settings, &self.dataset, self.timeline, step, shard, stop)
+        Views::new(&self.settings, &self.dataset, self.timeline, step, shard, stop, self.learner.query.compute().device)
     }
 
-    fn step(&mut self, batch: &Batch, plan: &StepPlan) -> Result<StepReport<CurveRecord>, StepError> {
-        let views = self.views(batch)?;
+    fn step(&mut self, batch: &mut Batch<HostValues>, plan: &StepPlan) -> Result<StepReport<CurveRecord>, StepError> {
         let (images, labels) = self.known(batch);
         let metadata = SampleMetadata { images: Some(&images), labels: labels.as_deref() };
-        let report = match self.learner.step([&views[0], &views[1]], metadata, plan) {
+        let report = match self.with_views(batch, |task, views| task.learner.step(views, metadata, plan))? {
             Err(TrainError::Contrast(
                 reason @ (ContrastError::NotFinite { .. } | ContrastError::LossNotFinite { .. }),
             )) => {
@@ -239,8 +253,10 @@ impl Task for Contrastive {
         parts::restore(&mut self.learner, saved)
     }
 
-    fn batch_part(&self, batch: &Batch) -> Result<Part, TrainError> {
-        let [view_1, view_2] = self.views(batch)?;
+    fn batch_part(&self, batch: &Batch<HostValues>) -> Result<Part, TrainError> {
+        let side = i64::from(self.settings.data.size);
+        let view = |index: usize| from_f32(batch.view(index), &[-1, 3, side, side]);
+        let (view_1, view_2) = (view(0)?, view(1)?);
         let (images, _) = self.known(batch);
         let images = Tensor::f_from_slice(&images)?;
         let tensors = [("view_1", view_1), ("view_2", view_2), ("images", images)];
