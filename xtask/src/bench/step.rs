@@ -1,5 +1,5 @@
-//! `cargo xtask bench step`: one MoCo-v2 training step, PyTorch's as it is commonly shipped, PyTorch's tuned, and ours, in turn over
-//! some rounds of one run, so that whatever else the machine does falls on all three alike. Medians and ratios.
+//! `cargo xtask bench step`: one MoCo-v2 training step of PyTorch as commonly shipped, of PyTorch in its best configuration on this processor
+//! (channels_last; bf16 where the processor computes it, otherwise float32), and of Mochi, interleaved over rounds of one run. Medians and ratios.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -84,31 +84,22 @@ pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
     setup::ensure(place, false)?;
     let peer = Peer::find(place, options.python.clone())?;
     let ours_program = build_release(place, "mochi")?;
-    let script =
-        place.shared("reference/step_reference.py").unwrap_or_else(|| place.root().join("xtask/peers/moco_step.py"));
+    let script = place.root().join("xtask/peers/moco_step.py");
     say(&format!("PyTorch's step: {}, run by {}", script.display(), peer.program().display()));
 
     warn_of_company();
 
-    let no_bf16 = !has_bf16();
-    if no_bf16 {
-        say(
-            "this processor does not compute bf16: PyTorch's tuned step, which takes it, needs minutes and is timed once",
-        );
-    }
-    let theirs = |mode: &str, steps: u32| {
+    let precision = if has_bf16() { "bf16" } else { "float32" };
+    let theirs = |mode: &str| {
         let mut python = peer.command();
         python.arg(&script).args(["--arch", &options.arch, "--mode", mode]);
         python.args(["--batch", &options.batch.to_string(), "--size", &options.size.to_string()]);
-        python.args(["--steps", &steps.to_string()]);
-        if mode == "tuned" && no_bf16 {
-            python.args(["--warmup", "0"]);
-        }
+        python.args(["--steps", &options.steps.to_string(), "--precision", precision]);
         python
     };
     let ours = || {
         let mut mochi = Command::new(&ours_program);
-        mochi.args(["bench", "step", "--json", "--arch", &options.arch]);
+        mochi.args(["bench", "step", "--json", "--plain-only", "--precision", precision, "--arch", &options.arch]);
         mochi.args(["--batch", &options.batch.to_string(), "--size", &options.size.to_string()]).args(&options.more);
         mochi
     };
@@ -118,9 +109,8 @@ pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
     for round in 1..=options.rounds {
         for (index, contestant) in contestants.iter_mut().enumerate() {
             let mut command = match index {
-                0 => theirs("as-shipped", options.steps),
-                1 if no_bf16 && round > 1 => continue,
-                1 => theirs("tuned", if no_bf16 { 1 } else { options.steps }),
+                0 => theirs("as-shipped"),
+                1 => theirs("tuned"),
                 _ => ours(),
             };
             contestant.take(json_lines(&mut command)?.pop())?;
@@ -128,14 +118,17 @@ pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
         }
     }
     let [shipped, tuned, mochi] = &contestants;
-    let heading = format!("{}, {} px, batch {}", options.arch, options.size, options.batch);
+    let heading = format!(
+        "{}, {} px, batch {}, {precision} (PyTorch as shipped: float32)",
+        options.arch, options.size, options.batch
+    );
     eprintln!("\n{}", table(&heading, "mochi is", &[shipped, tuned, mochi], |one| mochi.median() / one.median()));
     if options.json {
         println!(
             "{}",
             json!({
                 "arch": options.arch, "batch": options.batch, "size": options.size, "rounds": options.rounds,
-                "script": script.file_name().map(|name| name.to_string_lossy().into_owned()),
+                "precision": precision,
                 "as_shipped": shipped.json(), "tuned": tuned.json(), "mochi": mochi.json(),
                 "times_as_shipped": mochi.median() / shipped.median(),
                 "times_tuned": mochi.median() / tuned.median(),

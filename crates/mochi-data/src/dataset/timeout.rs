@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slow_work_is_waited_for_and_hanging_work_is_abandoned() {
+    fn work_that_takes_long_is_waited_for_and_hanging_work_is_abandoned() {
         let short = Duration::from_millis(100);
         let slow = with_timeout(Path::new("x"), short, |watch| {
             for _ in 0..20 {
