@@ -120,29 +120,15 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     Ok(if checks.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Import cycles that are still to be broken, one per line: the list may only become shorter.
-const KNOWN_CYCLES: &str = include_str!("test/known_cycles.txt");
-
-/// Files of one crate that import each other in a cycle. A cycle that is not listed fails the check, and so does a listed one that is gone.
+/// Files of one crate that import each other in a cycle.
 fn import_cycles(place: &Place) -> Outcome<Ended> {
     let crates = place.root().join("crates");
-    let found: Vec<String> = imports::cycles(&crates)?
-        .iter()
-        .map(|cycle| {
-            let short = |file: &PathBuf| file.strip_prefix(&crates).unwrap_or(file).display().to_string();
-            cycle.iter().map(short).collect::<Vec<_>>().join(" ")
-        })
-        .collect();
-    let known: Vec<&str> = KNOWN_CYCLES.lines().collect();
-    let new: Vec<&String> = found.iter().filter(|cycle| !known.contains(&cycle.as_str())).collect();
-    let gone: Vec<&&str> = known.iter().filter(|cycle| !found.iter().any(|one| one == *cycle)).collect();
-    for cycle in &new {
-        eprintln!("these files import each other: {cycle}");
+    let found = imports::cycles(&crates)?;
+    for cycle in &found {
+        let short = |file: &PathBuf| file.strip_prefix(&crates).unwrap_or(file).display().to_string();
+        eprintln!("these files import each other: {}", cycle.iter().map(short).collect::<Vec<_>>().join(" "));
     }
-    for cycle in &gone {
-        eprintln!("this cycle is gone, remove it from xtask/src/test/known_cycles.txt: {cycle}");
-    }
-    Ok(if new.is_empty() && gone.is_empty() { Ended::Passed } else { Ended::Failed })
+    Ok(if found.is_empty() { Ended::Passed } else { Ended::Failed })
 }
 
 /// Licenses, sources and bans of `deny.toml`. Advisories change with the world and not with the change under test: `.ci/advisories` checks them.

@@ -3,23 +3,9 @@
 //! A folder's classes are numbered in the order of their names, so a test folder that lacks a class numbers the rest differently
 //! than the training folder does. The training split decides how many classes there are and which number each has.
 
-use crate::{EvalError, Features};
+use crate::EvalError;
+use crate::near_miss::near_misses;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-
-use unicode_normalization::UnicodeNormalization;
-
-/// Names listed in an error message, at most.
-const LISTED: usize = 10;
-
-/// The test labels in the training split's numbering.
-///
-/// # Errors
-/// [`EvalError::UnknownClasses`] naming every class with test images that has no training image. A test class without images is
-/// ignored.
-pub fn match_classes(train: &Features, test: &Features) -> Result<Vec<u32>, EvalError> {
-    match_names((&train.class_names, &train.labels), (&test.class_names, &test.labels))
-}
 
 /// As [`match_classes`], from the names and labels of each split: what is known before any image is read.
 pub(crate) fn match_names(train: (&[String], &[u32]), test: (&[String], &[u32])) -> Result<Vec<u32>, EvalError> {
@@ -66,98 +52,11 @@ pub(crate) fn at_least_two(labels: &[u32]) -> Result<(), EvalError> {
     }
 }
 
-/// How two names differ that are the same to a reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Difference {
-    /// Leading, trailing or repeated blanks.
-    Blanks,
-    /// Composed and decomposed characters, such as é and e followed by an accent.
-    UnicodeForm,
-    /// Upper and lower case.
-    Case,
-    /// More than one of these.
-    Several,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Blanks => "blanks",
-            Self::UnicodeForm => "Unicode form (composed or decomposed characters)",
-            Self::Case => "case",
-            Self::Several => "case, blanks and Unicode form",
-        })
-    }
-}
-
-/// A test class that a reader takes for a training class.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NearMiss {
-    /// The class of the test split.
-    pub test: String,
-    /// The class of the training split.
-    pub train: String,
-    /// What makes them different.
-    pub difference: Difference,
-}
-
-fn near_misses(unknown: &[String], known: &[String]) -> Vec<NearMiss> {
-    let by_key: BTreeMap<String, &String> = known.iter().map(|name| (folded(name), name)).collect();
-    let near = unknown.iter().filter_map(|test| {
-        let train = (*by_key.get(&folded(test))?).clone();
-        let difference = if blanks(test) == blanks(&train) {
-            Difference::Blanks
-        } else if composed(test) == composed(&train) {
-            Difference::UnicodeForm
-        } else if test.to_lowercase() == train.to_lowercase() {
-            Difference::Case
-        } else {
-            Difference::Several
-        };
-        Some(NearMiss { test: test.clone(), train, difference })
-    });
-    near.collect()
-}
-
-/// The name without the differences that a reader does not see.
-fn folded(name: &str) -> String {
-    composed(&blanks(name).to_lowercase())
-}
-
-fn blanks(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn composed(name: &str) -> String {
-    name.nfc().collect()
-}
-
-/// The message of [`EvalError::UnknownClasses`]. Names are quoted and escaped, so that blanks and combining characters show.
-pub(crate) fn unknown_classes(unknown: &[String], known: &[String], near_misses: &[NearMiss]) -> String {
-    let quoted = |names: &[String]| {
-        let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("{name:?}")).collect();
-        let more = names.len().saturating_sub(LISTED);
-        if more > 0 { format!("{} and {more} more", listed.join(", ")) } else { listed.join(", ") }
-    };
-    let near: Vec<String> = near_misses
-        .iter()
-        .take(LISTED)
-        .map(|near| format!("; {:?} and {:?} differ only in {}", near.test, near.train, near.difference))
-        .collect();
-    format!(
-        "the test set has {} without training images: {}; the training set has {}: {}{}",
-        if let [_] = unknown { "a class".to_owned() } else { format!("{} classes", unknown.len()) },
-        quoted(unknown),
-        if let [_] = known { "1 class".to_owned() } else { format!("{} classes", known.len()) },
-        quoted(known),
-        near.concat()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::features::tests::features;
+    use crate::match_classes;
 
     #[test]
     fn numbers_follow_names() {

@@ -1,6 +1,6 @@
 //! Errors of an evaluation.
 
-use crate::classes::{NearMiss, unknown_classes};
+use crate::near_miss::{NearMiss, unknown_classes};
 use mochi_data::DataError;
 use mochi_tensor::TensorError;
 

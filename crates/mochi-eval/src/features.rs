@@ -4,7 +4,7 @@
 //! encoder was trained with. The encoder is in evaluation mode, no gradients are recorded, and the encoder is checked unchanged
 //! afterwards. Memory: 4 N F bytes for the features, and a few batches in the loader.
 
-use crate::classes::at_least_two;
+use crate::classes::{at_least_two, match_names};
 use crate::{EvalError, FrozenEncoder, Progress, Stage};
 use mochi_data::{Augmentation, BadImage, Dataset, Loader, LoaderOptions, Order};
 use mochi_nets::{Encoder, NormMode};
@@ -170,6 +170,15 @@ impl Features {
     }
 }
 
+/// The test labels in the training split's numbering.
+///
+/// # Errors
+/// [`EvalError::UnknownClasses`] naming every class with test images that has no training image. A test class without images is
+/// ignored.
+pub fn match_classes(train: &Features, test: &Features) -> Result<Vec<u32>, EvalError> {
+    match_names((&train.class_names, &train.labels), (&test.class_names, &test.labels))
+}
+
 /// Checks both splits and that they match; returns the test labels in the training split's numbering.
 pub(crate) fn check_pair(train: &Features, test: &Features) -> Result<Vec<u32>, EvalError> {
     train.check("training")?;
@@ -185,7 +194,7 @@ pub(crate) fn check_pair(train: &Features, test: &Features) -> Result<Vec<u32>, 
         return Err(EvalError::Shape(text));
     }
     at_least_two(&train.labels)?;
-    crate::match_classes(train, test)
+    match_classes(train, test)
 }
 
 /// The labels of a dataset that must have them.

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
@@ -171,9 +170,4 @@ impl Drop for Temporary<'_> {
             let _ = unlinkat(self.folder, name, AtFlags::empty());
         }
     }
-}
-
-/// Permissions of a file are its mode without the bits that change who runs it.
-pub(crate) fn plain_permissions(mode: u32) -> Permissions {
-    Permissions::from_mode(mode & 0o777)
 }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType as Found, Mode, OFlags, fstat, mkdirat, openat, renameat, statat};
 use rustix::io::Errno;
 
-use crate::atomic::plain_permissions;
 use crate::error::FileError;
 use crate::name::parts;
+use crate::permissions::plain_permissions;
 
 /// What a name is, links not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,6 +28,7 @@ mod atomic;
 mod error;
 mod folder;
 mod name;
+mod permissions;
 mod read;
 mod remove;
 mod shell;

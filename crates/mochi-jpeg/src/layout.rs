@@ -4,7 +4,7 @@
 
 use crate::header::Header;
 use crate::kernels::{Place, STEP};
-use crate::rows::Upsampling;
+use crate::upsampling::Upsampling;
 
 /// A block's place in its MCU.
 #[derive(Clone, Copy, Debug, Default)]

@@ -36,6 +36,7 @@ mod kernels;
 mod layout;
 mod rows;
 mod scan;
+mod upsampling;
 
 pub use header::Header;
 pub use scan::Decoder;

@@ -8,47 +8,7 @@ use pulp::NullaryFnOnce;
 
 use crate::kernels::{Kernels, STEP};
 use crate::layout::{Layout, Strip};
-
-/// How chroma comes to full size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Upsampling {
-    /// There is none: grey.
-    Grey,
-    /// 4:4:4.
-    Full,
-    /// 4:2:2.
-    Across,
-    /// 4:4:0.
-    Down,
-    /// 4:2:0.
-    Both,
-    /// 4:2:2 and 4:2:0 of at most two columns; `true`: halved in height too.
-    Repeat(bool),
-}
-
-impl Upsampling {
-    /// For luma with `across` x `down` blocks in an MCU, and chroma `columns` wide.
-    pub(crate) fn of(components: usize, (across, down): (usize, usize), columns: usize) -> Self {
-        match (components, across, down) {
-            (1, ..) => Self::Grey,
-            (_, 2, _) if columns <= 2 => Self::Repeat(down == 2),
-            (_, 2, 2) => Self::Both,
-            (_, 2, _) => Self::Across,
-            (_, _, 2) => Self::Down,
-            _ => Self::Full,
-        }
-    }
-
-    /// Whether a row of pixels looks at two rows of chroma.
-    pub(crate) fn looks_around(self) -> bool {
-        matches!(self, Self::Down | Self::Both)
-    }
-
-    /// Whether there are half as many rows of chroma as of luma.
-    pub(crate) fn halves_rows(self) -> bool {
-        matches!(self, Self::Down | Self::Both | Self::Repeat(true))
-    }
-}
+use crate::upsampling::Upsampling;
 
 /// Room for a row of chroma at full size.
 #[derive(Debug, Default)]
@@ -118,7 +78,7 @@ fn line<'a>(samples: &'a [u8], strip: &Strip, mcu_row: usize, y: usize) -> &'a [
 /// The nearer and the farther row of chroma for row `y` of pixels.
 #[inline(always)]
 fn chroma<'a>(samples: &'a [u8], strip: &Strip, how: Upsampling, mcu_row: usize, y: usize) -> [&'a [u8]; 2] {
-    if how == Upsampling::Grey {
+    if how == Upsampling::Grayscale {
         return [&[]; 2];
     }
     let near = if how.halves_rows() { y / 2 } else { y };
@@ -148,7 +108,7 @@ impl Room {
     /// Writes one row of RGB.
     #[inline(always)]
     fn convert<K: Kernels>(&mut self, kernels: K, how: Upsampling, row: Row<'_>, rgb: &mut [u8]) {
-        if how == Upsampling::Grey {
+        if how == Upsampling::Grayscale {
             for (to, &v) in rgb.chunks_exact_mut(3).zip(row.luma) {
                 to.copy_from_slice(&[v; 3]);
             }
@@ -162,7 +122,7 @@ impl Room {
                 Upsampling::Repeat(_) => {
                     full.chunks_exact_mut(2).zip(near).for_each(|(to, &v)| to.copy_from_slice(&[v; 2]));
                 }
-                Upsampling::Full | Upsampling::Grey => {}
+                Upsampling::Full | Upsampling::Grayscale => {}
             }
         }
         let [cb, cr] = match how {

@@ -69,6 +69,13 @@ impl TensorError {
     }
 }
 
+impl TensorError {
+    /// A comparison as an error, if anything differs.
+    pub(crate) fn of_report(report: LoadReport) -> Result<(), Self> {
+        if report.fits() { Ok(()) } else { Err(Self::Load(Box::new(report))) }
+    }
+}
+
 impl From<tch::TchError> for TensorError {
     fn from(error: tch::TchError) -> Self {
         let text = error.to_string();

@@ -1,6 +1,5 @@
 //! What differs between the tensors of a file and those of a network, all at once.
 
-use crate::TensorError;
 use std::fmt::{self, Write};
 
 /// How many names of each sort a message shows.
@@ -36,14 +35,6 @@ impl LoadReport {
     /// Whether every tensor has its counterpart.
     pub fn fits(&self) -> bool {
         self.missing.is_empty() && self.unexpected.is_empty() && self.mismatched.is_empty()
-    }
-
-    /// The report as an error, where anything differs.
-    ///
-    /// # Errors
-    /// [`TensorError::Load`].
-    pub fn into_result(self) -> Result<(), TensorError> {
-        if self.fits() { Ok(()) } else { Err(TensorError::Load(Box::new(self))) }
     }
 }
 

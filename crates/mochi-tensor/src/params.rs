@@ -127,7 +127,7 @@ impl ParameterStore {
     ) -> Result<(), TensorError> {
         let shapes = source.iter().map(|(name, tensor)| (name.as_str(), tensor.size()));
         // Everything is checked before anything is written: a failed load leaves the network as it was.
-        self.compare(shapes, prefix, ignored).into_result()?;
+        TensorError::of_report(self.compare(shapes, prefix, ignored))?;
         no_grad(|| {
             for (name, tensor, _) in self.iter() {
                 let mut tensor = tensor.shallow_clone();
@@ -149,7 +149,7 @@ impl ParameterStore {
     /// As [`Self::load_ignoring`] and [`WeightsReader::open`].
     pub fn load_file(&self, path: &Path, prefix: &str, ignored: &[&str]) -> Result<(), TensorError> {
         let mut file = WeightsReader::open(path)?;
-        self.compare(file.shapes(), prefix, ignored).into_result()?;
+        TensorError::of_report(self.compare(file.shapes(), prefix, ignored))?;
         let own: BTreeSet<&str> = self.iter().map(|(name, ..)| name).collect();
         let values = file.read(|name| name.strip_prefix(prefix).is_some_and(|name| own.contains(name)))?;
         self.load(&values, prefix)

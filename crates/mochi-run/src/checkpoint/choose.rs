@@ -2,23 +2,9 @@
 
 use super::manifest::Manifest;
 use super::name::Name;
-use super::{Checkpoint, Checkpoints, step_folder};
+use super::stored::{Checkpoint, Damaged};
+use super::{Checkpoints, step_folder};
 use crate::error::RunError;
-
-/// A checkpoint that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damaged {
-    /// The checkpoint.
-    pub checkpoint: Checkpoint,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl std::fmt::Display for Damaged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} is damaged ({})", self.checkpoint.path.display(), self.reason)
-    }
-}
 
 /// The checkpoint to use.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ mod manifest;
 mod name;
 mod pending;
 mod retention;
+mod stored;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,17 +17,9 @@ use mochi_files::{FileError, FileType, Folder};
 use crate::error::RunError;
 use name::Name;
 
-pub use choose::{Chosen, Damaged};
+pub use choose::Chosen;
 pub use pending::Pending;
-
-/// A checkpoint on the disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Steps done when it was written.
-    pub step: u64,
-    /// Its folder.
-    pub path: PathBuf,
-}
+pub use stored::{Checkpoint, Damaged};
 
 /// The checkpoints of a run: the folders `step-N` of one folder below it.
 #[derive(Clone, Debug)]

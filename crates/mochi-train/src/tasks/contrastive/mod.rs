@@ -2,7 +2,8 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `learner` | encoders, queue, optimizer and one step of them |
+//! | `learner` | encoders, queue and optimizer |
+//! | `step` | one step of them |
 //! | `method` | from two views to losses and gradients: momentum or shared encoder, positives, candidate keys, mixed images |
 //! | `metrics` | what a step reports |
 //! | `batches` | two views of each image, over the whole run |
@@ -13,6 +14,7 @@ pub(crate) mod learner;
 pub(crate) mod method;
 mod metrics;
 mod parts;
+pub(crate) mod step;
 
 use std::path::Path;
 
