@@ -1,4 +1,4 @@
-//! Calling cargo from within a chore: always in the repository's root, so that `.cargo/config.toml` holds whatever folder we were called in.
+//! Running cargo from a command: always in the repository's root, so that `.cargo/config.toml` applies.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -7,12 +7,12 @@ use crate::command;
 use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 
-/// The cargo that started us, in the repository's root.
+/// The cargo that started this program, with the repository's root as working folder.
 pub(crate) fn cargo(place: &Place) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cargo = Command::new(program);
     cargo.current_dir(place.root());
-    // What cargo told us of ourselves is not theirs: build scripts that watch such a value would run again, and all that stands on them.
+    // Variables about this package are removed: build scripts that watch them would run again.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
             cargo.env_remove(name);
@@ -21,7 +21,7 @@ pub(crate) fn cargo(place: &Place) -> Command {
     cargo
 }
 
-/// Builds a program of the workspace for real use and says where it is.
+/// Builds a program of the workspace in release mode and returns its path.
 pub(crate) fn build_release(place: &Place, package: &str) -> Outcome<PathBuf> {
     let mut build = cargo(place);
     build.args([
@@ -35,12 +35,12 @@ pub(crate) fn build_release(place: &Place, package: &str) -> Outcome<PathBuf> {
     ]);
     let output = build.stderr(Stdio::inherit()).output().map_err(|error| command::not_started(&build, &error))?;
     if !output.status.success() {
-        return Err(Failure::new(format!("{package} could not be built")).hint("the compiler's own words stand above"));
+        return Err(Failure::new(format!("cannot build {package}")).hint("see the compiler's output above"));
     }
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|message| message["target"]["name"] == package)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .ok_or_else(|| Failure::new(format!("cargo built {package} and did not say where it is")))
+        .ok_or_else(|| Failure::new(format!("cargo did not report the path of {package}")))
 }

@@ -1,4 +1,4 @@
-//! Running other programs: found on the PATH, quieted with a sign of life, or captured whole.
+//! Running other programs: with captured output, or quietly with a progress line.
 
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,21 +8,21 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Outcome};
 
-/// A finished program: how it ended and what it wrote, stdout and stderr together in the order they came.
+/// A finished program: its exit status and its output, stdout and stderr in the order of writing.
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     pub(crate) output: String,
 }
 
 impl Finished {
-    /// The last `count` lines that are not empty, for a message.
+    /// The last `count` non-empty lines.
     pub(crate) fn tail(&self, count: usize) -> String {
         let lines: Vec<&str> = self.output.lines().filter(|line| !line.trim().is_empty()).collect();
         lines[lines.len().saturating_sub(count)..].join("\n")
     }
 }
 
-/// The first file of that name on the PATH that may be run.
+/// The first executable file of that name on the PATH.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let path = std::env::var_os("PATH")?;
@@ -31,12 +31,12 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
         .find(|file| file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0))
 }
 
-/// A failure to start a program at all.
+/// Error of a program that cannot be started.
 pub(crate) fn not_started(command: &Command, error: &std::io::Error) -> Failure {
-    Failure::new(format!("could not start {}: {error}", command.get_program().to_string_lossy()))
+    Failure::new(format!("cannot start {}: {error}", command.get_program().to_string_lossy()))
 }
 
-/// Runs a short program and keeps what it wrote.
+/// Runs a short program and captures its output.
 pub(crate) fn capture(command: &mut Command) -> Outcome<Finished> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| not_started(command, &error))?;
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -44,12 +44,12 @@ pub(crate) fn capture(command: &mut Command) -> Outcome<Finished> {
     Ok(Finished { status: output.status, output: text })
 }
 
-/// Runs a program with its output on ours.
+/// Runs a program that writes to the output of this one.
 pub(crate) fn status(command: &mut Command) -> Outcome<ExitStatus> {
     command.status().map_err(|error| not_started(command, &error))
 }
 
-/// Runs a long program quietly: what it writes is kept, and a line says that it lives, for how long, and how much `watched` has grown.
+/// Runs a long program quietly: its output is captured, and a progress line shows the elapsed time and the size of `watched`.
 pub(crate) fn quiet(command: &mut Command, label: &str, watched: Option<&Path>) -> Outcome<Finished> {
     let mut child = command
         .stdin(Stdio::null())
@@ -89,7 +89,7 @@ pub(crate) fn quiet(command: &mut Command, label: &str, watched: Option<&Path>) 
     Ok(Finished { status, output })
 }
 
-/// The sign of life: one redrawn line on a terminal, a plain line now and then in a pipe.
+/// Progress line: redrawn on a terminal, repeated at intervals in a pipe.
 struct Pulse<'a> {
     label: &'a str,
     watched: Option<&'a Path>,
@@ -126,7 +126,7 @@ impl<'a> Pulse<'a> {
     }
 }
 
-/// Bytes in all files below a folder; what cannot be read counts as nothing.
+/// Bytes in all files below a folder. Files that cannot be read are ignored.
 fn folder_bytes(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     entries
@@ -139,7 +139,7 @@ fn folder_bytes(folder: &Path) -> u64 {
         .sum()
 }
 
-/// A count of bytes as people say it: "1.2 GB", "517 MB".
+/// A number of bytes for people: "1.2 GB", "517 MB".
 pub(crate) fn bytes(count: u64) -> String {
     match count {
         0..1_000 => format!("{count} bytes"),
@@ -149,7 +149,7 @@ pub(crate) fn bytes(count: u64) -> String {
     }
 }
 
-/// A span of time as people say it: "0.4 s", "42 s", "3 min 05 s".
+/// A duration for people: "0.4 s", "42 s", "3 min 05 s".
 pub(crate) fn duration(span: Duration) -> String {
     let seconds = span.as_secs();
     match seconds {

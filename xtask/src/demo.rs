@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: the whole road on real images. Fashion-MNIST in, a small encoder pre-trained without its labels, and the
-//! judgement beside two yardsticks: raw pixels, and the same network before training.
+//! `cargo xtask demo`: pre-trains a small encoder on Fashion-MNIST without labels, and evaluates it and two baselines: raw pixels, and the
+//! same network before training.
 
 mod clock;
 mod fashion_mnist;
@@ -17,15 +17,15 @@ use crate::place::Place;
 use crate::setup;
 use judged::{Judged, Subject};
 
-/// What the verb was asked.
+/// Options of the command.
 #[derive(Default)]
 struct Options {
     out: Option<PathBuf>,
-    /// `KEY=VALUE` for the training run.
+    /// Settings (`KEY=VALUE`) of the training run.
     settings: Vec<String>,
 }
 
-/// The verb: `demo [--out RUN] [KEY=VALUE ...]`.
+/// The command: `demo [--out RUN] [KEY=VALUE ...]`.
 pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let mut options = Options::default();
     while let Some(argument) = arguments.next()? {
@@ -40,7 +40,7 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let started = Instant::now();
     setup::ensure(place, false)?;
     let data = fashion_mnist::bring(place)?;
-    say("building mochi (the first time takes some minutes)");
+    say("building mochi (takes several minutes the first time)");
     let mochi = build_release(place, "mochi")?;
 
     let out = match options.out {
@@ -50,13 +50,13 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let untrained = beside(&out, "-untrained");
 
     let program = Mochi { program: mochi, data };
-    say("writing the untrained encoder, one of the two yardsticks");
+    say("creating the untrained encoder, one of the two baselines");
     let before: Vec<String> = options.settings.iter().filter(|set| !set.starts_with("epochs=")).cloned().collect();
     program.pretrain(&untrained, &[before.as_slice(), &["epochs=0".to_owned()]].concat())?;
     say(&format!("pre-training into {}", place.short(&out)));
     if !has_bf16() && before.len() == options.settings.len() {
         say(
-            "this processor does not compute bf16, a step takes two to three times as long: 3 epochs instead of 6 (epochs=6 takes them all)",
+            "this processor has no bf16 instructions, so steps take two to three times as long; training for 3 epochs instead of 6 (epochs=6 overrides this)",
         );
         options.settings.push("epochs=3".to_owned());
     }
@@ -69,7 +69,7 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
         [(Subject::Pixels, None), (Subject::Untrained, Some(&untrained)), (Subject::Trained, Some(&out))]
     {
         for protocol in ["knn", "linear"] {
-            say(&format!("judging {}: {protocol}", subject.name()));
+            say(&format!("evaluating {}: {protocol}", subject.name()));
             results.push(program.judge(protocol, subject, run.map(PathBuf::as_path), &eval)?);
         }
     }
@@ -78,17 +78,17 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     println!("\nFashion-MNIST, 10,000 test images, top-1:\n\n{}", judged::table(&results));
     println!("{}", judged::verdict(&results));
     println!(
-        "Took {} in all. The run: {}. Its page: {}",
+        "Total time: {}. Run folder: {}. Report: {}",
         command::duration(started.elapsed()),
         place.short(&out),
         place.short(&page)
     );
-    println!("\nThe same on a folder of your own pictures (nested anyhow, no labels needed):");
+    println!("\nTo train on your own images (a folder, searched recursively; no labels needed):");
     let short = place.short(&program.program);
-    println!("    {short} pretrain PICTURES --out runs/mine");
-    println!("and where there is a folder for each class, to judge it:");
-    println!("    {short} eval knn runs/mine --train PICTURES/train --test PICTURES/test");
-    println!("    {short} eval linear runs/mine --train PICTURES/train --test PICTURES/test");
+    println!("    {short} pretrain IMAGES --out runs/mine");
+    println!("To evaluate the encoder on labeled images (one folder per class):");
+    println!("    {short} eval knn runs/mine --train LABELED/train --test LABELED/test");
+    println!("    {short} eval linear runs/mine --train LABELED/train --test LABELED/test");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -103,7 +103,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// The real program, as a person would call it.
+/// The mochi program.
 struct Mochi {
     program: PathBuf,
     data: PathBuf,
@@ -116,7 +116,7 @@ impl Mochi {
         self.finished(&mut mochi, "pretrain")
     }
 
-    /// One judgement, its JSON read from stdout and kept in `eval` where the page looks for it.
+    /// One evaluation. Its JSON is read from stdout and written to the `eval` folder, where the report reads it.
     fn judge(&self, protocol: &'static str, subject: Subject, run: Option<&Path>, eval: &Path) -> Outcome<Judged> {
         let mut mochi = Command::new(&self.program);
         mochi.args(["eval", protocol]);
@@ -149,7 +149,7 @@ impl Mochi {
 }
 
 fn failed(verb: &str, status: std::process::ExitStatus) -> Failure {
-    Failure::new(format!("`mochi {verb}` ended with {status}")).hint("its own words stand above")
+    Failure::new(format!("`mochi {verb}` ended with {status}")).hint("see its output above")
 }
 
 #[cfg(test)]

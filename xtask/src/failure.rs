@@ -1,13 +1,13 @@
-//! How a chore fails: one sentence that says what and where, and where there is one, the next step.
+//! Error of a command: one sentence that says what failed, and a hint with the next step.
 
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What every chore returns; the code is the process's own unless a program that it ran decided otherwise.
+/// Result of a command, with the exit code of the process.
 pub(crate) type Outcome<T = ExitCode> = Result<T, Failure>;
 
-/// A chore that could not be done. Printed as `error: ...` and, where there is a next step, `hint: ...`.
+/// Error of a command, printed as `error: ...` and, if there is a next step, `hint: ...`.
 #[derive(Debug)]
 pub(crate) struct Failure {
     what: String,
@@ -15,23 +15,23 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A failure described by one sentence.
+    /// Error with one sentence.
     pub(crate) fn new(what: impl Into<String>) -> Failure {
         Failure { what: what.into(), hint: None }
     }
 
-    /// The same failure with the step that mends it.
+    /// Adds a hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self
     }
 
-    /// A failed file operation: "could not VERB PATH: reason".
+    /// Error of a file operation: "cannot VERB PATH: reason".
     pub(crate) fn io(verb: &str, path: &Path, error: &std::io::Error) -> Failure {
-        let failure = Failure::new(format!("could not {verb} {}: {error}", path.display()));
+        let failure = Failure::new(format!("cannot {verb} {}: {error}", path.display()));
         match error.kind() {
-            std::io::ErrorKind::StorageFull => failure.hint("free some space on that disk and run it again"),
-            std::io::ErrorKind::PermissionDenied => failure.hint("run it as the user who owns this folder"),
+            std::io::ErrorKind::StorageFull => failure.hint("free disk space, then run the command again"),
+            std::io::ErrorKind::PermissionDenied => failure.hint("run the command as the owner of this folder"),
             _ => failure,
         }
     }
@@ -49,7 +49,7 @@ impl fmt::Display for Failure {
 
 impl From<lexopt::Error> for Failure {
     fn from(error: lexopt::Error) -> Failure {
-        Failure::new(format!("{error}")).hint("`cargo xtask help` lists the chores and their options")
+        Failure::new(format!("{error}")).hint("`cargo xtask help` lists the commands and their options")
     }
 }
 

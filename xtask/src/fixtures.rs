@@ -1,5 +1,5 @@
-//! `cargo xtask fixtures [NAME]`: runs the scripts again whose output is committed as the tests' expected values. Every script
-//! lies in the folder that it writes to and is called from there.
+//! `cargo xtask fixtures [NAME]`: runs the scripts whose output is committed as the tests' expected values. Every script is in the folder that it
+//! writes to, and runs there.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,11 +14,11 @@ use crate::place::Place;
 struct Fixture {
     /// The script, from the repository's root.
     script: &'static str,
-    /// What it is called with, in its own folder.
+    /// Arguments of the script, which runs in its own folder.
     arguments: &'static [&'static str],
 }
 
-/// Every script that made a committed fixture. A test holds this list to the files that are there.
+/// Every script that writes a committed fixture. A test compares this list with the files.
 const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_loss_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_measure_cases.py", arguments: &[] },
@@ -31,7 +31,7 @@ const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-train/tests/fixtures/make_steps.py", arguments: &[] },
 ];
 
-/// The verb: `fixtures [--python PATH] [NAME]`, NAME a part of a script's path.
+/// The command: `fixtures [--python PATH] [NAME]`, where NAME is a part of a script's path.
 pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let (mut python, mut name) = (None, OsString::new());
     while let Some(argument) = arguments.next()? {
@@ -45,8 +45,9 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let wanted: Vec<&Fixture> = FIXTURES.iter().filter(|fixture| fixture.script.contains(&*name)).collect();
     if wanted.is_empty() {
         let known: Vec<&str> = FIXTURES.iter().map(|fixture| fixture.script).collect();
-        return Err(Failure::new(format!("no fixture's script has `{name}` in its path"))
-            .hint(format!("known: {}", known.join(", "))));
+        return Err(
+            Failure::new(format!("no script has `{name}` in its path")).hint(format!("known: {}", known.join(", ")))
+        );
     }
     let peer = Peer::find(place, python)?;
     for fixture in &wanted {
@@ -59,9 +60,7 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
         }
         let status = command::status(&mut call)?;
         if !status.success() {
-            return Err(
-                Failure::new(format!("{} ended with {status}", fixture.script)).hint("its own words stand above")
-            );
+            return Err(Failure::new(format!("{} exited with {status}", fixture.script)).hint("see its output above"));
         }
     }
     eprintln!("fixtures: {} written again; `git diff --stat` shows what changed", wanted.len());

@@ -1,6 +1,6 @@
-//! The repository's chores, one file each: `cargo xtask VERB`. Built without libtorch, because one of the chores brings it.
+//! Development commands: `cargo xtask COMMAND`, one file per command. This program is built without libtorch, because `setup` installs libtorch.
 //!
-//! Everything a person reads goes to stderr; numbers (`parity`, `bench --json`) go to stdout.
+//! Messages go to stderr; results (`parity`, `bench --json`) go to stdout.
 
 #![forbid(unsafe_code)]
 
@@ -54,7 +54,7 @@ fn run() -> Outcome {
         Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) | None => "help".to_owned(),
         Some(other) => return Err(other.unexpected().into()),
     };
-    // Only `bench` has more to say than this page.
+    // Only `bench` has help texts of its own.
     let asks_for_help = std::env::args_os().any(|argument| argument == "--help" || argument == "-h");
     match if asks_for_help && verb != "bench" { "help" } else { verb.as_str() } {
         "setup" => setup::run(&place, arguments),
@@ -67,7 +67,7 @@ fn run() -> Outcome {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)
         }
-        other => Err(Failure::new(format!("there is no chore named `{other}`"))
+        other => Err(Failure::new(format!("unknown command `{other}`"))
             .hint("one of: demo, test, setup, parity, bench, fixtures")),
     }
 }

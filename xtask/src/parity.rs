@@ -1,5 +1,5 @@
-//! `cargo xtask parity resnet|loss FILE`: our numbers held against a file that a reference script wrote. One JSON line on stdout,
-//! exit 1 where they differ too much; both are `mochi-parity`'s own.
+//! `cargo xtask parity resnet|loss FILE`: compares results of Mochi with a file that a reference script wrote. `mochi-parity` prints one JSON line to
+//! stdout, and exits with 1 if the difference is too large.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 use crate::setup;
 
-/// The verb: `parity resnet|loss FILE`.
+/// The command: `parity resnet|loss FILE`.
 pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let mut values = Vec::new();
     while let Some(argument) = arguments.next()? {
@@ -20,15 +20,15 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     }
     let usage = "cargo xtask parity resnet FILE, or cargo xtask parity loss FILE";
     let [what, file] = values.as_slice() else {
-        return Err(Failure::new("parity takes what to hold against what: resnet or loss, and a file").hint(usage));
+        return Err(Failure::new("expected a target (resnet or loss) and a reference file").hint(usage));
     };
     if what != "resnet" && what != "loss" {
-        return Err(Failure::new(format!("parity knows no `{}`", what.to_string_lossy())).hint(usage));
+        return Err(Failure::new(format!("unknown target `{}`", what.to_string_lossy())).hint(usage));
     }
     let path = std::path::absolute(file).map_err(|error| Failure::io("find", file.as_ref(), &error))?;
     if !path.is_file() {
         let script = if what == "resnet" { "resnet_reference.py" } else { "mochi_reference.py" };
-        return Err(Failure::new(format!("there is no file {}", path.display()))
+        return Err(Failure::new(format!("file {} does not exist", path.display()))
             .hint(format!("{script} writes one: python {script} --out FILE")));
     }
     setup::ensure(place, false)?;

@@ -1,6 +1,5 @@
-//! The Python environment of the peers: PyTorch and torchvision of the pinned versions, in a folder of their own under `.mochi`, and DALI in
-//! another, which only `bench data` asks for.
-//! A folder on `PYTHONPATH` and not a virtual environment, because Debian's Python makes none without a further package.
+//! Python environment of the reference programs: PyTorch and torchvision of pinned versions in one folder under `.mochi`, and DALI, which only
+//! `bench data` uses, in another. The folders are on `PYTHONPATH`; a virtual environment would need another package on Debian.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,21 +9,21 @@ use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 use crate::setup::{self, Python};
 
-/// PyTorch with the CUDA libraries that `import torch` insists on, unpacked, beside its wheels.
+/// Disk space for PyTorch, the CUDA libraries that `import torch` requires, and the wheels of both.
 const SPACE: u64 = 12_000_000_000;
 
-/// DALI with the NVIDIA libraries that it brings, unpacked, beside its wheels.
+/// Disk space for DALI, the NVIDIA libraries that it requires, and the wheels of both.
 const SPACE_OF_DALI: u64 = 3_000_000_000;
 
 /// A Python that can import torch, torchvision, safetensors, numpy and Pillow.
 pub(crate) struct Peer {
     program: PathBuf,
-    /// Folders of packages, where the environment is our own.
+    /// Folders of packages, if the environment was made by this program.
     packages: Vec<PathBuf>,
 }
 
 impl Peer {
-    /// The interpreter that was named, else our own environment, made where it is not there yet.
+    /// The given interpreter, otherwise an environment that is made if necessary.
     pub(crate) fn find(place: &Place, named: Option<PathBuf>) -> Outcome<Peer> {
         let peer = match named {
             Some(program) => Peer { program, packages: Vec::new() },
@@ -40,17 +39,18 @@ impl Peer {
         if imported.status.success() {
             return Ok(peer);
         }
-        let failure =
-            Failure::new(format!("{} cannot import what the peers need: {}", peer.program.display(), imported.tail(1)));
+        let failure = Failure::new(format!(
+            "{} cannot import the packages of the reference programs: {}",
+            peer.program.display(),
+            imported.tail(1)
+        ));
         Err(match peer.packages.first() {
-            Some(packages) => failure.hint(format!("remove {} and run it again", place.short(packages))),
-            None => failure.hint(
-                "leave --python away to have an environment made, or install xtask/requirements/peer.txt into yours",
-            ),
+            Some(packages) => failure.hint(format!("remove {}, then run the command again", place.short(packages))),
+            None => failure.hint("omit --python to have an environment made, or install xtask/requirements/peer.txt"),
         })
     }
 
-    /// This peer with NVIDIA DALI beside the rest, fetched where the environment is our own; else this peer and why there is no DALI.
+    /// This environment with NVIDIA DALI, which is installed if the environment was made by this program; otherwise the reason why DALI is missing.
     pub(crate) fn with_dali(self, place: &Place) -> Result<Peer, (Peer, Failure)> {
         let imports = |peer: &Peer| {
             let imported = command::capture(peer.command().args(["-c", "import nvidia.dali"]))?;
@@ -70,7 +70,7 @@ impl Peer {
             Ok(brought) => brought,
             Err(failure) => return Err((self, failure)),
         };
-        // Behind PyTorch's: what both brought along is PyTorch's.
+        // After PyTorch's folder, so that PyTorch's version of common packages is used.
         let both = Peer { program, packages: [&self.packages[..], &[dali]].concat() };
         match imports(&both) {
             Ok(()) => Ok(both),
@@ -78,25 +78,25 @@ impl Peer {
         }
     }
 
-    /// A call of the interpreter that finds the packages and nothing of the user's own.
+    /// A command of the interpreter that finds these packages and not the user's.
     pub(crate) fn command(&self) -> Command {
         let mut python = Command::new(&self.program);
-        // Paths with a colon in them cannot be told to Python, and then it says itself what it does not find.
+        // A path with a colon cannot be in PYTHONPATH; Python then reports the missing package.
         if let (false, Ok(packages)) = (self.packages.is_empty(), std::env::join_paths(&self.packages)) {
             python.env("PYTHONPATH", packages).env("PYTHONNOUSERSITE", "1");
         }
-        // No `__pycache__` beside scripts that lie in a repository.
+        // No `__pycache__` in a repository.
         python.env("PYTHONDONTWRITEBYTECODE", "1");
         python
     }
 
-    /// What a person would call this interpreter.
+    /// Path of the interpreter.
     pub(crate) fn program(&self) -> &Path {
         &self.program
     }
 }
 
-/// Python's own program and the folder `name` under `.mochi`, filled with what the requirements file `list` names, where it is not yet.
+/// The Python program and the folder `name` under `.mochi`, into which the packages of the requirements file `list` are installed if necessary.
 fn bring(
     place: &Place,
     name: &str,
@@ -119,13 +119,13 @@ fn bring(
     let partial = place.partial();
     if let Some(free) = setup::free_space(&partial).filter(|&free| free < space) {
         return Err(Failure::new(format!(
-            "{label} needs {} of free disk in .mochi, and {} are free",
+            "{label} needs {} of free disk space in .mochi, but only {} are free",
             bytes(space),
             bytes(free)
         ))
-        .hint("free some space, or name a Python that has it: --python PATH"));
+        .hint("free disk space, or give a Python that has the packages: --python PATH"));
     }
-    eprintln!("setup: fetching {label} ({download}, once)");
+    eprintln!("setup: downloading {label} ({download}, once)");
     let made = partial.join(name);
     python.fetch(&setup::Fetch {
         label,

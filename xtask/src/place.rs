@@ -1,16 +1,16 @@
-//! Where things lie: the repository, the private folder that set-up fills, the folder of shared material beside it.
+//! Paths: the repository, the private folder that `setup` fills, and a folder of shared files next to the repository.
 
 use std::path::{Path, PathBuf};
 
-/// The repository's own folders.
+/// Folders of the repository.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     root: PathBuf,
 }
 
 impl Place {
-    /// The repository that `cargo xtask` was called in: cargo names this crate's folder at run time, which stays right when the
-    /// repository is moved after the build.
+    /// The repository that `cargo xtask` runs in. Cargo gives this crate's folder at run time, which is correct even if the repository was moved
+    /// after the build.
     pub(crate) fn find() -> Place {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let here = manifest.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
@@ -22,7 +22,7 @@ impl Place {
         &self.root
     }
 
-    /// The private folder, ignored by git: everything that set-up brings lies in it.
+    /// The private folder, ignored by git, with everything that `setup` installs.
     pub(crate) fn private(&self) -> PathBuf {
         self.root.join(".mochi")
     }
@@ -37,12 +37,12 @@ impl Place {
         self.private().join("tools")
     }
 
-    /// Half-made things of all set-ups: emptied at the start of every one, never read.
+    /// Incomplete files of all setups. Each setup empties it at its start; nothing in it is used.
     pub(crate) fn all_partial(&self) -> PathBuf {
         self.private().join("partial")
     }
 
-    /// Half-made things of this very process: a download that outlived a killed set-up must not write into the next one's.
+    /// Incomplete files of this process. A download that outlives a killed setup must not write into the folder of the next one.
     pub(crate) fn partial(&self) -> PathBuf {
         self.all_partial().join(std::process::id().to_string())
     }
@@ -52,13 +52,13 @@ impl Place {
         self.root.join("xtask/requirements").join(file)
     }
 
-    /// A file of the shared material that may lie beside the repository, if it does.
+    /// A file in the folder `shared` next to the repository, if it exists.
     pub(crate) fn shared(&self, file: &str) -> Option<PathBuf> {
         let path = self.root.parent()?.join("shared").join(file);
         path.exists().then_some(path)
     }
 
-    /// A path as a person would type it from the repository's root.
+    /// A path relative to the repository's root, if it is inside.
     pub(crate) fn short(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }

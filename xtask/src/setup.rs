@@ -1,6 +1,6 @@
 //! `cargo xtask setup`: what a build needs, brought into `.mochi/` without root and without touching the system.
 //!
-//! A part that is ready has a stamp, written last, and is recognised by it in milliseconds. Everything is made under
+//! A part that is ready has a stamp, written last, and is recognized by it in milliseconds. Everything is made under
 //! `.mochi/partial` and renamed into place whole, so a set-up that was killed leaves nothing that could be taken for done.
 
 mod apt;
@@ -24,7 +24,7 @@ pub(crate) use machine::free_space;
 pub(crate) use python::{Fetch, Python};
 pub(crate) use tools::cargo_deny;
 
-/// The verb: `setup [--cuda]`.
+/// The command: `setup [--cuda]`.
 pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let mut cuda = false;
     while let Some(argument) = arguments.next()? {

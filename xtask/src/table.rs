@@ -1,6 +1,6 @@
-//! A small table in plain text: first column left, the others right.
+//! Plain-text table: first column left-aligned, other columns right-aligned.
 
-/// Rows of equal length, the first one the heading.
+/// Formats rows of equal length; the first row is the heading.
 pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

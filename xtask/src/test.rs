@@ -86,7 +86,7 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
         false => status(cargo(place).args(["fmt", "--all", "--check"])),
     })?;
     checks.run("import cycles", || import_cycles(place))?;
-    checks.run("set-up", || setup::ensure(place, false).map(|_| Ended::Passed))?;
+    checks.run("setup", || setup::ensure(place, false).map(|_| Ended::Passed))?;
     checks.run("tests without libtorch", || tests(place, &packages.without_libtorch, fast, &mut report))?;
     checks.run("tests with libtorch", || tests(place, &packages.with_libtorch, fast, &mut report))?;
     checks.run("lints", || {
@@ -131,13 +131,13 @@ fn import_cycles(place: &Place) -> Outcome<Ended> {
     Ok(if found.is_empty() { Ended::Passed } else { Ended::Failed })
 }
 
-/// Licenses, sources and bans of `deny.toml`. Advisories change with the world and not with the change under test: `.ci/advisories` checks them.
+/// Licenses, sources and bans of `deny.toml`. Advisories are checked by `.ci/advisories`, because they do not depend on the change under test.
 fn licenses(place: &Place) -> Outcome<Ended> {
     let program = match setup::cargo_deny(place) {
         Ok(program) => program,
         Err(why) => {
             eprintln!("{why}");
-            return Ok(unavailable("cargo-deny could not be installed: see above"));
+            return Ok(unavailable("cargo-deny cannot be installed; see above"));
         }
     };
     let mut deny = Command::new(program);

@@ -1,5 +1,5 @@
-//! `cargo xtask bench data DIR`: decode and two MoCo-v2 views of each JPEG in a folder, torchvision's on Pillow, DALI's on the CPU, and
-//! ours on one thread and on two.
+//! `cargo xtask bench data DIR`: decoding and two MoCo-v2 views of each JPEG in a folder, with torchvision on Pillow, with DALI on the CPU,
+//! and with Mochi on one and on two threads.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -17,15 +17,15 @@ use crate::setup;
 pub(super) const HELP: &str = "\
 cargo xtask bench data DIR [options]
 
-    DIR              a folder of JPEGs
-    --size N         side of a view in pixels (224)
-    --limit N        at most so many images (400)
-    --rounds N       how often each one runs, in turn; of each run the best of three passes counts (3)
+    DIR              folder of JPEG files
+    --size N         view size in pixels (224)
+    --limit N        maximum number of images (400)
+    --rounds N       number of interleaved rounds; in each round the best of three passes counts (3)
     --python PATH    use this interpreter (with torchvision, and DALI if it is to be timed) instead of making an environment
-    --json           one JSON object on stdout
+    --json           print one JSON object to stdout
 ";
 
-/// What the verb was asked.
+/// Options of the command.
 #[derive(Debug)]
 struct Options {
     folder: PathBuf,
@@ -37,7 +37,7 @@ struct Options {
 }
 
 impl Options {
-    /// None where help was asked for.
+    /// `None` if help was requested.
     fn read(mut arguments: lexopt::Parser) -> Outcome<Option<Options>> {
         use lexopt::prelude::*;
         let mut folder = None;
@@ -56,16 +56,16 @@ impl Options {
             }
         }
         let Some(folder) = folder else {
-            return Err(Failure::new("bench data takes a folder of JPEGs").hint("cargo xtask bench data DIR"));
+            return Err(Failure::new("expected a folder of JPEG files").hint("cargo xtask bench data DIR"));
         };
         if options.rounds == 0 || options.limit == 0 || options.size == 0 {
-            return Err(Failure::new("--rounds, --limit and --size are counts from 1"));
+            return Err(Failure::new("--rounds, --limit and --size must be at least 1"));
         }
         Ok(Some(Options { folder, ..options }))
     }
 }
 
-/// The verb, from behind `bench data`.
+/// Runs `bench data`.
 pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
     let Some(options) = Options::read(arguments)? else {
         print!("{HELP}");
@@ -80,7 +80,7 @@ pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
     let program = build_release(place, "mochi")?;
     let script =
         place.shared("reference/data_reference.py").unwrap_or_else(|| place.root().join("xtask/peers/two_views.py"));
-    say(&format!("the peers: {}, run by {}", script.display(), peer.program().display()));
+    say(&format!("reference script {}, run by {}", script.display(), peer.program().display()));
     warn_of_company();
 
     let (size, limit) = (options.size.to_string(), options.limit.to_string());
@@ -101,9 +101,9 @@ pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
     let (mut one, mut two) = (Contestant::new("mochi, one thread"), Contestant::new("mochi, two threads"));
     for round in 1..=options.rounds {
         let lines = match json_lines(&mut theirs(no_dali.is_none())) {
-            // Importing is no proof that it runs here: it may want an instruction or a driver that is not there.
+            // DALI can be importable and still fail, for example because an instruction set or a driver is missing.
             Err(failure) if no_dali.is_none() && round == 1 => {
-                no_dali = Some(format!("it does not run here: {failure}"));
+                no_dali = Some(format!("it fails on this machine: {failure}"));
                 json_lines(&mut theirs(false))?
             }
             lines => lines?,
@@ -125,9 +125,12 @@ pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
     let heading = format!("decode and two views, {} px", options.size);
     eprintln!("\n{}", table(&heading, "one thread is", &all, |other| one.median() / other.median()));
     let peak = one.last["peak_bytes"].as_u64().map_or_else(|| "unknown".to_owned(), bytes);
-    say(&format!("two threads are {:.2}x one; most memory of one thread: {peak}", two.median() / one.median()));
+    say(&format!(
+        "two threads are {:.2}x as fast as one; peak memory with one thread: {peak}",
+        two.median() / one.median()
+    ));
     if let Some(why) = &no_dali {
-        say(&format!("DALI was left out: {why}"));
+        say(&format!("DALI was skipped: {why}"));
     }
     if options.json {
         let times = |peer: &Contestant| (!peer.images_per_s.is_empty()).then(|| one.median() / peer.median());
@@ -146,7 +149,7 @@ pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The line of the peer whose `pipeline` starts with that name.
+/// The line whose `pipeline` starts with `name`.
 fn pipeline(lines: &[Value], name: &str) -> Option<Value> {
     lines.iter().find(|line| line["pipeline"].as_str().is_some_and(|pipeline| pipeline.starts_with(name))).cloned()
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask bench step|data`: ours beside its peers, in turn over some rounds of one run, so that whatever else the machine does
-//! falls on all alike. Medians and ratios.
+//! `cargo xtask bench step|data`: speed of Mochi compared with other libraries. The programs run interleaved over several rounds, so that other load
+//! on the machine affects all of them. Reports medians and ratios.
 
 mod data;
 mod step;
@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 use crate::table::aligned;
 
-/// The verb: `bench step|data [options]`.
+/// The command: `bench step|data [options]`.
 pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let what = match arguments.next()? {
         Some(lexopt::Arg::Value(value)) => value.to_string_lossy().into_owned(),
@@ -28,7 +28,7 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
             print!("{}\n{}", step::HELP, data::HELP);
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(Failure::new("bench takes what to time: step or data").hint("cargo xtask bench --help")),
+        _ => Err(Failure::new("expected what to measure: step or data").hint("cargo xtask bench --help")),
     }
 }
 
@@ -36,32 +36,32 @@ fn say(line: &str) {
     eprintln!("bench: {line}");
 }
 
-/// PyTorch's threads wait for each other by spinning, so company on the same cores costs it many times its share.
+/// Warns if the machine is busy. PyTorch's threads spin while they wait for each other, so other load on the same cores slows it down a lot.
 fn warn_of_company() {
     let load = std::fs::read_to_string("/proc/loadavg").ok();
     let Some(load) = load.and_then(|text| text.split(' ').next()?.parse::<f64>().ok()) else { return };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // Our own build just before counts in, which is why less than half the machine passes.
+    // The load includes the build that has just finished, so a load below half of the cores is accepted.
     if load > 0.5 * cores as f64 {
         say(&format!(
-            "warning: this machine is busy (load {load:.1} on {cores} cores), and the figures will tell more of that than of us"
+            "warning: this machine is busy (load {load:.1} on {cores} cores); the results will not be reliable"
         ));
     }
 }
 
-/// Runs a program and returns the JSON objects on its stdout, one a line; what else it writes there is let pass.
+/// Runs a program and returns the JSON objects on its stdout, one per line. Other lines are ignored.
 fn json_lines(command: &mut Command) -> Outcome<Vec<Value>> {
     command.stderr(Stdio::inherit());
     let output = command.output().map_err(|error| command::not_started(command, &error))?;
     if !output.status.success() {
         let name = command.get_program().to_string_lossy().into_owned();
-        return Err(Failure::new(format!("{name} ended with {}", output.status)).hint("its own words stand above"));
+        return Err(Failure::new(format!("{name} exited with {}", output.status)).hint("see its output above"));
     }
     let said = String::from_utf8_lossy(&output.stdout);
     Ok(said.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(Value::is_object).collect())
 }
 
-/// One of those timed, with its images per second in each round and what else its last JSON line says.
+/// A program under test, with its images per second in each round and its last JSON line.
 struct Contestant {
     name: &'static str,
     images_per_s: Vec<f64>,
@@ -73,7 +73,7 @@ impl Contestant {
         Contestant { name, images_per_s: Vec::new(), last: Value::Null }
     }
 
-    /// One round's result: `images_per_s` is read from it.
+    /// Adds the result of one round, whose `images_per_s` is read.
     fn take(&mut self, line: Option<Value>) -> Outcome<()> {
         let line = line.unwrap_or_default();
         match line["images_per_s"].as_f64() {
@@ -82,11 +82,11 @@ impl Contestant {
                 self.last = line;
                 Ok(())
             }
-            _ => Err(Failure::new(format!("{} told no images_per_s", self.name))),
+            _ => Err(Failure::new(format!("the output of {} has no images_per_s", self.name))),
         }
     }
 
-    /// The last round in words.
+    /// Result of the last round as text.
     fn latest(&self) -> String {
         format!("{} {:.2} images/s", self.name, self.images_per_s.last().copied().unwrap_or(f64::NAN))
     }
@@ -100,7 +100,7 @@ impl Contestant {
     }
 }
 
-/// The middle value; the mean of the two middle ones where their count is even.
+/// Median: the middle value, or the mean of the two middle values.
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -110,7 +110,7 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Medians, extremes and, where it is not 1, each one's `ratio` under that heading.
+/// Table of medians, extremes and ratios; a ratio of 1 is left blank.
 fn table(heading: &str, ratio_heading: &str, all: &[&Contestant], ratio: impl Fn(&Contestant) -> f64) -> String {
     let mut rows = vec![[heading, "images/s", "lowest", "highest", ratio_heading].map(str::to_owned).to_vec()];
     for one in all {
@@ -145,7 +145,7 @@ mod tests {
         let mut one = Contestant::new("one");
         one.take(lines.into_iter().next()).expect("timed");
         assert_eq!(one.median(), 2.5);
-        assert!(one.take(None).expect_err("nothing said").to_string().contains("no images_per_s"));
+        assert!(one.take(None).expect_err("nothing said").to_string().contains("has no images_per_s"));
         assert!(json_lines(Command::new("sh").args(["-c", "echo '{\"images_per_s\": 2.5}'; exit 1"])).is_err());
     }
 

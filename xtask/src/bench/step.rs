@@ -1,5 +1,5 @@
-//! `cargo xtask bench step`: one MoCo-v2 training step of PyTorch as commonly shipped, of PyTorch in its best configuration on this processor
-//! (channels_last; bf16 where the processor computes it, otherwise float32), and of Mochi, interleaved over rounds of one run. Medians and ratios.
+//! `cargo xtask bench step`: one MoCo-v2 training step of default PyTorch, of PyTorch in its best configuration on this processor
+//! (channels_last; bf16 if the processor has bf16 instructions, otherwise float32), and of Mochi, interleaved over several rounds. Reports medians and ratios.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -17,16 +17,16 @@ use crate::setup;
 pub(super) const HELP: &str = "\
 cargo xtask bench step [options] [-- options of `mochi bench step`]
 
-    --arch NAME      network (resnet50)
-    --batch N        images a step (16)
-    --size N         their side in pixels (224)
-    --rounds N       how often each one runs, in turn (3)
-    --steps N        timed steps of PyTorch a round, after two that are not timed (5)
+    --arch NAME      backbone (resnet50)
+    --batch N        images per step (16)
+    --size N         view size in pixels (224)
+    --rounds N       number of interleaved rounds (3)
+    --steps N        timed steps of PyTorch per round, after two untimed ones (5)
     --python PATH    use this interpreter (with torch and torchvision) instead of making an environment
-    --json           one JSON object on stdout
+    --json           print one JSON object to stdout
 ";
 
-/// What the verb was asked.
+/// Options of the command.
 #[derive(Debug)]
 struct Options {
     arch: String,
@@ -36,12 +36,12 @@ struct Options {
     steps: u32,
     python: Option<PathBuf>,
     json: bool,
-    /// For `mochi bench step` as they are.
+    /// Options that are passed on to `mochi bench step`.
     more: Vec<std::ffi::OsString>,
 }
 
 impl Options {
-    /// None where help was asked for.
+    /// `None` if help was requested.
     fn read(mut arguments: lexopt::Parser) -> Outcome<Option<Options>> {
         use lexopt::prelude::*;
         let mut options = Options {
@@ -69,13 +69,13 @@ impl Options {
             }
         }
         if options.rounds == 0 || options.steps == 0 || options.batch == 0 {
-            return Err(Failure::new("--rounds, --steps and --batch are counts from 1"));
+            return Err(Failure::new("--rounds, --steps and --batch must be at least 1"));
         }
         Ok(Some(options))
     }
 }
 
-/// The verb, from behind `bench step`.
+/// Runs `bench step`.
 pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
     let Some(options) = Options::read(arguments)? else {
         print!("{HELP}");
@@ -85,7 +85,7 @@ pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
     let peer = Peer::find(place, options.python.clone())?;
     let ours_program = build_release(place, "mochi")?;
     let script = place.root().join("xtask/peers/moco_step.py");
-    say(&format!("PyTorch's step: {}, run by {}", script.display(), peer.program().display()));
+    say(&format!("reference script {}, run by {}", script.display(), peer.program().display()));
 
     warn_of_company();
 

@@ -1,4 +1,4 @@
-//! A time of day for folder names, in UTC: std has no calendar, and a dozen lines need no crate.
+//! Date and time in UTC for folder names. The standard library has no calendar, and these few lines do not justify a crate.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,5 @@
-//! Fashion-MNIST: the system's own copy, else Debian's package unpacked without root, else the publisher's files. Held to the
-//! checksums of what is inside the `.gz` files, because Debian packs the same bytes without the publisher's file names.
+//! Fashion-MNIST: the system's copy, otherwise Debian's package unpacked without root, otherwise the publisher's files. Checksums are those of the
+//! uncompressed content, because Debian's `.gz` files have the same content but different headers.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,19 +14,19 @@ use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 use crate::setup;
 
-/// The four files and the SHA-256 of what they unpack to.
+/// The four files and the SHA-256 of their uncompressed content.
 const FILES: [(&str, &str); 4] = [
     ("train-images-idx3-ubyte.gz", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
     ("train-labels-idx1-ubyte.gz", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
     ("t10k-images-idx3-ubyte.gz", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
     ("t10k-labels-idx1-ubyte.gz", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
 ];
-/// Where the authors publish the files. Their other address has no TLS.
+/// The authors' address for the files. Their other address has no TLS.
 const PUBLISHED: &str = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion";
-/// Debian's package and where it puts the files, below the root.
+/// Debian's package, and the folder of its files below the root.
 const PACKAGE: (&str, &str) = ("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist");
 
-/// The folder with the four files, brought where they are not there yet.
+/// The folder with the four files, which are downloaded if they are missing.
 pub(super) fn bring(place: &Place) -> Outcome<PathBuf> {
     let system = Path::new("/").join(PACKAGE.1);
     if first_fault(&system).is_none() {
@@ -40,11 +40,11 @@ pub(super) fn bring(place: &Place) -> Outcome<PathBuf> {
     let _lock = setup::lock(place)?;
     let scratch = place.partial();
     let made = scratch.join("fashion-mnist");
-    say("fetching Fashion-MNIST (31 MB)");
+    say("downloading Fashion-MNIST (31 MB)");
     if let Err(why_not_debian) = from_debian(&scratch, &made) {
         from_publisher(&made).map_err(|why_not_published| {
-            Failure::new(format!("Fashion-MNIST could not be fetched: {why_not_debian}; {why_not_published}"))
-                .hint(format!("check the network, or put its four .gz files into {} by hand", place.short(&folder)))
+            Failure::new(format!("cannot download Fashion-MNIST: {why_not_debian}; {why_not_published}"))
+                .hint(format!("check the network, or copy its four .gz files into {}", place.short(&folder)))
         })?;
     }
     setup::put(&made, &folder, &scratch)?;
@@ -56,9 +56,9 @@ fn from_debian(scratch: &Path, made: &Path) -> Result<(), String> {
     setup::unpack_debian_package(PACKAGE.0, scratch, &tree)?;
     let inner = tree.join(PACKAGE.1);
     if let Some(fault) = first_fault(&inner) {
-        return Err(format!("Debian's package is not what it should be ({fault})"));
+        return Err(format!("Debian's package has unexpected content ({fault})"));
     }
-    std::fs::rename(&inner, made).map_err(|error| format!("could not move {}: {error}", inner.display()))
+    std::fs::rename(&inner, made).map_err(|error| format!("cannot move {}: {error}", inner.display()))
 }
 
 fn from_publisher(made: &Path) -> Result<(), String> {
@@ -66,11 +66,11 @@ fn from_publisher(made: &Path) -> Result<(), String> {
     FILES.iter().try_for_each(|(name, _)| download(&format!("{PUBLISHED}/{name}"), &made.join(name)))?;
     match first_fault(made) {
         None => Ok(()),
-        Some(fault) => Err(format!("the files from {PUBLISHED} are not the published ones ({fault})")),
+        Some(fault) => Err(format!("the files from {PUBLISHED} have unexpected content ({fault})")),
     }
 }
 
-/// Fetches one file with whatever this machine has for that.
+/// Downloads one file with curl, wget or Python, whichever is installed.
 fn download(address: &str, to: &Path) -> Result<(), String> {
     const PYTHON: &str = "import shutil, sys, urllib.request as u\n\
         with u.urlopen(sys.argv[1], timeout=60) as r, open(sys.argv[2], 'wb') as f: shutil.copyfileobj(r, f)";
@@ -94,25 +94,25 @@ fn download(address: &str, to: &Path) -> Result<(), String> {
         "wget" => tool.args(["--no-verbose", "--tries=3", "--timeout=20", "-O"]).arg(to).arg(address),
         _ => tool.args(["-c", PYTHON, address]).arg(to),
     };
-    let finished =
-        command::quiet(&mut tool, &format!("demo: fetching {address}"), None).map_err(|failure| failure.to_string())?;
+    let finished = command::quiet(&mut tool, &format!("demo: downloading {address}"), None)
+        .map_err(|failure| failure.to_string())?;
     if finished.status.success() {
         Ok(())
     } else {
-        Err(format!("{name} could not fetch {address}: {}", finished.tail(1)))
+        Err(format!("{name} cannot download {address}: {}", finished.tail(1)))
     }
 }
 
-/// The first of the four files that is missing or not what was published.
+/// The first of the four files that is missing or has another checksum.
 fn first_fault(folder: &Path) -> Option<String> {
     FILES.iter().find_map(|(name, expected)| match sha256_inside(&folder.join(name)) {
         Ok(found) if found == *expected => None,
-        Ok(_) => Some(format!("{name} has another checksum")),
+        Ok(_) => Some(format!("{name} has a different checksum")),
         Err(error) => Some(format!("{name}: {error}")),
     })
 }
 
-/// SHA-256, in hexadecimal, of what a `.gz` file unpacks to.
+/// SHA-256, in hexadecimal, of the uncompressed content of a `.gz` file.
 fn sha256_inside(path: &Path) -> std::io::Result<String> {
     let mut stream = MultiGzDecoder::new(std::io::BufReader::new(std::fs::File::open(path)?));
     let (mut hash, mut block) = (Sha256::new(), [0_u8; 65_536]);

@@ -1,11 +1,11 @@
-//! The demo's table: what was judged, how, and what came out, whatever it is.
+//! The demo's table of results.
 
 use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
 use crate::table;
 
-/// What is judged.
+/// Features to evaluate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     Pixels,
@@ -14,7 +14,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    /// What a person calls it.
+    /// Name in the table.
     pub(super) fn name(self) -> &'static str {
         match self {
             Subject::Pixels => "raw pixels",
@@ -23,7 +23,7 @@ impl Subject {
         }
     }
 
-    /// The file in the run's `eval` folder; the trained encoder's is the one that `mochi eval` itself writes.
+    /// Result file in the run's `eval` folder. That of the trained encoder is written by `mochi eval` itself.
     pub(super) fn file_name(self, protocol: &str) -> String {
         match self {
             Subject::Pixels => format!("pixels-{protocol}.json"),
@@ -38,7 +38,7 @@ impl Subject {
 pub(super) struct Judged {
     protocol: &'static str,
     subject: Subject,
-    /// Percent of test images whose class was found, as all of Mochi's results give it.
+    /// Top-1 accuracy on the test images in percent.
     top1: f64,
 }
 
@@ -48,9 +48,9 @@ impl Judged {
         let value: Option<Value> = serde_json::from_slice(json).ok();
         match value.as_ref().and_then(|value| value["top1"].as_f64()) {
             Some(top1) if (0.0..=100.0).contains(&top1) => Ok(Judged { protocol, subject, top1 }),
-            Some(top1) => {
-                Err(Failure::new(format!("`mochi eval {protocol}` printed a top1 of {top1}, which is no percentage")))
-            }
+            Some(top1) => Err(Failure::new(format!(
+                "`mochi eval {protocol}` printed a top1 of {top1}, which is not a percentage"
+            ))),
             None => Err(Failure::new(format!("`mochi eval {protocol} --json` printed no JSON object with a top1"))),
         }
     }
@@ -60,7 +60,7 @@ fn top1(results: &[Judged], protocol: &str, subject: Subject) -> Option<f64> {
     results.iter().find(|judged| judged.protocol == protocol && judged.subject == subject).map(|judged| judged.top1)
 }
 
-/// Side by side: a row for each protocol, a column for each subject.
+/// Table with a row for each protocol and a column for each subject.
 pub(super) fn table(results: &[Judged]) -> String {
     let subjects = [Subject::Pixels, Subject::Untrained, Subject::Trained];
     let heading = std::iter::once(String::new()).chain(subjects.map(|subject| subject.name().to_owned())).collect();
@@ -71,7 +71,7 @@ pub(super) fn table(results: &[Judged]) -> String {
     table::aligned(&[heading, row("k-NN", "knn"), row("linear probe", "linear")])
 }
 
-/// One sentence for each protocol: how far the trained encoder is ahead, or that it is not.
+/// One sentence for each protocol that compares the trained encoder with the baselines.
 pub(super) fn verdict(results: &[Judged]) -> String {
     let mut lines = String::new();
     for (label, protocol) in [("k-NN", "knn"), ("the linear probe", "linear")] {
@@ -90,7 +90,7 @@ pub(super) fn verdict(results: &[Judged]) -> String {
     lines
 }
 
-/// A difference of two percentages, in words.
+/// Text for a difference of two percentages.
 fn ahead(points: f64) -> String {
     if points >= 0.0 { format!("{points:.2} points ahead of") } else { format!("{:.2} points behind", -points) }
 }
@@ -123,7 +123,7 @@ mod tests {
     fn what_is_no_percentage_is_refused() {
         let refused =
             |json: &str| Judged::read("knn", Subject::Pixels, json.as_bytes()).expect_err("refused").to_string();
-        assert!(refused(r#"{"top1": 850.2}"#).contains("no percentage"));
+        assert!(refused(r#"{"top1": 850.2}"#).contains("not a percentage"));
         assert!(refused("nothing").contains("no JSON object"));
     }
 }

@@ -73,7 +73,7 @@ fn new_enough(cmake: &Path) -> bool {
     })
 }
 
-/// The checker of licences: the system's, else brought. Not needed for a build, so only asked for where it is used.
+/// The checker of licenses: the system's, else brought. Not needed for a build, so only asked for where it is used.
 pub(crate) fn cargo_deny(place: &Place) -> Outcome<PathBuf> {
     const NAME: &str = "cargo-deny";
     if let Some(program) = command::find(NAME) {
