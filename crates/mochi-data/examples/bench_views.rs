@@ -1,5 +1,5 @@
 //! `cargo run --release -p mochi-data --example bench_views -- [--size 224] [--rounds 7] [--augment moco-v2]`: what each operation of a view costs, in
-//! microseconds of one thread, on a drawn 465 x 388 picture. Each operation is timed with the resize and with the last write, and what those two
+//! microseconds of one thread, on a drawn 465 x 388 image. Each operation is timed with the resize and with the last write, and what those two
 //! take alone is subtracted; `augmentation mean` is the mean over 400 views drawn from the augmentation, resize and write included.
 
 use std::time::Instant;

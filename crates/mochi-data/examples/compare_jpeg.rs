@@ -1,5 +1,5 @@
 //! `cargo run --release -p mochi-data --example compare_jpeg -- DIR [--repeat 5]`: every JPEG below DIR by `mochi-jpeg` and by
-//! libjpeg-turbo. Prints one JSON line: how many were taken, declined (by reason) and unequal, and, over those taken, the median of the
+//! libjpeg-turbo. Prints one JSON line: how many were supported, unsupported (by reason) and unequal, and, over the supported ones, the median of the
 //! ratio of times (libjpeg-turbo's by ours, measured in turn, the least of all rounds each) and the seconds of both. Exit 1 if any is unequal.
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn ours(decoder: &mut Decoder, bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(), mochi_jpeg::Declined> {
+fn ours(decoder: &mut Decoder, bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(), mochi_jpeg::Unsupported> {
     let header = Header::read(bytes)?;
     rgb.resize(header.width() as usize * header.height() as usize * 3, 0);
     decoder.decode(&header, bytes, rgb)
@@ -51,14 +51,14 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let (mut fast, mut turbo) = (Decoder::new(), Decompressor::new()?);
     let (mut got, mut want) = (Vec::new(), Vec::new());
     let (mut taken, mut unequal, mut timed) = (0, 0, Vec::new());
-    let mut declined = BTreeMap::<String, u32>::new();
+    let mut unsupported = BTreeMap::<String, u32>::new();
     for path in &paths {
         let bytes = std::fs::read(path)?;
         if !bytes.starts_with(&[0xFF, 0xD8, 0xFF]) {
             continue;
         }
         match ours(&mut fast, &bytes, &mut got) {
-            Err(why) => *declined.entry(format!("{why:?}")).or_default() += 1,
+            Err(why) => *unsupported.entry(format!("{why:?}")).or_default() += 1,
             Ok(()) => {
                 taken += 1;
                 let decoded = theirs(&mut turbo, &bytes, &mut want);
@@ -88,7 +88,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut ratios: Vec<f64> = timed.iter().map(|(_, a, b)| b.as_secs_f64() / a.as_secs_f64().max(1e-9)).collect();
     ratios.sort_by(f64::total_cmp);
     let result = serde_json::json!({
-        "taken": taken, "declined": declined, "unequal": unequal, "median_ratio": ratios.get(ratios.len() / 2),
+        "taken": taken, "unsupported": unsupported, "unequal": unequal, "median_ratio": ratios.get(ratios.len() / 2),
         "ours_s": ours_total.as_secs_f64(), "libjpeg_turbo_s": theirs_total.as_secs_f64(),
     });
     println!("{result}");

@@ -1,4 +1,4 @@
-//! How long a data set takes to open: `cargo run --release -p mochi-data --example open_data -- DATA...`
+//! How long a dataset takes to open: `cargo run --release -p mochi-data --example open_data -- DATA...`
 //!
 //! Prints seconds, images and the most memory that the process held. Run it twice: the second time it finds its index.
 

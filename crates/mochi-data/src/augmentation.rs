@@ -1,7 +1,7 @@
-//! How an image becomes a view: a typed augmentation, and the published ones by name.
+//! Augmentation pipelines: how an image becomes a view, and presets of published pipelines.
 //!
-//! An augmentation is one geometry (where to look), then transforms in order (what to change), then the normalization. It says nothing
-//! about the size of the view, which the loader knows, and nothing random: numbers are drawn in [`crate::plan`].
+//! A pipeline is a geometry (crop and resize), a list of transforms, and a normalization. It does not contain the view size, which is an option of
+//! the loader. Random numbers are drawn in [`crate::plan`].
 
 use serde::{Deserialize, Serialize};
 
@@ -13,58 +13,57 @@ pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 const CIFAR_MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
 const CIFAR_STD: [f32; 3] = [0.2023, 0.1994, 0.2010];
-// Fashion-MNIST's, on three equal channels.
+// Statistics of Fashion-MNIST, on three equal channels.
 const GRAY_MEAN: [f32; 3] = [0.2860; 3];
 const GRAY_STD: [f32; 3] = [0.3530; 3];
 
-/// A typed view augmentation; `deny_unknown_fields`, so that a misspelt key is an error.
+/// Augmentation pipeline. Unknown keys are an error when it is deserialized.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augmentation {
-    /// Which part of the image is looked at, and how it is brought to the view's size.
+    /// Crop, and how it is resized to the view size.
     pub geometry: Geometry,
-    /// What happens to the pixels after that, in this order.
+    /// Transforms after the resize, in this order.
     #[serde(default)]
     pub transforms: Vec<Transform>,
-    /// Subtracted from each channel (R, G, B), of values in 0..1.
+    /// Mean that is subtracted from each channel (R, G, B), for values from 0 to 1.
     pub mean: [f32; 3],
-    /// Divided by after that.
+    /// Standard deviation by which the result is divided.
     pub std: [f32; 3],
 }
 
-/// Which part of the image is looked at.
+/// Crop and resize.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Geometry {
     /// `torchvision.transforms.RandomResizedCrop` with antialiased bilinear resizing.
     RandomResizedCrop {
-        /// Range of the crop's share of the image's area.
+        /// Range of the crop's area as a fraction of the image's area.
         scale: [f64; 2],
-        /// Range of the crop's width over its height, drawn uniformly in the logarithm.
+        /// Range of the crop's aspect ratio (width / height), drawn uniformly in the logarithm.
         ratio: [f64; 2],
     },
-    /// `Resize` of the shorter side to `enlarge` x size, then `CenterCrop` of size. 256/224 is the custom for ImageNet,
-    /// 1 shows the whole of a square image.
+    /// `Resize` of the shorter side to `enlarge` x size, then `CenterCrop` of size. 256/224 is usual for ImageNet; 1 shows all of a square image.
     ResizeCenterCrop {
         /// Shorter side after resizing, as a multiple of the view's size; at least 1.
         enlarge: f64,
     },
 }
 
-/// One change to the pixels, with the probability `p` that it happens in a view.
+/// Transform of the pixels, applied with probability `p`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Transform {
-    /// `RandomApply([ColorJitter(brightness, contrast, saturation, hue)], p)`. The four happen in an order drawn for each view;
-    /// one with strength 0 is left out, as torchvision does.
+    /// `RandomApply([ColorJitter(brightness, contrast, saturation, hue)], p)`. The order of the four is drawn for each view; an operation with
+    /// strength 0 is skipped, as in torchvision.
     ColorJitter {
         /// Factor drawn from `max(0, 1 - b) ..= 1 + b`.
         brightness: f64,
-        /// Likewise.
+        /// As `brightness`.
         contrast: f64,
-        /// Likewise.
+        /// As `brightness`.
         saturation: f64,
-        /// Shift drawn from `-h ..= h` in turns of the color circle; at most 0.5.
+        /// Shift drawn from `-h ..= h`, as a fraction of the color circle; at most 0.5.
         hue: f64,
         /// Probability.
         p: f64,
@@ -74,16 +73,16 @@ pub enum Transform {
         /// Probability.
         p: f64,
     },
-    /// MoCo's `GaussianBlur`: Pillow's `ImageFilter.GaussianBlur(radius = sigma)`, three box blurs each way.
+    /// MoCo's `GaussianBlur`: Pillow's `ImageFilter.GaussianBlur(radius = sigma)`, three box blurs in each direction.
     GaussianBlur {
         /// Range of sigma in pixels.
         sigma: [f64; 2],
         /// Probability.
         p: f64,
     },
-    /// `PIL.ImageOps.solarize`: inverts values from the threshold on (BYOL).
+    /// `PIL.ImageOps.solarize`: inverts values at or above the threshold (BYOL).
     Solarize {
-        /// First value that is inverted.
+        /// Lowest value that is inverted.
         threshold: u8,
         /// Probability.
         p: f64,
@@ -95,9 +94,9 @@ pub enum Transform {
     },
     /// RandAugment as PyContrast's InfoMin recipe uses it: `count` operations drawn with repetition, of `magnitude` in 0..=10.
     RandAugment {
-        /// How many operations.
+        /// Number of operations.
         count: u32,
-        /// Their strength, 10 the strongest.
+        /// Strength; 10 is the strongest.
         magnitude: f64,
     },
 }
@@ -113,16 +112,16 @@ const fn jitter(strength: f64, hue: f64, p: f64) -> Transform {
 }
 
 impl Augmentation {
-    /// The names that [`Augmentation::preset`] knows.
+    /// Names of the presets.
     pub const PRESETS: &'static [&'static str] =
         &["moco-v1", "moco-v2", "infomin", "simclr", "cifar", "supcon-cifar", "gray", "eval", "linear-train"];
 
-    /// An augmentation by name; `None` for a name that is not in [`Augmentation::PRESETS`].
+    /// A preset by name; `None` if the name is not in [`Augmentation::PRESETS`].
     ///
     /// Sources: `moco-v1`, `moco-v2` and `linear-train` are facebookresearch/moco's `main_moco.py` and `main_lincls.py`;
     /// `cifar` its CIFAR notebook; `supcon-cifar` SupContrast's `main_supcon.py`; `infomin` PyContrast (with RandAugment twice as strong: both
     /// operations are always applied, there each with probability 0.5); `simclr` Chen et al. 2020 (strength 1.0 in 224 px terms); `gray` is
-    /// ours, for small single-channel pictures, where hue means nothing and a strong blur would leave nothing.
+    /// for small grayscale images: without color operations and with a weaker blur; it has no published source.
     pub fn preset(name: &str) -> Option<Self> {
         let imagenet = |geometry, transforms| Self { geometry, transforms, mean: IMAGENET_MEAN, std: IMAGENET_STD };
         Some(match name {
@@ -162,24 +161,24 @@ impl Augmentation {
         })
     }
 
-    /// The form of this augmentation that judges an encoder trained with it: the same normalization, no randomness. Views up to
-    /// 64 px show the whole picture (the custom for CIFAR and MNIST), larger ones the center after resizing to 256/224.
+    /// Deterministic pipeline for the evaluation of an encoder trained with this pipeline: same normalization, no random transforms. Views up to
+    /// 64 px show the whole image (usual for CIFAR and MNIST), larger views the center crop after resizing to 256/224.
     pub fn evaluation(&self, size: u32) -> Self {
         let enlarge = if size <= 64 { 1.0 } else { 256.0 / 224.0 };
         Self { geometry: Geometry::ResizeCenterCrop { enlarge }, transforms: vec![], mean: self.mean, std: self.std }
     }
 
-    /// The training form for a linear probe on such an encoder: crop 0.08-1 and flip, the same normalization.
+    /// Pipeline for training a linear probe on such an encoder: crops of 0.08 to 1 and flips, same normalization.
     pub fn linear_training(&self) -> Self {
         Self { geometry: WIDE_CROP, transforms: vec![FLIP], mean: self.mean, std: self.std }
     }
 
-    /// Whether nothing in the augmentation is drawn at random.
+    /// Whether the pipeline has no random operation.
     pub fn is_deterministic(&self) -> bool {
         matches!(self.geometry, Geometry::ResizeCenterCrop { .. }) && self.transforms.is_empty()
     }
 
-    /// Checks that every value lies where it means something.
+    /// Checks that every value is in its valid range.
     pub fn check(&self) -> Result<(), DataError> {
         let range = |what, [low, high]: [f64; 2], least: f64, most: f64| {
             if low.is_finite() && high.is_finite() && low <= high && low >= least && high <= most {
@@ -191,7 +190,7 @@ impl Augmentation {
                 })
             }
         };
-        let share = |what, p: f64| range(what, [p, p], 0.0, 1.0);
+        let probability = |what, p: f64| range(what, [p, p], 0.0, 1.0);
         match self.geometry {
             Geometry::RandomResizedCrop { scale, ratio } => {
                 range("crop scale", scale, 1e-6, 1.0)?;
@@ -202,17 +201,17 @@ impl Augmentation {
         for transform in &self.transforms {
             match *transform {
                 Transform::ColorJitter { brightness, contrast, saturation, hue, p } => {
-                    share("color jitter p", p)?;
+                    probability("color jitter p", p)?;
                     range("color jitter hue", [hue, hue], 0.0, 0.5)?;
                     for strength in [brightness, contrast, saturation] {
                         range("color jitter strength", [strength, strength], 0.0, 10.0)?;
                     }
                 }
-                Transform::Grayscale { p } => share("grayscale p", p)?,
-                Transform::Flip { p } => share("flip p", p)?,
-                Transform::Solarize { p, .. } => share("solarize p", p)?,
+                Transform::Grayscale { p } => probability("grayscale p", p)?,
+                Transform::Flip { p } => probability("flip p", p)?,
+                Transform::Solarize { p, .. } => probability("solarize p", p)?,
                 Transform::GaussianBlur { sigma, p } => {
-                    share("blur p", p)?;
+                    probability("blur p", p)?;
                     range("blur sigma", sigma, 0.0, 100.0)?;
                 }
                 Transform::RandAugment { count, magnitude } => {
@@ -223,7 +222,7 @@ impl Augmentation {
         }
         for (mean, std) in self.mean.iter().zip(self.std) {
             if !mean.is_finite() || !std.is_finite() || std <= 0.0 {
-                let detail = format!("mean {mean} and standard deviation {std}: the latter must be above 0");
+                let detail = format!("expected a finite mean and a standard deviation above 0, got {mean} and {std}");
                 return Err(DataError::Setting { what: "normalization", detail });
             }
         }
@@ -236,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn presets_are_sound_and_survive_toml() {
+    fn presets_are_valid_and_survive_toml() {
         for name in Augmentation::PRESETS {
             let augmentation = Augmentation::preset(name).unwrap();
             augmentation.check().unwrap();
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_and_senseless_values_are_refused() {
+    fn unknown_keys_and_invalid_values_are_refused() {
         let text = toml::to_string(&Augmentation::preset("eval").unwrap()).unwrap();
         assert!(toml::from_str::<Augmentation>(&format!("meen = 1\n{text}")).is_err());
         let mut augmentation = Augmentation::preset("moco-v2").unwrap();

@@ -1,12 +1,12 @@
-//! Averages over areas: a picture made smaller (or larger) to any size, each output pixel the mean of what it covers.
+//! Resizing by averages over areas: each output pixel is the mean of the input area that it covers.
 //!
-//! Output (x, y) of a `W x H` picture at `w x h` is the integral of the pixels, each a unit square of one color, over
+//! Output (x, y) of a `W x H` image at `w x h` is the integral of the pixels, each a unit square of one color, over
 //! `[x W/w, (x+1) W/w) x [y H/h, (y+1) H/h)`, divided by that area. Unlike Pillow's BOX, a pixel that is covered in part counts in part, so
-//! copies of a picture at several sizes come out alike: what a fingerprint needs, and a thumbnail does not mind.
+//! copies of an image at several sizes give nearly the same result, as perceptual hashes require.
 
 use crate::decode::Pixels;
 
-/// Keeps its buffers between pictures.
+/// Resizes images and reuses its buffers.
 #[derive(Default)]
 pub(crate) struct Averager {
     /// Weighted sum of the rows under one output row: (W, 3).
@@ -15,7 +15,7 @@ pub(crate) struct Averager {
     out: Vec<f32>,
 }
 
-/// The input positions under one output position: whole range, and the weights of its first and last element.
+/// Input positions of one output position: their range, and the weights of the first and the last.
 struct Cover {
     first: usize,
     /// One past the last.
@@ -48,7 +48,7 @@ impl Cover {
 }
 
 impl Averager {
-    /// Means of `pixels` at `width x height` as (height, width, 3) values in 0..=255; empty for a picture without pixels.
+    /// Means of `pixels` at `width x height` as (height, width, 3) values in 0..=255; empty for an image without pixels.
     pub(crate) fn run(&mut self, pixels: &Pixels, width: u32, height: u32) -> &[f32] {
         let (inputs, rows) = (pixels.width as usize, pixels.height as usize);
         let (width, height) = (width as usize, height as usize);

@@ -1,6 +1,6 @@
-//! How fast this machine makes views: one image = decode + its views, into planar normalized floats.
+//! Benchmark of decoding and augmentation: each image is decoded and its views are written as planar normalized floats.
 //!
-//! Encoded bytes are read first, so that the disk is not timed. The best of several rounds counts, as the reference scripts do.
+//! Encoded bytes are read beforehand, so reading from disk is not measured. The best of several rounds counts, as in the reference scripts.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,20 +15,20 @@ use crate::plan::ViewPlan;
 use crate::random::{Purpose, Stream};
 use crate::views::{Normalize, ViewMaker};
 
-/// What to measure.
+/// Options of the benchmark.
 #[derive(Clone, Debug)]
 pub struct BenchOptions {
     /// Width and height of a view.
     pub size: u32,
-    /// Threads; 0 means one for each core.
+    /// Number of threads; 0 means one per core.
     pub threads: usize,
-    /// Views of each image.
+    /// Number of views per image.
     pub views: usize,
-    /// How a view is made.
+    /// Augmentation pipeline.
     pub augmentation: Augmentation,
-    /// At most so many images.
+    /// Maximum number of images.
     pub limit: usize,
-    /// Rounds; the best counts.
+    /// Number of rounds; the best counts.
     pub repeat: usize,
     /// See [`crate::LoaderOptions::fast_decode`].
     pub fast_decode: bool,
@@ -42,32 +42,32 @@ impl Default for BenchOptions {
     }
 }
 
-/// What was measured.
+/// Result of the benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchResult {
-    /// Images a second of wall time, all threads together.
+    /// Images per second of wall time, over all threads.
     pub images_per_s: f64,
     /// Seconds of decoding in the best round, summed over threads.
     pub decode_s: f64,
     /// Seconds of augmenting in the best round, summed over threads.
     pub augment_s: f64,
-    /// Threads that worked.
+    /// Number of threads.
     pub threads: usize,
-    /// Images in a round.
+    /// Number of images per round.
     pub images: usize,
-    /// Images that could not be decoded; they are not counted above.
+    /// Number of images that cannot be decoded; they are not included above.
     pub bad_images: usize,
-    /// Views of each image.
+    /// Number of views per image.
     pub views: usize,
     /// Width and height of a view.
     pub size: u32,
-    /// Whether JPEG was decoded shrunk where possible.
+    /// Whether JPEGs were decoded at a smaller scale if possible.
     pub fast_decode: bool,
     /// Whether libjpeg-turbo was built with SIMD.
     pub jpeg_simd: bool,
     /// The two JPEG decoders on the JPEG files among the images; absent without any.
     pub jpeg_decoders: Option<JpegTimes>,
-    /// Most memory that the process has held so far in bytes (Linux; else absent).
+    /// Peak memory of the process so far, in bytes (Linux only).
     pub peak_bytes: Option<u64>,
 }
 
@@ -123,7 +123,7 @@ pub fn bench(dataset: &Dataset, options: &BenchOptions) -> Result<BenchResult, D
     })
 }
 
-/// One thread's part of a round: images from the shared counter until there are none; time spent decoding and augmenting.
+/// Work of one thread in a round: takes images from the shared counter until none is left. Returns the time for decoding and augmentation.
 fn round(
     dataset: &Dataset,
     options: &BenchOptions,

@@ -1,26 +1,26 @@
-//! A flag that ends waiting early.
+//! Cancellation flag.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Asks everything that waits for data to stop. Clones share one flag, which is never lowered again.
+/// Cancels all waits for data. Clones share one flag, which cannot be reset.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// Raises the flag.
+    /// Sets the flag.
     pub fn request(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the flag is raised.
+    /// Whether the flag is set.
     pub fn requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 impl From<Arc<AtomicBool>> for Cancel {
-    /// Shares a flag that a signal handler raises.
+    /// Uses a flag that a signal handler sets.
     fn from(flag: Arc<AtomicBool>) -> Self {
         Self(flag)
     }

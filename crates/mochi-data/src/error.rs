@@ -1,4 +1,4 @@
-//! What can go wrong on the way from a path to batches, and what can be wrong with one image.
+//! Errors of opening and loading a dataset, and reasons why an image is bad.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::skipped::Skipped;
 
-/// A failure that ends the opening of a data set or the reading of its batches.
+/// Error that ends the opening of a dataset or the loading of its batches.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
@@ -17,64 +17,64 @@ pub enum DataError {
         /// The path as given.
         path: PathBuf,
     },
-    /// The operating system refused to read something that the data set cannot do without.
-    #[error("{} could not be read: {source}", path.display())]
+    /// The operating system could not read a file that the dataset requires.
+    #[error("cannot read {}: {source}", path.display())]
     Io {
         /// What was being read.
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A pattern that cannot be understood.
-    #[error("the pattern {} cannot be understood: {detail}", pattern.display())]
+    /// A pattern is invalid.
+    #[error("invalid pattern {}: {detail}", pattern.display())]
     Pattern {
         /// The pattern as given.
         pattern: PathBuf,
         /// What is wrong with it.
         detail: String,
     },
-    /// A pattern that no image matches.
+    /// No image matches a pattern.
     #[error("no image matches the pattern {}", pattern.display())]
     NoMatch {
         /// The pattern as given.
         pattern: PathBuf,
     },
-    /// Something could not be written: a full disk, no permission.
-    #[error("{} could not be written: {source}", path.display())]
+    /// A file could not be written, for example because the disk is full or a permission is missing.
+    #[error("cannot write {}: {source}", path.display())]
     Write {
         /// What was being written.
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A folder to be packed into holds something already.
-    #[error("{} is not empty, and nothing there is overwritten", path.display())]
+    /// The output folder of `mochi pack` is not empty.
+    #[error("output folder {} is not empty; existing files are not overwritten", path.display())]
     Occupied {
         /// The folder.
         path: PathBuf,
     },
-    /// A remote file did not arrive in spite of all attempts.
+    /// A remote file could not be read in any attempt.
     #[error("cannot read {url}: {detail} ({tries} {})", if *tries == 1 { "attempt" } else { "attempts" })]
     Remote {
-        /// Its address without secrets.
+        /// The address without secrets.
         url: String,
-        /// Attempts made.
+        /// Number of attempts.
         tries: u32,
         /// Status or error of the last attempt.
         detail: String,
-        /// The server says that there is no such file.
+        /// Whether the server reports that the file does not exist.
         missing: bool,
     },
-    /// An address that cannot be used.
-    #[error("{address} cannot be used: {detail}")]
+    /// An address is invalid or cannot be used.
+    #[error("cannot use the address {address}: {detail}")]
     Address {
         /// The address without its secrets.
         address: String,
         /// What is wrong with it or with its environment.
         detail: String,
     },
-    /// No memory for a batch.
-    #[error("no memory for a batch: {detail}")]
+    /// There is not enough memory for a batch.
+    #[error("not enough memory for a batch: {detail}")]
     Memory {
         /// The reason.
         detail: String,
@@ -85,52 +85,52 @@ pub enum DataError {
         /// The message of the panic.
         detail: String,
     },
-    /// A shard is shorter than its index says.
-    #[error("shard {} is cut short: it has {bytes} of the {expected} bytes that its index says", path.display())]
+    /// A shard is shorter than its index expects.
+    #[error("shard {} is incomplete: its index expects {expected} bytes, the file has {bytes}", path.display())]
     CutShort {
         /// The shard.
         path: PathBuf,
-        /// Its length.
+        /// Length of the file.
         bytes: u64,
-        /// The length that its index says.
+        /// Length that the index expects.
         expected: u64,
     },
-    /// Tar shards without an image.
-    #[error("{} holds no member that is named as an image (.jpg, .jpeg, .png, .webp), and {others} others", path.display())]
+    /// Tar shards contain no image.
+    #[error("{} contains no images (.jpg, .jpeg, .png, .webp), but {others} other files", path.display())]
     NoImagesInShards {
         /// The shards as given.
         path: PathBuf,
-        /// Members that are no images.
+        /// Number of other members.
         others: usize,
     },
-    /// A folder that holds tar files and no images.
-    #[error("{} holds no images, but {count} tar files", folder.display())]
+    /// A folder contains tar files and no images.
+    #[error("{} contains no images, but {count} tar files", folder.display())]
     TarFolder {
         /// The folder.
         folder: PathBuf,
-        /// Its tar files.
+        /// Number of tar files.
         count: usize,
     },
-    /// The caller asked to stop waiting.
+    /// The caller canceled the wait.
     #[error("stopped while waiting for data")]
     Canceled,
-    /// Nothing that this crate can decode was found.
+    /// No image in a supported format was found.
     #[error("no JPEG, PNG or WebP image was found in {}{}", path.display(), instead(skipped))]
     NoImages {
         /// The folder, list or file.
         path: PathBuf,
-        /// What was found instead.
+        /// Files of other formats.
         skipped: Skipped,
     },
-    /// A file is not in a format that can serve as a data set.
-    #[error("{} is not a data set that can be read: {detail}", path.display())]
+    /// A file is not in a supported dataset format.
+    #[error("{} is not in a supported dataset format: {detail}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// What was expected and what was found.
         detail: String,
     },
-    /// A line of a list cannot be understood, or names nothing.
+    /// A line of a list is invalid, or its path does not exist.
     #[error("{}, line {line}: {detail}", path.display())]
     List {
         /// The list file.
@@ -148,8 +148,8 @@ pub enum DataError {
         /// What was expected and what was found.
         detail: String,
     },
-    /// A folder of IDX or CIFAR files lacks the half that was asked for.
-    #[error("{} holds {kind} files, but not those of the {split} split", path.display())]
+    /// A folder of IDX or CIFAR files does not contain the requested split.
+    #[error("{} contains {kind} files, but not those of the {split} split", path.display())]
     SplitMissing {
         /// The folder.
         path: PathBuf,
@@ -158,15 +158,15 @@ pub enum DataError {
         /// "train" or "test".
         split: &'static str,
     },
-    /// More images than a 32-bit index can name.
-    #[error("{} holds {count} images, and at most {} can be indexed", path.display(), u32::MAX)]
+    /// There are more images than a 32-bit index can address.
+    #[error("{} contains {count} images; at most {} are supported", path.display(), u32::MAX)]
     TooMany {
-        /// The data set.
+        /// The dataset.
         path: PathBuf,
-        /// How many there are.
+        /// Number of images.
         count: usize,
     },
-    /// A setting of the loader or of the augmentation makes no sense.
+    /// A setting of the loader or of the augmentation pipeline is invalid.
     #[error("{what}: {detail}")]
     Setting {
         /// Which setting.
@@ -174,7 +174,7 @@ pub enum DataError {
         /// What is wrong with its value.
         detail: String,
     },
-    /// More images are bad than the limit allows.
+    /// The fraction of bad images exceeds the limit.
     #[error(
         "{bad} of {read} images read so far are bad ({:.1} %, limit {:.1} %); first: {first}",
         fraction * 100.0, limit * 100.0
@@ -191,28 +191,28 @@ pub enum DataError {
         /// The first few, with reasons.
         first: String,
     },
-    /// Not one image can be read.
-    #[error("none of the {images} images can be read; the first: {first}")]
+    /// No image can be read.
+    #[error("none of the {images} images can be read; first: {first}")]
     NoneReadable {
-        /// How many were tried.
+        /// Number of images that were tried.
         images: usize,
         /// The first few, with reasons.
         first: String,
     },
-    /// No image has been finished for a long time: the storage hangs.
-    #[error("no image was finished for {seconds} s while reading {what}")]
+    /// No image was completed for a long time; the storage does not respond.
+    #[error("data loading stalled: no image was completed within {seconds} s while reading {what}")]
     Stalled {
-        /// How long nothing happened.
+        /// Duration without progress, in seconds.
         seconds: u64,
         /// The images being read.
         what: String,
     },
-    /// The file system has not answered for a long time while images were looked for.
-    #[error("nothing was heard for {seconds} s from the file system of {}", path.display())]
+    /// The file system did not respond for a long time while folders were listed.
+    #[error("the file system did not respond for {seconds} s while listing {}", path.display())]
     ListingStalled {
-        /// The folder or file that was being looked at.
+        /// The folder or file that was being listed.
         path: PathBuf,
-        /// How long nothing happened.
+        /// Duration without progress, in seconds.
         seconds: u64,
     },
     /// Data-loading threads could not be started or ended early.
@@ -234,35 +234,35 @@ fn instead(skipped: &Skipped) -> String {
 }
 
 impl DataError {
-    /// The next step, where there is one.
+    /// The next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotFound { .. } => "check the spelling; a relative path counts from the current folder".into(),
+            Self::NotFound { .. } => "check the spelling; relative paths start at the current folder".into(),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 "check the permissions of the file and of the folders above it".into()
             }
             Self::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                "make room on the disk, then run the same command again: it goes on behind the last whole shard".into()
+                "free disk space, then run the same command again: it continues after the last complete shard".into()
             }
             Self::Write { .. } => "check the permissions of the folder, then run the same command again".into(),
-            Self::Occupied { .. } => "name a new folder, or remove this one first".into(),
+            Self::Occupied { .. } => "choose a new folder, or remove this one first".into(),
             Self::Remote { missing: true, url, .. } if url.split('?').next().is_some_and(|url| url.ends_with(".idx")) => {
-                "remote shards need their index files next to them: pack the shards with `mochi pack`, which writes indexes".into()
+                "pack the images with `mochi pack`, which writes the index file that each remote shard needs".into()
             }
             Self::Remote { missing: true, .. } => {
                 "check the address: give dataset.json, its folder, or shards that end in .tar".into()
             }
             Self::Remote { .. } => {
-                "check address, network and access (S3: AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL, AWS_SKIP_SIGNATURE), then run the command again or resume the run".into()
+                "check the address, the network and the permissions (S3: AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL, AWS_SKIP_SIGNATURE), then run the command again or resume the run".into()
             }
             Self::Address { detail, .. } if detail.contains("AWS_") => {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (`aws configure export-credentials --format env` prints them), or AWS_SKIP_SIGNATURE=true for a public bucket".into()
             }
             Self::Address { detail, .. } if detail.contains("password") => {
-                "give a query token (?token=...), or use S3 with keys in the environment: an address is stored with the run".into()
+                "use a query token (?token=...), or S3 with keys in the environment; addresses are stored with the run".into()
             }
             Self::Address { detail, .. } if detail.contains("not stored") => {
-                "set MOCHI_URL_QUERY='NAME=VALUE' in the environment: query values are not stored with a run".into()
+                "set MOCHI_URL_QUERY='NAME=VALUE' in the environment; query values are not stored with the run".into()
             }
             Self::Address { .. } => "check the address".into(),
             Self::Canceled => "run the command again".into(),
@@ -270,71 +270,71 @@ impl DataError {
             Self::Panicked { .. } => "this is a bug in Mochi: report it with the full command line".into(),
             Self::CutShort { .. } => "copy the shard again".into(),
             Self::NoImagesInShards { .. } => {
-                "members of a shard are told by their names; unpack the archive and pack the images with `mochi pack`".into()
+                "unpack the archive and pack the images with `mochi pack`; the members of a shard are recognized by their extension".into()
             }
-            Self::TarFolder { folder, .. } => format!("name the shards: '{}/*.tar'", folder.display()),
+            Self::TarFolder { folder, .. } => format!("to use them as shards, give '{}/*.tar'", folder.display()),
             Self::NoImages { skipped, .. } if skipped.of("parquet") + skipped.of("arrow") > 0 => {
-                "Parquet and Arrow are not read; export the images as files or as tar shards (WebDataset)".into()
+                "export the images as files or as tar shards (WebDataset); Parquet and Arrow are not supported".into()
             }
             Self::NoImages { skipped, .. } if skipped.unread_images().files() > 0 => {
                 "convert these files to JPEG, PNG or WebP first".into()
             }
             Self::NoImages { skipped, .. } if skipped.hidden > 0 => {
-                "hidden files and folders are not read; rename them or give the hidden folder itself".into()
+                "rename hidden files and folders, or give the hidden folder itself; they are not read otherwise".into()
             }
-            Self::NoImages { .. } => "check the path; images are searched in all sub-folders and recognized by their content".into(),
+            Self::NoImages { .. } => "check the path; all subfolders are searched, and images are recognized by content".into(),
             Self::Format { .. } => {
-                "data can be a folder of images, a pattern such as 'photos/**/*.jpg', a .txt file with one path a line, tar shards, IDX files (MNIST, Fashion-MNIST) or CIFAR's binary batches".into()
+                "give a folder of images, a pattern such as 'photos/**/*.jpg', a .txt list with one path per line, tar shards, IDX files (MNIST, Fashion-MNIST) or CIFAR binary files".into()
             }
             Self::List { .. } => {
-                "a line is an image, a folder or a pattern, relative to the list's folder; a class may follow after a tab; # begins a remark".into()
+                "write one image, folder or pattern per line, relative to the list's folder, with an optional class after a tab; # starts a comment".into()
             }
             Self::Damaged { .. } => "download or copy the file again".into(),
             Self::SplitMissing { split, .. } => format!("download the {split} files into the same folder, or name one file instead of the folder"),
             Self::TooManyBad { .. } => {
-                "mend or remove the files listed as bad, or raise data.max_bad_fraction if so many may be left out".into()
+                "repair or remove the bad files, or raise data.max_bad_fraction to tolerate them".into()
             }
-            Self::NoneReadable { .. } => "`mochi check DIR` lists each file with the reason".into(),
-            Self::Pattern { .. } => "a pattern knows * and ? in a name, ** for any folders, [a-z] and {jpg,png}".into(),
+            Self::NoneReadable { .. } => "run `mochi check DIR`, which lists each file with the reason".into(),
+            Self::Pattern { .. } => "use * and ? within a name, ** for any folders, [a-z] and {jpg,png}".into(),
             Self::NoMatch { .. } => {
-                "put it in quotes so that the shell leaves it alone; * stays within a folder, ** goes through folders".into()
+                "put the pattern in quotes so that the shell does not expand it; * matches within a folder, ** across folders".into()
             }
             Self::Io { .. } => {
                 "check the disk, the network and the limit of open files (`ulimit -n`), then run the same command again".into()
             }
             Self::ListingStalled { .. } => "check the disk or the network file system".into(),
             Self::Stalled { .. } => "check the disk or the network file system; then resume the run".into(),
-            Self::Threads { .. } => "set fewer loader threads".into(),
+            Self::Threads { .. } => "reduce the number of loader threads".into(),
             _ => return None,
         })
     }
 }
 
-/// Why an image was left out.
+/// Reason why an image is bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BadReason {
-    /// The file has no bytes.
+    /// The file is empty.
     Empty,
     /// The data ends before the image does.
     Truncated,
-    /// The data contradicts its own format.
+    /// The data violates its format.
     Corrupt,
-    /// More pixels or bytes than the limits allow (a decompression bomb, or a mistake).
+    /// The image has more pixels or bytes than the limits allow, for example a decompression bomb.
     Oversized,
-    /// The file was there when the data set was opened and is gone.
+    /// The file was removed after the dataset was opened.
     Vanished,
-    /// The system refused to read the file.
+    /// The operating system could not read the file.
     Unreadable,
-    /// Not one of the formats that can be decoded.
+    /// The format is not supported.
     Unsupported,
-    /// The decoder panicked: a defect, caught and counted.
+    /// The decoder panicked because of a bug; the panic was caught.
     Panicked,
 }
 
 impl BadReason {
-    /// The reason as one lower-case word, as in `bad-images.jsonl`.
+    /// The reason as a lower-case word, as in `bad-images.jsonl`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -355,26 +355,26 @@ impl fmt::Display for BadReason {
     }
 }
 
-/// An image that could not be used.
+/// A bad image: one that cannot be read or decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadImage {
-    /// Its index in the data set.
+    /// Index in the dataset.
     pub index: usize,
-    /// Its path, or `file#17`.
+    /// Path, or `file#17`.
     pub name: String,
-    /// Why it was left out.
+    /// Why it is bad.
     pub reason: BadReason,
-    /// The decoder's or the system's words.
+    /// Message of the decoder or of the operating system.
     pub detail: String,
 }
 
-/// Why bytes did not become pixels: a [`BadImage`] that has no name yet.
+/// Error of decoding an image: a [`BadImage`] without index and name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {detail}")]
 pub struct DecodeError {
-    /// The kind of failure.
+    /// Reason of the failure.
     pub reason: BadReason,
-    /// The decoder's or the system's words.
+    /// Message of the decoder or of the operating system.
     pub detail: String,
 }
 
@@ -383,11 +383,11 @@ impl DecodeError {
         Self { reason, detail: detail.into() }
     }
 
-    /// The next step, where there is one.
+    /// The next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self.reason {
             BadReason::Unsupported => Some("convert the file to JPEG, PNG or WebP".into()),
-            BadReason::Oversized => Some("shrink the image: decoding it would take too much memory".into()),
+            BadReason::Oversized => Some("shrink the image; decoding it needs too much memory".into()),
             _ => None,
         }
     }

@@ -1,12 +1,15 @@
-//! Images from disk to augmented, normalized batches. Knows no tensor library, and is useful without one.
+//! Loads images into augmented, normalized batches. Independent of tensor libraries.
 //!
 //! ```text
 //! Dataset (where) ─> Decoder (bytes to RGB) ─> Augmentation + Stream = ViewPlan (what) ─> ViewMaker (how) ─> Loader (batches)
 //! ```
 //!
-//! Four promises: pixels are Pillow's and torchvision's (within a level); the same (seed, epoch, image, view) gives the same pixels
-//! for any number of threads; a bad image is counted, named and got round, never passed on and never the end of a run by itself;
-//! memory is bounded by the prefetch depth.
+//! Guarantees:
+//!
+//! * Pixels are equal to those of Pillow and torchvision.
+//! * The same (seed, epoch, image, view) gives the same pixels for any number of threads.
+//! * Bad images are counted and listed, and are never returned. They end a run only if their fraction exceeds `max_bad_fraction`.
+//! * Memory is bounded by the prefetch depth.
 //!
 //! ```no_run
 //! use mochi_data::{Dataset, Loader, LoaderOptions, OpenOptions, Order};

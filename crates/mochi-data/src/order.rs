@@ -1,4 +1,4 @@
-//! The order in which an epoch visits images: a function of the seed and the epoch.
+//! Order of the images in an epoch, a function of seed and epoch.
 
 use crate::random::{Purpose, Stream};
 

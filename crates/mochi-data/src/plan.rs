@@ -1,7 +1,7 @@
-//! What one view of one image is: an augmentation with every random number drawn.
+//! Plan of one view of one image: an augmentation pipeline with all random parameters drawn.
 //!
-//! Parameters are drawn as torchvision draws them (which numbers, from which distributions, in which order of meaning); the
-//! numbers themselves come from our own streams, so a view is a function of (seed, epoch, image, view) alone.
+//! Parameters have the same distributions as in torchvision. The random numbers come from counter-based streams, so a view is a function of
+//! (seed, epoch, image, view).
 
 use crate::augmentation::{Augmentation, Geometry, Transform};
 use crate::random::Stream;
@@ -9,9 +9,9 @@ use crate::random::Stream;
 /// A rectangle of source pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Crop {
-    /// Columns left of it.
+    /// First column.
     pub left: u32,
-    /// Rows above it.
+    /// First row.
     pub top: u32,
     /// Width, at least 1.
     pub width: u32,
@@ -19,7 +19,7 @@ pub struct Crop {
     pub height: u32,
 }
 
-/// One change to the pixels with its parameters.
+/// Operation on the pixels, with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Op {
@@ -29,15 +29,15 @@ pub enum Op {
     Contrast(f32),
     /// `ImageEnhance.Color(factor)`.
     Saturation(f32),
-    /// Adds to the 8-bit hue, wrapping (torchvision's `adjust_hue`).
+    /// Added to the 8-bit hue, modulo 256 (torchvision's `adjust_hue`).
     Hue(u8),
-    /// Luma on all three channels.
+    /// Sets all three channels to the luma.
     Grayscale,
     /// `ImageFilter.GaussianBlur(sigma)`.
     Blur(f32),
     /// `ImageOps.solarize(threshold)`.
     Solarize(u16),
-    /// Mirrors left and right.
+    /// Horizontal flip.
     Flip,
     /// `ImageOps.autocontrast`.
     AutoContrast,
@@ -54,21 +54,21 @@ pub enum Op {
     Affine([f64; 6]),
 }
 
-/// A view, fully determined.
+/// Complete description of a view.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ViewPlan {
-    /// What part of the image is resized.
+    /// Part of the image that is resized.
     pub crop: Crop,
-    /// To what width and height.
+    /// Width and height after the resize.
     pub resized: (u32, u32),
-    /// Column and row where the view begins in the resized image.
+    /// First column and row of the view in the resized image.
     pub window: (u32, u32),
-    /// What happens to the pixels of the view, in order.
+    /// Operations on the pixels of the view, in order.
     pub ops: Vec<Op>,
 }
 
 impl ViewPlan {
-    /// Draws the view of a `width` x `height` image at `size` x `size`, reusing this plan's memory.
+    /// Draws the plan of a `size` x `size` view of a `width` x `height` image; reuses the memory of this plan.
     pub fn draw(&mut self, augmentation: &Augmentation, width: u32, height: u32, size: u32, stream: &mut Stream) {
         self.ops.clear();
         self.resized = (size, size);
@@ -81,11 +81,11 @@ impl ViewPlan {
                 self.crop = Crop { left: 0, top: 0, width, height };
                 let short = (f64::from(size) * enlarge).round() as u64;
                 let (w, h) = (u64::from(width.max(1)), u64::from(height.max(1)));
-                // torchvision: int(size * long / short); a needle-like image is kept from becoming huge.
+                // torchvision: int(size * long / short); the limit keeps extreme aspect ratios from huge sizes.
                 let long = (short * w.max(h) / w.min(h)).min(1 << 16).max(short);
                 let (new_w, new_h) = if w <= h { (short, long) } else { (long, short) };
                 self.resized = (new_w as u32, new_h as u32);
-                // Python's round: half to even.
+                // Python's round: ties to even.
                 let center = |side: u64| ((side as f64 - f64::from(size)) / 2.0).round_ties_even().max(0.0) as u32;
                 self.window = (center(new_w), center(new_h));
             }

@@ -1,7 +1,7 @@
-//! The views that training would see, with what was drawn for them: for looking at.
+//! Preview of training views with their random parameters.
 //!
-//! The images are the first of an epoch's order, and a view is made by the loader's own path: `Stream(seed, View, epoch, image, view)` ->
-//! [`ViewPlan`] -> [`ViewMaker`], left in bytes where training normalizes. A bad image is replaced as the loader replaces it.
+//! The images are the first ones of an epoch's order. A view is made as in the loader: `Stream(seed, View, epoch, image, view)` ->
+//! [`ViewPlan`] -> [`ViewMaker`], without the normalization. A bad image is replaced as in the loader.
 
 mod sheet;
 mod words;
@@ -21,13 +21,13 @@ use crate::views::ViewMaker;
 pub use sheet::{png_of_view, sheet};
 pub use words::{Drawn, words};
 
-/// Views of an image in a run.
+/// Number of views of an image in a run.
 const VIEWS: u16 = 2;
 
-/// Which views to show.
+/// Options of a preview.
 #[derive(Clone, Debug)]
 pub struct PreviewOptions {
-    /// How many images.
+    /// Number of images.
     pub images: usize,
     /// Seed of the run.
     pub seed: u64,
@@ -35,38 +35,38 @@ pub struct PreviewOptions {
     pub epoch: u64,
     /// Width and height of a view in pixels.
     pub size: u32,
-    /// How a view is made.
+    /// Augmentation pipeline.
     pub augmentation: Augmentation,
     /// See [`crate::LoaderOptions::fast_decode`].
     pub fast_decode: bool,
-    /// Longest side of the small picture of the source, in pixels.
+    /// Longest side of the thumbnail of the source image, in pixels.
     pub thumbnail: u32,
 }
 
 /// An image and its views.
 #[derive(Clone, Debug)]
 pub struct Preview {
-    /// The image's index in the data set.
+    /// Index of the image in the dataset.
     pub index: usize,
-    /// Its name.
+    /// Name of the image.
     pub name: String,
-    /// The whole image, made small; its `source` size is what crops count in.
+    /// Thumbnail of the whole image. Crops are in pixels of its `source` size.
     pub source: Thumbnail,
-    /// Its two views.
+    /// Both views.
     pub views: Vec<View>,
 }
 
 /// One view.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// What was drawn.
+    /// Plan of the view.
     pub plan: ViewPlan,
-    /// Its pixels before normalization: (size, size, 3) interleaved RGB.
+    /// Pixels before normalization: (size, size, 3) interleaved RGB.
     pub rgb: Vec<u8>,
 }
 
 impl View {
-    /// The part of the image that the view shows: of a central window only what lies in it.
+    /// Part of the image that the view shows; of a center crop only the window.
     pub fn shown(&self, size: u32) -> Crop {
         let Crop { left, top, width, height } = self.plan.crop;
         let part = |whole: u32, from: u32, resized: u32| {
@@ -80,14 +80,14 @@ impl View {
     }
 }
 
-/// The first images of an epoch with their views, and the bad images met on the way.
+/// Makes the views of the first images of an epoch. Also returns the bad images that were replaced.
 ///
 /// # Errors
-/// An augmentation with senseless values, a size of 0, or not one image that can be read.
+/// An invalid augmentation pipeline, a size of 0, or a dataset without a readable image.
 pub fn preview(dataset: &Dataset, options: &PreviewOptions) -> Result<(Vec<Preview>, Vec<BadImage>), DataError> {
     options.augmentation.check()?;
     if options.size == 0 {
-        return Err(DataError::Setting { what: "size", detail: "a view has at least one pixel".into() });
+        return Err(DataError::Setting { what: "size", detail: "expected at least 1 pixel, got 0".into() });
     }
     let mut painter = Painter {
         decode: DecodeOptions { shrink_to: shrink_to(options.fast_decode, options.size), ..DecodeOptions::default() },
@@ -109,7 +109,7 @@ pub fn preview(dataset: &Dataset, options: &PreviewOptions) -> Result<(Vec<Previ
                 }
             }
         }
-        // Not one that could take its place: no other place will fare better.
+        // No image is readable, so other slots cannot be filled either.
         if previews.is_empty() {
             let first = bad.iter().take(5).map(|b| format!("{} ({})", b.name, b.reason)).collect::<Vec<_>>().join(", ");
             return Err(DataError::NoneReadable { images: bad.len(), first });

@@ -1,7 +1,7 @@
 //! Random numbers from counters: Philox4x32-10.
 //!
-//! A stream is named, not advanced: (seed, purpose, epoch, image, view) alone decide every number in it, so any thread may
-//! draw for any image in any order and the result is the same. The 128-bit counter holds the name as it is, without hashing:
+//! A stream is identified by (seed, purpose, epoch, image, view), which determine all of its numbers. Threads can therefore draw for images in any
+//! order with the same result. The 128-bit counter contains the identifier without hashing:
 //!
 //! ```text
 //! key     = [seed low, seed high]
@@ -9,12 +9,12 @@
 //! block   = philox4x32-10(counter, key)           4 words of 32 bits
 //! ```
 //!
-//! Two different names can therefore never share a block. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as
+//! Different streams therefore never share a block. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as
 //! easy as 1, 2, 3", SC 2011, in [`mochi_random`].
 
 use mochi_random::philox4x32_10;
 
-/// What a stream is drawn for: the same image in the same epoch must not see related numbers for two purposes.
+/// Purpose of a stream. Streams of the same image and epoch for different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Purpose {
@@ -28,7 +28,7 @@ pub enum Purpose {
     Pack = 4,
 }
 
-/// A named stream of random numbers; see the head of this file.
+/// Stream of random numbers; see the module documentation.
 #[derive(Clone, Debug)]
 pub struct Stream {
     key: [u32; 2],
@@ -38,7 +38,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream of (seed, purpose, epoch, image, view). Of the epoch the low 32 bits count.
+    /// The stream of (seed, purpose, epoch, image, view). Only the low 32 bits of the epoch are used.
     pub fn new(seed: u64, purpose: Purpose, epoch: u64, image: u32, view: u16) -> Self {
         let name = u32::from(view) | (purpose as u32) << 16;
         Self {
@@ -72,7 +72,7 @@ impl Stream {
         low + (high - low) * self.unit()
     }
 
-    /// True with probability `p`. Always draws, so that one probability does not shift the numbers after it.
+    /// True with probability `p`. Always draws a number, so that `p` does not shift the numbers after it.
     pub fn chance(&mut self, p: f64) -> bool {
         self.unit() < p
     }

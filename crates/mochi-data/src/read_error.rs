@@ -1,17 +1,17 @@
-//! Why the bytes of an image could not be read: because of the image, or because of the storage.
+//! Errors of reading an image, caused by the image or by the storage.
 
 use std::io;
 use std::path::Path;
 
 use crate::error::{BadReason, DataError, DecodeError};
 
-/// Why an image could not be read.
+/// Error of reading an image.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The image itself is bad; others can be read.
+    /// The image is bad; other images can be read.
     #[error(transparent)]
     Image(#[from] DecodeError),
-    /// The storage failed: a lost network, a defective disk, too many open files. It says nothing about the image.
+    /// The storage failed, for example the network, the disk, or because of too many open files. The image may be good.
     #[error(transparent)]
     Storage(DataError),
 }
@@ -29,7 +29,7 @@ const STORAGE: [i32; 8] = [
 const EIO: i32 = 5;
 
 impl ReadError {
-    /// Sorts an error of the operating system that was met while reading `path`.
+    /// Classifies an error of the operating system from reading `path`.
     pub(crate) fn of(path: &Path, error: io::Error) -> Self {
         use io::ErrorKind as Kind;
         let storage = matches!(
@@ -52,8 +52,7 @@ impl ReadError {
         Self::Image(DecodeError::new(reason, error.to_string()))
     }
 
-    /// Takes a block of a disk that cannot be read (EIO) for a defect of the image that lies on it: a run continues without that image,
-    /// up to its limit of bad images.
+    /// Treats an unreadable disk block (EIO) as a bad image, so that a run continues up to its limit of bad images.
     pub(crate) fn tolerating_bad_blocks(self) -> Self {
         match self {
             Self::Storage(DataError::Io { source, .. }) if source.raw_os_error() == Some(EIO) => {

@@ -1,4 +1,4 @@
-//! Files below a folder that are no JPEG, PNG or WebP image: how many of which extension.
+//! Files of other formats than JPEG, PNG and WebP, counted by extension.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ const UNREAD_FORMATS: [&str; 24] = [
     "avif", "bmp", "cr2", "cr3", "dcm", "dng", "exr", "gif", "heic", "heif", "hif", "j2k", "jp2", "jxl", "mov", "mp4",
     "nef", "arw", "ppm", "psd", "svg", "tga", "tif", "tiff",
 ];
-/// Kinds of files that a sentence names.
+/// Number of extensions that a message names.
 const NAMED: usize = 5;
 
 /// Files that were skipped while a dataset was opened.
@@ -25,7 +25,7 @@ pub struct Skipped {
 impl Skipped {
     pub(crate) fn add_file(&mut self, name: &[u8]) {
         let extension = name.iter().rposition(|&b| b == b'.').and_then(|dot| name.get(dot + 1..)).unwrap_or_default();
-        // What is longer or odd is a part of a name.
+        // Longer or unusual suffixes are part of the name.
         let usual = extension.len() <= 10 && extension.iter().all(u8::is_ascii_alphanumeric);
         let extension = if usual { extension } else { b"" };
         let extension = String::from_utf8_lossy(extension).to_ascii_lowercase();
@@ -49,7 +49,7 @@ impl Skipped {
         self.by_extension.get(extension).copied().unwrap_or(0)
     }
 
-    /// Those of image and video formats that are not read.
+    /// Files of image and video formats that are not supported.
     pub fn unread_images(&self) -> Self {
         let unread = self.by_extension.iter().filter(|(extension, _)| UNREAD_FORMATS.contains(&extension.as_str()));
         Self { by_extension: unread.map(|(extension, &count)| (extension.clone(), count)).collect(), hidden: 0 }
@@ -59,7 +59,7 @@ impl Skipped {
     pub fn warning(&self) -> Option<String> {
         let unread = self.unread_images();
         let count = unread.files();
-        (count > 0).then(|| format!("{count} files were skipped because their formats are not read: {unread}"))
+        (count > 0).then(|| format!("{count} files were skipped because their formats are not supported: {unread}"))
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
             skipped.add_file(name.as_bytes());
         }
         assert_eq!(skipped.to_string(), "3 without an extension, 2 .heic, 1 .gz, 1 .tif");
-        let wanted = "3 files were skipped because their formats are not read: 2 .heic, 1 .tif";
+        let wanted = "3 files were skipped because their formats are not supported: 2 .heic, 1 .tif";
         assert_eq!(skipped.warning().as_deref(), Some(wanted));
         assert_eq!((skipped.files(), skipped.of("gz")), (7, 1));
         assert_eq!(Skipped::default().warning(), None);

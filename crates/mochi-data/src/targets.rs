@@ -1,4 +1,4 @@
-//! What is known of an image besides its pixels: nothing, its class, or its objects.
+//! Targets of an image: none, a class, or objects.
 
 /// The targets of one image.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,7 +29,7 @@ pub struct Object {
     pub class: u32,
     /// The box (x_min, y_min, x_max, y_max) in pixels of the stored image; x to the right, y downward.
     pub corners: [f32; 4],
-    /// The outline, where the dataset has one.
+    /// The mask, if the dataset has one.
     pub mask: Option<Mask>,
 }
 

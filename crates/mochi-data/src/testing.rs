@@ -1,4 +1,4 @@
-//! For tests: what a file system can do to us.
+//! Test helpers for file systems.
 #![allow(clippy::unwrap_used)]
 
 use std::io::Read;
@@ -19,7 +19,7 @@ pub(crate) fn images(count: usize) -> tempfile::TempDir {
 pub(crate) fn make_pipe(path: &Path) -> bool {
     let made = Command::new("mkfifo").arg(path).status().is_ok_and(|status| status.success());
     if !made {
-        println!("skipped: named pipes: mkfifo is not there");
+        println!("skipped: named pipes: mkfifo is not installed");
     }
     made
 }
@@ -34,8 +34,8 @@ impl Drop for Held {
     }
 }
 
-/// Makes everyone who opens the file wait, as a network file system does whose server is gone: another process takes a lease on it and
-/// does not give way (fcntl(2), F_SETLEASE; the kernel lets it hold out for 45 seconds).
+/// Blocks everyone who opens the file, like a network file system without its server: another process takes a lease on it and does not release
+/// it (fcntl(2), F_SETLEASE; the kernel lets it hold out for 45 seconds).
 pub(crate) fn hold(path: &Path) -> Option<Held> {
     const SCRIPT: &str = "import fcntl, os, signal, sys, time
 signal.signal(signal.SIGIO, signal.SIG_IGN)
@@ -46,13 +46,13 @@ time.sleep(60)";
     let spawned =
         Command::new("python3").args(["-c", SCRIPT]).arg(path).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let Ok(child) = spawned else {
-        println!("skipped: a file system that hangs: python3 is not there");
+        println!("skipped: a file system that hangs: python3 is not installed");
         return None;
     };
     let mut held = Held(child);
     let mut said = [0; 4];
     if held.0.stdout.take().unwrap().read_exact(&mut said).is_err() {
-        println!("skipped: a file system that hangs: leases on files are not to be had here");
+        println!("skipped: a file system that hangs: file leases are not available");
         return None;
     }
     Some(held)

@@ -1,4 +1,4 @@
-//! Small pictures for people: an image of a data set, averaged to fit a box, as JPEG.
+//! Thumbnails: images of a dataset, shrunk to fit a square, as JPEG.
 
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
@@ -8,20 +8,20 @@ use crate::decode::{DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DecodeError};
 use crate::read_error::ReadError;
 
-/// A small picture and the size of the image that it shows.
+/// Thumbnail and size of its source image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thumbnail {
-    /// The encoded picture, a whole JPEG file.
+    /// The thumbnail as a JPEG file.
     pub jpeg: Vec<u8>,
-    /// Its width in pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Its height in pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// Width and height of the image itself.
+    /// Width and height of the source image.
     pub source: (u32, u32),
 }
 
-/// Makes thumbnails one after the other, keeping its buffers.
+/// Makes thumbnails and reuses its buffers.
 #[derive(Default)]
 pub struct Thumbnailer {
     bytes: Vec<u8>,
@@ -42,7 +42,7 @@ impl Thumbnailer {
     }
 }
 
-/// The picture fitted into a square of `side` pixels; never enlarged.
+/// The image fitted into a square of `side` pixels; never enlarged.
 pub(crate) fn shrink(pixels: &Pixels, side: u32, averager: &mut Averager) -> Result<Thumbnail, DecodeError> {
     let (width, height) = fit(pixels.width, pixels.height, side);
     let small = averager.run(pixels, width, height);
@@ -50,7 +50,7 @@ pub(crate) fn shrink(pixels: &Pixels, side: u32, averager: &mut Averager) -> Res
     Ok(Thumbnail { jpeg: encode(&rgb, width, height)?, width, height, source: (pixels.width, pixels.height) })
 }
 
-/// The size of a `width x height` picture whose longer side is at most `side`; no side comes to nothing.
+/// The size of a `width x height` image whose longer side is at most `side`; each side is at least 1.
 pub(crate) fn fit(width: u32, height: u32, side: u32) -> (u32, u32) {
     let long = width.max(height);
     if long <= side || long == 0 {

@@ -125,7 +125,7 @@ fn an_epoch_shows_every_image_once_and_the_last_batch_can_be_short() {
     assert_eq!(seen, (0..31).collect::<Vec<_>>());
 }
 
-/// Damages five images of a folder in five ways; returns their indices in the data set.
+/// Damages five images of a folder in five ways; returns their indices in the dataset.
 fn damage(root: &std::path::Path, dataset: &Dataset) -> Vec<(u32, BadReason)> {
     let write = |i, bytes: &[u8]| std::fs::write(image_path(root, i), bytes).unwrap();
     write(3, b"");
@@ -320,7 +320,7 @@ fn files_and_folders_without_permission_are_told() {
     if let Some(root) = std::env::var_os(INNER) {
         let dataset = open(root.as_ref());
         assert!(dataset.len() == 6 && dataset.warnings().len() == 1, "{:?}", dataset.warnings());
-        assert!(dataset.warnings()[0].contains("class2 was left out: Permission denied"), "{:?}", dataset.warnings());
+        assert!(dataset.warnings()[0].contains("class2 was skipped: Permission denied"), "{:?}", dataset.warnings());
         let mut loader = Loader::new(&dataset, LoaderOptions { max_bad_fraction: 0.5, ..options(6) }).unwrap();
         assert_eq!(loader.next().unwrap().unwrap().images.len(), 6);
         let bad = loader.bad_images();

@@ -256,7 +256,8 @@ fn errors_of_opening_say_what_to_do_and_show_no_secrets() {
 // Security case S2.
 #[test]
 fn s2_answers_without_end_are_refused_at_once() {
-    for (manner, words) in [(Manner::Huge, "longer than"), (Manner::Endless, "longer than"), (Manner::LongError, "404")]
+    for (manner, words) in
+        [(Manner::Huge, "exceeds the limit"), (Manner::Endless, "exceeds the limit"), (Manner::LongError, "404")]
     {
         let setting = Setting::new(70);
         let remote = setting.remote();

@@ -307,7 +307,7 @@ fn the_short_side_is_limited_and_smaller_pictures_stay_as_they_are() {
         );
     }
     assert!(resized >= 3 && done.resized == resized, "{resized}");
-    // The picture that says it lies on its side still says so.
+    // The image that says it lies on its side still says so.
     let turned = (0..5).find(|&i| source.name_of(i) == "turned.jpg").unwrap();
     let upright = DecodeOptions { exif_orientation: true, ..DecodeOptions::default() };
     decoder.decode(&bytes_of(&source, turned), &upright, &mut before).unwrap();
@@ -342,7 +342,7 @@ fn damage_to_shards_is_told_and_costs_no_more_than_the_images_it_hit() {
     let good = fs::read(&path).unwrap();
     let whole = open(out.path());
 
-    // Bytes that change under an open data set: the checksum tells.
+    // Bytes that change under an open dataset: the checksum tells.
     let name = whole.name_of(20);
     let middle = good.windows(name.len()).position(|w| w == name.as_bytes()).unwrap() + 512 + 100;
     let mut bytes = good.clone();
@@ -369,10 +369,10 @@ fn damage_to_shards_is_told_and_costs_no_more_than_the_images_it_hit() {
     // Field case F3: without an index it is read as far as it goes, with a warning.
     fs::rename(out.path().join("000001.idx"), out.path().join("kept")).unwrap();
     let alone = open(&path);
-    assert!(alone.len() < 16 && alone.warnings().iter().any(|w| w.contains("cut short")), "{:?}", alone.warnings());
+    assert!(alone.len() < 16 && alone.warnings().iter().any(|w| w.contains("truncated")), "{:?}", alone.warnings());
     assert_eq!(bad(&alone, alone.len() - 1).reason, BadReason::Truncated);
     let error = Dataset::open(out.path(), &OpenOptions::default()).unwrap_err();
-    assert!(matches!(&error, DataError::Format { detail, .. } if detail.contains("copied in part")), "{error}");
+    assert!(matches!(&error, DataError::Format { detail, .. } if detail.contains("incomplete")), "{error}");
     fs::rename(out.path().join("kept"), out.path().join("000001.idx")).unwrap();
     // The index of another shard is not used.
     fs::write(&path, &good).unwrap();

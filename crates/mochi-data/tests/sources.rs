@@ -1,4 +1,4 @@
-//! Every kind of data set, from files written here.
+//! Every kind of dataset, from files written here.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -69,7 +69,7 @@ fn f4_files_of_other_formats_are_counted_and_told() {
     }
     let dataset = open(dir.path());
     assert_eq!((dataset.len(), dataset.skipped().files()), (1, 61));
-    let warning = "60 files were skipped because their formats are not read: 30 .heic, 30 .tif";
+    let warning = "60 files were skipped because their formats are not supported: 30 .heic, 30 .tif";
     assert_eq!(dataset.warnings(), [warning]);
     // Only as far as they were asked for.
     assert!(open(&dir.path().join("*.jpg")).warnings().is_empty());
@@ -87,7 +87,7 @@ fn rows_31_and_71_hidden_files_and_shards_are_named_where_no_image_is() {
         std::fs::write(dir.path().join(name), "").unwrap();
         Dataset::open(dir.path(), &OpenOptions::default()).unwrap_err().hint().unwrap()
     };
-    assert!(hint(".hidden").starts_with("hidden files"), "{}", hint(".hidden"));
+    assert!(hint(".hidden").contains("hidden files"), "{}", hint(".hidden"));
     assert!(hint("0.tar").ends_with("/*.tar'"), "{}", hint("0.tar"));
 }
 
@@ -128,17 +128,20 @@ fn rows_51_to_58_what_is_wrong_with_a_list_is_told_with_the_line() {
     for (text, wanted) in [
         (
             &b"class0/0000.img.jpg\nclass0/0000.img.jpg,0\n"[..],
-            "line 2: \"class0/0000.img.jpg,0\" does not exist; a class",
+            "line 2: \"class0/0000.img.jpg,0\" does not exist; separate path and class",
         ),
-        (b"# one\nclass0/0000.img.jpg 0\n", "line 2: \"class0/0000.img.jpg 0\" does not exist; a class"),
-        (b"~/x.jpg", "line 1: \"~/x.jpg\": ~ is not replaced"),
-        (b"file:///x.jpg", "is an address; write the path"),
-        (b"https://host/x.jpg", "images are not downloaded"),
-        (b"class0\\0000.img.jpg", "folders are separated by /"),
-        (b"a.jpg\nb.jpg\n", "a.jpg\", nor any other of 2 lines"),
-        (b"class9/\n", "there is no folder"),
+        (
+            b"# one\nclass0/0000.img.jpg 0\n",
+            "line 2: \"class0/0000.img.jpg 0\" does not exist; separate path and class",
+        ),
+        (b"~/x.jpg", "line 1: \"~/x.jpg\": ~ is not expanded"),
+        (b"file:///x.jpg", "is an address; give a file path"),
+        (b"https://host/x.jpg", "only tar shards can be read"),
+        (b"class0\\0000.img.jpg", "separate folders by /"),
+        (b"a.jpg\nb.jpg\n", "none of 2 files that were checked exists"),
+        (b"class9/\n", "folder \"class9/\" does not exist"),
         (b"\xff\xfea\0.\0j\0p\0g\0", "UTF-16"),
-        (b"\x7fELF\0\0\x1b[2J", "binary"),
+        (b"\x7fELF\0\0\x1b[2J", "not a text file"),
         (b"# nothing\n", "empty"),
     ] {
         let error = with(text).unwrap_err();
@@ -267,7 +270,7 @@ fn a_list_can_name_folders_and_patterns() {
         "photos/[x].jpg",
     ];
     assert_eq!((names(&dataset), dataset.labels()), (expected.map(String::from).to_vec(), None));
-    assert!(dataset.warnings()[0].starts_with("2 images are named by two lines"), "{:?}", dataset.warnings());
+    assert!(dataset.warnings()[0].starts_with("2 images are given by two lines"), "{:?}", dataset.warnings());
     assert!((0..5).all(|i| dataset.path_of(i).unwrap().is_file()));
 
     // A class after a tab is that of all images of the line; without, each folder has classes of its own.
@@ -290,7 +293,7 @@ fn a_list_can_name_folders_and_patterns() {
     write(b"photos/2020\nphotos/2021-*\n");
     assert!(matches!(Dataset::open(&list, &OpenOptions::default()), Err(DataError::NoMatch { .. })));
     write(b"photos/2020/d.png\nphotos/2020/d.png\n");
-    assert!(open(&list).len() == 2 && open(&list).warnings()[0].contains("shown again"));
+    assert!(open(&list).len() == 2 && open(&list).warnings()[0].contains("used once per line"));
 }
 
 #[cfg(unix)]
@@ -333,7 +336,7 @@ fn several_sources_are_one_set_with_names_that_stay_apart() {
     std::fs::write(dir.path().join("list.txt"), format!("{}\n", twin.join("a.jpg").display())).unwrap();
     let dataset = open_all(&[&photos, &photos.join("2020"), &twin, &dir.path().join("list.txt")]).unwrap();
     assert_eq!((dataset.len(), dataset.labels()), (6, None));
-    assert!(dataset.warnings()[0].starts_with("2 images belong to two"), "{:?}", dataset.warnings());
+    assert!(dataset.warnings()[0].starts_with("2 images are in two"), "{:?}", dataset.warnings());
     assert_eq!(open_all(&[&photos]).unwrap().fingerprint(), open(&photos).fingerprint());
 
     let numbers = tempfile::tempdir().unwrap();

@@ -1,21 +1,21 @@
-//! The entropy-coded data (T.81, B.1.1.5): stuffing and restart markers taken out beforehand, so that reading bits need not look.
+//! Entropy-coded data (T.81, B.1.1.5). Stuffing and restart markers are removed beforehand, so that the bit reader need not check for them.
 
-use crate::Declined;
+use crate::Unsupported;
 
-/// Bytes after the data that may be read without harm.
+/// Number of padding bytes after the data, which may be read.
 const PAD: usize = 16;
 
-/// Entropy-coded data without stuffing, cut at restart markers. Keeps its memory.
+/// Entropy-coded data without stuffing, split at restart markers. Reuses its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Unstuffed {
     bytes: Vec<u8>,
-    /// Where each piece ends; the next begins there.
+    /// End of each piece, which is the start of the next.
     ends: Vec<usize>,
 }
 
 impl Unstuffed {
-    /// Takes in everything up to the end of the image, which must be there, in order, and right after the data.
-    pub(crate) fn fill(&mut self, from: &[u8], restarts: bool) -> Result<(), Declined> {
+    /// Reads everything up to the end marker, which must directly follow the data, with restart markers in order.
+    pub(crate) fn fill(&mut self, from: &[u8], restarts: bool) -> Result<(), Unsupported> {
         self.ends.clear();
         if self.bytes.len() < from.len() + PAD {
             self.bytes.resize(from.len() + PAD, 0);
@@ -40,12 +40,12 @@ impl Unstuffed {
                 (read, wrote) = (read + 1, wrote + 1);
             }
         }
-        Err(Declined::Length)
+        Err(Unsupported::Length)
     }
 
-    /// Deals with the 0xFF at `read`; whether the image ends there.
+    /// Processes the 0xFF at `read`. Returns whether the image ends there.
     #[inline(always)]
-    fn meet(&mut self, from: &[u8], read: &mut usize, wrote: &mut usize, restarts: bool) -> Result<bool, Declined> {
+    fn meet(&mut self, from: &[u8], read: &mut usize, wrote: &mut usize, restarts: bool) -> Result<bool, Unsupported> {
         match from.get(*read + 1) {
             Some(0) => {
                 self.bytes[*wrote] = 0xFF;
@@ -59,25 +59,25 @@ impl Unstuffed {
                 self.bytes[*wrote..*wrote + PAD].fill(0);
                 return Ok(true);
             }
-            _ => return Err(Declined::Length),
+            _ => return Err(Unsupported::Length),
         }
         *read += 2;
         Ok(false)
     }
 
-    /// How many pieces there are.
+    /// Number of pieces.
     pub(crate) fn pieces(&self) -> usize {
         self.ends.len()
     }
 
-    /// A reader at the beginning of piece `number`.
+    /// A reader at the start of piece `number`.
     pub(crate) fn piece(&self, number: usize) -> Bits<'_> {
         let start = if number == 0 { 0 } else { self.ends[number - 1] };
         Bits { bytes: &self.bytes, at: start, end: self.ends[number], bits: 0, count: 0 }
     }
 }
 
-/// How many bytes there are before the first 0xFF of eight.
+/// Number of bytes before the first 0xFF in a group of eight.
 #[inline(always)]
 fn before_ff(word: u64) -> usize {
     // The lowest byte of the complement that is zero; a borrow can only disturb bytes above it.
@@ -86,22 +86,22 @@ fn before_ff(word: u64) -> usize {
     (marks.trailing_zeros() / 8) as usize
 }
 
-/// Reads bits, the first uppermost.
+/// Bit reader, most significant bit first.
 #[derive(Clone, Copy)]
 pub(crate) struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
     end: usize,
-    /// The next bits, left-aligned; `count % 64` of them are accounted for, and those below are right but will be read again.
+    /// The next bits, left-aligned. `count % 64` of them are counted; the bits below are valid but will be read again.
     pub(crate) bits: u64,
     count: u32,
 }
 
 impl Bits<'_> {
-    /// Makes at least 56 bits available. Fails far beyond the end of the data only: [`Self::finish`] tells the rest.
+    /// Makes at least 56 bits available. Fails only far beyond the end of the data; [`Self::finish`] checks the exact end.
     #[inline(always)]
-    pub(crate) fn refill(&mut self) -> Result<(), Declined> {
-        let word = self.bytes.get(self.at..).and_then(|b| b.first_chunk()).ok_or(Declined::Length)?;
+    pub(crate) fn refill(&mut self) -> Result<(), Unsupported> {
+        let word = self.bytes.get(self.at..).and_then(|b| b.first_chunk()).ok_or(Unsupported::Length)?;
         let count = self.count & 63;
         self.bits |= u64::from_be_bytes(*word) >> count;
         self.at += ((63 - count) >> 3) as usize;
@@ -109,18 +109,18 @@ impl Bits<'_> {
         Ok(())
     }
 
-    /// Drops the uppermost `n % 64` bits. Since the last refill there were at most 56.
+    /// Drops the uppermost `n % 64` bits. At most 56 bits may be dropped between two refills.
     #[inline(always)]
     pub(crate) fn skip(&mut self, n: u64) {
         self.bits <<= n & 63;
-        // Only the lowest six bits count: masking here would lengthen the chain that decoding waits for.
+        // Only the lowest six bits are used. Masking here would lengthen the critical path.
         self.count = self.count.wrapping_sub(n as u32);
     }
 
-    /// Whether exactly the piece was read, up to less than a byte of padding.
-    pub(crate) fn finish(&self) -> Result<(), Declined> {
+    /// Whether the piece was read exactly, except for less than one byte of padding.
+    pub(crate) fn finish(&self) -> Result<(), Unsupported> {
         let bits = (self.at * 8) as u64 - u64::from(self.count & 63);
-        if bits.div_ceil(8) == self.end as u64 { Ok(()) } else { Err(Declined::Length) }
+        if bits.div_ceil(8) == self.end as u64 { Ok(()) } else { Err(Unsupported::Length) }
     }
 }
 
@@ -139,11 +139,11 @@ mod tests {
             unstuffed.fill(&coded, true).unwrap();
             assert_eq!(unstuffed.bytes[..plain.len()], plain);
             assert_eq!(unstuffed.ends, [lead + 3, lead + 6, lead + 6]);
-            assert_eq!(unstuffed.fill(&coded, false), Err(Declined::Length));
-            assert_eq!(unstuffed.fill(&coded[..coded.len() - 1], true), Err(Declined::Length));
-            assert_eq!(unstuffed.fill(&coded[..lead], true), Err(Declined::Length));
+            assert_eq!(unstuffed.fill(&coded, false), Err(Unsupported::Length));
+            assert_eq!(unstuffed.fill(&coded[..coded.len() - 1], true), Err(Unsupported::Length));
+            assert_eq!(unstuffed.fill(&coded[..lead], true), Err(Unsupported::Length));
             coded[lead + 6] = 0xD1;
-            assert_eq!(unstuffed.fill(&coded, true), Err(Declined::Length));
+            assert_eq!(unstuffed.fill(&coded, true), Err(Unsupported::Length));
         }
     }
 

@@ -1,21 +1,21 @@
-//! The coefficients of a block (T.81, F.2.2), written into a pair of blocks that lie side by side, as the inverse DCT takes them.
+//! Coefficients of a block (T.81, F.2.2), written into a pair of adjacent blocks, the input of the inverse DCT.
 
-use crate::Declined;
+use crate::Unsupported;
 use crate::bits::Bits;
 use crate::header::ZIGZAG;
 use crate::huffman::{END, Table, UNSETTLED};
 
-/// Coefficients of a row of a pair: eight of the one block, eight of the other.
+/// Coefficients per row of a pair: eight of each block.
 pub(crate) const ROW: usize = 16;
-/// Where values go that belong nowhere, such as that of an end-of-block code: to the DC coefficient, which is written last.
+/// Position for values without a coefficient, such as that of an end-of-block code: the DC coefficient, which is written last.
 const NOWHERE: u8 = 0;
 
-/// Two blocks of quantised coefficients, row by row, the rows side by side.
+/// Two blocks of quantized coefficients; each row of the left block is followed by the same row of the right block.
 pub(crate) type Pair = [i16; 8 * ROW];
-/// What [`decode_ac`] sees of the coefficients from its block's first on: any byte is a place in it.
+/// The coefficients from the block's first one, as [`decode_ac`] uses them: every byte value is a valid index.
 pub(crate) type Window = [i16; 256];
 
-/// Where in the left block of a pair a coefficient lies whose *successor* in zigzag order has the given number.
+/// Position in the left block of a pair of the coefficient whose *successor* in zigzag order has the given number.
 const PLACES: [u8; 256] = {
     let mut places = [NOWHERE; 256];
     let mut k = 0;
@@ -26,9 +26,9 @@ const PLACES: [u8; 256] = {
     places
 };
 
-/// The difference of a block's DC coefficient from the one before.
+/// Decodes the difference of a block's DC coefficient from the previous one.
 #[inline(always)]
-pub(crate) fn decode_dc(bits: &mut Bits<'_>, table: &Table) -> Result<i32, Declined> {
+pub(crate) fn decode_dc(bits: &mut Bits<'_>, table: &Table) -> Result<i32, Unsupported> {
     bits.refill()?;
     let mut entry = table.look(bits.bits);
     if entry.first_advance() == UNSETTLED {
@@ -39,26 +39,26 @@ pub(crate) fn decode_dc(bits: &mut Bits<'_>, table: &Table) -> Result<i32, Decli
     Ok(difference)
 }
 
-/// The 63 other coefficients, to their places in the block that `window` begins with, the left or right one of a [`Pair`]. Returns
-/// whether there was one; if not, only the place of the DC coefficient was written.
+/// Decodes the 63 other coefficients into the block at the start of `window`, the left or right one of a [`Pair`]. Returns whether there was a nonzero
+/// one; if not, only the position of the DC coefficient was written.
 #[inline(always)]
-pub(crate) fn decode_ac(bits: &mut Bits<'_>, table: &Table, window: &mut Window) -> Result<bool, Declined> {
+pub(crate) fn decode_ac(bits: &mut Bits<'_>, table: &Table, window: &mut Window) -> Result<bool, Unsupported> {
     // The number of the next coefficient.
     let mut k = 1u32;
     loop {
         while k < 64 {
             bits.refill()?;
-            // A look takes at most 26 bits, so one refill is enough for two.
+            // A lookup uses at most 26 bits, so one refill is sufficient for two.
             for _ in 0..2 {
                 let entry = table.look(bits.bits);
                 let values = (entry.first_value(bits.bits), entry.second_value(bits.bits));
                 let first = k + entry.first_advance();
                 let second = first + entry.second_advance();
-                // In this order: without a second code its value is 0 and its place that of the first.
+                // In this order, because without a second code its value is 0 and its position is that of the first.
                 window[usize::from(PLACES[(second & 255) as usize])] = values.1 as i16;
                 window[usize::from(PLACES[(first & 255) as usize])] = values.0 as i16;
                 if first > 63 {
-                    // What looked like a second code is not of this block.
+                    // The second code is not part of this block.
                     bits.skip(entry.first_bits());
                     k = first;
                     break;
@@ -84,7 +84,7 @@ pub(crate) fn decode_ac(bits: &mut Bits<'_>, table: &Table, window: &mut Window)
         return match k {
             64 => Ok(true),
             END.. => Ok(k > END + 1),
-            _ => Err(Declined::Code),
+            _ => Err(Unsupported::Code),
         };
     }
 }

@@ -1,30 +1,30 @@
-//! Huffman tables made for decoding (T.81, annex C): one look at the next bits tells what up to two codes and their values take.
+//! Lookup tables for Huffman decoding (T.81, annex C): one lookup of the next bits gives the lengths of up to two codes and their values.
 //!
-//! Decoding is a chain: only when it is known how many bits a code takes can the next be looked at. So a look says how long both are
-//! together wherever the second code lies within the bits looked at; its value need not. Where a look settles nothing, the entry takes
-//! no bits and advances by [`UNSETTLED`], which also ends the loop over the block: the common path needs no branch for it.
+//! Decoding is a chain, because a code can be read only after the length of the previous one is known. A lookup therefore gives the total length of two
+//! codes if the second code is within the looked-up bits; its value need not be. If a lookup finds no code, the entry has no bits and advances by
+//! [`UNSETTLED`], which also ends the loop over the block, so that the common path needs no branch.
 
-use crate::Declined;
+use crate::Unsupported;
 use crate::header::HuffmanSpec;
 
-/// Bits that are looked at: longer codes, one in hundreds, take the slow way.
+/// Number of looked-up bits. Longer codes, one in hundreds, are decoded by a slower function.
 pub(crate) const LOOK: u32 = 11;
 
-/// Advance of an end-of-block code: beyond any place in a block.
+/// Advance of an end-of-block code: beyond the end of a block.
 pub(crate) const END: u32 = 128;
-/// Advance where the code is longer than [`LOOK`], or none.
+/// Advance if the code is longer than [`LOOK`] or invalid.
 pub(crate) const UNSETTLED: u32 = 192;
 
-/// Which coefficients a table codes.
+/// Coefficients of a table: DC or AC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Dc,
     Ac,
 }
 
-/// What one or two codes mean, a byte each: bits of all; the first code's bits; 63 less its value's bits; bits before the second's value;
-/// 63 less the second value's bits; the first code's and value's bits; the advance by the first; that by the second. Without a second,
-/// its value has no bits and it does not advance.
+/// Meaning of one or two codes, in one byte each: total number of bits; bits of the first code; 63 - bits of its value; bits before the second value;
+/// 63 - bits of the second value; bits of the first code and value; advance by the first; advance by the second. Without a second code, its value has
+/// no bits and its advance is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry(u64);
 
@@ -36,7 +36,7 @@ impl Entry {
         Self(u64::from_le_bytes([bits, length as u8, 63 - size as u8, 0, 63, bits, advance as u8, 0]))
     }
 
-    /// For a code of `length` bits. `None` where the symbol means nothing in an 8-bit sequential scan.
+    /// Entry for a code of `length` bits; `None` if the symbol is invalid in an 8-bit sequential scan.
     fn new(kind: Kind, length: u32, symbol: u8) -> Option<Self> {
         let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
         let advance = match (kind, run, size) {
@@ -48,19 +48,19 @@ impl Entry {
         Some(Self::first(length, size, advance))
     }
 
-    /// Followed by `next`.
+    /// Entry for this code followed by `next`.
     fn and(self, next: Self) -> Self {
         let ([bits, length, drop, _, _, first, advance, _], next) = (self.0.to_le_bytes(), next.0.to_le_bytes());
         Self(u64::from_le_bytes([bits + next[0], length, drop, bits + next[1], next[2], first, advance, next[6]]))
     }
 
-    /// Bits that all takes, in the lowest six bits; others may be set above.
+    /// Total number of bits, in the lowest six bits; higher bits may be set.
     #[inline(always)]
     pub(crate) fn bits(self) -> u64 {
         self.0
     }
 
-    /// Bits that the first code and its value take, likewise.
+    /// Number of bits of the first code and its value, likewise.
     #[inline(always)]
     pub(crate) fn first_bits(self) -> u64 {
         self.0 >> 40
@@ -76,7 +76,7 @@ impl Entry {
         (self.0 >> 56) as u32
     }
 
-    /// The first value in the bits that were looked at.
+    /// The first value in the looked-up bits.
     #[inline(always)]
     pub(crate) fn first_value(self, bits: u64) -> i32 {
         extend(bits, self.0 >> 8, self.0 >> 16)
@@ -93,18 +93,18 @@ impl Entry {
 #[inline(always)]
 fn extend(bits: u64, skip: u64, drop: u64) -> i32 {
     let tail = bits << (skip & 63);
-    // A leading 0 means negative: then all ones stand for zero.
+    // A leading 0 means a negative value, offset by all ones.
     let zero = if (tail as i64) < 0 { 0 } else { (u64::MAX >> 1) >> (drop & 63) };
     ((tail >> 1) >> (drop & 63)).wrapping_sub(zero) as i32
 }
 
-/// A table ready for decoding.
+/// Decoding table.
 #[derive(Debug)]
 pub(crate) struct Table {
     kind: Kind,
     made_of: Option<HuffmanSpec>,
     look: Box<[Entry; 1 << LOOK]>,
-    /// One more than the last code of each length, and where its symbols begin less its first code.
+    /// For each length, its last code + 1, and the index of its first symbol minus its first code.
     ends: [u32; 17],
     offsets: [i32; 17],
 }
@@ -115,33 +115,33 @@ impl Table {
         Self { kind, made_of: None, look, ends: [0; 17], offsets: [0; 17] }
     }
 
-    /// Makes the table of `spec`, unless it is that already: many files share the tables of the standard's annex K.
-    pub(crate) fn prepare(&mut self, spec: &HuffmanSpec) -> Result<(), Declined> {
+    /// Builds the table of `spec`, unless it is already built: many files have the tables of the standard's annex K.
+    pub(crate) fn prepare(&mut self, spec: &HuffmanSpec) -> Result<(), Unsupported> {
         if self.made_of.as_ref() == Some(spec) {
             return Ok(());
         }
         self.made_of = None;
-        // libjpeg refuses the table for it, used or not.
+        // libjpeg refuses a table with an invalid symbol, even if the symbol is not used.
         if self.kind == Kind::Dc && spec.symbols().iter().any(|&s| s > 11) {
-            return Err(Declined::Table);
+            return Err(Unsupported::Table);
         }
         self.look.fill(Entry::UNSETTLED);
         let (mut code, mut first) = (0u32, 0usize);
         for (length, &count) in (1u32..).zip(&spec.counts) {
             let count = usize::from(count);
             self.offsets[length as usize] = first as i32 - code as i32;
-            let symbols = spec.symbols().get(first..first + count).ok_or(Declined::Table)?;
+            let symbols = spec.symbols().get(first..first + count).ok_or(Unsupported::Table)?;
             for &symbol in symbols {
                 if length <= LOOK {
                     let start = (code << (LOOK - length)) as usize;
                     let entry = Entry::new(self.kind, length, symbol).unwrap_or(Entry::UNSETTLED);
-                    self.look.get_mut(start..start + (1 << (LOOK - length))).ok_or(Declined::Table)?.fill(entry);
+                    self.look.get_mut(start..start + (1 << (LOOK - length))).ok_or(Unsupported::Table)?.fill(entry);
                 }
                 code += 1;
             }
-            // More codes than there are; the one of all ones is forbidden as well.
+            // More codes than possible; a code of all ones is invalid as well.
             if count > 0 && code >= 1 << length {
-                return Err(Declined::Table);
+                return Err(Unsupported::Table);
             }
             self.ends[length as usize] = code;
             first += count;
@@ -154,7 +154,7 @@ impl Table {
         Ok(())
     }
 
-    /// Adds the second code to each entry where there is room for it.
+    /// Adds the second code to each entry if its bits are known.
     fn pair_up(&mut self) {
         let singles = *self.look;
         for (seen, entry) in self.look.iter_mut().enumerate() {
@@ -163,7 +163,7 @@ impl Table {
             if taken >= LOOK || u32::from(first[6]) >= END {
                 continue;
             }
-            // The bits behind the first value, zeros after them.
+            // The bits after the first value, followed by zeros.
             let next = singles[seen << taken & ((1 << LOOK) - 1)];
             let length = u32::from(next.0.to_le_bytes()[1]);
             if next != Entry::UNSETTLED && taken + length <= LOOK {
@@ -172,7 +172,7 @@ impl Table {
         }
     }
 
-    /// What the uppermost bits of `bits` begin with, if a look settles it.
+    /// Looks up the uppermost bits of `bits`.
     #[inline(always)]
     pub(crate) fn look(&self, bits: u64) -> Entry {
         self.look[(bits >> (64 - LOOK)) as usize]
@@ -180,17 +180,17 @@ impl Table {
 
     /// The same for codes of any length.
     #[cold]
-    pub(crate) fn search(&self, bits: u64) -> Result<Entry, Declined> {
-        let spec = self.made_of.as_ref().ok_or(Declined::Table)?;
+    pub(crate) fn search(&self, bits: u64) -> Result<Entry, Unsupported> {
+        let spec = self.made_of.as_ref().ok_or(Unsupported::Table)?;
         for length in 1..=16 {
             let code = (bits >> (64 - length)) as u32;
             if code < self.ends[length as usize] && spec.counts[length as usize - 1] > 0 {
                 let at = i64::from(code) + i64::from(self.offsets[length as usize]);
                 let symbol = usize::try_from(at).ok().and_then(|at| spec.symbols().get(at));
-                return symbol.and_then(|&s| Entry::new(self.kind, length, s)).ok_or(Declined::Code);
+                return symbol.and_then(|&s| Entry::new(self.kind, length, s)).ok_or(Unsupported::Code);
             }
         }
-        Err(Declined::Code)
+        Err(Unsupported::Code)
     }
 }
 
@@ -241,10 +241,10 @@ mod tests {
         for bits in (0..1u64 << 16).map(|b| b << 48) {
             match table.search(bits) {
                 Ok(found) => assert_eq!(found, table.look(bits)),
-                Err(why) => assert_eq!((why, table.look(bits).first_advance()), (Declined::Code, UNSETTLED)),
+                Err(why) => assert_eq!((why, table.look(bits).first_advance()), (Unsupported::Code, UNSETTLED)),
             }
         }
-        // 00 is category 0: no bits more. 010 is category 1: one more.
+        // 00 is category 0, without further bits. 010 is category 1, with one more bit.
         assert_eq!((table.look(0).bits() & 63, table.look(0).first_value(0)), (2, 0));
         for (bits, value) in [(0b0100, -1), (0b0101, 1)] {
             let entry = table.look(bits << 60);
@@ -257,7 +257,7 @@ mod tests {
         let (mut three, mut ones) = ([0; 16], [0; 16]);
         three[0] = 3;
         ones[0] = 2;
-        assert_eq!(refused(three, &[1, 2, 3]), Declined::Table);
-        assert_eq!(refused(ones, &[1, 2]), Declined::Table);
+        assert_eq!(refused(three, &[1, 2, 3]), Unsupported::Table);
+        assert_eq!(refused(ones, &[1, 2]), Unsupported::Table);
     }
 }

@@ -1,10 +1,10 @@
-//! The inverse DCT of libjpeg's `jidctint` ("islow"): Loeffler, Ligtenberg and Moschytz's, in integers of 13 fractional bits.
+//! Inverse DCT of libjpeg's `jidctint` ("islow"): the algorithm of Loeffler, Ligtenberg and Moschytz in integers with 13 fractional bits.
 //!
-//! Columns first, rounded to 2 fractional bits, then rows, rounded to whole samples: exact integer arithmetic in between, so any
-//! order of its sums gives the same bits. Four outputs of the odd half are linear in its four inputs; their combined
-//! constants are what [`ODD`] holds. Where inputs are so large that 16- and 32-bit decoders would part ways, the block is refused.
+//! Columns are first, rounded to 2 fractional bits, then rows, rounded to integers. The integer arithmetic between is exact, so the order of sums does not
+//! matter. The four outputs of the odd half are linear in its four inputs, with the combined constants [`ODD`]. A block whose inputs are so large that
+//! 16-bit and 32-bit decoders would differ is unsupported.
 
-use crate::Declined;
+use crate::Unsupported;
 use crate::block::{Pair, ROW};
 
 /// Fractional bits of the constants, and of the values between the passes.
@@ -15,13 +15,13 @@ const fn fix(x: f64) -> i32 {
     (x * (1 << CONST_BITS) as f64 + 0.5) as i32
 }
 
-/// sqrt(2) cos(6 pi / 16) and neighbours: outputs of the even half from its second and fourth input.
+/// sqrt(2) cos(6 pi / 16) and neighbors: outputs of the even half from its second and fourth input.
 pub(crate) const EVEN: [[i32; 2]; 2] = [
     [fix(0.541_196_100), fix(0.541_196_100) - fix(1.847_759_065)],
     [fix(0.541_196_100) + fix(0.765_366_865), fix(0.541_196_100)],
 ];
 
-/// What inputs 1, 3, 5 and 7 give to the odd half's outputs that join even outputs 0, 1, 2 and 3.
+/// Coefficients of inputs 1, 3, 5 and 7 for the odd half's outputs that are added to even outputs 0, 1, 2 and 3.
 pub(crate) const ODD: [[i32; 4]; 4] = {
     let both = fix(1.175_875_602);
     let (near, far) = (both - fix(0.390_180_644), both - fix(1.961_570_560));
@@ -33,15 +33,15 @@ pub(crate) const ODD: [[i32; 4]; 4] = {
     ]
 };
 
-/// Largest magnitude that a pass takes: sums of two fit 16 bits, and no sum of products exceeds 32.
+/// Largest magnitude of a pass's input: sums of two fit 16 bits, and no sum of products exceeds 32 bits.
 pub(crate) const LARGEST: i32 = (1 << 14) - 1;
 
-/// A quantisation table, with what tells quickly that products stay within [`LARGEST`].
+/// Quantization table, with data for a fast check that products stay within [`LARGEST`].
 #[derive(Clone, Debug)]
 pub(crate) struct Quant {
     /// Steps, row by row.
     pub(crate) steps: [u16; 64],
-    /// The largest magnitudes that are safe with every step of the column.
+    /// Largest magnitudes that are safe with every step of the column.
     pub(crate) safe: [u16; 8],
 }
 
@@ -52,7 +52,7 @@ impl Quant {
         Self { steps, safe }
     }
 
-    /// Whether no product of the block at `side` exceeds [`LARGEST`]: to the point, for the few blocks that the quick look leaves open.
+    /// Whether no product of the block at `side` exceeds [`LARGEST`]: the exact check, for the few blocks that fail the fast check.
     #[cold]
     pub(crate) fn admits(&self, pair: &Pair, side: usize) -> bool {
         self.steps.chunks_exact(8).zip(pair.chunks_exact(ROW)).all(|(steps, row)| {
@@ -61,21 +61,21 @@ impl Quant {
         })
     }
 
-    /// The sample that all of a block has which holds nothing but its mean, `dc`.
+    /// The sample value of a block with only a mean, `dc`.
     #[inline(always)]
-    pub(crate) fn flat(&self, dc: i16) -> Result<u8, Declined> {
+    pub(crate) fn flat(&self, dc: i16) -> Result<u8, Unsupported> {
         let product = i32::from(dc) * i32::from(self.steps[0]);
         if product.abs() > LARGEST {
-            return Err(Declined::Range);
+            return Err(Unsupported::Range);
         }
         sample((product + 4) >> 3)
     }
 }
 
-/// A whole value around zero as a sample. libjpeg-turbo's variants agree on values of up to ten bits only.
+/// Converts an integer around zero to a sample. libjpeg-turbo's variants agree only for values of up to ten bits.
 #[inline(always)]
-fn sample(value: i32) -> Result<u8, Declined> {
-    if (-512..512).contains(&value) { Ok((value + 128).clamp(0, 255) as u8) } else { Err(Declined::Range) }
+fn sample(value: i32) -> Result<u8, Unsupported> {
+    if (-512..512).contains(&value) { Ok((value + 128).clamp(0, 255) as u8) } else { Err(Unsupported::Range) }
 }
 
 /// One dimension: eight inputs to eight outputs with 13 more fractional bits.
@@ -90,11 +90,11 @@ fn transform(x: [i32; 8]) -> [i32; 8] {
     std::array::from_fn(|i| if i < 4 { even[i] + odd[i] } else { even[7 - i] - odd[7 - i] })
 }
 
-/// The samples of the block of `pair` at `side`, row by row.
+/// Computes the samples of the block of `pair` at `side`, row by row.
 #[inline(always)]
-pub(crate) fn block(pair: &Pair, side: usize, quant: &Quant) -> Result<[[u8; 8]; 8], Declined> {
+pub(crate) fn block(pair: &Pair, side: usize, quant: &Quant) -> Result<[[u8; 8]; 8], Unsupported> {
     if !quant.admits(pair, side) {
-        return Err(Declined::Range);
+        return Err(Unsupported::Range);
     }
     let mut between = [[0i32; 8]; 8];
     for column in 0..8 {
@@ -108,7 +108,7 @@ pub(crate) fn block(pair: &Pair, side: usize, quant: &Quant) -> Result<[[u8; 8];
         }
     }
     if between.as_flattened().iter().any(|v| v.abs() > LARGEST) {
-        return Err(Declined::Range);
+        return Err(Unsupported::Range);
     }
     let mut samples = [[0; 8]; 8];
     for (row, to) in between.iter().zip(&mut samples) {
@@ -173,12 +173,12 @@ mod tests {
         let mut pair: Pair = [0; 8 * ROW];
         pair[0] = 3277;
         // 3277 * 5 = 16385.
-        assert_eq!(block(&pair, 0, &Quant::new([5; 64])), Err(Declined::Range));
-        assert_eq!(Quant::new([5; 64]).flat(3277), Err(Declined::Range));
+        assert_eq!(block(&pair, 0, &Quant::new([5; 64])), Err(Unsupported::Range));
+        assert_eq!(Quant::new([5; 64]).flat(3277), Err(Unsupported::Range));
         pair[0] = 512;
         assert!(block(&pair, 0, &Quant::new([7; 64])).is_ok());
         // (512 * 8 + 4) >> 3 is 512: one too many.
-        assert_eq!(block(&pair, 0, &Quant::new([8; 64])), Err(Declined::Range));
-        assert_eq!(Quant::new([8; 64]).flat(512), Err(Declined::Range));
+        assert_eq!(block(&pair, 0, &Quant::new([8; 64])), Err(Unsupported::Range));
+        assert_eq!(Quant::new([8; 64]).flat(512), Err(Unsupported::Range));
     }
 }

@@ -1,6 +1,6 @@
-//! The two inner loops that gain most from being written for an instruction set: the inverse DCT and the conversion to RGB.
+//! The two inner loops with implementations per instruction set: the inverse DCT and the conversion to RGB.
 //!
-//! [`Portable`] runs anywhere and says what is computed; on x86-64 with AVX2 `Avx2` computes the same, sixteen lanes at a time.
+//! [`Portable`] runs on any machine and is the reference. On x86-64 with AVX2, `Avx2` computes the same with sixteen lanes.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -10,33 +10,33 @@ pub(crate) use avx2::Avx2;
 
 use pulp::NullaryFnOnce;
 
-use crate::Declined;
+use crate::Unsupported;
 use crate::block::Pair;
 use crate::idct::{self, Quant};
 
-/// Pixels that the conversion takes at a time: rows must be readable up to the next multiple.
+/// Number of pixels per step of the conversion. Rows must be readable up to the next multiple.
 pub(crate) const STEP: usize = 32;
 
-/// Where the samples of a block go: its first one, and from one row to the next.
+/// Destination of a block's samples: position of the first one, and distance between rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Place {
     pub(crate) start: usize,
     pub(crate) stride: usize,
 }
 
-/// What is written once for each kind of machine. Both give the same bits.
+/// Kernels of an instruction set. All implementations give bitwise identical results.
 pub(crate) trait Kernels: Copy {
-    /// Runs what was compiled for the machine.
+    /// Runs code that was compiled for this instruction set.
     fn run<Op: NullaryFnOnce>(self, op: Op) -> Op::Output;
 
     /// The inverse DCT of both blocks of a pair.
-    fn idct(self, pair: &Pair, quants: [&Quant; 2], samples: &mut [u8], places: [Place; 2]) -> Result<(), Declined>;
+    fn idct(self, pair: &Pair, quants: [&Quant; 2], samples: &mut [u8], places: [Place; 2]) -> Result<(), Unsupported>;
 
     /// [`STEP`] pixels from Y, Cb and Cr to interleaved RGB.
     fn convert(self, y: &[u8; STEP], cb: &[u8; STEP], cr: &[u8; STEP]) -> [u8; 3 * STEP];
 }
 
-/// For any machine.
+/// Portable kernels.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
@@ -46,7 +46,7 @@ impl Kernels for Portable {
     }
 
     #[inline(always)]
-    fn idct(self, pair: &Pair, quants: [&Quant; 2], samples: &mut [u8], places: [Place; 2]) -> Result<(), Declined> {
+    fn idct(self, pair: &Pair, quants: [&Quant; 2], samples: &mut [u8], places: [Place; 2]) -> Result<(), Unsupported> {
         for (i, (quant, place)) in quants.into_iter().zip(places).enumerate() {
             for (row, values) in idct::block(pair, i * 8, quant)?.iter().enumerate() {
                 samples[place.start + row * place.stride..][..8].copy_from_slice(values);
@@ -119,7 +119,7 @@ mod tests {
             }
         }
         assert!((2_000..38_000).contains(&refused), "{refused}");
-        // All pairs of chroma with all of luma in turn.
+        // All pairs of chroma values with all luma values.
         for cb in 0..=255u8 {
             for cr in 0..=255u8 {
                 let y: [u8; STEP] = std::array::from_fn(|i| (next() as u8).wrapping_add(i as u8 * 8));

@@ -1,48 +1,48 @@
-//! Where a row of MCUs has its samples: a strip for each component, as wide as its blocks.
+//! Memory layout of the samples of a row of MCUs: one strip per component, as wide as its blocks.
 //!
-//! Where upsampling looks at rows above and below, the last row of the strip before is kept in front of each strip.
+//! If upsampling reads the rows above and below, the last row of the previous strip is kept in front of each strip.
 
 use crate::header::Header;
 use crate::kernels::{Place, STEP};
 use crate::upsampling::Upsampling;
 
-/// A block's place in its MCU.
+/// Position of a block in its MCU.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct InMcu {
     pub(crate) component: usize,
-    /// Where its samples go for the first MCU of a row, and how much farther for each next one.
+    /// Destination of its samples in the first MCU of a row, and the distance between MCUs.
     pub(crate) place: Place,
     pub(crate) step: usize,
 }
 
-/// A component's samples of one row of MCUs.
+/// Samples of a component in one row of MCUs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Strip {
-    /// Of the row that comes from the strip before.
+    /// Offset of the row from the previous strip.
     pub(crate) start: usize,
-    /// From one row to the next, a multiple of [`STEP`].
+    /// Distance between rows, a multiple of [`STEP`].
     pub(crate) stride: usize,
-    /// Rows of a strip without that first one.
+    /// Number of rows of a strip without that first row.
     pub(crate) rows: usize,
-    /// Columns and rows that the image has of the component, without padding.
+    /// Columns and rows of the component in the image, without padding.
     pub(crate) columns: usize,
     pub(crate) height: usize,
 }
 
-/// Where everything lies.
+/// Layout of all strips.
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) width: usize,
     pub(crate) height: usize,
-    /// Across and down.
+    /// MCUs, horizontally and vertically.
     pub(crate) mcus: (usize, usize),
-    /// Rows of pixels in an MCU.
+    /// Number of pixel rows per MCU.
     pub(crate) mcu_rows: usize,
     blocks: [InMcu; 6],
     block_count: usize,
-    /// Of luma, Cb and Cr. A grey image has empty ones for the latter.
+    /// Strips of luma, Cb and Cr. Cb and Cr are empty for a grayscale image.
     pub(crate) strips: [Strip; 3],
-    /// Bytes of all strips.
+    /// Size of all strips in bytes.
     pub(crate) samples: usize,
     pub(crate) upsampling: Upsampling,
 }

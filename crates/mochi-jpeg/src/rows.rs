@@ -1,8 +1,8 @@
-//! From a strip of samples to rows of RGB: libjpeg's "fancy" upsampling of chroma, then its conversion.
+//! Conversion of strips of samples to rows of RGB, with libjpeg's "fancy" upsampling of chroma.
 //!
-//! A chroma sample lies in the middle of the pixels that it stands for; a pixel takes 3/4 of the nearer and 1/4 of the farther
-//! sample along each halved dimension, rounded up and down in turn. Beyond the edge the last sample is repeated: the last that the
-//! image has, not that of its padding. Chroma of at most two columns is repeated instead, as libjpeg does.
+//! A chroma sample is centered on its pixels. A pixel gets 3/4 of the nearer and 1/4 of the farther sample along each halved dimension, alternately
+//! rounded up and down. At the edge the last sample of the image (not of its padding) is repeated. Chroma of at most two columns is replicated instead,
+//! as in libjpeg.
 
 use pulp::NullaryFnOnce;
 
@@ -10,7 +10,7 @@ use crate::kernels::{Kernels, STEP};
 use crate::layout::{Layout, Strip};
 use crate::upsampling::Upsampling;
 
-/// Room for a row of chroma at full size.
+/// Buffer for a row of upsampled chroma.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     sums: Vec<u16>,
@@ -18,7 +18,7 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// For pictures of `width` pixels.
+    /// Makes buffers for images of `width` pixels.
     pub(crate) fn fit(&mut self, width: usize) {
         let padded = (width + 2).next_multiple_of(STEP);
         self.sums.resize(padded, 0);
@@ -28,7 +28,7 @@ impl Room {
     }
 }
 
-/// Writes the rows of pixels that are ready after row `mcu_row` of MCUs, and keeps what the next one needs.
+/// Writes the rows of pixels that are complete after row `mcu_row` of MCUs, and keeps the samples that the next row needs.
 pub(crate) struct Emit<'a, K> {
     pub(crate) kernels: K,
     pub(crate) layout: &'a Layout,
@@ -47,7 +47,7 @@ impl<K: Kernels> NullaryFnOnce for Emit<'_, K> {
         let Self { kernels, layout, mcu_row, samples, room, rgb } = self;
         let how = layout.upsampling;
         let (top, last) = (mcu_row * layout.mcu_rows, mcu_row + 1 == layout.mcus.1);
-        // The last row waits where it looks at what comes below.
+        // The last row must wait if it uses the row below.
         let waits = usize::from(how.looks_around());
         let from = if mcu_row == 0 { 0 } else { top - waits };
         let to = if last { layout.height } else { top + layout.mcu_rows - waits };
@@ -69,7 +69,7 @@ impl<K: Kernels> NullaryFnOnce for Emit<'_, K> {
     }
 }
 
-/// Row `y` of a component, with its padding.
+/// Row `y` of a component, with padding.
 #[inline(always)]
 fn line<'a>(samples: &'a [u8], strip: &Strip, mcu_row: usize, y: usize) -> &'a [u8] {
     &samples[strip.start + (1 + y - mcu_row * strip.rows) * strip.stride..][..strip.stride]
@@ -88,7 +88,7 @@ fn chroma<'a>(samples: &'a [u8], strip: &Strip, how: Upsampling, mcu_row: usize,
         (true, _) => (near + 1).min(strip.height - 1),
     };
     let (near, far) = (line(samples, strip, mcu_row, near), line(samples, strip, mcu_row, far));
-    // At full size conversion reads on into the padding.
+    // Without upsampling, the conversion reads into the padding.
     let columns = if how == Upsampling::Full { strip.stride } else { strip.columns };
     [&near[..columns], &far[..columns]]
 }
@@ -98,9 +98,9 @@ fn chroma<'a>(samples: &'a [u8], strip: &Strip, how: Upsampling, mcu_row: usize,
 #[derive(Clone, Copy)]
 struct Row<'a> {
     luma: &'a [u8],
-    /// For Cb and Cr the nearer row and the farther one (the same where there is only one to look at).
+    /// For Cb and Cr the nearer row and the farther one (equal if only one is used).
     chroma: [[&'a [u8]; 2]; 2],
-    /// The farther row lies below.
+    /// Whether the farther row is below.
     below: bool,
 }
 
@@ -140,7 +140,7 @@ impl Room {
     }
 }
 
-/// 3:1 between neighbours in a row, in quarters: rounded down on the left of a sample, up on its right.
+/// Interpolation 3:1 between neighbors in a row, in quarters: rounded down on the left of a sample, up on its right.
 #[inline(always)]
 fn across(from: &[u8], to: &mut [u8]) {
     let n = from.len();
@@ -153,7 +153,7 @@ fn across(from: &[u8], to: &mut [u8]) {
     (to[0], to[2 * n - 1]) = (first, last);
 }
 
-/// 3:1 between rows, in quarters: rounded down above a sample, up below.
+/// Interpolation 3:1 between rows, in quarters: rounded down above a sample, up below.
 #[inline(always)]
 fn down(near: &[u8], far: &[u8], below: bool, to: &mut [u8]) {
     let half = 1 + u16::from(below);
@@ -162,7 +162,7 @@ fn down(near: &[u8], far: &[u8], below: bool, to: &mut [u8]) {
     }
 }
 
-/// 3:1 between rows, then between neighbours, in sixteenths, rounded once.
+/// Interpolation 3:1 between rows, then between neighbors, in sixteenths, rounded once.
 #[inline(always)]
 fn both(near: &[u8], far: &[u8], sums: &mut [u16], to: &mut [u8]) {
     let n = near.len();

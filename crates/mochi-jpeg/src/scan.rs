@@ -1,12 +1,12 @@
-//! The scan (T.81, F.2): some MCUs at a time, first all their coefficients, then their samples; each row of MCUs leaves as RGB as soon
-//! as its neighbours are there.
+//! Decoding of the scan (T.81, F.2): for groups of MCUs, first all coefficients, then all samples. Each row of MCUs is converted to RGB as soon as its
+//! neighbors are available.
 //!
-//! Coefficients and samples are made in turns so that each loop has the processor's registers to itself, and what it writes is
-//! still in the first-level cache when the next reads it.
+//! Coefficients and samples have separate loops, so that each loop can use all registers; its output is still in the first-level cache when the next
+//! loop reads it.
 
 use pulp::{Arch, NullaryFnOnce};
 
-use crate::Declined;
+use crate::Unsupported;
 use crate::bits::{Bits, Unstuffed};
 use crate::block::{Pair, ROW, Window, decode_ac, decode_dc};
 use crate::header::Header;
@@ -16,12 +16,12 @@ use crate::kernels::{Kernels, Place, Portable};
 use crate::layout::Layout;
 use crate::rows::{Emit, Room};
 
-/// MCUs whose coefficients are read before they are transformed.
+/// Number of MCUs whose coefficients are read before they are transformed.
 const TURN: usize = 8;
-/// Most blocks that these have (T.81, B.2.3 allows ten to an MCU; the samplings that are taken have at most six).
+/// Maximum number of their blocks (T.81, B.2.3 allows ten per MCU; the supported samplings have at most six).
 const BLOCKS: usize = TURN * 6;
 
-/// Decodes one image after the other, keeping its memory.
+/// Decodes images and reuses its memory.
 #[derive(Debug)]
 pub struct Decoder {
     arch: Arch,
@@ -40,7 +40,7 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// A decoder with empty buffers, for the instruction set of this machine.
+    /// Makes a decoder with empty buffers, for the instruction set of this machine.
     pub fn new() -> Self {
         Self {
             arch: Arch::new(),
@@ -55,13 +55,13 @@ impl Decoder {
 
     /// Decodes the image that `header` was read from into `rgb`, rows from the top: (height, width, 3).
     ///
-    /// After a [`Declined`] the contents of `rgb` are unspecified.
-    pub fn decode(&mut self, header: &Header, bytes: &[u8], rgb: &mut [u8]) -> Result<(), Declined> {
+    /// After a [`Unsupported`] the contents of `rgb` are unspecified.
+    pub fn decode(&mut self, header: &Header, bytes: &[u8], rgb: &mut [u8]) -> Result<(), Unsupported> {
         match self.arch {
             #[cfg(target_arch = "x86_64")]
             Arch::V3(simd) => self.decode_with(crate::kernels::Avx2(simd), header, bytes, rgb),
             #[cfg(target_arch = "x86_64")]
-            // A processor that has more has AVX2 as well.
+            // Processors with later extensions have AVX2 as well.
             Arch::V4(simd) => self.decode_with(crate::kernels::Avx2(*simd), header, bytes, rgb),
             _ => self.decode_with(Portable, header, bytes, rgb),
         }
@@ -73,26 +73,26 @@ impl Decoder {
         header: &Header,
         bytes: &[u8],
         rgb: &mut [u8],
-    ) -> Result<(), Declined> {
+    ) -> Result<(), Unsupported> {
         let (width, height) = (header.width() as usize, header.height() as usize);
         if rgb.len() != width * height * 3 {
-            return Err(Declined::Output);
+            return Err(Unsupported::Output);
         }
         let layout = Layout::of(header);
-        self.unstuffed.fill(bytes.get(header.data..).ok_or(Declined::Length)?, header.restart > 0)?;
+        self.unstuffed.fill(bytes.get(header.data..).ok_or(Unsupported::Length)?, header.restart > 0)?;
         let mcus = layout.mcus.0 * layout.mcus.1;
         let restart = if header.restart > 0 { header.restart } else { mcus };
         if self.unstuffed.pieces() != mcus.div_ceil(restart) {
-            return Err(Declined::Length);
+            return Err(Unsupported::Length);
         }
         for component in header.components() {
-            self.dc[component.dc].prepare(header.dc[component.dc].as_ref().ok_or(Declined::Table)?)?;
-            self.ac[component.ac].prepare(header.ac[component.ac].as_ref().ok_or(Declined::Table)?)?;
+            self.dc[component.dc].prepare(header.dc[component.dc].as_ref().ok_or(Unsupported::Table)?)?;
+            self.ac[component.ac].prepare(header.ac[component.ac].as_ref().ok_or(Unsupported::Table)?)?;
         }
         self.samples.resize(layout.samples, 0);
         self.room.fit(width);
         let Self { dc, ac, unstuffed, turn, samples, room, .. } = self;
-        // A grey image has one component; the others repeat it, and nobody asks for them.
+        // A grayscale image has one component; the others repeat it and are not used.
         let component = |i: usize| &header.components()[i.min(header.components().len() - 1)];
         let tables = [0, 1, 2].map(|i| (&dc[component(i).dc], &ac[component(i).ac]));
         let quants = [0, 1, 2].map(|i| Quant::new(header.quants[component(i).quant].unwrap_or([0; 64])));
@@ -111,15 +111,15 @@ impl Decoder {
     }
 }
 
-/// Coefficients of some MCUs.
+/// Coefficients of a group of MCUs.
 #[derive(Debug)]
 struct Turn {
-    /// [`Pair`] after pair, and room for the last [`Window`]. Zero where nothing was read.
+    /// Pairs ([`Pair`]), and space for the last [`Window`]. Zero where nothing was read.
     coefficients: [i16; BLOCKS / 2 * 8 * ROW + 256],
-    /// Component and place of each block that has more than its mean, in the order of the pairs.
+    /// Component and position of each block with more than a mean, in the order of the pairs.
     full: [(usize, Place); BLOCKS],
     full_count: usize,
-    /// Component, place and mean of the others.
+    /// Component, position and mean of the other blocks.
     flat: [(usize, Place, i16); BLOCKS],
     flat_count: usize,
 }
@@ -135,20 +135,20 @@ impl Turn {
         }
     }
 
-    /// Removes what an image that was declined may have left.
+    /// Clears coefficients that an unsupported image may have left.
     fn clear(&mut self) {
         self.coefficients.fill(0);
         (self.full_count, self.flat_count) = (0, 0);
     }
 }
 
-/// How far the reading of the scan is.
+/// State of reading the scan.
 struct Progress<'a> {
     bits: Bits<'a>,
-    /// Which piece between restart markers that is, and how many MCUs are left of it.
+    /// Number of the piece between restart markers, and its remaining MCUs.
     piece: usize,
     left: usize,
-    /// The last DC coefficient of each component.
+    /// Last DC coefficient of each component.
     means: [i32; 3],
 }
 
@@ -164,7 +164,7 @@ struct Read<'a, 'b> {
 }
 
 impl NullaryFnOnce for Read<'_, '_> {
-    type Output = Result<(), Declined>;
+    type Output = Result<(), Unsupported>;
 
     #[inline(always)]
     fn call(self) -> Self::Output {
@@ -184,10 +184,10 @@ impl NullaryFnOnce for Read<'_, '_> {
                 let (dc, ac) = tables[block.component];
                 let mean = progress.means[block.component] + decode_dc(&mut bits, dc)?;
                 progress.means[block.component] = mean;
-                let mean = i16::try_from(mean).map_err(|_| Declined::Range)?;
+                let mean = i16::try_from(mean).map_err(|_| Unsupported::Range)?;
                 let start = full / 2 * (8 * ROW) + full % 2 * (ROW / 2);
                 let window: Option<&mut Window> = turn.coefficients.get_mut(start..).and_then(|c| c.first_chunk_mut());
-                let window = window.ok_or(Declined::Length)?;
+                let window = window.ok_or(Unsupported::Length)?;
                 if decode_ac(&mut bits, ac, window)? {
                     window[0] = mean;
                     turn.full[full] = (block.component, place);
@@ -204,7 +204,7 @@ impl NullaryFnOnce for Read<'_, '_> {
     }
 }
 
-/// Makes samples of the coefficients.
+/// Computes samples from the coefficients.
 struct Transform<'a, K> {
     kernels: K,
     turn: &'a mut Turn,
@@ -213,7 +213,7 @@ struct Transform<'a, K> {
 }
 
 impl<K: Kernels> NullaryFnOnce for Transform<'_, K> {
-    type Output = Result<(), Declined>;
+    type Output = Result<(), Unsupported>;
 
     #[inline(always)]
     fn call(self) -> Self::Output {
@@ -226,7 +226,7 @@ impl<K: Kernels> NullaryFnOnce for Transform<'_, K> {
         }
         let count = turn.full_count;
         if count % 2 == 1 {
-            // The last one is alone: it goes twice to the same place.
+            // A single last block is written twice to the same position.
             let last = turn.full[count - 1];
             turn.full[count] = last;
             turn.coefficients[count / 2 * 8 * ROW..][..8 * ROW]

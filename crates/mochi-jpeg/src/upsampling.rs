@@ -1,6 +1,6 @@
 //! Which upsampling the chroma of an image needs.
 
-/// How chroma comes to full size.
+/// Upsampling of chroma.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upsampling {
     /// There is none: grayscale.
@@ -18,7 +18,7 @@ pub(crate) enum Upsampling {
 }
 
 impl Upsampling {
-    /// For luma with `across` x `down` blocks in an MCU, and chroma `columns` wide.
+    /// The upsampling for `across` x `down` blocks of luma per MCU and chroma with `columns` columns.
     pub(crate) fn of(components: usize, (across, down): (usize, usize), columns: usize) -> Self {
         match (components, across, down) {
             (1, ..) => Self::Grayscale,
@@ -30,12 +30,12 @@ impl Upsampling {
         }
     }
 
-    /// Whether a row of pixels looks at two rows of chroma.
+    /// Whether a row of pixels uses two rows of chroma.
     pub(crate) fn looks_around(self) -> bool {
         matches!(self, Self::Down | Self::Both)
     }
 
-    /// Whether there are half as many rows of chroma as of luma.
+    /// Whether chroma has half as many rows as luma.
     pub(crate) fn halves_rows(self) -> bool {
         matches!(self, Self::Down | Self::Both | Self::Repeat(true))
     }

@@ -9,10 +9,10 @@ use super::{Opened, Split};
 use crate::error::DataError;
 
 const PIXELS: usize = 3 * 32 * 32;
-/// Records of one file; the publisher's hold 10,000 or 50,000.
+/// Maximum number of records per file; the published files have 10,000 or 50,000.
 const MAX_RECORDS: u64 = 200_000;
 
-/// Which of the two sets.
+/// CIFAR-10 or CIFAR-100.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Ten,
@@ -50,7 +50,7 @@ impl Kind {
     }
 }
 
-/// Opens a folder that holds CIFAR batches, or the folder that the publisher's archive unpacks to inside it.
+/// Opens a folder of CIFAR batches, or a folder that contains the unpacked folder of the published archive.
 pub(super) fn open_folder(folder: &Path, split: Split) -> Result<Option<Opened>, DataError> {
     for folder in [folder.to_owned(), folder.join("cifar-10-batches-bin"), folder.join("cifar-100-binary")] {
         for kind in [Kind::Ten, Kind::Hundred] {
@@ -62,7 +62,7 @@ pub(super) fn open_folder(folder: &Path, split: Split) -> Result<Option<Opened>,
                 };
                 names.into_iter().map(|n| folder.join(n)).filter(|p| p.is_file()).collect()
             };
-            // "train.bin" alone proves nothing: CIFAR-100 is told by its list of names.
+            // "train.bin" alone is ambiguous; CIFAR-100 is recognized by its list of names.
             if kind == Kind::Hundred && !folder.join(kind.names_file()).is_file() {
                 continue;
             }
@@ -79,7 +79,7 @@ pub(super) fn open_folder(folder: &Path, split: Split) -> Result<Option<Opened>,
     Ok(None)
 }
 
-/// Opens one batch; which set it belongs to is told by its length.
+/// Opens one batch; its length tells whether it is CIFAR-10 or CIFAR-100.
 pub(super) fn open_file(path: &Path) -> Result<Opened, DataError> {
     let length = std::fs::metadata(path).map_err(|source| DataError::Io { path: path.into(), source })?.len();
     let fits = |kind: Kind| length > 0 && length.is_multiple_of((PIXELS + kind.label_bytes()) as u64);
@@ -89,7 +89,8 @@ pub(super) fn open_file(path: &Path) -> Result<Opened, DataError> {
         (true, true) if !named_hundred => Kind::Ten,
         (_, true) => Kind::Hundred,
         (false, false) => {
-            let detail = format!("its {length} bytes are no whole number of CIFAR records (3073 or 3074 bytes)");
+            let detail =
+                format!("its length of {length} bytes is not a multiple of a CIFAR record (3073 or 3074 bytes)");
             return Err(DataError::Format { path: path.into(), detail });
         }
     };
@@ -103,7 +104,11 @@ fn read(kind: Kind, paths: &[PathBuf]) -> Result<Opened, DataError> {
         let wrong = |detail: String| DataError::Format { path: path.clone(), detail };
         let batch = read_maybe_gzip(path, MAX_RECORDS * record as u64)?;
         if batch.is_empty() || !batch.len().is_multiple_of(record) {
-            return Err(wrong(format!("its {} bytes are no whole number of {} records", batch.len(), kind.name())));
+            return Err(wrong(format!(
+                "its length of {} bytes is not a multiple of a {} record",
+                batch.len(),
+                kind.name()
+            )));
         }
         files.push((file_name(path), labels.len()));
         bytes.reserve(batch.len());
@@ -111,7 +116,11 @@ fn read(kind: Kind, paths: &[PathBuf]) -> Result<Opened, DataError> {
             let (label, pixels) = one.split_at(kind.label_bytes());
             let class = label.last().copied().unwrap_or(0);
             if class >= kind.classes() {
-                return Err(wrong(format!("it has a label {class}; {} has {} classes", kind.name(), kind.classes())));
+                return Err(wrong(format!(
+                    "it contains label {class}, but {} has {} classes",
+                    kind.name(),
+                    kind.classes()
+                )));
             }
             labels.push(u32::from(class));
             bytes.extend_from_slice(pixels);

@@ -1,9 +1,9 @@
-//! How many images have been found so far, to show while a large folder is opened.
+//! Counter of the images found so far, for progress while a dataset is opened.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A count that several threads add to while others read it. Clones count together.
+/// Counter that threads can share. Clones share one value.
 #[derive(Clone, Debug, Default)]
 pub struct Counter(Arc<AtomicU64>);
 
@@ -12,7 +12,7 @@ impl Counter {
         self.0.fetch_add(found as u64, Ordering::Relaxed);
     }
 
-    /// Images found by now; a folder that two sources share counts twice.
+    /// Number of images found so far. A folder in two sources counts twice.
     pub fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

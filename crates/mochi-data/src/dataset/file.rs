@@ -1,4 +1,4 @@
-//! Reading a source that is one file.
+//! Reading source files, optionally compressed by gzip.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 
-/// A file's contents, through gzip where its first bytes say so.
+/// Contents of a file, decompressed if it starts like a gzip file.
 pub(super) struct Source {
     path: PathBuf,
     reader: Box<dyn Read>,
@@ -25,30 +25,30 @@ impl Source {
         Ok(Self { path: path.into(), reader })
     }
 
-    /// At most `limit` bytes of what is left; fewer only at the end.
+    /// Reads at most `limit` of the remaining bytes; fewer only at the end.
     pub(super) fn read(&mut self, limit: u64) -> Result<Vec<u8>, DataError> {
         let mut bytes = Vec::new();
         self.reader.by_ref().take(limit).read_to_end(&mut bytes).map_err(|error| self.failed(error))?;
         Ok(bytes)
     }
 
-    /// What does not belong to the storage is the fault of the gzip data.
+    /// Classifies an error: errors that are not storage errors are caused by damaged gzip data.
     fn failed(&self, error: io::Error) -> DataError {
         use io::ErrorKind as K;
         match error.kind() {
             K::UnexpectedEof | K::InvalidData | K::InvalidInput => {
-                DataError::Damaged { path: self.path.clone(), detail: format!("its gzip data: {error}") }
+                DataError::Damaged { path: self.path.clone(), detail: format!("gzip: {error}") }
             }
             _ => DataError::Io { path: self.path.clone(), source: error },
         }
     }
 }
 
-/// Reads a whole file, through gzip where its first bytes say so; at most `limit` bytes come out.
+/// Reads a whole file, decompressed if it starts like a gzip file; fails if the result exceeds `limit` bytes.
 pub(super) fn read_maybe_gzip(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
     let bytes = Source::open(path)?.read(limit + 1)?;
     if bytes.len() as u64 > limit {
-        let detail = format!("it holds more than {limit} bytes");
+        let detail = format!("it contains more than {limit} bytes");
         return Err(DataError::Format { path: path.into(), detail });
     }
     Ok(bytes)
@@ -61,7 +61,7 @@ pub(super) fn head(path: &Path) -> Option<Vec<u8>> {
     Some(head)
 }
 
-/// The file's own name, for messages and [`Dataset::name_of`].
+/// The file name without its folder, for messages and [`Dataset::name_of`].
 pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

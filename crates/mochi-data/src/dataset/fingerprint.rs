@@ -1,4 +1,4 @@
-//! The hash that tells one dataset from another: names, labels and contents.
+//! Fingerprint of a dataset: a hash of its names, labels and contents.
 
 use std::collections::BinaryHeap;
 use std::io::Read;
@@ -7,18 +7,18 @@ use std::path::Path;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-/// Files whose size and first bytes go into a fingerprint. Reading them takes about 10 ms on a disk and about 1 s over a slow network,
-/// however many files there are; listing them all by name takes far longer.
+/// Number of files whose size and first bytes are part of a fingerprint. Reading them takes about 10 ms from a disk and about 1 s over a slow
+/// network, whatever the number of files.
 const SAMPLED: usize = 256;
-/// Bytes of each.
+/// Number of first bytes per file.
 const HEAD: u64 = 4096;
 
-/// Collects what a fingerprint depends on. XXH3 with 64 bits: stable, and nothing here is secret.
+/// Hasher of a fingerprint: 64-bit XXH3, which is stable. It is not cryptographic.
 #[derive(Default)]
 pub(super) struct Hasher(Xxh3);
 
 impl Hasher {
-    /// The length goes in as well, so that "ab", "c" and "a", "bc" differ.
+    /// Includes the length, so that "ab", "c" and "a", "bc" differ.
     pub(super) fn part(&mut self, bytes: &[u8]) {
         self.0.update(&(bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
@@ -32,14 +32,14 @@ impl Hasher {
         names.iter().for_each(|name| self.part(name.as_bytes()));
     }
 
-    /// Sizes and first bytes of a sample of the files below `root`. A file that cannot be read counts as such.
+    /// Sizes and first bytes of a sample of the files below `root`. A file that cannot be read is hashed as unreadable.
     pub(super) fn contents<'a>(&mut self, root: &Path, names: impl Iterator<Item = &'a [u8]>) {
         let heads: Vec<(u64, Vec<u8>)> = sample(names, SAMPLED)
             .par_iter()
             .map(|name| {
                 let path = root.join(super::paths::as_path(name));
                 let mut head = Vec::new();
-                // Not a pipe, which would block.
+                // Opening a pipe would block.
                 let Ok(metadata) = std::fs::metadata(&path) else { return (u64::MAX, head) };
                 if metadata.is_file() {
                     let read = std::fs::File::open(&path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
@@ -60,7 +60,7 @@ impl Hasher {
     }
 }
 
-/// The `most` names with the smallest hashes, in the order of these: the same ones as long as the names are the same.
+/// The `most` names with the smallest hashes, in the order of the hashes. The same names give the same selection.
 fn sample<'a>(names: impl Iterator<Item = &'a [u8]>, most: usize) -> Vec<&'a [u8]> {
     let mut kept: BinaryHeap<(u64, &[u8])> = BinaryHeap::with_capacity(most + 1);
     for name in names {

@@ -1,4 +1,4 @@
-//! A folder of images as a data set: the first level of folders are its classes.
+//! A folder of images as a dataset. The folders of the first level are its classes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(super) fn open(root: &Path, counter: &Counter) -> Result<Opened, DataError> 
     Ok(Opened { kind: "image folder", store, labels, class_names, warnings, skipped })
 }
 
-/// A file that is an image by its name or by its content, as a set of one.
+/// Opens a file that is an image by name or by content, as a dataset of one image.
 pub(super) fn open_image(path: &Path) -> Option<Opened> {
     let name = as_bytes(Path::new(path.file_name()?));
     if !has_image_extension(name) && !has_image_content(path) {
@@ -45,7 +45,7 @@ pub(super) fn find_images(root: &Path, counter: &Counter) -> Result<Walked, Data
     with_timeout(root, TIMEOUT, move |watch| walk(&owned, watch, &counter))?
 }
 
-/// First folder level as class; nothing if an image lies directly in the root.
+/// Labels from the first folder level; `None` if an image is directly in the root.
 pub(super) fn classes(images: &Paths) -> (Option<Vec<u32>>, Vec<String>) {
     let mut numbers: BTreeMap<&[u8], u32> = BTreeMap::new();
     let mut runs: Vec<(&[u8], usize)> = Vec::new();

@@ -1,4 +1,4 @@
-//! Datasets in formats that are not read: what they are, and which version to take instead.
+//! Dataset formats that are not supported: their names, and which version to use instead.
 
 use std::path::Path;
 
@@ -18,13 +18,13 @@ pub(super) fn recognize(folder: &Path) -> Option<DataError> {
     None
 }
 
-/// What a single file is that is none of the formats that are read, by its first bytes or its name.
+/// Description of a file in an unsupported format, recognized by its first bytes or its name.
 pub(super) fn describe_file(path: &Path, head: &[u8]) -> Option<&'static str> {
     let has_extension = |wanted: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
     if head.starts_with(b"PAR1") {
         Some("it is a Parquet file; export its images as files or as tar shards (WebDataset)")
     } else if head.starts_with(b"\x80\x02}q") || head.starts_with(b"\x80\x03}q") || head.starts_with(b"\x80\x04\x95") {
-        Some("it is a Python pickle; of CIFAR, download the binary version")
+        Some("it is a Python pickle; for CIFAR, download the binary version")
     } else if head.starts_with(b"PK\x03\x04") {
         Some("it is a ZIP archive; unpack it and give the folder")
     } else if head.starts_with(&[0x1F, 0x8B]) {
@@ -36,7 +36,7 @@ pub(super) fn describe_file(path: &Path, head: &[u8]) -> Option<&'static str> {
     } else if head.starts_with(b"\x93NUMPY") {
         Some("it is a NumPy array; export its images as files")
     } else if has_extension("csv") || has_extension("tsv") || has_extension("lst") || has_extension("jsonl") {
-        Some("a list of images is a .txt file with one path a line and an optional class after a tab")
+        Some("a list of images must be a .txt file with one path per line and an optional class after a tab")
     } else {
         None
     }
@@ -63,6 +63,6 @@ mod tests {
         std::fs::write(dir.path().join("x.parquet"), b"PAR1\x15\x04PAR1").unwrap();
         assert!(message("x.parquet").contains("Parquet"), "{}", message("x.parquet"));
         std::fs::write(dir.path().join("x.csv"), b"a,b\n").unwrap();
-        assert!(message("x.csv").contains("one path a line"), "{}", message("x.csv"));
+        assert!(message("x.csv").contains("one path per line"), "{}", message("x.csv"));
     }
 }

@@ -10,7 +10,7 @@ use crate::decode::check_size;
 use crate::error::DataError;
 use crate::skipped::Skipped;
 
-/// 16 GiB of pixels: they are held in memory.
+/// Limit of the pixels, which are kept in memory: 16 GiB.
 const MAX_BYTES: u64 = 16 << 30;
 
 /// Opens a folder that holds IDX files; `None` if it holds none.
@@ -20,7 +20,7 @@ pub(super) fn open_folder(folder: &Path, split: Split) -> Result<Option<Opened>,
         Split::Test => "t10k",
     };
     let find = |split, what: &str| {
-        // The publisher's name, the same with a dot as some tools unpack it, each zipped or not.
+        // The published name, or the same with a dot, as some tools unpack it; each with or without .gz.
         let stem = stem(split);
         let names = [format!("{stem}-{what}-ubyte"), format!("{stem}-{}-ubyte", what.replace("-idx", ".idx"))];
         names.into_iter().flat_map(|n| [format!("{n}.gz"), n]).map(|n| folder.join(n)).rfind(|p| p.is_file())
@@ -37,7 +37,7 @@ pub(super) fn open_folder(folder: &Path, split: Split) -> Result<Option<Opened>,
 
 /// Opens one file of IDX images, with the labels in the same folder under the matching name; `None` if it is not IDX.
 pub(super) fn open_file(path: &Path) -> Result<Option<Opened>, DataError> {
-    // The header alone first: the file may be anything, of any size.
+    // Only the header is read first: the file may have any content and size.
     match Source::open(path)?.read(4) {
         Ok(head) if matches!(head[..], [0, 0, _, 1..=4]) => {}
         Ok(_) | Err(DataError::Damaged { .. }) => return Ok(None),
@@ -57,11 +57,11 @@ fn read(images: &Path, labels: Option<&Path>) -> Result<Opened, DataError> {
     let wrong = |path: &Path, detail: String| DataError::Format { path: path.into(), detail };
     let (dimensions, bytes) = read_idx(images)?;
     let [count, height, width] = dimensions[..] else {
-        let detail = format!("images have 3 dimensions (count, height, width), this IDX file has {}", dimensions.len());
+        let detail = format!("expected 3 dimensions (count, height, width), got {}", dimensions.len());
         return Err(wrong(images, detail));
     };
-    let (width, height) =
-        check_size(width as u64, height as u64).map_err(|e| wrong(images, format!("its images: {}", e.detail)))?;
+    let (width, height) = check_size(width as u64, height as u64)
+        .map_err(|e| wrong(images, format!("invalid image size: {}", e.detail)))?;
     if count == 0 {
         return Err(DataError::NoImages { path: images.into(), skipped: Skipped::default() });
     }
@@ -70,7 +70,7 @@ fn read(images: &Path, labels: Option<&Path>) -> Result<Opened, DataError> {
         Some(path) => {
             let (dimensions, bytes) = read_idx(path)?;
             if dimensions != [count] {
-                return Err(wrong(path, format!("it should hold {count} labels, its dimensions are {dimensions:?}")));
+                return Err(wrong(path, format!("expected {count} labels, got dimensions {dimensions:?}")));
             }
             Some(bytes.iter().map(|&l| u32::from(l)).collect::<Vec<_>>())
         }
@@ -81,34 +81,32 @@ fn read(images: &Path, labels: Option<&Path>) -> Result<Opened, DataError> {
     Ok(Opened::raw("IDX", raw, labels, class_names))
 }
 
-/// Dimensions and elements. No more is read than the header asks for.
+/// Reads dimensions and elements, and not more than the header requires.
 fn read_idx(path: &Path) -> Result<(Vec<usize>, Vec<u8>), DataError> {
     let wrong = |detail: String| DataError::Format { path: path.into(), detail };
     let damaged = |detail: String| DataError::Damaged { path: path.into(), detail };
     let mut source = Source::open(path)?;
     let head = source.read(4)?;
     let [0, 0, kind, n] = head[..] else {
-        return Err(wrong("an IDX file begins with two zero bytes".into()));
+        return Err(wrong("an IDX file starts with two zero bytes".into()));
     };
     if kind != 8 {
-        return Err(wrong(format!("its elements are of type {kind:#04x}; only unsigned bytes (0x08) are read")));
+        return Err(wrong(format!("expected elements of type 0x08 (unsigned bytes), got {kind:#04x}")));
     }
     let sizes = source.read(4 * u64::from(n))?;
     if sizes.len() != 4 * usize::from(n) {
-        return Err(damaged("its header ends early".into()));
+        return Err(damaged("the header is incomplete".into()));
     }
     let dimensions: Vec<usize> =
         sizes.chunks_exact(4).map(|b| b.iter().fold(0usize, |v, &b| v << 8 | usize::from(b))).collect();
     let need = dimensions.iter().try_fold(1usize, |p, &d| p.checked_mul(d)).filter(|&need| need as u64 <= MAX_BYTES);
     let Some(need) = need else {
-        return Err(wrong(format!(
-            "dimensions {dimensions:?} are more than {MAX_BYTES} bytes, which must fit into memory"
-        )));
+        return Err(wrong(format!("dimensions {dimensions:?} exceed the limit of {MAX_BYTES} bytes")));
     };
     let bytes = source.read(need as u64 + 1)?;
     if bytes.len() != need {
         let holds = if bytes.len() > need { "more".to_owned() } else { bytes.len().to_string() };
-        return Err(damaged(format!("its dimensions {dimensions:?} ask for {need} bytes, it holds {holds}")));
+        return Err(damaged(format!("dimensions {dimensions:?} require {need} bytes, the file has {holds}")));
     }
     Ok((dimensions, bytes))
 }
@@ -143,7 +141,7 @@ mod tests {
         let path = dir.path().join("bomb-images-idx3-ubyte.gz");
         write(&path, 64 << 20);
         let error = open_file(&path).map(|_| ()).unwrap_err();
-        assert!(matches!(&error, DataError::Damaged { detail, .. } if detail.contains("holds more")), "{error}");
+        assert!(matches!(&error, DataError::Damaged { detail, .. } if detail.contains("the file has more")), "{error}");
         let mut source = Source::open(&path).unwrap();
         assert_eq!(source.read(785).unwrap().len(), 785);
     }

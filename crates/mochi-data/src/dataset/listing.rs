@@ -1,4 +1,4 @@
-//! One folder's entries: which are images, which are folders, where links lead.
+//! Entries of a folder: images, folders and links.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -11,7 +11,7 @@ use crate::decode;
 use crate::skipped::Skipped;
 
 const EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp"];
-/// Folders that storage systems and archivers fill with thumbnails, deleted files and other copies: never part of a dataset.
+/// Folders of storage systems and archivers with thumbnails, deleted files and other copies. They are never part of a dataset.
 const SYSTEM_FOLDERS: [&[u8]; 9] = [
     b"@eaDir",
     b"#recycle",
@@ -24,7 +24,7 @@ const SYSTEM_FOLDERS: [&[u8]; 9] = [
     b"__MACOSX",
 ];
 
-/// A folder as listed.
+/// Listing of a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {
     /// Names of images, sorted by their bytes.
@@ -32,7 +32,7 @@ pub(super) struct Listing {
     /// Names of folders (no links), sorted likewise.
     pub(super) folders: Paths,
     pub(super) skipped: Skipped,
-    /// Names of links to folders, in the order in which they came.
+    /// Names of links to folders, in the order of the listing.
     pub(super) linked: Vec<Vec<u8>>,
     pub(super) warnings: Vec<String>,
 }
@@ -44,7 +44,7 @@ pub(super) fn list(folder: &Path, watch: &Watch) -> Listing {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
-            found.warnings.push(format!("folder {} was left out: {error}", folder.display()));
+            found.warnings.push(format!("folder {} was skipped: {error}", folder.display()));
             return found;
         }
     };
@@ -53,11 +53,11 @@ pub(super) fn list(folder: &Path, watch: &Watch) -> Listing {
         let (name, kind) = match entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?))) {
             Ok(entry) => entry,
             Err(error) => {
-                found.warnings.push(format!("an entry of {} was left out: {error}", folder.display()));
+                found.warnings.push(format!("an entry of {} was skipped: {error}", folder.display()));
                 continue;
             }
         };
-        // .git, .DS_Store, and the "._x.jpg" that macOS leaves beside files: never images of a dataset.
+        // .git, .DS_Store, and the "._x.jpg" files of macOS are never images of a dataset.
         if name.as_bytes().starts_with(b".") {
             found.skipped.hidden += 1;
             continue;
@@ -75,7 +75,7 @@ pub(super) fn list(folder: &Path, watch: &Watch) -> Listing {
                 }
                 Ok(target) => is_file = target.is_file(),
                 Err(error) => {
-                    found.warnings.push(format!("link {} was left out: {error}", path.display()));
+                    found.warnings.push(format!("link {} was skipped: {error}", path.display()));
                     continue;
                 }
             }
@@ -83,7 +83,7 @@ pub(super) fn list(folder: &Path, watch: &Watch) -> Listing {
         if kind.is_dir() {
             folders.push(name.as_bytes());
         } else if is_file
-            // An image's extension is enough: a damaged one shall be counted as bad, not overlooked.
+            // The extension of an image is sufficient, so that a damaged file is counted as bad instead of ignored.
             && (has_image_extension(name.as_bytes()) || has_image_content(&folder.join(&name)))
         {
             images.push(name.as_bytes());
@@ -96,12 +96,12 @@ pub(super) fn list(folder: &Path, watch: &Watch) -> Listing {
     found
 }
 
-/// Whether a name alone says that it is an image's.
+/// Whether the name has the extension of an image.
 pub(crate) fn has_image_extension(name: &[u8]) -> bool {
     as_path(name).extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
-/// Whether a file's first bytes are an image's.
+/// Whether the file starts like an image.
 pub(super) fn has_image_content(path: &Path) -> bool {
     const HEAD: u64 = 12;
     let mut head = Vec::with_capacity(HEAD as usize);

@@ -1,4 +1,4 @@
-//! Where images are: a folder, a list, or a file that holds many, behind one indexed view.
+//! Datasets: images of a folder, a list, a pattern, tar shards, or IDX and CIFAR files, by index.
 
 mod cifar;
 mod counter;
@@ -39,7 +39,7 @@ use timeout::{TIMEOUT, with_timeout};
 pub use counter::Counter;
 pub use text::{path_from_text, path_to_text};
 
-/// Which half of a folder of IDX or CIFAR files. Folders of images and lists have no halves.
+/// Train or test split of a folder of IDX or CIFAR files. Ignored for image folders and lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Split {
     /// The training files.
@@ -58,14 +58,14 @@ impl Split {
     }
 }
 
-/// How to open a data set.
+/// Options of opening a dataset.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
-    /// Which half of a folder of IDX or CIFAR files.
+    /// Split of a folder of IDX or CIFAR files.
     pub split: Split,
     /// Counts images while folders are listed.
     pub counter: Counter,
-    /// Ends waiting for remote shards with [`DataError::Canceled`].
+    /// Cancels a wait for remote shards, which then returns [`DataError::Canceled`].
     pub cancel: Cancel,
 }
 
@@ -75,7 +75,7 @@ impl From<Split> for OpenOptions {
     }
 }
 
-/// An opened data set: names, labels where there are any, and the way to the pixels. Cheap to clone.
+/// An opened dataset. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     inner: Arc<Inner>,
@@ -92,30 +92,30 @@ struct Inner {
 }
 
 impl Dataset {
-    /// Opens `source`, telling its kind by what is there:
+    /// Opens `source`, whose format is recognized by its content:
     ///
-    /// * a folder with IDX or CIFAR files: the half that `options.split` names;
-    /// * any other folder: every JPEG, PNG and WebP file below it, in the order of their paths' bytes. Links are followed, and a folder that
-    ///   several links lead to is read once; hidden files and the folders of storage systems (`@eaDir`, `#recycle`) are left out, and
-    ///   files of other formats are counted ([`Dataset::skipped`]). If every image lies in a sub-folder, the first level is its class;
-    /// * a `.txt` file: one image, folder or pattern a line, relative to the file's folder, with an optional class after a tab;
+    /// * a folder with IDX or CIFAR files: the split `options.split`;
+    /// * any other folder: every JPEG, PNG and WebP file below it, in the byte order of their paths. Links are followed, and a folder that
+    ///   is the target of several links is read once; hidden files and the folders of storage systems (`@eaDir`, `#recycle`) are left out, and
+    ///   files of other formats are counted ([`Dataset::skipped`]). If every image is in a subfolder, the first folder level is the class;
+    /// * a `.txt` file: one image, folder or pattern per line, relative to the file's folder, with an optional class after a tab;
     /// * a file: IDX images (`.gz` or not), one CIFAR batch (`.bin`), or an image;
     /// * a pattern such as `photos/2019-*/**/*.jpg`, if no such file exists: the images that match and those below folders that do;
     /// * tar shards: a folder that `mochi pack` wrote, its `dataset.json`, one `.tar`, or many as in `shards-{000000..000146}.tar` or
-    ///   `shards-*.tar`; WebDataset's shards of any origin are understood. Also behind `http://`, `https://` or `s3://`, see
+    ///   `shards-*.tar`; WebDataset shards of any program are supported. For `http://`, `https://` and `s3://` addresses see
     ///   [`Dataset::open_remote`].
     ///
     /// # Errors
-    /// Nothing there, nothing that can be read, no image; a file system that does not answer for ten minutes.
+    /// A source that does not exist, cannot be read or contains no images; a file system that does not respond for ten minutes.
     pub fn open(source: &Path, options: &OpenOptions) -> Result<Self, DataError> {
         Self::new(source, Self::look(source, options)?)
     }
 
-    /// Opens several sources as one data set, one after the other. Names count from the folder that all lie in, classes of the same
-    /// name are one, and an image that two sources hold counts once.
+    /// Opens several sources as one dataset, in their order. Image names are relative to the deepest common folder, classes with the same name are
+    /// merged, and an image in two sources is used once.
     ///
     /// # Errors
-    /// As [`Dataset::open`]; and a source whose images are no files (IDX, CIFAR).
+    /// As [`Dataset::open`], and a source whose images are not files (IDX, CIFAR).
     pub fn open_all(sources: &[impl AsRef<Path>], options: &OpenOptions) -> Result<Self, DataError> {
         let first = sources.first().map(AsRef::as_ref).unwrap_or(Path::new(""));
         if sources.len() <= 1 {
@@ -128,19 +128,19 @@ impl Dataset {
         Self::new(first, several::merge(opened.collect::<Result<_, DataError>>()?)?)
     }
 
-    /// Opens tar shards behind an address: a folder with `dataset.json`, that file, one `.tar`, or several in braces. Each shard needs
+    /// Opens tar shards at an address: a folder with `dataset.json`, that file, one `.tar`, or several in braces. Each shard needs
     /// its index next to it (`mochi pack` writes them). Keys and endpoint of S3 come from the environment (`AWS_ACCESS_KEY_ID`,
-    /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_SKIP_SIGNATURE`). Needs the feature `remote`.
+    /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_SKIP_SIGNATURE`). Requires the `remote` feature.
     ///
     /// # Errors
-    /// [`DataError::Address`]; [`DataError::Remote`] if something does not arrive, [`DataError::Format`] if it is not what it should be.
+    /// [`DataError::Address`]; [`DataError::Remote`] if a file cannot be read, [`DataError::Format`] if its content is invalid.
     pub fn open_remote(url: &str, options: &shards::RemoteOptions) -> Result<Self, DataError> {
         let address = shards::Address::parse(url)?;
         Self::new(Path::new(&address.to_string()), shards::open_remote(&address, options, &Cancel::default())?)
     }
 
-    /// The order of an epoch: a permutation, a function of the seed, the epoch and the dataset. That of remote shards needs few of their
-    /// blocks at a time.
+    /// The order of an epoch: a permutation that depends on the seed, the epoch and the dataset. For remote shards, the order needs only a few blocks at
+    /// a time.
     pub(crate) fn order(&self, seed: u64, epoch: u64) -> Vec<u32> {
         if let Store::Shards(shards) = &self.inner.store
             && let Some(order) = shards.order(seed, epoch)
@@ -150,7 +150,7 @@ impl Dataset {
         shuffled(self.len(), seed, epoch)
     }
 
-    /// Reads ahead for the images of an epoch, in the order in which they will be read; `None` where reads need not be announced.
+    /// Reads ahead for the images of an epoch, in the order in which they will be read; `None` if the storage needs no read-ahead.
     pub(crate) fn stream(&self, images: impl Iterator<Item = u32>) -> Option<shards::stream::Stream> {
         match &self.inner.store {
             Store::Shards(shards) => shards::stream::Stream::new(shards, images),
@@ -211,7 +211,7 @@ impl Dataset {
         folder::open_image(source).ok_or_else(|| {
             let head = file::head(source).unwrap_or_default();
             let known = foreign::describe_file(source, &head);
-            refused(known.unwrap_or("neither a .txt list, nor shards, nor IDX, nor CIFAR, nor an image"))
+            refused(known.unwrap_or("it is not a .txt list, tar shard, IDX file, CIFAR file or image"))
         })
     }
 
@@ -226,32 +226,32 @@ impl Dataset {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// How many images, good or bad.
+    /// Number of images, including bad ones.
     pub fn len(&self) -> usize {
         self.inner.len()
     }
 
-    /// Whether there is none. Opening fails rather than yielding an empty set.
+    /// Whether there are no images. This is never the case: opening an empty dataset fails.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// For each image an index into [`Dataset::class_names`]; `None` where the source has no labels.
+    /// For each image an index into [`Dataset::class_names`]; `None` if the source has no labels.
     pub fn labels(&self) -> Option<&[u32]> {
         self.inner.labels.as_deref()
     }
 
-    /// The targets of image `index`: its class, or none where the source has no labels.
+    /// The targets of image `index`: its class, or none if the source has no labels.
     pub fn targets(&self, index: usize) -> Targets {
         self.labels().and_then(|labels| labels.get(index)).map_or(Targets::None, |&class| Targets::Class(class))
     }
 
-    /// Names of the classes, sorted, or as the source numbers them; empty without labels.
+    /// Names of the classes, sorted or in the order of the source; empty without labels.
     pub fn class_names(&self) -> &[String] {
         &self.inner.class_names
     }
 
-    /// The image's path relative to the data set's root, or `file#17` within a file of many; empty beyond the end.
+    /// The image's path relative to the dataset's root, or `file#17` in a file of many images; empty if `index` is out of range.
     pub fn name_of(&self, index: usize) -> String {
         match &self.inner.store {
             Store::Files { relative, .. } => {
@@ -262,7 +262,7 @@ impl Dataset {
         }
     }
 
-    /// The image's file; `None` for images inside a file of many.
+    /// The image's file; `None` for images in a file of many images.
     pub fn path_of(&self, index: usize) -> Option<PathBuf> {
         match &self.inner.store {
             Store::Files { root, relative } => Some(root.join(as_path(relative.get(index)?))),
@@ -270,11 +270,11 @@ impl Dataset {
         }
     }
 
-    /// A hash of kind, count, names, labels and contents, the same on every machine; a resumed run compares it.
+    /// Hash of format, count, names, labels and contents, the same on every machine. A resumed run compares it.
     ///
-    /// Names are relative to the root, so that moving the folder does not change it. Of pixels in memory (IDX, CIFAR) it takes all, of
-    /// shards the lengths of their images, of files the sizes and the first 4 KiB of 256 of them, which are chosen by their names: enough to
-    /// tell another dataset under the same names, at a cost that does not grow with the number of files.
+    /// Names are relative to the root, so moving the folder does not change the fingerprint. It includes all pixels of IDX and CIFAR files, the
+    /// lengths of the images in shards, and the size and first 4 KiB of 256 image files, which are selected by their names. The cost does not grow
+    /// with the number of files.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Hasher::default();
         hash.part(self.inner.kind.as_bytes());
@@ -302,13 +302,12 @@ impl Dataset {
         &self.inner.skipped
     }
 
-    /// What the user should know about opening: folders that could not be read, links that were not followed, files in formats that are
-    /// not read.
+    /// Warnings from opening: folders that could not be read, links that were not followed, files in unsupported formats.
     pub fn warnings(&self) -> &[String] {
         &self.inner.warnings
     }
 
-    /// Width and height where all images share them without having been decoded (IDX, CIFAR).
+    /// Width and height if all images have the same size by their format (IDX, CIFAR).
     pub fn uniform_size(&self) -> Option<(u32, u32)> {
         match &self.inner.store {
             Store::Files { .. } | Store::Shards(_) => None,
@@ -321,23 +320,23 @@ impl Dataset {
         matches!(self.inner.store, Store::Raw(_))
     }
 
-    /// Reads the encoded bytes of an image into `bytes`; nothing for raw images.
+    /// Reads the encoded bytes of an image into `bytes`, which is left empty for raw images.
     ///
     /// # Errors
-    /// [`ReadError`] tells a bad image from storage that failed.
+    /// [`ReadError`] distinguishes a bad image from a storage failure.
     pub fn read(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
         bytes.clear();
         match &self.inner.store {
             Store::Files { root, relative } => match relative.get(index) {
                 Some(path) => decode::read_file(&root.join(as_path(path)), bytes),
-                None => Err(DecodeError::new(BadReason::Vanished, format!("there is no image {index}")).into()),
+                None => Err(DecodeError::new(BadReason::Vanished, format!("image {index} does not exist")).into()),
             },
             Store::Raw(_) => Ok(()),
             Store::Shards(shards) => shards.read(index, bytes),
         }
     }
 
-    /// Turns what [`Dataset::read`] gave for `index` into pixels.
+    /// Decodes the bytes that [`Dataset::read`] returned for `index`.
     pub fn decode(
         &self,
         index: usize,

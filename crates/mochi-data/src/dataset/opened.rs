@@ -1,4 +1,4 @@
-//! What opening a source yields, whatever its format.
+//! Result of opening a source of any format.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,16 +1,16 @@
-//! Many paths in two allocations: a million of them cost what their bytes cost, and not a million small blocks.
+//! Many paths in two allocations, instead of one allocation per path.
 //!
-//! Paths are bytes, as the system has them; they need not be UTF-8.
+//! Paths are bytes and need not be UTF-8.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Paths or names, one behind the other, in the order in which they came.
+/// List of paths or names, in the order in which they were added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Paths {
     bytes: Vec<u8>,
-    /// Where each ends in `bytes`.
+    /// End of each path in `bytes`.
     ends: Vec<usize>,
 }
 
@@ -28,7 +28,7 @@ impl Paths {
         self.ends.push(self.bytes.len());
     }
 
-    /// Adds `folder/name`, or `name` alone where the folder is empty.
+    /// Adds `folder/name`, or `name` alone if the folder is empty.
     pub(super) fn push_joined(&mut self, folder: &[u8], name: &[u8]) {
         self.bytes.extend_from_slice(folder);
         if !folder.is_empty() && !folder.ends_with(b"/") {
@@ -54,14 +54,14 @@ impl Paths {
         })
     }
 
-    /// The same paths in the order of their bytes.
+    /// The same paths, sorted by their bytes.
     pub(super) fn sorted(&self) -> Self {
         let mut all: Vec<&[u8]> = self.iter().collect();
         all.sort_unstable();
         all.into_iter().collect()
     }
 
-    /// Gives back what was reserved and not used.
+    /// Releases unused capacity.
     pub(super) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
         self.ends.shrink_to_fit();

@@ -1,7 +1,7 @@
-//! Patterns such as `photos/2019-*/**/*.jpg`: `*` and `?` within a name, `**` over folders, `[a-z]`, `{jpg,png}`.
+//! Patterns such as `photos/2019-*/**/*.jpg`: `*` and `?` within a name, `**` across folders, `[a-z]`, `{jpg,png}`.
 //!
-//! A folder that matches stands for all images below it. Files are matched only if they are images, hidden ones not at all. Names count
-//! from the last folder before the first wildcard, and so do classes. Matching itself is the crate `fast-glob`'s.
+//! A folder that matches includes all images below it. Only images match, and hidden files do not. Names and classes are relative to the last folder
+//! before the first wildcard. The `fast-glob` crate does the matching.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -17,8 +17,8 @@ use super::{Opened, Store};
 use crate::error::DataError;
 use crate::skipped::Skipped;
 
-/// Whether a path that does not exist as it stands is meant as a pattern. `[` and `{` alone are not enough: they stand in the names of
-/// real files, and a missing one shall be told as missing.
+/// Whether a path that does not exist is a pattern. `[` and `{` alone are not sufficient: they occur in file names, and a missing file must be
+/// reported as missing.
 pub(super) fn is_pattern(path: &[u8]) -> bool {
     path.iter().any(|byte| b"*?".contains(byte))
 }
@@ -27,7 +27,7 @@ fn is_wild(part: &[u8]) -> bool {
     part.iter().any(|byte| b"*?[{\\".contains(byte))
 }
 
-/// What a pattern found, relative to `base`.
+/// Matches of a pattern, relative to `base`.
 pub(super) struct Matched {
     pub(super) base: PathBuf,
     pub(super) images: Paths,
@@ -42,7 +42,7 @@ pub(super) fn open(pattern: &Path, counter: &Counter) -> Result<Opened, DataErro
     Ok(Opened { kind: "pattern", store, labels, class_names, warnings, skipped })
 }
 
-/// All images that match, in the order of their paths' bytes.
+/// All images that match, sorted by the bytes of their paths.
 pub(super) fn find(pattern: &[u8], counter: &Counter) -> Result<Matched, DataError> {
     let (base, rest) = split(pattern, exists);
     let refused = |detail: String| DataError::Pattern { pattern: as_path(pattern).into(), detail };
@@ -53,7 +53,7 @@ pub(super) fn find(pattern: &[u8], counter: &Counter) -> Result<Matched, DataErr
     let mut warnings = Vec::new();
     let mut folders = vec![Vec::new()];
     let mut next = 0;
-    // Part by part as long as a part is about one level; the last wildcard is left to the walk.
+    // Parts that match a single folder level are expanded one by one; the walk handles the last wildcard.
     while let Some(part) = parts.get(next).filter(|part| is_one_level(part)) {
         if !is_wild(part) || folders.iter().any(|folder| is_literal(&base, folder, part)) {
             folders.iter_mut().for_each(|folder| join(folder, part));
@@ -79,7 +79,7 @@ pub(super) fn find(pattern: &[u8], counter: &Counter) -> Result<Matched, DataErr
     Ok(found)
 }
 
-/// Whether a part with brackets or braces is the name of something that exists: it is then meant literally.
+/// Whether a part with brackets or braces is an existing name, which is then taken literally.
 fn is_literal(base: &Path, folder: &[u8], part: &[u8]) -> bool {
     !part.iter().any(|byte| b"*?\\".contains(byte)) && exists(as_bytes(&base.join(as_path(folder)).join(as_path(part))))
 }
@@ -88,7 +88,7 @@ fn exists(path: &[u8]) -> bool {
     fs::symlink_metadata(as_path(path)).is_ok()
 }
 
-/// The folder before the first wildcard, and the pattern below it. Brackets and braces of a path that `exists` are no wildcards.
+/// The folder before the first wildcard, and the pattern below it. Brackets and braces in a path that `exists` are not wildcards.
 fn split(pattern: &[u8], exists: impl Fn(&[u8]) -> bool) -> (&[u8], &[u8]) {
     let mut start = 0;
     for part in pattern.split_inclusive(|&b| b == b'/') {
@@ -104,13 +104,13 @@ fn split(pattern: &[u8], exists: impl Fn(&[u8]) -> bool) -> (&[u8], &[u8]) {
     (base.strip_suffix(b"/").filter(|base| !base.is_empty()).unwrap_or(base), rest)
 }
 
-/// `**` goes over any number of folders, and braces can hold a slash: neither is about one level.
+/// Whether a part can match several folder levels: `**`, or braces with a slash.
 fn is_one_level(part: &[u8]) -> bool {
     let count = |wanted| part.iter().filter(|&&b| b == wanted).count();
     part != b"**" && count(b'{') == count(b'}')
 }
 
-/// A leading `!` would turn the meaning round; here it is a letter of a name.
+/// Escapes a leading `!`, which would negate the pattern; here it is part of a name.
 fn fits(pattern: &[u8], path: &[u8]) -> bool {
     if pattern.starts_with(b"!") { glob_match([b"\\", pattern].concat(), path) } else { glob_match(pattern, path) }
 }
@@ -130,12 +130,12 @@ fn folders_below(base: &Path, folder: &[u8], part: &[u8], warnings: &mut Vec<Str
     let path = base.join(as_path(folder));
     let entries = match fs::read_dir(&path) {
         Ok(entries) => entries,
-        // A file, or nothing at all: a part before it matched by chance.
+        // A file, or nothing: the part before it matched something that is not a folder.
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotADirectory | std::io::ErrorKind::NotFound) => {
             return Vec::new();
         }
         Err(error) => {
-            warnings.push(format!("folder {} was left out: {error}", path.display()));
+            warnings.push(format!("folder {} was skipped: {error}", path.display()));
             return Vec::new();
         }
     };
@@ -143,7 +143,7 @@ fn folders_below(base: &Path, folder: &[u8], part: &[u8], warnings: &mut Vec<Str
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.as_bytes();
-        // Through links, as the walk does.
+        // Links are followed, as in the walk.
         if !name.starts_with(b".") && fits(part, name) && fs::metadata(entry.path()).is_ok_and(|m| m.is_dir()) {
             let mut path = folder.to_vec();
             join(&mut path, name);
@@ -167,7 +167,7 @@ fn collect(base: &Path, folder: &[u8], rest: &[u8], found: &mut Matched, counter
     let walked = match find_images(&path, counter) {
         Ok(walked) => walked,
         Err(error) => {
-            warnings.push(format!("folder {} was left out: {error}", path.display()));
+            warnings.push(format!("folder {} was skipped: {error}", path.display()));
             return;
         }
     };
@@ -175,7 +175,7 @@ fn collect(base: &Path, folder: &[u8], rest: &[u8], found: &mut Matched, counter
         skipped.add(&walked.skipped);
     }
     warnings.extend(walked.warnings);
-    // Images come folder by folder: what was found out about the last folder mostly holds for the next image.
+    // Images are in the order of folders, so the result for the last folder usually applies to the next image.
     let (mut last, mut last_fits) = (&b""[..], false);
     for image in walked.images.iter() {
         let parent = image.iter().rposition(|&b| b == b'/').and_then(|slash| image.get(..slash)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Images whose pixels lie uncompressed in memory (IDX, CIFAR).
+//! Images with uncompressed pixels in memory (IDX, CIFAR).
 
 use super::fingerprint::Hasher;
 use crate::decode::Pixels;
@@ -13,7 +13,7 @@ pub(super) struct Raw {
     pub(super) count: usize,
     pub(super) width: u32,
     pub(super) height: u32,
-    /// 1 (gray) or 3 (planes R, G, B, as CIFAR stores them).
+    /// 1 (grayscale) or 3 (planes R, G and B, as in CIFAR).
     pub(super) channels: usize,
 }
 
@@ -24,7 +24,7 @@ impl Raw {
         let area = self.width as usize * self.height as usize;
         let size = area * self.channels;
         let Some(from) = self.bytes.get(index * size..(index + 1) * size) else {
-            return Err(DecodeError::new(BadReason::Truncated, format!("there is no image {index}")));
+            return Err(DecodeError::new(BadReason::Truncated, format!("image {index} does not exist")));
         };
         // The one plane three times, or the three planes.
         let plane = |c: usize| if self.channels == 1 { from } else { &from[c * area..(c + 1) * area] };
@@ -35,7 +35,7 @@ impl Raw {
         Ok(())
     }
 
-    /// `file#17`; empty beyond the end.
+    /// `file#17`; empty if the index is out of range.
     pub(super) fn name_of(&self, index: usize) -> String {
         if index >= self.count {
             return String::new();
@@ -45,7 +45,7 @@ impl Raw {
         file.map_or_else(String::new, |(name, first)| format!("{name}#{}", index - first))
     }
 
-    /// What tells this set from another, into a fingerprint.
+    /// Adds the images to a fingerprint.
     pub(super) fn hash(&self, hash: &mut Hasher) {
         for (name, first) in &self.files {
             hash.part(name.as_bytes());

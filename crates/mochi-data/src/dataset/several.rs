@@ -1,7 +1,7 @@
-//! Several sources as one data set: what each holds, one after the other.
+//! Several sources as one dataset, in their order.
 //!
-//! Names count from the folder that all sources lie in, so that `a/1.jpg` and `b/1.jpg` stay apart. Classes are each source's own, put
-//! together by name. An image that two sources hold counts once.
+//! Names are relative to the deepest common folder, so that `a/1.jpg` and `b/1.jpg` are different. Classes of the sources are merged by name. An
+//! image in two sources is used once.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,15 @@ use super::{Opened, Store};
 use crate::error::DataError;
 use crate::skipped::Skipped;
 
-/// Puts together what was opened; each source with its path, for errors.
+/// Joins opened sources. The path of each source is used in errors.
 pub(super) fn merge(opened: Vec<(PathBuf, Opened)>) -> Result<Opened, DataError> {
     let (mut parts, mut skipped) = (Vec::new(), Skipped::default());
     for (path, part) in opened {
         let Store::Files { root, relative } = part.store else {
-            let detail = format!("{} cannot be one of several sources: their images must be files", part.kind);
+            let detail = format!("{} cannot be combined with other sources; only image files can", part.kind);
             return Err(DataError::Format { path, detail });
         };
-        // The folder of "list.txt" is "", which has no whole path.
+        // The folder of "list.txt" is "", which has no absolute path.
         let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
         let root = std::path::absolute(&root).unwrap_or(root);
         skipped.add(&part.skipped);
@@ -37,7 +37,7 @@ pub(super) fn merge(opened: Vec<(PathBuf, Opened)>) -> Result<Opened, DataError>
     for (part_root, images, part_labels, names, remarks) in parts {
         let below = part_root.strip_prefix(&root).unwrap_or(&part_root);
         for image in images.iter() {
-            // A list can name images by their whole path.
+            // A list can contain absolute paths.
             if as_path(image).is_absolute() {
                 let whole = as_path(image);
                 relative.push(as_bytes(whole.strip_prefix(&root).unwrap_or(whole)));
@@ -50,7 +50,7 @@ pub(super) fn merge(opened: Vec<(PathBuf, Opened)>) -> Result<Opened, DataError>
         warnings.extend(remarks);
     }
     if let (Some(kept), _) = unique(&relative, |_| true) {
-        warnings.push(format!("{} images belong to two of the sources and count once", relative.len() - kept.len()));
+        warnings.push(format!("{} images are in two sources and are used once", relative.len() - kept.len()));
         labels = if labelled { kept.iter().filter_map(|&i| labels.get(i).copied()).collect() } else { labels };
         relative = kept.iter().filter_map(|&i| relative.get(i)).collect();
     }
@@ -61,7 +61,7 @@ pub(super) fn merge(opened: Vec<(PathBuf, Opened)>) -> Result<Opened, DataError>
     Ok(Opened { kind: "several sources", store, labels, class_names, warnings, skipped })
 }
 
-/// The deepest folder that all lie in.
+/// The deepest common folder.
 fn common<'a>(mut roots: impl Iterator<Item = &'a Path>) -> PathBuf {
     let mut shared = roots.next().map(Path::to_owned).unwrap_or_default();
     for root in roots {

@@ -1,6 +1,6 @@
-//! A source as text: `config.toml` is UTF-8, and paths need not be.
+//! Paths of sources as text, because `config.toml` is UTF-8 and paths need not be.
 //!
-//! A path that is UTF-8 is written as it is. Any other becomes `file:` and its bytes, those that are not plain ASCII as `%FF`.
+//! A UTF-8 path is written unchanged. Any other path becomes `file:` and its bytes, of which non-ASCII bytes are written as `%FF`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -10,7 +10,7 @@ use super::paths::as_bytes;
 
 const SCHEME: &str = "file:";
 
-/// The path as text, such that [`path_from_text`] gives it back.
+/// The path as text; [`path_from_text`] is the inverse.
 pub fn path_to_text(path: &Path) -> String {
     match path.to_str() {
         Some(text) if !text.starts_with(SCHEME) => text.to_owned(),
@@ -21,7 +21,7 @@ pub fn path_to_text(path: &Path) -> String {
     }
 }
 
-/// The path that a text stands for. A `%` that no two hexadecimal digits follow stands for itself.
+/// The path of a text. A `%` without two hexadecimal digits after it is kept.
 pub fn path_from_text(text: &str) -> PathBuf {
     let Some(coded) = text.strip_prefix(SCHEME) else { return text.into() };
     let mut bytes = Vec::with_capacity(coded.len());

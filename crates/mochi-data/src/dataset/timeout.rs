@@ -8,24 +8,24 @@ use std::time::{Duration, Instant};
 
 use crate::error::DataError;
 
-/// After this time without progress a file system counts as hanging; the same as [`crate::LoaderOptions::stall_timeout`].
+/// Time without progress after which a file system is considered to hang; the same as [`crate::LoaderOptions::stall_timeout`].
 pub(super) const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Progress of the work, for the thread that waits.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     ticks: AtomicU64,
-    /// Where each of the threads is.
+    /// Path that each thread works on.
     at: Mutex<Vec<PathBuf>>,
 }
 
 impl Watch {
-    /// Something was done.
+    /// Records progress.
     pub(super) fn tick(&self) {
         self.ticks.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Does `work` on `path`, which is named if nothing moves meanwhile.
+    /// Does `work` on `path`, which a timeout error names.
     pub(super) fn during<T>(&self, path: &Path, work: impl FnOnce() -> T) -> T {
         self.lock().push(path.to_owned());
         let done = work();
@@ -43,10 +43,10 @@ impl Watch {
     }
 }
 
-/// Does `work` on a thread of its own and waits for as long as it makes progress at least once in `timeout`.
+/// Does `work` on its own thread, and waits as long as it makes progress within `timeout`.
 ///
 /// # Errors
-/// [`DataError::ListingStalled`]; the thread is then abandoned, as nothing can end it.
+/// [`DataError::ListingStalled`]; the thread is then abandoned, because it cannot be stopped.
 pub(super) fn with_timeout<T: Send + 'static>(
     path: &Path,
     timeout: Duration,
@@ -58,7 +58,7 @@ pub(super) fn with_timeout<T: Send + 'static>(
     std::thread::Builder::new()
         .name("mochi-find".into())
         .spawn(move || {
-            // After the timeout nobody receives it.
+            // After the timeout there is no receiver.
             let _ = sender.send(work(&theirs));
         })
         .map_err(|e| DataError::Threads { detail: e.to_string() })?;

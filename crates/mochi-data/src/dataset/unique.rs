@@ -1,4 +1,4 @@
-//! Images that several sources bring: an image shown twice by mistake is its own negative.
+//! Images in several sources. An image that is used twice by mistake acts as its own false negative.
 
 use std::collections::HashSet;
 

@@ -1,8 +1,8 @@
-//! A folder of images: a parallel walk with a deterministic result.
+//! Parallel search of a folder for images, with a deterministic result.
 //!
-//! Every real folder is read once, identified by device and inode, however many links lead to it. Folders are walked first without following
-//! links; then what the links lead to, in the order of their paths, and so on. So the result depends neither on threads nor on how often
-//! folders link to each other.
+//! Every folder is read once, identified by device and inode, however many links lead to it. The first round does not follow links; the next round
+//! searches the targets of the links in the order of their paths, and so on. The result does not depend on threads or on how often folders link to
+//! each other.
 
 use std::collections::HashSet;
 use std::fs;
@@ -17,13 +17,13 @@ use super::timeout::Watch;
 use crate::error::DataError;
 use crate::skipped::Skipped;
 
-/// Threads that list folders. Listing waits for the file system more than it computes, so this does not follow the cores.
+/// Number of threads that list folders. Listing mostly waits for the file system, so the number does not depend on the cores.
 const THREADS: usize = 8;
 
-/// What is below a folder.
+/// Images below a folder.
 #[derive(Debug, Default)]
 pub(super) struct Walked {
-    /// Relative to the folder, in the order of their bytes.
+    /// Paths relative to the folder, sorted by their bytes.
     pub(super) images: Paths,
     pub(super) skipped: Skipped,
     pub(super) warnings: Vec<String>,
@@ -32,42 +32,42 @@ pub(super) struct Walked {
 /// Device and inode.
 type Identity = (u64, u64);
 
-/// A folder still to be listed.
+/// Folder to be listed.
 struct Task {
     id: usize,
     /// Relative to the root; empty for the root.
     relative: Vec<u8>,
-    /// Its path without links.
+    /// Path without links.
     real: PathBuf,
-    /// Where a round begins: the root, or what a link leads to.
+    /// Start of a round: the root, or the target of a link.
     is_start: bool,
 }
 
-/// A folder that was listed.
+/// Listed folder.
 #[derive(Default)]
 struct Node {
     relative: Vec<u8>,
     real: PathBuf,
     identity: Option<Identity>,
     listing: Listing,
-    /// Names of the folders below, links included, and their nodes.
+    /// Names of its subfolders, including links, and their nodes.
     below: Vec<(Vec<u8>, usize)>,
-    /// It was read under another path.
+    /// Whether it was read under another path.
     repeated: bool,
 }
 
 #[derive(Default)]
 struct State {
     tasks: Vec<Task>,
-    /// Tasks queued or being worked on; the round is over at 0.
+    /// Number of tasks that are queued or in progress; the round ends at 0.
     open: usize,
-    /// By task; a task's place is taken when it is queued.
+    /// Results by task. A task gets its index when it is queued.
     nodes: Vec<Node>,
-    /// A thread panicked: the others end too.
+    /// Whether a thread panicked; the others then stop.
     failed: bool,
 }
 
-/// Goes through everything below `root`. Folders below it that cannot be read give warnings; the root must be readable.
+/// Finds all images below `root`. Folders below it that cannot be read give warnings; the root must be readable.
 pub(super) fn walk(root: &Path, watch: &Watch, counter: &Counter) -> Result<Walked, DataError> {
     let fail = |source| DataError::Io { path: root.into(), source };
     let (real, identity) = watch
@@ -90,7 +90,7 @@ pub(super) fn walk(root: &Path, watch: &Watch, counter: &Counter) -> Result<Walk
     while !starts.is_empty() {
         walk.round(starts);
         starts = walk.follow_links(first, &real, &mut warnings, &mut repeated);
-        // The nodes of the starts are there already.
+        // The nodes of the starts exist already.
         first = walk.lock().nodes.len() - starts.len();
     }
     let nodes = walk.state.into_inner().unwrap_or_else(PoisonError::into_inner).nodes;
@@ -101,7 +101,7 @@ fn identity(metadata: &fs::Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
 }
 
-/// Ends the other threads when its own panics: they would wait forever for the folder that it was listing.
+/// Stops the other threads if its own panics; otherwise they would wait forever for the folder that it was listing.
 struct Guard<'a, 'b>(&'a Walk<'b>);
 
 impl Drop for Guard<'_, '_> {
@@ -117,7 +117,7 @@ struct Walk<'a> {
     root: &'a Path,
     watch: &'a Watch,
     counter: &'a Counter,
-    /// Folders read in earlier rounds, and those that this round begins with.
+    /// Folders of earlier rounds and the starts of this round.
     seen: HashSet<Identity>,
     state: Mutex<State>,
     changed: Condvar,
@@ -132,7 +132,7 @@ impl Walk<'_> {
         Guard(self)
     }
 
-    /// Lists all that is below `starts` without following links.
+    /// Lists everything below `starts` without following links.
     fn round(&self, starts: Vec<Task>) {
         {
             let mut state = self.lock();
@@ -142,7 +142,7 @@ impl Walk<'_> {
         std::thread::scope(|scope| {
             for i in 1..THREADS {
                 let name = format!("mochi-walk-{i}");
-                // With fewer threads it takes longer.
+                // Fewer threads are sufficient, but slower.
                 let _ = std::thread::Builder::new().name(name).spawn_scoped(scope, || self.work());
             }
             self.work();
@@ -198,12 +198,12 @@ impl Walk<'_> {
                     node.listing = list(folder, self.watch);
                 }
             }
-            Err(error) => node.listing.warnings.push(format!("folder {} was left out: {error}", folder.display())),
+            Err(error) => node.listing.warnings.push(format!("folder {} was skipped: {error}", folder.display())),
         }
         (id, node)
     }
 
-    /// Follows the links of the nodes from `first` on: the starts of the next round, each with its node.
+    /// Follows the links of the nodes from `first`. Returns the starts of the next round, each with its node.
     fn follow_links(
         &mut self,
         first: usize,
@@ -229,14 +229,14 @@ impl Walk<'_> {
                 Ok(followed) => followed,
                 Err(error) => {
                     let error: std::io::Error = error;
-                    warnings.push(format!("link {} was left out: {error}", path.display()));
+                    warnings.push(format!("link {} was skipped: {error}", path.display()));
                     continue;
                 }
             };
             let id = state.nodes.len();
             let Some(node) = state.nodes.get_mut(parent) else { continue };
             if node.real.starts_with(&real) || real_root.starts_with(&real) {
-                warnings.push(format!("link {} was left out: it leads back to a folder above it", path.display()));
+                warnings.push(format!("link {} was skipped: it leads to a folder above it", path.display()));
             } else if self.seen.insert(identity) {
                 node.below.push((name, id));
                 state.nodes.push(Node::default());
@@ -255,8 +255,7 @@ fn joined(folder: &[u8], name: &[u8]) -> Vec<u8> {
     path.get(0).unwrap_or_default().to_vec()
 }
 
-/// Puts the folders together. A folder counts as its name and a slash, so going through each in the order of its entries gives the
-/// order of the whole paths' bytes.
+/// Joins the folders. A folder sorts as its name with a slash, so that visiting entries in order gives the byte order of the paths.
 fn gather(nodes: Vec<Node>, warnings: Vec<String>, mut repeated: Vec<Vec<u8>>) -> Walked {
     let mut walked = Walked { warnings, ..Walked::default() };
     for node in &nodes {
@@ -267,8 +266,8 @@ fn gather(nodes: Vec<Node>, warnings: Vec<String>, mut repeated: Vec<Vec<u8>>) -
     if let Some(first) = repeated.first() {
         let first = as_path(first).display();
         walked.warnings.push(match repeated.len() {
-            1 => format!("{first} leads to a folder that was read already; its images count once"),
-            n => format!("{n} links lead to folders that were read already, whose images count once; first: {first}"),
+            1 => format!("{first} leads to a folder that is already part of the dataset; its images are used once"),
+            n => format!("{n} links lead to folders that are already part of the dataset; their images are used once; first: {first}"),
         });
     }
     walked.warnings.sort();
@@ -288,7 +287,7 @@ fn gather(nodes: Vec<Node>, warnings: Vec<String>, mut repeated: Vec<Vec<u8>>) -
     walked
 }
 
-/// A stretch of a folder's images, or the folder that comes between two.
+/// Range of a folder's images, or a folder between two ranges.
 enum Turn {
     Images { node: usize, from: usize, to: usize },
     Folder(usize),

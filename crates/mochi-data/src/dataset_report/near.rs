@@ -159,7 +159,7 @@ mod tests {
     fn nothing_within_the_limit_is_missed_and_nothing_beyond_is_taken() {
         let mut hashes = drawn(600);
         let mut stream = Stream::new(8, Purpose::Order, 0, 0, 0);
-        // Copies with 0 to 40 bits flipped, about half beyond the limit's neighbourhood, and copies of copies.
+        // Copies with 0 to 40 bits flipped, about half beyond the limit's neighborhood, and copies of copies.
         for copy in 0..1500 {
             let mut hash = hashes[stream.below(hashes.len() as u32) as usize];
             for _ in 0..copy % 41 {

@@ -1,9 +1,9 @@
-//! Orientation from a JPEG's EXIF block (tag 0x0112, EXIF 2.3 section 4.6.4) and the eight turns that it names.
-//! A block that cannot be read means "as it is": orientation never makes an image bad.
+//! EXIF orientation of a JPEG (tag 0x0112, EXIF 2.3 section 4.6.4) and its eight transformations. An invalid EXIF block means orientation 1, and never
+//! makes an image bad.
 
 use super::Pixels;
 
-/// The orientation 1..=8; 1 where none is given or the block is damaged.
+/// The orientation 1..=8; 1 if there is none or the block is damaged.
 pub(crate) fn orientation(jpeg: &[u8]) -> u8 {
     find(jpeg).filter(|o| (1..=8).contains(o)).unwrap_or(1)
 }
@@ -51,7 +51,7 @@ fn in_tiff(tiff: &[u8]) -> Option<u8> {
     None
 }
 
-/// Turns the pixels as orientation `o` asks (`PIL.ImageOps.exif_transpose`).
+/// Applies orientation `o` to the pixels (`PIL.ImageOps.exif_transpose`).
 pub(super) fn turn(o: u8, pixels: &mut Pixels, scratch: &mut Vec<u8>) {
     if !(2..=8).contains(&o) {
         return;
@@ -62,7 +62,7 @@ pub(super) fn turn(o: u8, pixels: &mut Pixels, scratch: &mut Vec<u8>) {
     scratch.reserve(pixels.rgb.len());
     for y in 0..new_h {
         for x in 0..new_w {
-            // Where the pixel that belongs at (x, y) lies in the stored image.
+            // Position of output pixel (x, y) in the stored image.
             let (sx, sy) = match o {
                 2 => (w - 1 - x, y),
                 3 => (w - 1 - x, h - 1 - y),

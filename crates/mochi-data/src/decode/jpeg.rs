@@ -1,7 +1,7 @@
-//! JPEG: ordinary photographs by `mochi-jpeg`, everything else by libjpeg-turbo, to whose bits the former is held.
+//! JPEG decoding: common files with `mochi-jpeg`, all others with libjpeg-turbo. Both give bitwise identical pixels.
 //!
-//! libjpeg-turbo runs as in Pillow: with its IDCT "islow" and smooth chroma upsampling. It alone decides about files that are broken. What it
-//! warns of is harmless or damage; [`repair`] tells the two apart.
+//! libjpeg-turbo runs with the options of Pillow: "islow" IDCT and smooth chroma upsampling. Only libjpeg-turbo decides whether a file is bad. Its
+//! warnings can be harmless or mean damage; [`repair`] distinguishes the two.
 
 mod repair;
 #[cfg(test)]
@@ -14,12 +14,12 @@ use turbojpeg::{Colorspace, Decompressor, Error, Image, PixelFormat, ScalingFact
 use super::{DecodeOptions, Pixels, check_size, memory};
 use crate::error::{BadReason, DecodeError};
 
-/// Most scans in a progressive JPEG: real encoders write about ten; a forged file can ask for minutes of work.
+/// Maximum number of scans in a progressive JPEG. Encoders write about ten; a malicious file can take minutes.
 const MAX_SCANS: u32 = 200;
-/// Stray bytes before a marker inside the image that are tolerated. More means that the entropy-coded data is damaged. Before the end marker
-/// any number is: all pixels were decoded without a complaint.
+/// Number of stray bytes before a marker inside of the image that are tolerated. More bytes mean that the entropy-coded data is damaged. Before the end
+/// marker any number is tolerated, because all pixels were decoded without a warning.
 const MAX_EXTRANEOUS: u32 = 64;
-/// Working memory of a progressive image: coefficients of three components (6 bytes a pixel) and RGB.
+/// Working memory of a progressive image: coefficients of three components (6 bytes per pixel) and RGB.
 const BYTES_PER_PIXEL: u64 = 9;
 
 pub(super) struct JpegDecoder {
@@ -44,7 +44,7 @@ impl JpegDecoder {
         Self::decode_any(bytes, options, pixels, scratch)
     }
 
-    /// Decodes by `mochi-jpeg`, if it accepts the file.
+    /// Decodes with `mochi-jpeg`, if it supports the file.
     pub(super) fn try_fast(&mut self, bytes: &[u8], pixels: &mut Pixels) -> bool {
         let Ok(header) = mochi_jpeg::Header::read(bytes) else { return false };
         let Ok((width, height)) = check_size(header.width().into(), header.height().into()) else { return false };
@@ -52,7 +52,7 @@ impl JpegDecoder {
         self.fast.decode(&header, bytes, &mut pixels.rgb).is_ok()
     }
 
-    /// Decodes by libjpeg-turbo.
+    /// Decodes with libjpeg-turbo.
     pub(super) fn decode_any(
         bytes: &[u8],
         options: &DecodeOptions,
@@ -60,13 +60,13 @@ impl JpegDecoder {
         scratch: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
         Self::try_repaired(bytes, options, pixels, scratch).map_err(|error| {
-            // Bits that run out often end in some other complaint; a missing end marker tells.
+            // Truncated data often causes another error message; a missing end marker shows the truncation.
             let cut = error.reason == BadReason::Corrupt && !bytes.windows(2).rev().any(|w| w == [0xFF, 0xD9]);
             if cut { DecodeError { reason: BadReason::Truncated, ..error } } else { error }
         })
     }
 
-    /// Decodes the file, and if libjpeg-turbo only warned of something, once more without what is harmless.
+    /// Decodes the file. If libjpeg-turbo warns, decodes a copy without the harmless parts.
     fn try_repaired(
         bytes: &[u8],
         options: &DecodeOptions,
@@ -88,7 +88,7 @@ impl JpegDecoder {
                     {
                         return Ok(());
                     }
-                    // Of the two, the first says what is wrong: stripping may have cut real data.
+                    // The first warning is the relevant one: stripping may have removed image data.
                     if !strip_padding {
                         last = error;
                     }
@@ -107,13 +107,13 @@ impl JpegDecoder {
         pixels: &mut Pixels,
         scratch: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
-        // A new one each time: libjpeg lends a file that lacks its tables those of the file before.
+        // A new decompressor each time: libjpeg would use the tables of the previous file for a file without tables.
         let mut decompressor = Decompressor::new().map_err(broken)?;
         decompressor.set_scan_limit(MAX_SCANS).map_err(broken)?;
         let header = decompressor.read_header(bytes).map_err(broken)?;
         let (w, h) = check_size(header.width as u64, header.height as u64)?;
         let area = u64::from(w) * u64::from(h);
-        // An MCU covers at most 32 x 32 pixels and takes at least one bit. Arithmetic coding can do with less.
+        // An MCU covers at most 32 x 32 pixels and takes at least one bit. Arithmetic coding may need less.
         if !header.is_arithmetic && bytes.len() as u64 * 8 < area / 1024 {
             let detail = format!("{} bytes cannot hold {w} x {h} pixels", bytes.len());
             return Err(DecodeError::new(BadReason::Truncated, detail));
@@ -143,7 +143,7 @@ impl JpegDecoder {
     }
 }
 
-/// The strongest of 1/2, 1/4, 1/8 that leaves `keep` pixels on the shorter side.
+/// The smallest scale of 1/2, 1/4 and 1/8 that leaves `keep` pixels on the shorter side.
 fn scaling_for(short: usize, keep: u32) -> ScalingFactor {
     [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF]
         .into_iter()
@@ -151,7 +151,7 @@ fn scaling_for(short: usize, keep: u32) -> ScalingFactor {
         .unwrap_or(ScalingFactor::ONE)
 }
 
-/// Whether libjpeg-turbo's message (wording of its `jerror.h`) is about something that [`repair`] leaves out.
+/// Whether libjpeg-turbo's message (wording of its `jerror.h`) is about a part that [`repair`] removes.
 fn is_repairable(message: &str) -> bool {
     let wordings = [
         "unknown JFIF revision",
@@ -159,7 +159,7 @@ fn is_repairable(message: &str) -> bool {
         "Invalid SOS parameters for sequential",
         "ICC",
         "extraneous bytes before marker",
-        // The end marker is missing, or what lies behind a complete image was read.
+        // The end marker is missing, or bytes after a complete image were read.
         "Premature end of JPEG file",
         "Unsupported marker type",
         "two SOI markers",
@@ -203,8 +203,8 @@ fn cmyk_to_rgb(cmyk: &[u8], rgb: &mut [u8]) {
     }
 }
 
-/// Whether libjpeg-turbo was built with its SIMD code, as the build script saw it (an assembler was there, or none is needed).
-/// Without it decoding takes two to four times as long; the pixels are the same.
+/// Whether libjpeg-turbo was built with SIMD code, according to the build script. Without it, decoding takes two to four times as long and gives the same
+/// pixels.
 pub fn simd_in_jpeg() -> bool {
     env!("MOCHI_JPEG_SIMD") == "1"
 }

@@ -1,12 +1,12 @@
-//! Working memory of the decoders: threads that decode very large images at the same time wait for each other.
+//! Limit of the decoders' working memory: threads that decode very large images at the same time wait for each other.
 //!
-//! A progressive JPEG of [`super::MAX_PIXELS`] takes about 800 MB while it is decoded. Without a common limit every thread could take that.
+//! A progressive JPEG of [`super::MAX_PIXELS`] takes about 800 MB while it is decoded. Without a common limit every thread could use that much.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// What all threads together may reserve: 1.25 GiB, or one image.
+/// Memory that all threads together can reserve: 1.25 GiB, or one image.
 const TOTAL: u64 = 1280 << 20;
-/// Images below this are not counted.
+/// Smaller images are not counted.
 const SMALL: u64 = 16 << 20;
 
 static POOL: Pool = Pool { used: Mutex::new(0), changed: Condvar::new() };
@@ -34,7 +34,7 @@ impl Pool {
     }
 }
 
-/// Reserved memory, given back when dropped.
+/// Reserved memory, released when dropped.
 pub(super) struct Permit<'a> {
     pool: &'a Pool,
     bytes: u64,
@@ -49,7 +49,7 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// Waits until `bytes` of working memory are free and reserves them. One image is always let through.
+/// Waits until `bytes` of working memory are free and reserves them. A single image is always allowed.
 pub(super) fn reserve(bytes: u64) -> Permit<'static> {
     POOL.reserve(bytes)
 }

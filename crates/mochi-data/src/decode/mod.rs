@@ -1,11 +1,10 @@
-//! From encoded bytes to RGB pixels, as Pillow's `Image.open(f).convert("RGB")` gives them.
+//! Decoding of images to RGB pixels, as Pillow's `Image.open(f).convert("RGB")`.
 //!
-//! The format is told by content, never by name. Alpha is dropped, gray is repeated, palettes are looked up, 16-bit samples
-//! keep their high byte, CMYK is converted with Pillow's formula; orientation in EXIF is ignored unless asked for.
+//! The format is recognized by content. Alpha is dropped, grayscale is repeated in three channels, palettes are expanded, 16-bit samples keep their high
+//! byte, and CMYK is converted with Pillow's formula. EXIF orientation is ignored by default.
 //!
-//! Where we differ from Pillow on purpose: 16-bit gray PNG (Pillow clips values above 255 to white, which loses the picture;
-//! here the high byte is kept), and JPEG data that libjpeg warns about as corrupt (Pillow passes the garbage on; here it is a
-//! bad image).
+//! Intended differences from Pillow: a 16-bit grayscale PNG keeps the high bytes (Pillow clips values above 255 to white), and JPEG data that libjpeg
+//! reports as corrupt is a bad image (Pillow returns it).
 
 pub(crate) mod exif;
 mod jpeg;
@@ -24,32 +23,32 @@ use crate::read_error::ReadError;
 pub(crate) use exif::orientation;
 pub use jpeg::simd_in_jpeg;
 
-/// Most pixels that an image may have: Pillow warns of a decompression bomb above this (89,478,485; 256 MiB of RGB).
+/// Maximum number of pixels of an image: Pillow warns of a decompression bomb above this (89,478,485; 256 MiB of RGB).
 pub const MAX_PIXELS: u64 = 89_478_485;
-/// Most bytes that an encoded file may have (512 MiB).
+/// Maximum size of an encoded file (512 MiB).
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
 
-/// Buffers above this size (64 MiB) are given back when a much smaller image follows.
+/// Buffers above this size (64 MiB) are released when a much smaller image follows.
 const KEPT_BYTES: usize = 64 << 20;
 
-/// RGB pixels, 8 bits a channel, interleaved, rows from the top: (height, width, 3).
+/// RGB pixels, 8 bits per channel, interleaved, rows from the top: (height, width, 3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pixels {
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// `height * width * 3` bytes. The allocation is kept when the next image is decoded into it.
+    /// `height * width * 3` bytes. The allocation is reused for the next image.
     pub rgb: Vec<u8>,
 }
 
 impl Pixels {
-    /// Sets the size and makes room; contents are unspecified afterwards.
+    /// Sets the size and allocates; contents are unspecified afterwards.
     pub(crate) fn shape(&mut self, width: u32, height: u32) {
         self.width = width;
         self.height = height;
         let need = width as usize * height as usize * 3;
-        // One huge image must not hold its memory for the rest of the run.
+        // A huge image must not keep its memory for the rest of the run.
         if self.rgb.capacity() > KEPT_BYTES && self.rgb.capacity() / 4 > need {
             self.rgb = Vec::new();
         }
@@ -62,13 +61,13 @@ impl Pixels {
 pub enum Format {
     /// JPEG, baseline or progressive.
     Jpeg,
-    /// PNG; of an animated one the default image.
+    /// PNG; the default image of an animated PNG.
     Png,
-    /// WebP; of an animated one the first frame.
+    /// WebP; the first frame of an animated WebP.
     WebP,
 }
 
-/// Tells the format by the first bytes (12 are enough).
+/// Recognizes the format from the first bytes (12 are sufficient).
 pub fn sniff(bytes: &[u8]) -> Option<Format> {
     if bytes.starts_with(&[0xFF, 0xD8, 0xFF]) {
         Some(Format::Jpeg)
@@ -81,17 +80,17 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
     }
 }
 
-/// How to decode.
+/// Options of decoding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DecodeOptions {
-    /// Turn the image as its EXIF data says (JPEG only). Off, as in Pillow and torchvision.
+    /// Apply the EXIF orientation (JPEG only). Off by default, as in Pillow and torchvision.
     pub exif_orientation: bool,
-    /// For JPEG: let the decoder shrink by 2, 4 or 8 (in the DCT domain) as long as the shorter side keeps this many pixels,
-    /// and use the quicker chroma upsampling. Not exact: see [`crate::LoaderOptions::fast_decode`].
+    /// For JPEG: decode at 1/2, 1/4 or 1/8 of the size (in the DCT domain) as long as the shorter side keeps this many pixels, and use fast chroma
+    /// upsampling. Not exact: see [`crate::LoaderOptions::fast_decode`].
     pub shrink_to: Option<u32>,
 }
 
-/// Decodes one image after the other, keeping its buffers.
+/// Decodes images and reuses its buffers.
 pub struct Decoder {
     jpeg: jpeg::JpegDecoder,
     scratch: Vec<u8>,
@@ -104,7 +103,7 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// A decoder with empty buffers.
+    /// Makes a decoder with empty buffers.
     pub fn new() -> Self {
         Self { jpeg: jpeg::JpegDecoder::new(), scratch: Vec::new() }
     }
@@ -129,7 +128,7 @@ impl Decoder {
     }
 }
 
-/// Seconds that each of the two JPEG decoders takes for the same files, those that `mochi-jpeg` accepts: the best of `rounds` rounds, in turn.
+/// Seconds that each of the two JPEG decoders takes for the same files, those that `mochi-jpeg` accepts: the best of `rounds` interleaved rounds.
 pub(crate) fn time_jpeg_decoders<'a>(files: impl Iterator<Item = &'a [u8]>, rounds: usize) -> Option<JpegTimes> {
     let (mut decoder, mut pixels, mut scratch) = (jpeg::JpegDecoder::new(), Pixels::default(), Vec::new());
     let accepted = |bytes: &&[u8]| sniff(bytes) == Some(Format::Jpeg) && decoder.try_fast(bytes, &mut pixels);
@@ -147,7 +146,7 @@ pub(crate) fn time_jpeg_decoders<'a>(files: impl Iterator<Item = &'a [u8]>, roun
         best[0] = best[0].min(started.elapsed().as_secs_f64());
         let started = Instant::now();
         for bytes in &files {
-            // Files that only one of the two accepts do not occur here; an error would end the file early.
+            // Both decoders accept these files; an error would end the decoding early.
             let _ = jpeg::JpegDecoder::decode_any(bytes, &options, &mut pixels, &mut scratch);
         }
         best[1] = best[1].min(started.elapsed().as_secs_f64());
@@ -156,20 +155,20 @@ pub(crate) fn time_jpeg_decoders<'a>(files: impl Iterator<Item = &'a [u8]>, roun
     Some(JpegTimes { images: files.len(), mochi_jpeg_s, libjpeg_turbo_s, ratio: libjpeg_turbo_s / mochi_jpeg_s })
 }
 
-/// What [`time_jpeg_decoders`] measured, on one thread.
+/// Result of [`time_jpeg_decoders`], on one thread.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct JpegTimes {
-    /// Files.
+    /// Number of files.
     pub images: usize,
     /// Seconds of `mochi-jpeg`.
     pub mochi_jpeg_s: f64,
     /// Seconds of libjpeg-turbo.
     pub libjpeg_turbo_s: f64,
-    /// How many times as long libjpeg-turbo takes.
+    /// Time of libjpeg-turbo divided by that of `mochi-jpeg`.
     pub ratio: f64,
 }
 
-/// Refuses sizes of zero and decompression bombs before anything is allocated.
+/// Refuses images without pixels and decompression bombs before anything is allocated.
 pub(crate) fn check_size(width: u64, height: u64) -> Result<(u32, u32), DecodeError> {
     match (u32::try_from(width), u32::try_from(height)) {
         (Ok(w), Ok(h)) if w > 0 && h > 0 && width.saturating_mul(height) <= MAX_PIXELS => Ok((w, h)),
@@ -181,22 +180,22 @@ pub(crate) fn check_size(width: u64, height: u64) -> Result<(u32, u32), DecodeEr
     }
 }
 
-/// Reads a whole file into `bytes`, keeping the allocation. Pipes and devices, which could block for ever, are refused.
+/// Reads a whole file into `bytes`, keeping the allocation. Pipes and devices are refused, because reading them could block forever.
 pub(crate) fn read_file(path: &Path, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
     let failed = |e: std::io::Error| ReadError::of(path, e);
     bytes.clear();
-    // Before opening: opening a named pipe would already block.
+    // Checked before opening, because opening a named pipe can block.
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
         return Err(DecodeError::new(BadReason::Unreadable, "not a regular file").into());
     }
     if metadata.len() > MAX_FILE_BYTES {
-        let detail = format!("{} bytes; at most {MAX_FILE_BYTES} are read", metadata.len());
+        let detail = format!("{} bytes exceed the limit of {MAX_FILE_BYTES}", metadata.len());
         return Err(DecodeError::new(BadReason::Oversized, detail).into());
     }
     let file = File::open(path).map_err(failed)?;
     bytes.reserve(metadata.len() as usize + 1);
-    // One byte above the limit tells a file that grew meanwhile.
+    // One byte above the limit shows that the file has grown in the meantime.
     file.take(MAX_FILE_BYTES + 1).read_to_end(bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(DecodeError::new(BadReason::Oversized, "the file grew beyond the limit while it was read").into());

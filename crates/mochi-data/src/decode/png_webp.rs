@@ -1,4 +1,4 @@
-//! PNG by the `png` crate and WebP by `image-webp`: both pure Rust, both checked for size before anything is allocated.
+//! PNG decoding with the `png` crate and WebP decoding with `image-webp`. Sizes are checked before anything is allocated.
 
 use std::io::Cursor;
 
@@ -24,9 +24,9 @@ pub(super) fn decode_png(bytes: &[u8], pixels: &mut Pixels, scratch: &mut Vec<u8
     if color == ColorType::Rgb && need == pixels.rgb.len() {
         return read_rows(&mut reader, h as usize, &mut pixels.rgb);
     }
-    // At most four bytes a pixel after stripping to 8 bits.
+    // At most four bytes per pixel after stripping to 8 bits.
     if need as u64 > MAX_PIXELS * 4 {
-        return Err(DecodeError::new(BadReason::Oversized, format!("{need} bytes of pixels")));
+        return Err(DecodeError::new(BadReason::Oversized, format!("the pixels need {need} bytes")));
     }
     scratch.resize(need, 0);
     read_rows(&mut reader, h as usize, scratch)?;
@@ -34,7 +34,7 @@ pub(super) fn decode_png(bytes: &[u8], pixels: &mut Pixels, scratch: &mut Vec<u8
     Ok(())
 }
 
-/// Reads all rows of the first image. A file that ends after its last row has all its pixels, whatever else it lacks.
+/// Reads all rows of the first image. A file that ends after its last row is accepted, because it has all pixels.
 fn read_rows(reader: &mut png::Reader<Cursor<&[u8]>>, height: usize, out: &mut [u8]) -> Result<(), DecodeError> {
     let (width, interlaced) = (reader.info().width, reader.info().interlaced);
     let line = out.len() / height.max(1);
@@ -53,14 +53,14 @@ fn read_rows(reader: &mut png::Reader<Cursor<&[u8]>>, height: usize, out: &mut [
             reader.read_row(row).map_err(png_error)?;
         }
     }
-    // The rest of the image data, whose checksum tells damage.
+    // Reads the rest of the image data to verify its checksum.
     match reader.next_row().map_err(png_error) {
         Err(error) if error.reason != BadReason::Truncated => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Rows of all seven passes of Adam7 together.
+/// Number of rows in all seven passes of Adam7.
 fn interlaced_rows(width: u32, height: u32) -> u32 {
     // First column and step, first row and step.
     let passes = [(0, 0, 8), (4, 0, 8), (0, 4, 8), (2, 0, 4), (0, 2, 4), (1, 0, 2), (0, 1, 2)];
@@ -102,7 +102,7 @@ pub(super) fn decode_webp(bytes: &[u8], pixels: &mut Pixels, scratch: &mut Vec<u
     Ok(())
 }
 
-/// Samples of 1 (gray), 2 (gray, alpha), 3 or 4 (RGB, alpha) channels to RGB; alpha is dropped, as `convert("RGB")` does.
+/// Converts samples of 1 (grayscale), 2 (grayscale and alpha), 3 or 4 (RGB and alpha) channels to RGB. Alpha is dropped, as in `convert("RGB")`.
 fn to_rgb(from: &[u8], samples: usize, rgb: &mut [u8]) {
     for (from, to) in from.chunks_exact(samples).zip(rgb.chunks_exact_mut(3)) {
         match from {

@@ -1,8 +1,8 @@
-//! Names what a file holds that is none of the formats that can be decoded.
+//! Description of files in unsupported formats.
 
 use crate::error::{BadReason, DecodeError};
 
-/// Image formats that are known and not decoded, by their first bytes.
+/// Known image formats that are not supported, by their first bytes.
 const IMAGES: [(&[u8], &str); 16] = [
     (b"GIF8", "GIF"),
     (b"BM", "BMP"),
@@ -22,9 +22,9 @@ const IMAGES: [(&[u8], &str); 16] = [
     (b"DDS ", "DDS"),
 ];
 
-/// Other contents that are found under the name of an image.
+/// Other contents of files with the name of an image.
 const OTHERS: [(&[u8], &str); 14] = [
-    (b"version https://git-lfs", "a Git LFS pointer: the file itself was not downloaded (`git lfs pull`)"),
+    (b"version https://git-lfs", "a Git LFS pointer; run `git lfs pull` to download the file"),
     (b"\x1f\x8b", "gzip data"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"%PDF", "a PDF document"),
@@ -40,17 +40,17 @@ const OTHERS: [(&[u8], &str); 14] = [
     (b"Rar!", "a RAR archive"),
 ];
 
-/// The error for bytes of no format that can be decoded: what they are, where that can be told.
+/// The error for bytes of an unsupported format, with the name of the format if it is known.
 pub(super) fn describe(bytes: &[u8]) -> DecodeError {
     if let Some(name) = image(bytes) {
-        return DecodeError::new(BadReason::Unsupported, format!("{name} is not read; JPEG, PNG and WebP are"));
+        return DecodeError::new(BadReason::Unsupported, format!("{name} is not supported; JPEG, PNG and WebP are"));
     }
     let what = match OTHERS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         Some((_, what)) => what,
         None if bytes.starts_with(b"RIFF") => "a RIFF file that is not WebP (AVI, WAV)",
         None => match markup(bytes) {
             Some(what) => what,
-            None if bytes.iter().take(4096).all(|&b| b == 0) => "only zero bytes: the file was not written completely",
+            None if bytes.iter().take(4096).all(|&b| b == 0) => "only zero bytes; the file was not written completely",
             None => "not an image of a known format",
         },
     };
@@ -71,7 +71,7 @@ fn image(bytes: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// HTML, SVG and XML by their first tag.
+/// Recognizes HTML, SVG and XML by their first tag.
 fn markup(bytes: &[u8]) -> Option<&'static str> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
     let head = bytes.get(..bytes.len().min(1024))?.to_ascii_lowercase();
@@ -79,7 +79,7 @@ fn markup(bytes: &[u8]) -> Option<&'static str> {
     match head.first()? {
         b'<' if holds(b"<svg") => Some("an SVG drawing"),
         b'<' if holds(b"<html") || holds(b"<!doctype html") || holds(b"<head") => {
-            Some("an HTML page: a download returned a page and not the image")
+            Some("an HTML page; the download returned a page instead of the image")
         }
         b'<' if holds(b"<?xml") || holds(b"<error") => Some("XML text"),
         _ => None,
@@ -107,7 +107,7 @@ mod tests {
             (b"\0\0\0\x18ftypisom\0\0", BadReason::Unsupported, "MP4"),
             (b"RIFF\0\0\0\0AVI ", BadReason::Corrupt, "RIFF"),
             (&[0; 64], BadReason::Corrupt, "zero bytes"),
-            (b"GIF89a", BadReason::Unsupported, "GIF is not read"),
+            (b"GIF89a", BadReason::Unsupported, "GIF is not supported"),
             (b"abc", BadReason::Corrupt, "not an image of a known format"),
         ] {
             let error = describe(bytes);

@@ -1,4 +1,4 @@
-//! One epoch as a loader sees it: its order, the blocks that are read ahead, and its bad images.
+//! State of one epoch in a loader: its order, the blocks that are read ahead, and its bad images.
 
 use std::collections::BTreeMap;
 use std::sync::RwLock;
@@ -13,15 +13,15 @@ pub(super) struct Epoch {
     pub(super) number: u64,
     /// The epoch's permutation; `None` is 0, 1, 2, ...
     order: Option<Vec<u32>>,
-    /// Reads ahead where the storage is remote.
+    /// Reads ahead from remote storage.
     pub(super) stream: Option<shards::stream::Stream>,
-    /// Bad images by index, so that none is read twice. Remembering saves work and changes no result.
+    /// Bad images by index, so that none is read twice. They do not change any result.
     bad: RwLock<BTreeMap<u32, BadImage>>,
     bad_count: AtomicUsize,
 }
 
 impl Epoch {
-    /// Epoch `start.epoch`, of which batches are read from `start.batch` on.
+    /// Starts epoch `start.epoch` at batch `start.batch`.
     pub(super) fn new(dataset: &Dataset, options: &LoaderOptions, start: Position) -> Self {
         let order = match options.order {
             Order::Sequential => None,
@@ -45,7 +45,7 @@ impl Epoch {
     }
 
     pub(super) fn is_bad(&self, image: u32) -> bool {
-        // Nearly always there is none at all.
+        // Usually there are none.
         self.bad_count() > 0 && self.read().contains_key(&image)
     }
 
@@ -55,7 +55,7 @@ impl Epoch {
         self.bad_count.store(known.len(), Ordering::Relaxed);
     }
 
-    /// What was noted of these images.
+    /// Known errors of these images.
     pub(super) fn noted<'a>(&self, images: impl Iterator<Item = &'a u32>) -> Vec<BadImage> {
         let known = self.read();
         images.filter_map(|image| known.get(image).cloned()).collect()

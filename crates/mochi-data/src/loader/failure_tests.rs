@@ -1,4 +1,4 @@
-//! What becomes of an epoch when a file hangs or the threads are gone: an error, never a wait. (A decoder that panics: `dataset/raw.rs`.)
+//! A hanging file or missing threads end an epoch with an error instead of an endless wait. (Panics of decoders are tested in `dataset/raw.rs`.)
 #![allow(clippy::unwrap_used)]
 
 use super::*;
@@ -31,7 +31,7 @@ fn threads_that_are_gone_are_an_error_and_not_a_wait() {
     let dataset = Dataset::open(dir.path(), &OpenOptions::default()).unwrap();
     let mut loader = Loader::new(&dataset, LoaderOptions { prefetch: 1, ..options(2) }).unwrap();
     assert!(loader.next().unwrap().is_ok());
-    // As if both had been killed: each counts itself off on its way out, however it ends.
+    // As if both threads had been killed: each decrements the count of running threads when it ends.
     loader.shared.signals.stop.request();
     loader.shared.changed.notify_all();
     let begun = Instant::now();

@@ -1,19 +1,18 @@
-//! Counts bad images and decides when there are too many: batch by batch in order, so that the decision does not depend on which thread
-//! was faster.
+//! Counts bad images and decides when there are too many. Batches are counted in order, so that the decision does not depend on timing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{BadImage, DataError};
 
-/// Shares are taken of at least this many images (or of all, if there are fewer).
+/// Fractions are relative to at least this many images (or to all, if there are fewer).
 const LEAST: usize = 1000;
-/// How many bad images an error names.
+/// Number of bad images that an error names.
 const NAMED: usize = 5;
 
-/// Most bad images among `read` at the limit `max_bad_fraction`.
+/// Largest allowed number of bad images among `read` images for the limit `max_bad_fraction`.
 pub(crate) fn allowed_bad(max_bad_fraction: f64, read: usize) -> usize {
     let allowed = (max_bad_fraction * read as f64).floor() as usize;
-    // A single file never ends a run, unless none may be bad.
+    // A single bad image does not end a run, unless the limit is 0.
     if max_bad_fraction > 0.0 { allowed.max(1) } else { 0 }
 }
 
@@ -22,7 +21,7 @@ pub(super) struct Health {
     images: usize,
     limit: f64,
     epoch: u64,
-    /// Images of the epoch so far.
+    /// Number of images read in this epoch.
     read: usize,
     bad: BTreeMap<usize, BadImage>,
     /// Indices that [`Health::take_new`] has returned.
@@ -34,17 +33,17 @@ impl Health {
         Self { images, limit, ..Self::default() }
     }
 
-    /// The number of bad images above which no number of good ones can save the epoch.
+    /// Number of bad images above which the epoch fails, whatever follows.
     pub(super) fn doomed_above(&self) -> usize {
         self.allowed(self.images)
     }
 
-    /// Most bad images among `read`.
+    /// Largest allowed number of bad images among `read` images.
     fn allowed(&self, read: usize) -> usize {
         allowed_bad(self.limit, read.max(self.images.min(LEAST)))
     }
 
-    /// Adds the bad images of a batch of `epoch`. `read` counts the images that were meant for the batch.
+    /// Adds the bad images of a batch of `epoch`. `read` is the number of images that the batch should contain.
     pub(super) fn add(&mut self, epoch: u64, read: usize, bad: Vec<BadImage>) {
         if epoch != self.epoch {
             (self.epoch, self.read) = (epoch, 0);
@@ -54,7 +53,7 @@ impl Health {
         self.bad.extend(bad.into_iter().map(|b| (b.index, b)));
     }
 
-    /// The bad images that this has not returned before, by index.
+    /// The bad images that were not returned before, by index.
     pub(super) fn take_new(&mut self) -> Vec<BadImage> {
         let told = &mut self.told;
         self.bad.values().filter(|bad| told.insert(bad.index)).cloned().collect()
@@ -64,13 +63,13 @@ impl Health {
         self.bad.values().cloned().collect()
     }
 
-    /// The error, if too many are bad, or if a batch could not be filled (which happens only once the set is beyond saving).
+    /// The error, if too many images are bad or if a batch could not be filled.
     pub(super) fn verdict(&self, incomplete: bool) -> Option<DataError> {
         let bad = self.bad.len();
         if bad <= self.allowed(self.read) && !incomplete {
             return None;
         }
-        // A bad replacement was meant for no batch.
+        // Bad replacements are not counted in `self.read`.
         let read = self.read.max(bad);
         let first: Vec<String> = self.bad.values().take(NAMED).map(|b| format!("{} ({})", b.name, b.reason)).collect();
         let fraction = bad as f64 / read.max(1) as f64;

@@ -1,22 +1,22 @@
-//! The memory that batches are written into, lent by the caller.
+//! Memory for batches, provided by the caller.
 
 use std::ops::DerefMut;
 
 use crate::error::DataError;
 
-/// Lends buffers to a loader, so that views are written where they are needed: into a tensor's memory, or into pinned memory.
+/// Provides buffers to a loader, so that views are written directly into a tensor's memory or into pinned memory.
 pub trait Memory: Send + Sync + 'static {
-    /// A buffer of floats; what it holds when it is lent does not matter.
+    /// A buffer of floats with unspecified contents.
     type Buffer: DerefMut<Target = [f32]> + Send + 'static;
 
-    /// A buffer of exactly `floats` floats for one view of one batch. Called by the reading threads.
+    /// A buffer of exactly `floats` floats for one view of one batch. Called by the worker threads.
     ///
     /// # Errors
     /// [`DataError::Memory`] if there is not enough memory.
     fn lend(&self, floats: usize) -> Result<Self::Buffer, DataError>;
 }
 
-/// Ordinary memory.
+/// Heap memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Heap;
 

@@ -1,14 +1,14 @@
-//! Batches of views in order, over all epochs of a run, made ahead of time by threads of their own.
+//! Data loader: batches of views over all epochs of a run, made ahead of time by worker threads.
 //!
 //! ```text
-//! next position ─> coordinator (one or two) ─> pool of `threads` readers, an image at a time ─> ready, by position ─> next()
+//! next position ─> coordinator (one or two) ─> pool of `threads` workers, one image each ─> ready, by position ─> next()
 //!        ^                                                                                          │
-//!        └────── at most `prefetch` batches begun and not yet taken; their buffers come back by recycle() ─┘
+//!        └────── at most `prefetch` batches begun and not yet taken; recycle() returns their buffers ─┘
 //! ```
 //!
-//! Which image is at which position, and every random number, are functions of (seed, epoch, position) alone: batches are equal for any
-//! number of threads and processes, and [`LoaderOptions::start`] continues anywhere exactly. A view is written straight into the memory
-//! that [`Memory`] lends. The next epoch is begun while the last batches of one are still being made.
+//! The image at a position and every random number are functions of (seed, epoch, position). Batches are therefore equal for any number of threads
+//! and processes, and [`LoaderOptions::start`] continues exactly at any position. A view is written directly into the memory that [`Memory`]
+//! provides. The next epoch starts while the last batches of the previous one are still being made.
 
 mod batch;
 mod epoch;
@@ -37,10 +37,10 @@ use signals::{Signals, lock};
 pub(crate) use work::shrink_to;
 use work::{Assembled, Job, panic_message};
 
-/// How often a wait checks whether to stop.
+/// Interval at which a wait checks for cancellation.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Yields the batches of a run; see the head of this file. Dropping it stops its threads.
+/// Data loader; see the module documentation. Dropping it stops its threads.
 pub struct Loader<M: Memory = Heap> {
     shared: Arc<Shared<M>>,
     next: Position,
@@ -51,30 +51,30 @@ pub struct Loader<M: Memory = Heap> {
 struct Shared<M: Memory> {
     job: Job<M>,
     pool: rayon::ThreadPool,
-    /// Batches of an epoch.
+    /// Number of batches per epoch.
     batches: usize,
     state: Mutex<State<M::Buffer>>,
     changed: Condvar,
-    /// Shared with [`Job`]: images finished so far, and whether to stop.
+    /// Shared with [`Job`]: number of finished images, and whether to stop.
     signals: Arc<Signals>,
 }
 
 struct State<B> {
-    /// The next batch to begin.
+    /// The next batch to start.
     begin: Position,
-    /// The epoch of that batch, once it was begun.
+    /// The epoch of that batch, once it has started.
     epoch: Option<Arc<Epoch>>,
-    /// Batches begun and not yet taken.
+    /// Number of batches that were started and not yet taken.
     open: usize,
     ready: BTreeMap<Position, Result<Assembled<B>, DataError>>,
-    /// Buffers to use again.
+    /// Buffers to reuse.
     free: Vec<B>,
     running: usize,
     health: Health,
 }
 
 impl Loader {
-    /// A loader into ordinary memory: checks the options, starts the threads and begins to read.
+    /// Makes a loader with heap memory: checks the options, starts the threads and starts reading.
     ///
     /// # Errors
     /// [`DataError::Setting`], [`DataError::Threads`].
@@ -84,7 +84,7 @@ impl Loader {
 }
 
 impl<M: Memory> Loader<M> {
-    /// A loader into memory that the caller lends.
+    /// Makes a loader with memory of the caller.
     ///
     /// # Errors
     /// As [`Loader::new`].
@@ -110,7 +110,7 @@ impl<M: Memory> Loader<M> {
         let shared =
             Arc::new(Shared { job, pool, batches, state: Mutex::new(state), changed: Condvar::new(), signals });
         let mut loader = Self { shared, next, ended: false, coordinators: Vec::new() };
-        // Two, so that the readers have the next batch at hand while the last images of one are still being made.
+        // Two, so that workers can start the next batch while the last images of the previous one are still being made.
         for i in 0..prefetch.min(2) {
             let shared = loader.shared.clone();
             lock(&shared.state).running += 1;
@@ -134,17 +134,17 @@ impl<M: Memory> Loader<M> {
         self.shared.batches
     }
 
-    /// The bad images of this epoch in the batches taken so far, by index.
+    /// Bad images in the batches of this epoch that were taken so far, by index.
     pub fn bad_images(&self) -> Vec<BadImage> {
         lock(&self.shared.state).health.list()
     }
 
-    /// The bad images that were found since the last call, each once per loader.
+    /// Bad images that were found since the last call; each is returned once per loader.
     pub fn new_bad_images(&mut self) -> Vec<BadImage> {
         lock(&self.shared.state).health.take_new()
     }
 
-    /// Gives a batch's memory back, to be used for a later one.
+    /// Returns a batch's memory for reuse.
     pub fn recycle(&self, batch: Batch<M::Buffer>) {
         let mut state = lock(&self.shared.state);
         let options = self.shared.job.options();
@@ -166,7 +166,7 @@ impl<M: Memory> Loader<M> {
                 Ok(assembled) => assembled,
                 Err(error) => return Some(Err(error)),
             };
-            // Whatever else it holds, it was made without some of its images.
+            // The batch is incomplete.
             if let Some(error) = self.shared.job.failure() {
                 return Some(Err(error));
             }
@@ -174,7 +174,7 @@ impl<M: Memory> Loader<M> {
             let mut state = lock(&self.shared.state);
             state.health.add(self.next.epoch, read, bad);
             self.next = normalized(Position { batch: self.next.batch + 1, ..self.next }, self.shared.batches);
-            // Slots that stopped threads left open are not bad images.
+            // Slots that were left empty because threads stopped are not bad images.
             if incomplete && self.shared.signals.stop.requested() {
                 return Some(Err(DataError::Threads { detail: "a worker thread exited unexpectedly".into() }));
             }
@@ -223,7 +223,7 @@ impl<M: Memory> Loader<M> {
     }
 }
 
-/// A position whose batch is one of its epoch.
+/// Normalizes a position, so that its batch is within its epoch.
 fn normalized(position: Position, batches: usize) -> Position {
     match batches {
         0 => position,
@@ -251,7 +251,7 @@ impl<M: Memory> Iterator for Loader<M> {
 }
 
 impl<M: Memory> Shared<M> {
-    /// Tells the coordinators to leave. Under the lock, so that none goes to sleep between its check and the notice.
+    /// Stops the coordinators. The lock is held, so that none starts to wait between its check and the notification.
     fn stop(&self) {
         let _state = lock(&self.state);
         self.signals.stop.request();
@@ -269,7 +269,7 @@ impl<M: Memory> Drop for Loader<M> {
         }
         let all_ended = state.running == 0;
         drop(state);
-        // A thread that hangs in the file system cannot be ended; it is left behind and owns all that it touches.
+        // A thread that hangs in the file system cannot be stopped. It is detached, and owns all the data that it uses.
         if all_ended {
             for coordinator in self.coordinators.drain(..) {
                 let _ = coordinator.join();
@@ -278,9 +278,9 @@ impl<M: Memory> Drop for Loader<M> {
     }
 }
 
-/// Takes positions and has their batches made, until there are none or the loader is gone.
+/// Takes positions and makes their batches, until none is left or the loader was dropped.
 fn coordinate<M: Memory>(shared: &Shared<M>) {
-    /// Counts the thread as ended even if it panics, so that no wait depends on it.
+    /// Counts the thread as ended even if it panics, so that nothing waits for it forever.
     struct Running<'a, M: Memory>(&'a Shared<M>);
     impl<M: Memory> Drop for Running<'_, M> {
         fn drop(&mut self) {
@@ -316,7 +316,7 @@ fn coordinate<M: Memory>(shared: &Shared<M>) {
             let keep = state.free.len().saturating_sub(options.views);
             (position, epoch, state.free.split_off(keep))
         };
-        // A panic outside of an image becomes the batch's error at once, not a stall.
+        // A panic outside of the code of an image becomes the batch's error at once, not a stall.
         let made = AssertUnwindSafe(|| shared.pool.install(|| shared.job.assemble(&epoch, position.batch, buffers)));
         let assembled = catch_unwind(made).unwrap_or_else(|panic| {
             let detail = panic_message(&*panic).unwrap_or_else(|| "no message".into());

@@ -1,4 +1,4 @@
-//! What the threads of a loader tell each other.
+//! Signals between the threads of a loader.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,9 +8,9 @@ use crate::cancel::Cancel;
 /// Signals between a loader and its threads.
 #[derive(Default)]
 pub(super) struct Signals {
-    /// Asks the threads to leave.
+    /// Asks the threads to stop.
     pub(super) stop: Cancel,
-    /// Images finished so far.
+    /// Number of finished images.
     pub(super) finished: AtomicU64,
 }
 

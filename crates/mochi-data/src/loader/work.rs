@@ -1,4 +1,4 @@
-//! The making of one batch: which images, reading, decoding, views, and how bad images are replaced.
+//! Making one batch: reading, decoding and augmenting its images, and replacing bad images.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -21,34 +21,34 @@ use crate::random::{Purpose, Stream};
 use crate::read_error::ReadError;
 use crate::views::{Normalize, ViewMaker};
 
-/// Everything a reading thread needs besides its own buffers.
+/// Shared data of the worker threads.
 pub(super) struct Job<M> {
     dataset: Dataset,
     options: LoaderOptions,
     memory: M,
     decode: DecodeOptions,
     normalize: Normalize,
-    /// With more bad images than this the epoch fails in any case: replacements are no longer searched.
+    /// With more bad images than this the epoch fails, so replacements are no longer searched.
     doomed_above: usize,
     signals: Arc<Signals>,
-    /// The failure of the storage that ends the loader.
+    /// Storage failure that ends the loader.
     failure: Mutex<Option<DataError>>,
-    /// The images being read now, for the message about a stall.
+    /// Images that are being read, for the message about a stall.
     busy: Mutex<Vec<u32>>,
 }
 
-/// A batch as made, with what was found on the way.
+/// A batch with its bad images.
 pub(super) struct Assembled<B> {
     pub(super) batch: Batch<B>,
-    /// Images that it set out to read.
+    /// Number of images that the batch should contain.
     pub(super) read: usize,
-    /// Bad ones among them and among their replacements.
+    /// Bad images among them and among their replacements.
     pub(super) bad: Vec<BadImage>,
-    /// A slot could not be filled.
+    /// Whether a slot could not be filled.
     pub(super) incomplete: bool,
 }
 
-/// The buffers of one reading thread.
+/// Buffers of one worker thread.
 #[derive(Default)]
 struct Reader {
     bytes: Vec<u8>,
@@ -59,21 +59,21 @@ struct Reader {
 }
 
 thread_local! {
-    /// Taken out while an image is made: after a panic it is not put back, and the next image starts with fresh buffers.
+    /// Taken out while an image is processed. After a panic it is not put back, so that the next image starts with new buffers.
     static READER: RefCell<Option<Box<Reader>>> = const { RefCell::new(None) };
 }
 
-/// A slot of a batch: the image meant for it, and where its views go.
+/// Slot of a batch: its intended image, and the destination of its views.
 struct Slot<'a> {
     image: u32,
     views: [Option<&'a mut [f32]>; 2],
 }
 
-/// The image used for a slot, if any, and the bad ones found on the way.
+/// The image used for a slot, if any, and the bad images that it replaces.
 type Outcome = (Option<u32>, Vec<u32>);
 
-/// What the shorter side of a JPEG keeps when it is decoded shrunk: crops take down to a fifth of the area, so the whole must keep about
-/// twice the view's size.
+/// Smallest size of the shorter side of a JPEG that is decoded at a smaller scale, as a multiple of the view size: crops can be as small as a fifth of
+/// the area, so the image must be about twice the view size.
 pub(crate) fn shrink_to(fast_decode: bool, size: u32) -> Option<u32> {
     fast_decode.then_some(size.saturating_mul(2))
 }
@@ -108,19 +108,19 @@ impl<M: Memory> Job<M> {
         &self.dataset
     }
 
-    /// The failure of the storage that ended the loader, once.
+    /// Takes the storage failure that ended the loader.
     pub(super) fn failure(&self) -> Option<DataError> {
         lock(&self.failure).take()
     }
 
-    /// Names of the images that are being read at this moment.
+    /// Names of the images that are being read.
     pub(super) fn being_read(&self) -> String {
         let busy = lock(&self.busy);
         let names: Vec<String> = busy.iter().take(3).map(|&i| self.dataset.name_of(i as usize)).collect();
         if names.is_empty() { "no file".into() } else { names.join(", ") }
     }
 
-    /// Makes batch `number` of an epoch on the current thread pool, into `buffers` as far as they fit.
+    /// Makes batch `number` of an epoch on the current thread pool. Uses `buffers` that have the right size.
     pub(super) fn assemble(
         &self,
         epoch: &Epoch,
@@ -135,7 +135,7 @@ impl<M: Memory> Job<M> {
         while views.len() < self.options.views {
             let view = self.memory.lend(count * floats)?;
             if view.len() != count * floats {
-                let detail = format!("a buffer of {} floats instead of {}", view.len(), count * floats);
+                let detail = format!("expected a buffer of {1} floats, got {0}", view.len(), count * floats);
                 return Err(DataError::Memory { detail });
             }
             views.push(view);
@@ -160,7 +160,7 @@ impl<M: Memory> Job<M> {
             };
             let to = images.len();
             if to != slot {
-                // A gap before: close it, so that views and `images` stay aligned.
+                // Closes the gap of a left-out image, so that views and `images` stay aligned.
                 for view in &mut views {
                     view.copy_within(slot * floats..(slot + 1) * floats, to * floats);
                 }
@@ -173,7 +173,7 @@ impl<M: Memory> Job<M> {
         Ok(Assembled { batch, read: count, bad, incomplete })
     }
 
-    /// As [`Job::fill`]; then the image that was meant is not needed any more.
+    /// As [`Job::fill`]; afterwards the blocks of the intended image are released.
     fn fill_and_release(&self, epoch: &Epoch, slot: Slot<'_>) -> Outcome {
         let image = slot.image;
         let outcome = self.fill(epoch, slot);
@@ -183,7 +183,7 @@ impl<M: Memory> Job<M> {
         outcome
     }
 
-    /// Fills a slot with its image, or with the next good one after it. Which one that is depends on nothing but the images.
+    /// Fills a slot with its image, or with the next good image in the dataset. The choice depends only on the images.
     fn fill(&self, epoch: &Epoch, mut slot: Slot<'_>) -> Outcome {
         let mut met = Vec::new();
         let n = self.dataset.len() as u32;
@@ -218,7 +218,7 @@ impl<M: Memory> Job<M> {
         (None, met)
     }
 
-    /// Reads, decodes and augments `image` into the slot. A panic on the way makes it a bad image.
+    /// Reads, decodes and augments `image` into the slot. If this panics, the image is bad.
     fn make(&self, epoch: &Epoch, image: u32, slot: &mut Slot<'_>) -> Result<(), ReadError> {
         lock(&self.busy).push(image);
         let mut reader = READER.with_borrow_mut(Option::take).unwrap_or_default();
@@ -253,7 +253,7 @@ impl<M: Memory> Job<M> {
         let options = &self.options;
         for (view, out) in slot.views.iter_mut().enumerate() {
             let Some(out) = out else { continue };
-            // Named by the image that was meant: a replacement must not repeat the views of its own turn in the epoch.
+            // The stream is that of the intended image: a replacement must not have the same views as at its own position in the epoch.
             let mut stream = Stream::new(options.seed, Purpose::View, epoch.number, slot.image, view as u16);
             plan.draw(&options.augmentation, pixels.width, pixels.height, options.size, &mut stream);
             maker.render(pixels, plan, options.size, &self.normalize, out)?;

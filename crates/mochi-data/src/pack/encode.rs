@@ -1,10 +1,9 @@
-//! The encoded form of an image in a shard: its bytes unchanged, or a smaller JPEG.
+//! Encoding of an image in a shard: its bytes unchanged, or a smaller JPEG.
 //!
-//! Every image is decoded, so that one that cannot be is found here and not in training. Resizing is Pillow's antialiased bilinear filter,
-//! to the size that torchvision's `Resize(short_side)` gives. The result is a JPEG of quality 95 with chroma at
-//! half resolution (4:2:0). What is lost then: the fine detail, what JPEG loses, alpha, 16-bit depth, CMYK (converted as when training)
-//! and metadata. What is kept from a JPEG: its orientation tag (pixels are not turned, as when training from the file itself) and an RGB
-//! color profile. Raw images (IDX, CIFAR) become PNG, which loses nothing.
+//! Every image is decoded, so that bad images are found now and not in training. Resizing uses Pillow's antialiased bilinear filter and the size of
+//! torchvision's `Resize(short_side)`. The result is a JPEG of quality 95 with 4:2:0 chroma subsampling. Resizing loses fine detail, alpha, 16-bit
+//! depth, CMYK (converted as in training) and metadata. A JPEG keeps its EXIF orientation (pixels are not rotated, as in training) and an RGB color
+//! profile. Raw images (IDX, CIFAR) become PNG, which is lossless.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,15 +17,15 @@ use crate::views::ImageResizer;
 
 const QUALITY: i32 = 95;
 
-/// An image as it goes into a shard.
+/// An image for a shard.
 pub(super) struct Encoded {
     pub(super) bytes: Vec<u8>,
-    /// "jpg", "png" or "webp": what the bytes are, whatever the source's name said.
+    /// "jpg", "png" or "webp", from the content.
     pub(super) extension: &'static str,
     pub(super) resized: bool,
 }
 
-/// Buffers of one thread.
+/// Decoder and buffers of one thread.
 #[derive(Default)]
 pub(super) struct Encoder {
     decoder: Decoder,
@@ -35,7 +34,7 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// Reads, checks and, where asked for, shrinks an image. A panic on the way makes it a bad one.
+    /// Reads, checks and, if requested, resizes an image. If this panics, the image is bad.
     pub(super) fn prepare(
         &mut self,
         dataset: &Dataset,
@@ -64,7 +63,7 @@ impl Encoder {
         let extension = match sniff(&bytes) {
             Some(Format::Png) => "png",
             Some(Format::WebP) => "webp",
-            // What is none of the three does not decode.
+            // Other formats cannot be decoded.
             Some(Format::Jpeg) | None => "jpg",
         };
         Ok(Encoded { bytes, extension, resized: false })
@@ -76,7 +75,7 @@ impl Encoder {
     }
 }
 
-/// Width and height with `short` on the short side; the long one is cut to a whole number, as torchvision's `Resize` does.
+/// Width and height with `short` on the short side; the long side is truncated to an integer, as in torchvision's `Resize`.
 fn shrunk(width: u32, height: u32, short: u32) -> (u32, u32) {
     let (low, high) = (u64::from(width.min(height).max(1)), u64::from(width.max(height)));
     let long = (high * u64::from(short) / low) as u32;
@@ -84,7 +83,7 @@ fn shrunk(width: u32, height: u32, short: u32) -> (u32, u32) {
 }
 
 fn impossible(error: impl std::fmt::Display) -> DecodeError {
-    DecodeError::new(BadReason::Unsupported, format!("it could not be encoded again: {error}"))
+    DecodeError::new(BadReason::Unsupported, format!("it could not be re-encoded: {error}"))
 }
 
 fn to_jpeg(pixels: &Pixels) -> Result<Vec<u8>, DecodeError> {
@@ -113,7 +112,7 @@ fn to_png(pixels: &Pixels) -> Result<Vec<u8>, DecodeError> {
     Ok(bytes)
 }
 
-/// Inserts the source's segments that are kept after the new JPEG's start marker: orientation, RGB color profile.
+/// Inserts the segments to keep, orientation and RGB color profile, after the start marker of the new JPEG.
 fn with_segments(jpeg: Vec<u8>, source: &[u8]) -> Vec<u8> {
     if sniff(source) != Some(Format::Jpeg) {
         return jpeg;
@@ -133,7 +132,7 @@ fn with_segments(jpeg: Vec<u8>, source: &[u8]) -> Vec<u8> {
     [start, &kept, rest].concat()
 }
 
-/// The ICC segments (APP2) of a JPEG, if the profile is one for RGB: only that fits the pixels that were decoded.
+/// The ICC segments (APP2) of a JPEG, if the profile is for RGB, as the decoded pixels are.
 fn profile(jpeg: &[u8]) -> Vec<u8> {
     let mut found = Vec::new();
     let mut at = 2;

@@ -1,4 +1,4 @@
-//! Keys of packed images: their names in the source, made such that any tar and WebDataset read them alike.
+//! Keys of packed images: their names in the source, changed so that tar programs and WebDataset read them in the same way.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ pub(super) fn keys(dataset: &Dataset) -> Vec<String> {
         .map(|index| {
             let mut key = plain(&dataset.name_of(index));
             if key.is_empty() || !taken.insert(key.clone()) {
-                // An index is unique, so this is taken only by a name that looks like it.
+                // Indices are unique, so this key exists only if another name looks like it.
                 key = format!("{key}_{index}");
                 while !taken.insert(key.clone()) {
                     key.push('_');
@@ -22,7 +22,7 @@ pub(super) fn keys(dataset: &Dataset) -> Vec<String> {
         .collect()
 }
 
-/// The name without its image extension, and with an underscore for all that means something elsewhere.
+/// The name without its image extension, and with underscores instead of special characters.
 fn plain(name: &str) -> String {
     let name = match name.rsplit_once('.') {
         Some((stem, _)) if has_image_extension(name.as_bytes()) => stem,

@@ -1,4 +1,4 @@
-//! Packing a dataset into tar shards: WebDataset's layout with an index next to each shard.
+//! Packing of a dataset into tar shards in WebDataset's layout, with an index per shard.
 //!
 //! ```text
 //! OUT/000000.tar  KEY.jpg (.png, .webp: by content)  KEY.cls (class number as text, if the source has classes)  ...
@@ -7,12 +7,11 @@
 //! OUT/bad-images.jsonl  images that were left out, if any
 //! ```
 //!
-//! Images are decoded once to see that they can be, and copied byte for byte; only images whose short side is longer than requested
-//! are resized and written as JPEG (`encode`). They are shuffled over all shards (a function of the seed alone), so that
-//! any few shards are a fair sample; or left in their order.
+//! Images are decoded once as a check, and copied unchanged. Only images whose short side is longer than requested are resized and written as JPEG
+//! (`encode`). They are shuffled over all shards (depending only on the seed), so that any few shards are a random sample, or keep their order.
 //!
-//! Every file is written under a temporary name, synced and renamed. After each shard the state of the work is kept in
-//! `pack-unfinished.json`: the same call continues after the last complete shard and ends with the same bytes.
+//! Every file is written under a temporary name, synced and renamed. After each shard the state is written to `pack-unfinished.json`: the same call
+//! continues after the last complete shard, and its output is identical.
 
 mod encode;
 mod keys;
@@ -40,47 +39,47 @@ use write::write_whole;
 
 pub use options::{PackOptions, ShardSize, parse_bytes};
 
-/// Images prepared together: enough for all threads, few enough to hold in memory.
+/// Number of images that are prepared together: enough for all threads, few enough for memory.
 const TOGETHER: usize = 64;
 const BAD: &str = "bad-images.jsonl";
 
-/// What was packed.
+/// Result of packing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Packed {
-    /// Shards written, those of an earlier call that this one went on with included.
+    /// Number of shards, including those of an earlier call that this call continued.
     pub shards: usize,
-    /// Images in them.
+    /// Number of images in them.
     pub images: u64,
     /// Bytes of the tar files.
     pub bytes: u64,
-    /// Images that were resized.
+    /// Number of images that were resized.
     pub resized: u64,
-    /// Images left out, by reason.
+    /// Number of bad images, which were left out, by reason.
     pub bad: BTreeMap<BadReason, u64>,
-    /// Images that an earlier call had packed already.
+    /// Number of images that an earlier call had packed.
     pub continued_from: u64,
-    /// Seconds that this call took.
+    /// Duration of this call in seconds.
     pub seconds: f64,
 }
 
-/// The state between two shards.
+/// State after a shard.
 #[derive(Debug, Serialize, Deserialize)]
 struct Unfinished {
-    /// The options of the call: another source or other options do not continue it.
+    /// The options of the call: a call with another source or other options cannot continue it.
     options: PackOptions,
     source: String,
-    /// Position in the order of the first image that is in no shard yet.
+    /// Position of the next image in the order.
     next: usize,
     resized: u64,
     shards: Vec<Shard>,
     bad: Vec<BadImage>,
 }
 
-/// Packs `dataset` into the folder `out`, which must be new, empty, or left by an unfinished call with the same source and options.
-/// `progress` gets the number of images processed, good or bad.
+/// Packs `dataset` into the folder `out`, which must be new, empty, or the output of an unfinished call with the same source and options.
+/// `progress` is called with the number of processed images.
 ///
 /// # Errors
-/// [`DataError::Occupied`], [`DataError::Write`] (a full disk), [`DataError::Io`] and [`DataError::Remote`] (the source is lost): the same
+/// [`DataError::Occupied`], [`DataError::Write`] (a full disk), [`DataError::Io`] and [`DataError::Remote`] (the source cannot be read): the same
 /// call continues later. [`DataError::TooManyBad`] if no image is good, [`DataError::Setting`].
 pub fn pack(
     dataset: &Dataset,
@@ -102,7 +101,7 @@ pub fn pack(
         .map_err(|e| DataError::Threads { detail: e.to_string() })?;
 
     std::thread::scope(|scope| {
-        // One lot is written while the next is made; a third waits at most.
+        // One group of images is written while the next is prepared; at most one more waits.
         let (send, receive) = sync_channel::<Vec<(u32, Result<Encoded, ReadError>)>>(1);
         let rest = order.get(state.next..).unwrap_or_default();
         let short_side = options.short_side;
@@ -111,7 +110,7 @@ pub fn pack(
                 let prepare =
                     |encoder: &mut Encoder, &image: &u32| (image, encoder.prepare(dataset, image, short_side));
                 let made = pool.install(|| lot.into_par_iter().map_init(Encoder::default, prepare).collect());
-                // The writer has ended, with an error of its own.
+                // The writer has ended with an error.
                 if send.send(made).is_err() {
                     return;
                 }
@@ -127,7 +126,7 @@ pub fn pack(
             for (image, prepared) in lot {
                 let index = image as usize;
                 match prepared {
-                    // A file that is gone is one bad image. If the last good one is gone as well, the source is.
+                    // A missing file is a bad image. If the last good image is missing as well, the source is missing.
                     Err(ReadError::Image(DecodeError { reason: BadReason::Vanished, .. }))
                         if writer.good.is_some_and(|good| has_vanished(dataset, good)) =>
                     {
@@ -155,20 +154,20 @@ pub fn pack(
     finish(dataset, out, state, continued_from, begun)
 }
 
-/// The shard being written, and what enters the state once it is complete.
+/// The shard that is being written, and the data for the state.
 struct Writer<'a> {
     out: &'a Path,
     options: &'a PackOptions,
     shard: Option<ShardWriter>,
-    /// In the order: the image being added.
+    /// Position of the current image in the order.
     position: usize,
     met: Vec<BadImage>,
     resized: u64,
-    /// The last image that was packed.
+    /// Last packed image.
     good: Option<usize>,
 }
 
-/// Whether an image that could be read before is no longer there.
+/// Whether an image that could be read before no longer exists.
 fn has_vanished(dataset: &Dataset, index: usize) -> bool {
     matches!(
         dataset.read(index, &mut Vec::new()),
@@ -213,7 +212,7 @@ fn order(images: usize, options: &PackOptions) -> Vec<u32> {
     order
 }
 
-/// Makes the folder, or continues what an earlier call left in it.
+/// Makes the folder, or reads the state of an earlier call in it.
 fn begin(dataset: &Dataset, out: &Path, options: &PackOptions) -> Result<Unfinished, DataError> {
     fs::create_dir_all(out).map_err(|source| DataError::Write { path: out.into(), source })?;
     let source = format!("{:016x}", dataset.fingerprint());
@@ -228,13 +227,13 @@ fn begin(dataset: &Dataset, out: &Path, options: &PackOptions) -> Result<Unfinis
     let read = |source| DataError::Io { path: out.into(), source };
     match fs::read(out.join(manifest::UNFINISHED)) {
         Ok(bytes) => match serde_json::from_slice::<Unfinished>(&bytes) {
-            // Threads are not written down: they change nothing.
+            // The number of threads is not part of the state, because it does not change the output.
             Ok(state) if state.source == source && PackOptions { threads: 0, ..options.clone() } == state.options => {
                 let whole = |s: &Shard| fs::metadata(out.join(&s.file)).is_ok_and(|m| m.len() == s.bytes);
                 if state.next <= dataset.len() && state.shards.iter().all(whole) {
                     return Ok(state);
                 }
-                let detail = "shards that were written are gone or have another size".to_owned();
+                let detail = "existing shards are missing or have another size".to_owned();
                 Err(DataError::Format { path: out.into(), detail })
             }
             _ => Err(DataError::Occupied { path: out.into() }),
@@ -274,7 +273,7 @@ fn finish(
     let manifest = Manifest::new(dataset.class_names().to_vec(), dataset.fingerprint(), state.shards);
     let text = serde_json::to_vec_pretty(&manifest).map_err(|e| unwritable(&e))?;
     write_whole(&out.join(manifest::FILE), &text)?;
-    // With dataset.json in place nothing is unfinished; a file that remains does no harm.
+    // The dataset is complete with dataset.json, so a remaining state file is harmless.
     let _ = fs::remove_file(out.join(manifest::UNFINISHED));
     Ok(Packed {
         shards: manifest.shards.len(),

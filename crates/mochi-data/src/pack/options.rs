@@ -1,37 +1,37 @@
-//! What to pack and how: the options, and sizes in words.
+//! Options of packing, and parsing of sizes.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
 
-/// Where a shard ends.
+/// Size of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShardSize {
-    /// Before the tar file would have more bytes (a shard has at least one image).
+    /// Maximum number of bytes (a shard has at least one image).
     Bytes(u64),
-    /// After so many images.
+    /// Number of images.
     Images(u32),
 }
 
-/// How to pack.
+/// Options of packing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackOptions {
-    /// Resize pictures whose short side has more pixels to this.
+    /// Resize images with a longer short side to this size in pixels.
     pub short_side: Option<u32>,
-    /// Where a shard ends.
+    /// Size of a shard.
     pub shard_size: ShardSize,
     /// Seed of the order.
     pub seed: u64,
-    /// Keep the source's order.
+    /// Keep the order of the source.
     pub in_order: bool,
-    /// Threads that read, decode and resize; 0 means one for each core. Changes no byte.
+    /// Number of threads that read, decode and resize; 0 means one per core. Does not change the output.
     #[serde(skip)]
     pub threads: usize,
 }
 
 impl Default for PackOptions {
-    /// Shards of 256 MB, bytes as they are, shuffled with seed 0.
+    /// Shards of 256 MB, images unchanged, shuffled with seed 0.
     fn default() -> Self {
         Self { short_side: None, shard_size: ShardSize::Bytes(256_000_000), seed: 0, in_order: false, threads: 0 }
     }
@@ -42,21 +42,21 @@ impl PackOptions {
         let setting = |what, detail: &str| Err(DataError::Setting { what, detail: detail.into() });
         match self.shard_size {
             ShardSize::Bytes(0) | ShardSize::Images(0) => {
-                return setting("shard size", "a shard needs room for an image");
+                return setting("shard size", "a shard must be large enough for an image");
             }
             _ => {}
         }
         match self.short_side {
-            Some(n) if !(8..=16_384).contains(&n) => setting("short side", "8 to 16384 pixels are possible"),
+            Some(n) if !(8..=16_384).contains(&n) => setting("short side", "expected 8 to 16384 pixels"),
             _ => Ok(()),
         }
     }
 }
 
-/// A number of bytes in words: `1000000`, `256MB`, `1.5 GB`, `512MiB`. What is wrong with it otherwise.
+/// Parses a number of bytes: `1000000`, `256MB`, `1.5 GB`, `512MiB`.
 ///
 /// # Errors
-/// A sentence for whoever wrote it.
+/// A message if the text is invalid.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let units = [("KiB", 1u64 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
     let units = units.into_iter().chain([("kB", 1000), ("KB", 1000), ("MB", 1_000_000), ("GB", 1_000_000_000)]);
@@ -66,10 +66,10 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         let bytes = number.trim().parse::<f64>().map(|n| n * factor as f64);
         return match bytes {
             Ok(bytes) if (1.0..1e18).contains(&bytes) => Ok(bytes as u64),
-            _ => Err(format!("\"{text}\" is no number of bytes such as 256MB or 1GiB")),
+            _ => Err(format!("\"{text}\" is not a size such as 256MB or 1GiB")),
         };
     }
-    Err(format!("\"{text}\" is no number of bytes"))
+    Err(format!("\"{text}\" is not a size in bytes"))
 }
 
 #[cfg(test)]

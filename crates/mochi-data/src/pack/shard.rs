@@ -1,4 +1,4 @@
-//! Writing one shard: POSIX tar, its index, its checksum; whole or absent.
+//! Writing of one shard: a POSIX tar file, its index and its checksum. A shard is complete or absent.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -10,10 +10,10 @@ use crate::dataset::shards::index::{Listing, Member, encode};
 use crate::dataset::shards::manifest::{Shard, index_of};
 use crate::error::DataError;
 
-/// A tar file is a row of these.
+/// Size of a tar block.
 const RECORD: u64 = 512;
 
-/// A shard under way. Dropped unfinished, it leaves nothing behind.
+/// A shard that is being written. If dropped before it is finished, its file is removed.
 pub(super) struct ShardWriter {
     /// `None` once finished.
     tar: Option<tar::Builder<Counting<BufWriter<File>>>>,
@@ -22,10 +22,10 @@ pub(super) struct ShardWriter {
 }
 
 impl ShardWriter {
-    /// Begins `name` in the folder `out`.
+    /// Starts the shard `name` in the folder `out`.
     pub(super) fn create(out: &Path, name: &str) -> Result<Self, DataError> {
         let path = out.join(name);
-        // Never through a link, and never into a file that is not our own: a left-over of an earlier call is removed first.
+        // A file of an earlier call is removed first, so that nothing is written through a link or into another file.
         let made = match fs::remove_file(partial(&path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => File::create_new(partial(&path)),
@@ -39,7 +39,7 @@ impl ShardWriter {
         self.images.len()
     }
 
-    /// Length of the file if this image were its last. A name too long for its header takes some more.
+    /// Length of the file if this image were the last. A name that is too long for its header takes additional blocks.
     pub(super) fn bytes_with(&self, class: Option<u32>, image: &Encoded) -> u64 {
         let now = self.tar.as_ref().map_or(0, |tar| tar.get_ref().bytes);
         let class = if class.is_some() { 2 * RECORD } else { 0 };
@@ -58,13 +58,13 @@ impl ShardWriter {
             append(tar, &format!("{key}.cls"), class.to_string().as_bytes()).map_err(write)?;
         }
         let crc = Some(crc32c::crc32c(&image.bytes));
-        // No file above decode::MAX_FILE_BYTES was read.
+        // Files above decode::MAX_FILE_BYTES are not read.
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         self.images.push(Member { name, offset, length, crc, class });
         Ok(())
     }
 
-    /// Ends the tar, writes the index, and gives the shard its name: the index first, so that a shard is never without.
+    /// Finishes the tar file, writes the index, and renames both. The index is first, so that a shard always has an index.
     pub(super) fn finish(mut self) -> Result<Shard, DataError> {
         let path = self.path.clone();
         let write = |source| DataError::Write { path: path.clone(), source };
@@ -94,14 +94,14 @@ impl ShardWriter {
 impl Drop for ShardWriter {
     fn drop(&mut self) {
         if let Some(tar) = self.tar.take() {
-            // Its own end would be written when it is dropped: to the file that goes.
+            // Dropping the builder would write the end of the file that is being removed.
             drop(tar);
             let _ = fs::remove_file(partial(&self.path));
         }
     }
 }
 
-/// One member with nothing in its header that differs between two calls (no time, no owner).
+/// Writes one member. Its header has no time and no owner, so that output is reproducible.
 fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut header = tar::Header::new_ustar();
     if header.set_path(name).is_err() {
@@ -124,7 +124,7 @@ fn padded(length: u64) -> u64 {
     length.div_ceil(RECORD) * RECORD
 }
 
-/// Counts what is written and takes its checksum.
+/// Counts the written bytes and computes their checksum.
 struct Counting<W> {
     inner: W,
     bytes: u64,

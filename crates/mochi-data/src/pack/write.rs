@@ -6,14 +6,14 @@ use mochi_files::{FileError, Folder};
 
 use crate::error::DataError;
 
-/// Writes a file of the packed folder, whole or not at all.
+/// Writes a file of the packed folder, atomically.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = Folder::open(folder).and_then(|folder| folder.write(path.file_name().unwrap_or_default(), bytes));
     written.map_err(|error| unwritten(path, error))
 }
 
-/// A failure to write `path`.
+/// The error of writing `path`.
 fn unwritten(path: &Path, error: FileError) -> DataError {
     let source = match error {
         FileError::Io { source, .. } => source,
@@ -22,7 +22,7 @@ fn unwritten(path: &Path, error: FileError) -> DataError {
     DataError::Write { path: path.into(), source }
 }
 
-/// Name of an unfinished shard. Hidden, so that no walk or pattern takes it for complete.
+/// Name of an unfinished shard. Hidden, so that folder searches and patterns do not find it.
 pub(super) fn partial(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.partial"))

@@ -1,15 +1,15 @@
-//! Views as PNG: one alone, or a sheet of rows, each the source with its crops drawn in, then its views.
+//! Views as PNG: a single view, or a sheet with one row per image: the source with the outlines of its crops, then its views.
 
 use super::Preview;
 use crate::decode::{DecodeOptions, Decoder, Pixels};
 use crate::error::{BadReason, DecodeError};
 
-/// Between pictures, in pixels.
+/// Gap between images, in pixels.
 const GAP: usize = 8;
-/// The crops' colors, those of the page.
+/// Colors of the crop outlines, as on the page.
 const COLOURS: [[u8; 3]; 2] = [[0x56, 0xB4, 0xE9], [0xFF, 0x9B, 0x4A]];
 
-/// A view of `size x size` RGB bytes as a PNG file.
+/// Encodes a view of `size x size` RGB bytes as PNG.
 ///
 /// # Errors
 /// Bytes that are not (size, size, 3).
@@ -17,10 +17,10 @@ pub fn png_of_view(rgb: &[u8], size: u32) -> Result<Vec<u8>, DecodeError> {
     encode(rgb, size, size)
 }
 
-/// The sheet as a PNG file, `3 * size` and gaps wide.
+/// Encodes the sheet as PNG. Its width is `3 * size` plus gaps.
 ///
 /// # Errors
-/// A sheet too large for a PNG, or a thumbnail that is none.
+/// A sheet that is too large for a PNG, or an invalid thumbnail.
 pub fn sheet(previews: &[Preview], size: u32) -> Result<Vec<u8>, DecodeError> {
     let side = size as usize;
     let (width, height) = (3 * side + 4 * GAP, previews.len() * (side + GAP) + GAP);
@@ -54,7 +54,7 @@ struct Canvas {
 }
 
 impl Canvas {
-    /// Puts a picture of `width` pixels at (left, top); what lies outside is cut.
+    /// Draws an image of `width` pixels at (left, top), clipped to the canvas.
     fn paste(&mut self, rgb: &[u8], width: usize, left: usize, top: usize) {
         let rows = self.rgb.chunks_exact_mut(self.width * 3).skip(top);
         for (to, from) in rows.zip(rgb.chunks_exact(width.max(1) * 3)) {
@@ -64,7 +64,7 @@ impl Canvas {
         }
     }
 
-    /// A frame two pixels wide inside [left, right) x [top, bottom).
+    /// Draws a frame two pixels wide inside [left, right) x [top, bottom).
     fn frame(&mut self, left: usize, top: usize, right: usize, bottom: usize, color: [u8; 3]) {
         let rows = self.rgb.chunks_exact_mut(self.width * 3).enumerate().take(bottom).skip(top);
         for (y, row) in rows {

@@ -1,8 +1,8 @@
-//! What was drawn for a view, as people say it.
+//! Text for the operations of a view.
 
 use crate::plan::Op;
 
-/// A step's name and its value as text; the value is empty where the step has none.
+/// Name and value of an operation as text; the value is empty if the operation has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drawn {
     /// Such as "brightness".
@@ -11,7 +11,7 @@ pub struct Drawn {
     pub value: String,
 }
 
-/// One change to the pixels in words.
+/// Text for one operation.
 pub fn words(op: &Op) -> Drawn {
     let factor = |f: f32| format!("× {f:.2}");
     let (name, value) = match *op {

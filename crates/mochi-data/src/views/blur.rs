@@ -5,18 +5,18 @@
 //! w = 1 / (2R + 1) each and the two at its ends f = (1 - (2 floor(R) + 1) w) / 2. Edge pixels are repeated outside.
 //! (Gwosdek et al., "Theoretical foundations of Gaussian convolution by extended box filtering", 2011.)
 //!
-//! The plane is laid into a larger one whose margins repeat the edges, so that one long loop without a case makes a pass, along
-//! rows (neighbours 1 apart) and along columns (neighbours one row apart) alike.
+//! The plane is copied into a larger one whose margins repeat the edges. A pass is then one long loop without branches, both along rows (neighbors 1
+//! apart) and along columns (neighbors one row apart).
 
 use pulp::{Simd, WithSimd};
 
 const PASSES: usize = 3;
 
-/// One box blur's shape.
+/// Parameters of one box blur.
 #[derive(Clone, Copy, Debug)]
 struct Kernel {
     radius: usize,
-    /// Weights with 24 fractional bits, as Pillow has them: an even weight makes ties common, so sums are integers here as well.
+    /// Weights with 24 fractional bits, as in Pillow. Ties are common for even weights, so sums are integers here as well.
     inner: u32,
     ends: u32,
 }
@@ -33,7 +33,7 @@ fn kernel(sigma: f32) -> Option<Kernel> {
         return None;
     }
     let radius = r as usize;
-    // In float, like Pillow: the quotient is rounded to 24 bits before it is cut.
+    // In float, like Pillow: the quotient is rounded to 24 bits before it is truncated.
     let inner = ((1u32 << 24) as f32 / (r * 2.0 + 1.0)) as u32;
     let ends = ((1u32 << 24) - (radius as u32 * 2 + 1) * inner) / 2;
     Some(Kernel { radius, inner, ends })
@@ -102,8 +102,8 @@ pub(super) fn gaussian(plane: &mut [u8], width: usize, sigma: f32, scratch: &mut
     }
 }
 
-/// One box blur of `from[begin..end]` into the same places of `to`, neighbours `step` apart. What lies between rows is blurred along,
-/// which is cheaper than a loop that stops there.
+/// One box blur of `from[begin..end]` into the same positions of `to`, with neighbors `step` apart. The margins between rows are blurred
+/// as well, which is faster than a loop that skips them.
 #[inline(always)]
 fn pass(from: &[u8], to: &mut [u8], begin: usize, end: usize, step: usize, kernel: &Kernel) {
     let to = &mut to[begin..end];
@@ -123,7 +123,7 @@ fn pass(from: &[u8], to: &mut [u8], begin: usize, end: usize, step: usize, kerne
     }
 }
 
-/// What Pillow computes of a box's inner sum and the sum of its two ends. At most 255 whole: it stays within 32 bits.
+/// Pillow's result from the inner sum of a box and the sum of its two ends. It is at most 255 with 24 fractional bits, which fits 32 bits.
 #[inline(always)]
 fn weigh(inner: u32, ends: u32, kernel: &Kernel) -> u8 {
     ((inner * kernel.inner + ends * kernel.ends + (1 << 23)) >> 24) as u8
@@ -143,7 +143,7 @@ fn pass_of_three<const ODD: bool>([a, b, c]: [&[u8]; 3], to: &mut [u8], kernel: 
 fn pass_of_five([a, b, c, d, e]: [&[u8]; 5], to: &mut [u8], kernel: &Kernel) {
     let n = to.len();
     let (a, b, c, d, e) = (&a[..n], &b[..n], &c[..n], &d[..n], &e[..n]);
-    // By value: a weight behind a reference might change with every byte written, for all that the compiler knows.
+    // Weights are passed by value: the compiler would have to reload weights behind a reference after every write.
     let kernel = *kernel;
     for i in 0..n {
         let inner = u16::from(b[i]) + u16::from(c[i]) + u16::from(d[i]);

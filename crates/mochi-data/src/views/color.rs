@@ -1,8 +1,8 @@
-//! Pointwise color operations on a run of pixels, with the arithmetic of Pillow 13, down to where it cuts and where it rounds.
+//! Pointwise color operations on a run of pixels, with the arithmetic of Pillow 13, including truncation and rounding.
 //!
-//! A run is three slices of f32 that always hold whole numbers in 0..=255: every operation ends with the rounding to 8 bits that
-//! Pillow's own buffers force, so operations chain in registers and cache yet give what Pillow gives one after the other.
-//! Loops are branch-free so that they vectorise; the caller dispatches to the CPU's best instruction set.
+//! A run consists of three slices of f32 with integer values in 0..=255. Every operation ends with rounding to 8 bits, as Pillow's buffers require, so
+//! chained operations give the same result as Pillow's separate ones. Loops have no branches, so that they vectorize; the caller selects the
+//! instruction set.
 
 use crate::plan::Op;
 
@@ -19,7 +19,7 @@ pub(super) fn luma(r: f32, g: f32, b: f32) -> f32 {
     ((r * 19595.0 + g * 38470.0 + b * 7471.0 + 32768.0) * (1.0 / 65536.0)).floor()
 }
 
-/// `ImagingBlend`: `a + factor (b - a)`, clipped, then cut.
+/// `ImagingBlend`: `a + factor (b - a)`, clipped, then truncated.
 #[inline(always)]
 fn blend(a: f32, b: f32, factor: f32) -> f32 {
     (a + factor * (b - a)).clamp(0.0, 255.0).floor()
@@ -78,7 +78,7 @@ fn each(red: &mut [f32], green: &mut [f32], blue: &mut [f32], f: impl Fn(f32) ->
     }
 }
 
-/// The larger of two numbers that are never NaN: one instruction, where `f32::max` takes three to look for NaN.
+/// The larger of two numbers that are not NaN. This is one instruction; `f32::max` takes three because of NaN.
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
@@ -99,7 +99,7 @@ fn cut_to_byte(q: f32) -> f32 {
     whole - if scaled - whole < q { 1.0 } else { 0.0 }
 }
 
-/// Hue and saturation in bytes (`rgb2hsv_row` in `Convert.c`). A test holds all 2^24 colors to Pillow's mixture of float and double.
+/// Hue and saturation in bytes (`rgb2hsv_row` in `Convert.c`). A test compares all 2^24 colors with Pillow's mixture of float and double.
 #[inline(always)]
 fn hue_and_saturation(r: f32, g: f32, b: f32, high: f32) -> (f32, f32) {
     let (upper, lower) = (larger(r, g), smaller(r, g));
@@ -136,7 +136,7 @@ fn hue_and_saturation(r: f32, g: f32, b: f32, high: f32) -> (f32, f32) {
 /// From hue, saturation and value in bytes (`hsv2rgb` in `Convert.c`).
 ///
 /// Each channel is `V (1 - S k / (255 85))`, rounded, where k in 0..=85 is a trapezoid over twice the hue: 85 takes all of the
-/// saturation away from the channel, 0 nothing. Pillow's p, q and t by the sextant are this. A test holds all 2^24 triples to its doubles.
+/// saturation away from the channel, 0 nothing. Pillow's p, q and t by the sextant are this. A test compares all 2^24 triples with Pillow's doubles.
 #[inline(always)]
 fn from_hsv(hue: f32, saturation: f32, value: f32) -> (f32, f32, f32) {
     let twice = hue + hue;

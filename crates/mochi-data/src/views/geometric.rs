@@ -1,4 +1,4 @@
-//! Operations that move pixels or look at neighbours, used by RandAugment only: affine maps and sharpness.
+//! Operations of RandAugment that move pixels or read neighbors: affine maps and sharpness.
 
 /// `Image.transform(size, AFFINE, m, NEAREST)`: output (x, y) takes the input pixel under `m` at pixel centers; 0 outside.
 pub(super) fn affine(plane: &mut [u8], width: usize, m: [f64; 6], scratch: &mut Vec<u8>) {

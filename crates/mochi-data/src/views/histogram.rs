@@ -1,4 +1,4 @@
-//! Operations that look at the histogram of each channel: `ImageOps.autocontrast` and `ImageOps.equalize` (Pillow 13).
+//! Operations on the histogram of each channel: `ImageOps.autocontrast` and `ImageOps.equalize` (Pillow 13).
 
 fn count(plane: &[u8]) -> [u32; 256] {
     let mut histogram = [0u32; 256];
@@ -14,7 +14,7 @@ fn look_up(plane: &mut [u8], table: &[u8; 256]) {
     }
 }
 
-/// Stretches the values that occur to 0..=255.
+/// Stretches the range of values to 0..=255.
 pub(super) fn autocontrast(plane: &mut [u8]) {
     let histogram = count(plane);
     let low = histogram.iter().position(|&n| n > 0).unwrap_or(0);
@@ -26,13 +26,13 @@ pub(super) fn autocontrast(plane: &mut [u8]) {
     let offset = -(low as f64) * scale;
     let mut table = [0u8; 256];
     for (v, out) in table.iter_mut().enumerate() {
-        // Python's int() cuts towards zero before the clip.
+        // Python's int() truncates towards zero before the clip.
         *out = ((v as f64 * scale + offset) as i32).clamp(0, 255) as u8;
     }
     look_up(plane, &table);
 }
 
-/// Makes the cumulative histogram a straight line.
+/// Makes the cumulative histogram linear.
 pub(super) fn equalize(plane: &mut [u8]) {
     let histogram = count(plane);
     let mut used = histogram.iter().filter(|&&n| n > 0);

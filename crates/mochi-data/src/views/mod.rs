@@ -1,4 +1,4 @@
-//! From pixels and a plan to a view: every operation with Pillow's arithmetic, several of them in one pass over the pixels.
+//! Rendering of views from pixels and a plan, with Pillow's arithmetic and several operations per pass over the pixels.
 
 mod blur;
 mod color;

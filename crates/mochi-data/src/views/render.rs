@@ -1,8 +1,8 @@
-//! Runs a [`ViewPlan`]: resize, then as few passes over the pixels as the plan allows, the last of which normalizes and mirrors.
+//! Renders a [`ViewPlan`]: resize, then as few passes over the pixels as possible; the last one normalizes and flips.
 //!
-//! Pointwise operations run together on a chunk of pixels that stays in the first-level cache. A pass ends only where an operation
-//! needs the whole picture: contrast (its mean luma, gathered while the pass before writes), blur, and RandAugment's histogram and
-//! geometry. MoCo-v2 takes one to three passes besides its blur.
+//! Pointwise operations run together on a chunk of pixels in the first-level cache. A pass ends only at an operation that needs the whole image:
+//! contrast (mean luma, which the previous pass computes), blur, and RandAugment's histogram and geometric operations. MoCo-v2 needs one to three
+//! passes in addition to the blur.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -11,7 +11,7 @@ use crate::decode::Pixels;
 use crate::error::{BadReason, DecodeError};
 use crate::plan::{Op, ViewPlan};
 
-/// Pixels in a chunk: three channels of f32 take 6 KiB.
+/// Pixels per chunk: three channels of f32 take 6 KiB.
 const CHUNK: usize = 512;
 
 /// `(v / 255 - mean) / std` for each channel, as one multiplication and one addition.
@@ -22,7 +22,7 @@ pub struct Normalize {
 }
 
 impl Normalize {
-    /// From means and standard deviations of values in 0..1.
+    /// Makes a normalization from means and standard deviations for values from 0 to 1.
     pub fn new(mean: [f32; 3], std: [f32; 3]) -> Self {
         let scale = std.map(|s| (1.0 / (255.0 * f64::from(s))) as f32);
         let shift = [0, 1, 2].map(|c| (-f64::from(mean[c]) / f64::from(std[c])) as f32);
@@ -30,11 +30,11 @@ impl Normalize {
     }
 }
 
-/// Makes views, keeping its buffers between them.
+/// Renders views and reuses its buffers.
 pub struct ViewMaker {
     arch: Arch,
     resize: resize::ResizeScratch,
-    /// The resized view: (size, size, 4) bytes, R, G, B and one without meaning.
+    /// The resized view: (size, size, 4) bytes, R, G, B and an unused byte.
     resized: Vec<u8>,
     /// Three planes of the view, one after the other.
     planes: Vec<u8>,
@@ -58,7 +58,7 @@ enum Target<'a> {
     Floats(&'a Normalize),
 }
 
-/// f32 values of a chunk of pixels by channel.
+/// Values of a chunk of pixels, per channel.
 struct Chunk {
     red: Vec<f32>,
     green: Vec<f32>,
@@ -66,7 +66,7 @@ struct Chunk {
 }
 
 impl ViewMaker {
-    /// A maker with empty buffers, for the instruction set of this machine.
+    /// Makes a renderer with empty buffers, for the instruction set of this machine.
     pub fn new() -> Self {
         Self {
             arch: Arch::new(),
@@ -81,7 +81,7 @@ impl ViewMaker {
 
     /// Writes the view as planar, normalized floats (3, size, size) into `out`.
     ///
-    /// Fails only where the plan does not fit the pixels or `out` does not fit the size.
+    /// Fails only if the plan does not fit the pixels, or `out` does not fit the size.
     pub fn render(
         &mut self,
         pixels: &Pixels,
@@ -97,7 +97,7 @@ impl ViewMaker {
         self.run(pixels, plan, size, Target::Floats(normalize), out)
     }
 
-    /// The view as interleaved RGB bytes (size, size, 3): for looking at, and for comparing with Pillow.
+    /// The view as interleaved RGB bytes (size, size, 3), for display and for comparison with Pillow.
     pub fn render_rgb(&mut self, pixels: &Pixels, plan: &ViewPlan, size: u32) -> Result<Vec<u8>, DecodeError> {
         let area = size as usize * size as usize;
         // Scale 1 and shift 0 of values 0..=255.
@@ -142,11 +142,11 @@ impl ViewMaker {
 
         let ops = &plan.ops[..];
         let mut mirrored = false;
-        // Pixels lie in `resized` before the first pass that writes, and in `planes` after it.
+        // Pixels are in `resized` before the first writing pass, and in `planes` after it.
         let mut in_planes = false;
-        // Of the pixels as they are at `at`; only a contrast there asks for it.
+        // Mean luma of the pixels at `at`; only contrast needs it.
         let mut mean: Option<f32> = None;
-        // From the first grayscale on the channels are equal, whatever follows: one plane stands for all.
+        // After the first grayscale operation the channels remain equal, so one plane is sufficient.
         let mut gray = false;
         let mut at = 0;
         loop {
@@ -171,7 +171,7 @@ impl ViewMaker {
                     arch.dispatch(Run { pass, target, resized, planes, chunk, out });
                     return Ok(());
                 }
-                // Nothing to write where only the mean is missing.
+                // Nothing is written if only the mean is missing.
                 Some(Op::Contrast(_)) if end == at => {
                     arch.dispatch(Run { pass, target: Target::Nothing, resized, planes, chunk, out })
                 }
@@ -210,7 +210,7 @@ impl ViewMaker {
                 }
                 Some(Op::Affine(matrix)) => {
                     for plane in planes {
-                        // A pending mirror would turn the map round: carry it out first.
+                        // A pending flip must be applied before an affine map.
                         if mirrored {
                             plane.chunks_exact_mut(side).for_each(<[u8]>::reverse);
                         }
@@ -225,7 +225,7 @@ impl ViewMaker {
     }
 }
 
-/// Refuses a plan that was drawn for other pixels, or made by hand and wrong.
+/// Refuses a plan that does not fit the pixels.
 fn check_fit(pixels: &Pixels, plan: &ViewPlan, size: u32) -> Result<(), DecodeError> {
     let within = |from: u32, length: u32, whole: u32| u64::from(from) + u64::from(length) <= u64::from(whole);
     let crop = plan.crop;
@@ -235,10 +235,10 @@ fn check_fit(pixels: &Pixels, plan: &ViewPlan, size: u32) -> Result<(), DecodeEr
         || !within(crop.top, crop.height, pixels.height)
         || pixels.rgb.len() != pixels.width as usize * pixels.height as usize * 3
     {
-        return Err(misfit("the crop reaches outside the image"));
+        return Err(misfit("the crop extends beyond the image"));
     }
     if !within(plan.window.0, size, plan.resized.0) || !within(plan.window.1, size, plan.resized.1) {
-        return Err(misfit("the window reaches outside the resized image"));
+        return Err(misfit("the window extends beyond the resized image"));
     }
     Ok(())
 }
@@ -261,20 +261,20 @@ fn is_pointwise(op: Op) -> bool {
     )
 }
 
-/// One walk over the view's pixels.
+/// One pass over the view's pixels.
 #[derive(Clone, Copy)]
 struct Pass<'a> {
     ops: &'a [Op],
     mean: f32,
     side: usize,
     from_planes: bool,
-    /// Only the first of the planes counts.
+    /// Only the first plane is used.
     gray: bool,
     mirrored: bool,
 }
 
-/// A pass with all that it reads and writes. A closure would do, but only `#[inline(always)]` makes sure that the loops are compiled
-/// for the instruction set that was dispatched to.
+/// A pass with its inputs and outputs. It is a type instead of a closure, because `#[inline(always)]` is needed so that the loops are compiled for the
+/// selected instruction set.
 struct Run<'a> {
     pass: Pass<'a>,
     target: Target<'a>,
@@ -361,7 +361,7 @@ impl Pass<'_> {
             return;
         }
         let n = red.len();
-        // A pixel as one word: taken apart by shifts, which vectorise where a stride of four bytes would not.
+        // A pixel is read as one word and split by shifts, which vectorizes; a stride of four bytes does not.
         let words = resized[row * side * 4..][..n * 4].chunks_exact(4);
         for (((pixel, red), green), blue) in words.zip(red).zip(green).zip(blue) {
             let word = u32::from_le_bytes([pixel[0], pixel[1], pixel[2], pixel[3]]);
@@ -372,7 +372,7 @@ impl Pass<'_> {
     }
 }
 
-/// The sum of luma. Of whole numbers as such: a sum of floats may not be reordered, and would not vectorise.
+/// The sum of luma, in integers: a sum of floats cannot be reordered and would not vectorize.
 #[inline(always)]
 fn luma_sum(red: &[f32], green: &[f32], blue: &[f32]) -> u64 {
     let pixels = red.iter().zip(green).zip(blue);

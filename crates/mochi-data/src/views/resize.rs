@@ -1,13 +1,12 @@
-//! Pillow's antialiased bilinear resize (`Resample.c`) of a crop, computing only what the view shows.
+//! Pillow's antialiased bilinear resize (`Resample.c`) of a crop. Only the pixels of the view are computed.
 //!
-//! Along the rows first, rounded to 8 bits, then along the columns, rounded again; the other way round where the height shrinks
-//! much more than the width, as Pillow does since 13.0 (its pull request 9549; before, rows always came first, which differs by
-//! one level in about half the pixels of such crops). Output `x` is centerd at
-//! `(x + 0.5) in / out` and takes the input within `max(in / out, 1)` of it, weighed by a triangle; weights are normalized and
-//! rounded to 22 bits as Pillow rounds them, and summed in 32-bit integers: ties are common in flat and synthetic pictures, and
-//! sums in floats would round some of them the other way.
+//! Rows are resized first and rounded to 8 bits, then columns, which are rounded again. If the height shrinks much more than the width, columns are
+//! first, as in Pillow since 13.0 (pull request 9549; before, rows were always first, which differs by one level in about half the pixels of such
+//! crops). Output `x` is centered at `(x + 0.5) in / out` and uses the input within `max(in / out, 1)` of it, with triangular weights. Weights are
+//! normalized and rounded to 22 bits as in Pillow, and summed in 32-bit integers: ties are common in flat and synthetic images, and float sums would
+//! round some of them differently.
 //!
-//! Pixels are laid out by fours (R, G, B, something), and four rows are narrowed at once: one tap of all is a vector of sixteen.
+//! Pixels have four bytes (R, G, B, unused), and four rows are resized at once, so that one tap is a vector of sixteen.
 
 use pulp::{Simd, WithSimd};
 
@@ -18,9 +17,9 @@ use crate::plan::Crop;
 const BITS: u32 = 32 - 8 - 2;
 /// One half, so that the shift rounds.
 const HALF: i32 = 1 << (BITS - 1);
-/// Rows that are narrowed at once.
+/// Number of rows that are resized at once.
 const ROWS: usize = 4;
-/// Numbers in one column of those rows.
+/// Values in one column of these rows.
 const LANES: usize = ROWS * 4;
 
 /// The taps of every output position along one axis.
@@ -31,17 +30,17 @@ pub(super) struct Taps {
     /// `taps` weights for each output, zeros at the end.
     weights: Vec<i32>,
     taps: usize,
-    /// One output's weights before they are rounded.
+    /// Weights of one output before rounding.
     shape: Vec<f64>,
 }
 
 impl Taps {
-    /// For `inputs` positions resized to `outputs`, of which `shown` from `skip` on are wanted (`precompute_coeffs`).
+    /// Taps for `inputs` positions resized to `outputs`, of which `shown` outputs from `skip` are computed (`precompute_coeffs`).
     fn compute(&mut self, inputs: u32, outputs: u32, skip: u32, shown: u32) {
         let scale = f64::from(inputs) / f64::from(outputs);
         let support = scale.max(1.0);
         let narrowness = 1.0 / support;
-        // Two cuts that lie 2 support apart have at most so many whole numbers between them.
+        // The maximum number of integers in an interval of length 2 support.
         self.taps = (2.0 * support).ceil() as usize;
         self.first.clear();
         self.weights.clear();
@@ -51,7 +50,7 @@ impl Taps {
             // C casts towards zero, as `as` does.
             let first = ((center - support + 0.5) as i64).max(0);
             let end = ((center + support + 0.5) as i64).min(i64::from(inputs));
-            // Products and quotients as Pillow has them: by the reciprocal of the support, but over the sum.
+            // As in Pillow: multiplied by the reciprocal of the support, but divided by the sum.
             self.shape.clear();
             self.shape.extend((first..end).map(|i| (1.0 - ((i as f64 - center + 0.5) * narrowness).abs()).max(0.0)));
             let sum: f64 = self.shape.iter().sum();
@@ -63,18 +62,18 @@ impl Taps {
     }
 }
 
-/// Buffers of the resize, kept between images.
+/// Buffers of the resize, which are reused.
 #[derive(Default)]
 pub(super) struct ResizeScratch {
     across: Taps,
     down: Taps,
     /// Four input rows: for each column four bytes of the first row, four of the second, and so on.
     rows: Vec<u8>,
-    /// The same four rows narrowed, in bytes.
+    /// The same four rows after the horizontal resize, in bytes.
     mixed: Vec<u8>,
-    /// Four rows of the crop with its height already that of the view.
+    /// Four rows of the crop after the vertical resize.
     flat: Vec<u8>,
-    /// The crop with its width already that of the view: (crop height, size, 4), then rows that weigh nothing.
+    /// The crop after the horizontal resize: (crop height, size, 4), then rows with weight zero.
     narrowed: Vec<u8>,
 }
 
@@ -82,9 +81,9 @@ pub(super) struct ResizeScratch {
 pub(super) struct Resize<'a> {
     pub(super) pixels: &'a Pixels,
     pub(super) crop: Crop,
-    /// Width and height that the whole crop would get.
+    /// Width and height of the whole resized crop.
     pub(super) resized: (u32, u32),
-    /// Where the view begins in that.
+    /// Position of the view in the resized crop.
     pub(super) window: (u32, u32),
     /// Width and height of the view.
     pub(super) size: (u32, u32),
@@ -104,7 +103,7 @@ impl WithSimd for Resize<'_> {
         down.compute(crop.height, resized.1, window.1, size.1);
         let line = size.0 as usize * 4;
         let (width, stride) = (crop.width as usize, pixels.width as usize * 3);
-        // Taps that weigh nothing may lie beyond the end of the row.
+        // Taps with weight zero can be beyond the end of the row.
         rows.clear();
         rows.resize((width + across.taps) * LANES, 0);
         let row = |y: usize| &pixels.rgb[(crop.top as usize + y) * stride + crop.left as usize * 3..][..width * 3];
@@ -113,7 +112,7 @@ impl WithSimd for Resize<'_> {
             let last = down.first.len() - 1;
             for (group, to) in out.chunks_mut(line * ROWS).enumerate() {
                 for (y, flat) in flat.chunks_exact_mut(width * 3).enumerate() {
-                    // The last row again where their number is not a multiple.
+                    // Repeats the last row if the number of rows is not a multiple.
                     let y = (group * ROWS + y).min(last);
                     let weights = &down.weights[y * down.taps..][..down.taps];
                     let rows_end = crop.height as usize - 1;
@@ -124,7 +123,7 @@ impl WithSimd for Resize<'_> {
             }
             return;
         }
-        // Only rows that some output takes; below them, rows of zeros for taps that weigh nothing.
+        // Only rows that an output uses, followed by rows of zeros for taps with weight zero.
         let begin = down.first.first().copied().unwrap_or(0);
         let past = down.first.last().copied().unwrap_or(0) + down.taps;
         let end = past.min(crop.height as usize);
@@ -141,7 +140,7 @@ impl WithSimd for Resize<'_> {
     }
 }
 
-/// Resizes whole images, keeping its buffers between them.
+/// Resizes whole images and reuses its buffers.
 #[derive(Default)]
 pub(crate) struct ImageResizer {
     scratch: ResizeScratch,
@@ -166,13 +165,13 @@ impl ImageResizer {
     }
 }
 
-/// Pillow's choice of the pass that comes first, as its results show it.
+/// Whether columns are resized first, as in Pillow.
 fn columns_first(crop: Crop, (wide, high): (u32, u32)) -> bool {
     let [w, h, wide, high] = [crop.width, crop.height, wide, high].map(u64::from);
     h > high && 2 * w * high < wide * (h + high)
 }
 
-/// One output row from the rows under its taps.
+/// Computes one output row from the rows of its taps.
 #[inline(always)]
 fn flatten_any<'a>(weights: &[i32], row: impl Fn(usize) -> &'a [u8], to: &mut [u8]) {
     match *weights {
@@ -180,7 +179,7 @@ fn flatten_any<'a>(weights: &[i32], row: impl Fn(usize) -> &'a [u8], to: &mut [u
         [a, b, c] => flatten([a, b, c], [row(0), row(1), row(2)], to),
         [a, b, c, d] => flatten([a, b, c, d], [row(0), row(1), row(2), row(3)], to),
         [a, b, c, d, e] => flatten([a, b, c, d, e], [row(0), row(1), row(2), row(3), row(4)], to),
-        // Sums of a stretch at a time, which stay in the cache.
+        // Sums of one piece at a time, which stay in the cache.
         _ => {
             let mut sums = [0i32; 512];
             for (stretch, to) in to.chunks_mut(512).enumerate() {
@@ -213,13 +212,13 @@ fn flatten<const TAPS: usize>(weights: [i32; TAPS], rows: [&[u8]; TAPS], to: &mu
     }
 }
 
-/// Four rows of RGB bytes, by fours in turn; the fourth of a pixel is the next pixel's red, which nobody looks at.
+/// Interleaves four rows of RGB bytes in groups of four; the fourth byte of a pixel is the next pixel's red and is not used.
 #[inline(always)]
 fn interleave([a, b, c, d]: [&[u8]; ROWS], to: &mut [u8]) {
     let pixels = a.len() / 3;
     let (body, last) = to.split_at_mut((pixels - 1) * LANES);
     for (x, to) in body.chunks_exact_mut(LANES).enumerate() {
-        // One number of 128 bits: four of 32 would be vectorised with gathers, which cost several times as much.
+        // One 128-bit value: four 32-bit values would be vectorized with gathers, which are several times slower.
         let pixel = |row: &[u8]| {
             let row = &row[x * 3..x * 3 + 4];
             u128::from(u32::from_le_bytes([row[0], row[1], row[2], row[3]]))
@@ -251,7 +250,7 @@ fn narrow_any(rows: &[u8], across: &Taps, mixed: &mut Vec<u8>, to: &mut [u8], li
         }
         return;
     }
-    // All four in one loop: row by row it would be vectorised with gathers.
+    // All four in one loop: separate rows would be vectorized with gathers.
     let (a, rest) = to.split_at_mut(line);
     let (b, rest) = rest.split_at_mut(line);
     let (c, d) = rest.split_at_mut(line);

@@ -1,4 +1,4 @@
-//! Small data sets on disk for the tests.
+//! Small datasets on disk for the tests.
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(crate) fn folder(count: usize) -> tempfile::TempDir {
     dir
 }
 
-/// Where image `i` of [`folder`] lies. Its index in the data set is another: classes come one after the other.
+/// Where image `i` of [`folder`] lies. Its index in the dataset is another: classes come one after the other.
 pub(crate) fn image_path(root: &Path, i: usize) -> PathBuf {
     root.join(format!("class{}", i % 3)).join(format!("{i:04}.img.jpg"))
 }

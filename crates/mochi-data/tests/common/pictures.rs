@@ -1,4 +1,4 @@
-//! Pictures that a formula draws at any size: smooth scenes that differ in their low frequencies, as photographs do.
+//! Images that a formula draws at any size: smooth scenes that differ in their low frequencies, as photographs do.
 
 use mochi_data::decode::{DecodeOptions, Decoder, Pixels};
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};

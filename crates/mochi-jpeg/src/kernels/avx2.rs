@@ -1,4 +1,4 @@
-//! The kernels in AVX2: both blocks of a pair lie in the two halves of each register, so that everything stays within its half.
+//! Kernels for AVX2. The two blocks of a pair are in the two halves of each register, so that no operation crosses halves.
 
 use std::arch::x86_64::__m256i;
 
@@ -6,7 +6,7 @@ use pulp::x86::V3;
 use pulp::{NullaryFnOnce, cast};
 
 use super::{Kernels, Place, STEP};
-use crate::Declined;
+use crate::Unsupported;
 use crate::block::{Pair, ROW};
 use crate::idct::{CONST_BITS, EVEN, LARGEST, ODD, PASS1_BITS, Quant};
 
@@ -14,7 +14,7 @@ use crate::idct::{CONST_BITS, EVEN, LARGEST, ODD, PASS1_BITS, Quant};
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(pub(crate) V3);
 
-/// Eight registers: row r (or column) of both blocks, 16 bits a lane.
+/// Eight registers: row (or column) r of both blocks, 16 bits per lane.
 type Rows = [__m256i; 8];
 
 impl Avx2 {
@@ -77,7 +77,7 @@ impl Avx2 {
         (even, odd)
     }
 
-    /// One dimension over all lanes; outputs are rounded to `SHIFT` bits less and saturated to 16.
+    /// One dimension over all lanes; outputs are shifted right by `SHIFT` bits with rounding and saturated to 16 bits.
     #[inline(always)]
     fn transform<const SHIFT: i32>(self, x: Rows) -> Rows {
         let s = self.0.avx2;
@@ -110,7 +110,7 @@ impl Avx2 {
         out
     }
 
-    /// Rows become columns, in each half.
+    /// Transposes each half.
     #[inline(always)]
     fn transpose(self, x: Rows) -> Rows {
         let s = self.0.avx2;
@@ -131,7 +131,7 @@ impl Avx2 {
         out
     }
 
-    /// The largest magnitude in each lane, unsigned.
+    /// The largest magnitude in each lane (unsigned).
     #[inline(always)]
     fn magnitudes(self, x: Rows) -> __m256i {
         let s = self.0.avx2;
@@ -142,14 +142,14 @@ impl Avx2 {
         largest
     }
 
-    /// Whether every lane of `x` is at most that of `most`, unsigned.
+    /// Whether every lane of `x` is at most that of `most` (unsigned).
     #[inline(always)]
     fn at_most(self, x: __m256i, most: __m256i) -> bool {
         let s = self.0.avx2;
         s._mm256_movemask_epi8(s._mm256_cmpeq_epi16(self.max16(x, most), most)) == -1
     }
 
-    /// Eight columns of whole values around zero to eight rows of samples: of the left block rows 2i and 2i + 1, then of the right.
+    /// Converts eight columns of integers around zero to eight rows of samples: rows 2i and 2i + 1 of the left block, then of the right.
     #[inline(always)]
     fn samples(self, x: Rows) -> [[u64; 4]; 4] {
         let s = self.0.avx2;
@@ -181,7 +181,7 @@ impl Kernels for Avx2 {
     }
 
     #[inline(always)]
-    fn idct(self, pair: &Pair, quants: [&Quant; 2], samples: &mut [u8], places: [Place; 2]) -> Result<(), Declined> {
+    fn idct(self, pair: &Pair, quants: [&Quant; 2], samples: &mut [u8], places: [Place; 2]) -> Result<(), Unsupported> {
         let s = self.0.avx2;
         let (rows, _) = pair.as_chunks::<ROW>();
         let (left, _) = quants[0].steps.as_chunks::<8>();
@@ -194,7 +194,7 @@ impl Kernels for Avx2 {
         let fits = self.at_most(self.magnitudes(coefficients), safe)
             || (quants[0].admits(pair, 0) && quants[1].admits(pair, 8));
         if !fits {
-            return Err(Declined::Range);
+            return Err(Unsupported::Range);
         }
         let mut values = coefficients;
         for r in 0..8 {
@@ -208,7 +208,7 @@ impl Kernels for Avx2 {
             largest = self.max16(largest, s._mm256_add_epi16(column, self.splat16(512)));
         }
         if !between_fits || !self.at_most(largest, self.splat16(1023)) {
-            return Err(Declined::Range);
+            return Err(Unsupported::Range);
         }
         for (i, rows) in self.samples(columns).iter().enumerate() {
             for (place, two) in places.iter().zip(rows.as_chunks::<2>().0) {
@@ -238,11 +238,11 @@ impl Kernels for Avx2 {
         let red = s._mm256_packus_epi16(red_low, red_high);
         let green = s._mm256_packus_epi16(green_low, green_high);
         let blue = s._mm256_packus_epi16(blue_low, blue_high);
-        // Of each half's 48 bytes the first, second and third sixteen.
-        let (mut thirds, colours) = ([zero; 3], [red, green, blue]);
+        // The first, second and third sixteen of each half's 48 bytes.
+        let (mut thirds, colors) = ([zero; 3], [red, green, blue]);
         for (third, pick) in thirds.iter_mut().zip(PICK) {
-            for (colour, pick) in colours.into_iter().zip(pick) {
-                *third = s._mm256_or_si256(*third, s._mm256_shuffle_epi8(colour, cast([pick; 2])));
+            for (color, pick) in colors.into_iter().zip(pick) {
+                *third = s._mm256_or_si256(*third, s._mm256_shuffle_epi8(color, cast([pick; 2])));
             }
         }
         cast([
@@ -253,7 +253,7 @@ impl Kernels for Avx2 {
     }
 }
 
-/// For each third of 48 bytes of RGB and each colour: which of its sixteen values goes where; -1 for none.
+/// Shuffles for each third of 48 bytes of RGB and each color: index of one of its sixteen values, or -1.
 const PICK: [[[i8; 16]; 3]; 3] = {
     let mut pick = [[[-1; 16]; 3]; 3];
     let mut byte = 0;
@@ -267,7 +267,7 @@ const PICK: [[[i8; 16]; 3]; 3] = {
 impl Avx2 {
     /// Red, green and blue, not yet clamped, of sixteen pixels.
     ///
-    /// `(c x + 1/2) >> 16` is `(((2 x c) >> 16) + 1) >> 1`, as flooring twice is flooring once; whole multiples of x are added apart,
+    /// `(c x + 1/2) >> 16` is `(((2 x c) >> 16) + 1) >> 1`, because flooring twice equals flooring once. Integer multiples of x are added separately,
     /// so that the rest of each constant fits 16 bits.
     #[inline(always)]
     fn sixteen(self, y: __m256i, cb: __m256i, cr: __m256i) -> (__m256i, __m256i, __m256i) {

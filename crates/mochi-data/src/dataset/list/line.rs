@@ -1,4 +1,4 @@
-//! One line of a list: what it names, and what is wrong with lines that name nothing.
+//! Parsing a line of a list, and messages about invalid lines.
 
 use std::borrow::Cow;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::super::listing::has_image_extension;
 use super::super::paths::as_path;
 
-/// A line taken apart.
+/// A parsed line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
     pub(super) name: &'a [u8],
@@ -25,9 +25,9 @@ pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 }
 
 impl<'a> Line<'a> {
-    /// Name and class without blanks around them; `None` for a blank line or a remark.
+    /// Name and class without surrounding blanks; `None` for a blank line or a comment.
     ///
-    /// Blanks, quotes and a remark behind the name belong to it only if a file of that whole name exists below `root`.
+    /// Blanks, quotes and a comment after the name are part of the name only if a file with that name exists below `root`.
     pub(super) fn parse(line: &'a [u8], root: &Path) -> Option<Self> {
         if line.trim_ascii().is_empty() || line.trim_ascii_start().starts_with(b"#") {
             return None;
@@ -40,14 +40,14 @@ impl<'a> Line<'a> {
         Some(Self { name, class })
     }
 
-    /// Whether this first line names the columns of a table.
+    /// Whether this first line is a header with column names.
     pub(super) fn is_header(&self) -> bool {
         let words: [&[u8]; 9] =
             [b"path", b"image", b"file", b"filename", b"file_name", b"image_path", b"img", b"name", b"images"];
         words.iter().any(|word| self.name.eq_ignore_ascii_case(word))
     }
 
-    /// What is wrong with the name of a file that does not exist, where that can be told.
+    /// The likely mistake in a name that does not exist, if there is a known one.
     pub(super) fn diagnose(&self) -> Option<String> {
         let name = self.name;
         let holds = |what: &[u8]| name.windows(what.len()).any(|window| window == what);
@@ -56,23 +56,23 @@ impl<'a> Line<'a> {
             name.iter().rposition(|&b| b == separator).is_some_and(|at| name.get(..at).is_some_and(has_image_extension))
         };
         if name.starts_with(b"http://") || name.starts_with(b"https://") || name.starts_with(b"s3://") {
-            Some(format!("{quoted} is an address; images are not downloaded, only tar shards are read from servers"))
+            Some(format!("{quoted} is an address; only tar shards can be read from a server"))
         } else if holds(b"://") {
-            Some(format!("{quoted} is an address; write the path of the file"))
+            Some(format!("{quoted} is an address; give a file path"))
         } else if name.starts_with(b"~") {
-            Some(format!("{quoted}: ~ is not replaced by the home folder; write the whole path"))
+            Some(format!("{quoted}: ~ is not expanded; give the absolute path"))
         } else if before(b',') || before(b';') {
-            Some(format!("{quoted} does not exist; a class is separated from the path by a tab, not by a comma"))
+            Some(format!("{quoted} does not exist; separate path and class by a tab, not by a comma"))
         } else if before(b' ') {
-            Some(format!("{quoted} does not exist; a class is separated from the path by a tab, not by a space"))
+            Some(format!("{quoted} does not exist; separate path and class by a tab, not by a space"))
         } else if holds(b"\\") {
-            Some(format!("{quoted} does not exist; folders are separated by /, not by \\"))
+            Some(format!("{quoted} does not exist; separate folders by /, not by \\"))
         } else {
             None
         }
     }
 
-    /// Whether the name looks as if [`Line::diagnose`] could say something, without asking the file system.
+    /// Whether [`Line::diagnose`] may find a mistake in the name; does not access the file system.
     pub(super) fn is_odd(&self) -> bool {
         self.name.starts_with(b"~") || self.name.contains(&b'\\') || self.name.windows(3).any(|w| w == b"://")
     }

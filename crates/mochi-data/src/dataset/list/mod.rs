@@ -1,8 +1,8 @@
-//! A text file of sources: one a line, relative to the list's folder, `#` for a remark, an optional class after a tab.
+//! Text file of sources: one per line, relative to the list's folder, with an optional class after a tab. `#` starts a comment.
 //!
-//! A line is an image, a folder, or a pattern. A name that ends like an image's is one and is not looked for, so that a list of a million
-//! images opens at once; a missing one counts as a bad image when it is read. Names need not be UTF-8. Lines keep their order, and
-//! an image that is listed twice is used twice; what folders and patterns add, once.
+//! A line is an image, a folder or a pattern. A name with an image extension is not checked when the list is opened, so that a list of a million
+//! images opens quickly; a missing file is a bad image when it is read. Names need not be UTF-8. Lines keep their order. An image that is listed
+//! twice is used twice, but images from folders and patterns are used once.
 
 mod line;
 
@@ -21,26 +21,26 @@ use super::{Opened, Store, pattern};
 use crate::error::DataError;
 use crate::skipped::Skipped;
 
-/// More than ten million long paths.
+/// Maximum size of a list: more than ten million long paths.
 const MAX_LIST_BYTES: u64 = 2 << 30;
 
-/// Files of a list that are looked for when it is opened.
+/// Number of files that are checked when a list is opened.
 const TRIED: usize = 16;
 
-/// What the lines have brought so far.
+/// Images collected from the lines so far.
 #[derive(Default)]
 struct Gathered {
     images: Paths,
-    /// For each image the class that its line or its folder gives it: a number in `names`.
+    /// Class of each image, from its line or its folder: an index into `names`.
     labels: Vec<u32>,
-    /// Class names and their numbers in the order in which they came.
+    /// Class names and their numbers, in the order of their first use.
     names: BTreeMap<Vec<u8>, u32>,
     unlabelled: bool,
-    /// Stretches of images that a folder or a pattern brought.
+    /// Ranges of images from folders or patterns.
     found: Vec<std::ops::Range<usize>>,
     warnings: Vec<String>,
     missing: Vec<String>,
-    /// Images named by their extension alone, not yet looked for: index and line.
+    /// Images recognized by extension only and not checked: index and line.
     named: Vec<(usize, usize)>,
     skipped: Skipped,
     counter: Counter,
@@ -52,8 +52,7 @@ pub(super) fn open(path: &Path, counter: &Counter) -> Result<Opened, DataError> 
     let refused = |detail: String| DataError::Format { path: path.into(), detail };
     if bytes.iter().take(8192).any(|&b| b == 0) {
         let is_utf16 = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF");
-        let detail =
-            if is_utf16 { "the list is UTF-16; save it as UTF-8" } else { "a list is a text file, this one is binary" };
+        let detail = if is_utf16 { "the list is UTF-16; save it as UTF-8" } else { "the list is not a text file" };
         return Err(refused(detail.into()));
     }
     let root = path.parent().unwrap_or(Path::new(""));
@@ -71,7 +70,9 @@ pub(super) fn open(path: &Path, counter: &Counter) -> Result<Opened, DataError> 
         gathered.line(root, number, &line, wrong)?;
     }
     if with_class > 0 && with_class < count {
-        return Err(refused(format!("{with_class} of {count} lines name a class after a tab; all must, or none")));
+        return Err(refused(format!(
+            "{with_class} of {count} lines have a class after a tab; all lines must have one, or none"
+        )));
     }
     if count == 0 {
         return Err(refused("the list is empty".into()));
@@ -83,7 +84,7 @@ pub(super) fn open(path: &Path, counter: &Counter) -> Result<Opened, DataError> 
     Ok(gathered.finish(path, root))
 }
 
-/// A folder as seen from the list's, where it lies below it: however it was spelt, its images get the same names.
+/// A folder relative to the list's folder, if it is below it, so that its images have the same names however the folder is written.
 fn below<'a>(folder: &'a Path, root: &Path) -> &'a [u8] {
     as_bytes(folder.strip_prefix(root).unwrap_or(folder))
 }
@@ -114,7 +115,7 @@ impl Gathered {
             Ok(metadata) if metadata.is_dir() => {
                 let walked = find_images(&path, &self.counter)?;
                 if walked.images.is_empty() {
-                    self.warnings.push(format!("folder {} holds no image", path.display()));
+                    self.warnings.push(format!("folder {} contains no images", path.display()));
                 }
                 self.warnings.extend(walked.warnings);
                 self.skipped.add(&walked.skipped);
@@ -130,7 +131,7 @@ impl Gathered {
             Err(error) if names_folder && error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(DataError::Io { path, source: error });
             }
-            _ if names_folder => return Err(wrong(format!("there is no folder {}", quote(name)))),
+            _ if names_folder => return Err(wrong(format!("folder {} does not exist", quote(name)))),
             _ => match line.diagnose() {
                 Some(detail) => return Err(wrong(detail)),
                 None => {
@@ -142,7 +143,7 @@ impl Gathered {
         Ok(())
     }
 
-    /// Refuses a list of which not one of a few lines names a file that exists: each would count as a bad image otherwise.
+    /// Refuses a list if none of a few checked lines is an existing file. Otherwise every line would be a bad image.
     fn check_some_exist(&self, path: &Path, root: &Path) -> Result<(), DataError> {
         let Some(&(first, line)) = self.named.first() else { return Ok(()) };
         let step = self.named.len().div_ceil(TRIED);
@@ -157,8 +158,8 @@ impl Gathered {
         }
         let what = root.join(as_path(name(first)));
         let detail = match tried.len() {
-            1 => format!("there is no file {}", quote(as_bytes(&what))),
-            n => format!("there is no file {}, nor any other of {n} lines that were tried", quote(as_bytes(&what))),
+            1 => format!("file {} does not exist", quote(as_bytes(&what))),
+            n => format!("none of {n} files that were checked exists; first: {}", quote(as_bytes(&what))),
         };
         Err(DataError::List { path: path.into(), line, detail })
     }
@@ -183,7 +184,7 @@ impl Gathered {
         }
     }
 
-    /// What lies below `folder`: the line's class, else the first level of folders.
+    /// Classes of the images below `folder`: that of the line, otherwise the first folder level.
     fn found(&mut self, folder: &[u8], images: &Paths, class: Option<&[u8]>) {
         let start = self.images.len();
         images.iter().for_each(|image| self.images.push_joined(folder, image));
@@ -223,10 +224,11 @@ impl Gathered {
             relative = kept.iter().filter_map(|&i| relative.get(i)).collect();
             labels = labels.map(|all| kept.iter().filter_map(|&i| all.get(i).copied()).collect());
             self.warnings
-                .push(format!("{left_out} images are named by two lines of {} and count once", path.display()));
+                .push(format!("{left_out} images are given by two lines of {} and are used once", path.display()));
         }
         if twice > 0 {
-            self.warnings.push(format!("{twice} lines of {} name an image again: it is shown again", path.display()));
+            self.warnings
+                .push(format!("{twice} lines of {} repeat an image, which is used once per line", path.display()));
         }
         if let Some(first) = self.missing.first() {
             let count = self.missing.len();

@@ -1,4 +1,4 @@
-//! Addresses of remote datasets, whose secrets are neither printed nor stored.
+//! Addresses of remote datasets. Secrets in them are neither printed nor stored.
 
 use std::fmt;
 use std::path::Path;
@@ -7,12 +7,12 @@ use serde::{Serialize, Serializer};
 
 use crate::error::DataError;
 
-/// Environment variable with the query values that a stored address lacks, e.g. `sig=VALUE&se=VALUE`.
+/// Environment variable with the query values that are missing in a stored address, e.g. `sig=VALUE&se=VALUE`.
 pub const MOCHI_URL_QUERY: &str = "MOCHI_URL_QUERY";
-/// What takes the place of a secret.
+/// Replacement of a secret.
 const HIDDEN: &str = "***";
 
-/// How a remote dataset is reached.
+/// Protocol of a remote dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Http,
@@ -32,8 +32,8 @@ impl Scheme {
 
 /// The address of a remote dataset: `http://`, `https://` or `s3://`.
 ///
-/// The values of a query (`?sig=VALUE`) are secrets: `Display`, `Debug` and `Serialize` write `***` in their place. An address that was
-/// stored so takes them from the environment variable `MOCHI_URL_QUERY` when it is opened.
+/// The values of a query (`?sig=VALUE`) are secrets: `Display`, `Debug` and `Serialize` write `***` instead. When a stored address is
+/// opened, the values are read from the environment variable `MOCHI_URL_QUERY`.
 ///
 /// ```
 /// let address = mochi_data::Address::parse("https://host/set?sig=secret").unwrap();
@@ -44,14 +44,14 @@ pub struct Address {
     pub(crate) scheme: Scheme,
     /// Host and port, or the bucket.
     pub(crate) host: String,
-    /// Begins with a slash, or is empty.
+    /// Starts with a slash, or is empty.
     path: String,
     query: Vec<Parameter>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
 struct Parameter {
-    /// Empty for a piece without `=`, which is secret as a whole.
+    /// Empty for a part without `=`, which is secret as a whole.
     name: String,
     value: String,
 }
@@ -68,7 +68,7 @@ impl Address {
             Some(("s3", rest)) => (Scheme::S3, rest),
             _ => return Ok(None),
         };
-        // Nothing of the text is repeated before its secrets are known.
+        // Errors do not quote the text before its secrets are known.
         let wrong = |detail: &str| DataError::Address {
             address: format!("{}://{HIDDEN}", scheme.as_str()),
             detail: detail.to_owned(),
@@ -79,13 +79,13 @@ impl Address {
             return Err(wrong("user and password in an address are not supported"));
         }
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(wrong("it names no host"));
+            return Err(wrong("the host is missing"));
         }
         if path.contains('#') || query.is_some_and(|query| query.contains('#')) {
-            return Err(wrong("an address of data has no fragment (#)"));
+            return Err(wrong("a fragment (#) is not supported"));
         }
         if scheme == Scheme::S3 && query.is_some() {
-            return Err(wrong("an S3 address has no query"));
+            return Err(wrong("an S3 address cannot have a query"));
         }
         let parameter = |piece: &str| {
             let (name, value) = piece.split_once('=').unwrap_or(("", piece));
@@ -98,15 +98,15 @@ impl Address {
     /// Reads an address.
     ///
     /// # Errors
-    /// As [`Address::read`]; and a text that is no address.
+    /// As [`Address::read`], and a text that is not an address.
     pub fn parse(text: &str) -> Result<Self, DataError> {
         Self::read(text)?.ok_or_else(|| DataError::Address {
             address: text.chars().take(200).collect(),
-            detail: "an address begins with http://, https:// or s3://".into(),
+            detail: "an address starts with http://, https:// or s3://".into(),
         })
     }
 
-    /// Takes the secrets that were left out from `query`, the contents of [`MOCHI_URL_QUERY`].
+    /// Sets the missing secrets from `query`, the value of [`MOCHI_URL_QUERY`].
     pub(crate) fn with_secrets(mut self, query: &str) -> Result<Self, DataError> {
         let given: Vec<(&str, &str)> =
             query.trim_start_matches('?').split('&').map(|p| p.split_once('=').unwrap_or(("", p))).collect();
@@ -123,12 +123,12 @@ impl Address {
         Ok(self)
     }
 
-    /// The path as it was given.
+    /// The path as given.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// The folder and the last part of the path, which is empty where the path ends with a slash.
+    /// The folder and the last part of the path, which is empty if the path ends with a slash.
     pub(crate) fn split_last(&self) -> (Self, &str) {
         let (folder, last) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
         (Self { path: folder.into(), ..self.clone() }, last)
@@ -139,19 +139,19 @@ impl Address {
         Self { path: format!("{}/{name}", self.path.trim_end_matches('/')), ..self.clone() }
     }
 
-    /// The query with its secrets, empty or beginning with `?`: for requests only.
+    /// The query with its secrets, empty or starting with `?`. Only for requests.
     pub(crate) fn secret_query(&self) -> String {
         self.write_query(|parameter| &parameter.value)
     }
 
-    /// `text` with every secret of this address replaced: servers repeat what they were asked for.
+    /// `text` with every secret of this address replaced, because servers repeat the address in their messages.
     pub(crate) fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for Parameter { name, value } in self.query.iter().filter(|p| !p.value.is_empty() && p.value != HIDDEN) {
             if !name.is_empty() {
                 text = text.replace(&format!("{name}={value}"), &format!("{name}={HIDDEN}"));
             }
-            // A short value is part of many words.
+            // A short value would match by chance.
             if value.len() >= 4 || name.is_empty() {
                 text = text.replace(value.as_str(), HIDDEN);
             }
@@ -173,13 +173,13 @@ impl Address {
     }
 }
 
-/// A source as it may be printed and stored: a path as it is, an address without its secrets.
+/// A source for printing and storing: a path unchanged, an address without its secrets.
 pub fn display_source(source: &Path) -> String {
     let text = source.to_string_lossy();
     match Address::read(&text) {
         Ok(None) => text.into_owned(),
         Ok(Some(address)) => address.to_string(),
-        // Not an address that can be opened; what it hides is not known.
+        // An invalid address; which parts are secret is unknown.
         Err(_) => format!("{}://{HIDDEN}", text.split("://").next().unwrap_or_default()),
     }
 }

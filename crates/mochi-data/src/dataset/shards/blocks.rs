@@ -1,24 +1,23 @@
-//! Blocks of neighbouring images, and an epoch's order that needs few of them at a time.
+//! Blocks of neighboring images, and an order of the epoch that needs only a few blocks at a time.
 //!
-//! A block is read by one request. An epoch draws a permutation of all blocks of all shards, p(0), p(1), ..., and gives every image
-//! of block p(k) the time `k + W u`, u uniform in [0, 1) and W the window in blocks; images come in the order of their times. So
+//! A block is read by one request. An epoch draws a permutation p(0), p(1), ... of all blocks of all shards. Every image of block p(k) gets the time
+//! `k + W u`, with u uniform in [0, 1) and W the window in blocks, and images are in the order of their times. Therefore:
 //!
-//! * images from all shards mix (a batch comes from about W blocks, drawn from anywhere);
-//! * block p(k) is wanted from time k to time k + W: never more than W + 1 blocks at once, a new one at every step of time, which
-//!   makes the stream even;
-//! * the order is a function of (seed, epoch) and of the shards alone, and any position of it can be gone to.
+//! * Images of all shards are mixed: a batch comes from about W random blocks.
+//! * Block p(k) is needed from time k to time k + W. At most W + 1 blocks are needed at once, and one new block per unit of time.
+//! * The order depends only on (seed, epoch) and the shards, and training can resume at any position.
 //!
-//! The first W blocks of an epoch come in gradually: its first batch mixes fewer blocks (about 2 sqrt(batch W / 2 / images of a block)).
+//! The first batches of an epoch mix fewer blocks (the first about 2 sqrt(batch W / 2 / images per block)).
 
 use super::place::Place;
 use crate::random::{Purpose, Stream};
 
-/// Bytes of a block, unless a single image has more. One request: long enough to outweigh its latency, short enough to mix well.
+/// Bytes of a block, unless a single image is larger. A block is one request: large compared with the latency, small enough to mix well.
 pub(super) const BLOCK_BYTES: u64 = 2 << 20;
-/// W above: with [`BLOCK_BYTES`] 128 MiB.
+/// The window W; with [`BLOCK_BYTES`] it has 128 MiB.
 pub(super) const WINDOW: u32 = 64;
 
-/// Images `first..end`, which lie in the bytes `begin..begin + length` of a shard.
+/// Images `first..end`, which are in the bytes `begin..begin + length` of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) first: u32,
@@ -34,7 +33,7 @@ pub(super) fn cut(places: &[Place], most: u64) -> Vec<Block> {
     for (image, place) in (0u32..).zip(places) {
         let end = place.offset.saturating_add(u64::from(place.length));
         match blocks.last_mut() {
-            // A shard whose images are listed out of order begins a new block at each step back.
+            // If images are not listed in the order of their offsets, a new block starts at each step back.
             Some(last)
                 if last.shard == place.shard
                     && place.offset >= last.begin
@@ -60,7 +59,7 @@ pub(super) fn block_of(blocks: &[Block], image: u32) -> usize {
     blocks.partition_point(|block| block.end <= image).min(blocks.len().saturating_sub(1))
 }
 
-/// The order of an epoch; see the head of this file.
+/// The order of an epoch; see the module documentation.
 pub(super) fn order(blocks: &[Block], window: u32, seed: u64, epoch: u64) -> Vec<u32> {
     let mut turns: Vec<u32> = (0..blocks.len() as u32).collect();
     Stream::new(seed, Purpose::Blocks, epoch, 0, 0).shuffle(&mut turns);
@@ -86,7 +85,7 @@ mod tests {
         (0..shards).flat_map(|shard| (0..images).map(move |i| Place { shard, ..place(i) })).collect()
     }
 
-    /// Most blocks that are wanted at once: from their first image in the order to their last.
+    /// Largest number of blocks that are needed at once, each from its first image in the order to its last.
     fn most_wanted(blocks: &[Block], order: &[u32]) -> usize {
         let mut spans = vec![(usize::MAX, 0); blocks.len()];
         for (at, &image) in order.iter().enumerate() {
@@ -137,7 +136,7 @@ mod tests {
 
     #[test]
     fn batches_mix_shards_and_epochs_differ() {
-        // 8 shards of 200 images of 100 kB, as a packed set of photographs has them: 20 images in a block.
+        // 8 shards of 200 images of 100 kB, typical of photographs: 20 images per block.
         let blocks = cut(&places(8, 200, 100_000), BLOCK_BYTES);
         let order_of = |seed, epoch| order(&blocks, WINDOW, seed, epoch);
         assert_ne!(order_of(1, 0), order_of(1, 1));

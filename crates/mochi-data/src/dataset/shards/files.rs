@@ -1,4 +1,4 @@
-//! The files of local shards, read by position.
+//! Files of local shards, read by position.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use super::place::Place;
 use crate::error::{BadReason, DecodeError};
 use crate::read_error::ReadError;
 
-/// Shards kept open; others are opened for each read, because a process can often hold no more than 1,024 files open.
+/// Number of shards that are kept open. Others are opened for each read, because the limit of open files is often 1,024.
 const KEPT_OPEN: usize = 256;
 
 /// The files of a dataset.
@@ -27,7 +27,7 @@ impl Files {
     pub(super) fn read(&self, place: Place, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
         let shard = place.shard as usize;
         let Some(path) = self.paths.get(shard) else {
-            return Err(DecodeError::new(BadReason::Vanished, "its shard is unknown").into());
+            return Err(DecodeError::new(BadReason::Vanished, "the shard is unknown").into());
         };
         let refused = |error: std::io::Error| match ReadError::of(path, error) {
             ReadError::Image(DecodeError { reason, detail }) => {
@@ -35,7 +35,7 @@ impl Files {
             }
             storage => storage,
         };
-        // No clearing first: only what the buffer grows by is filled with zeros.
+        // Not cleared first, so that only added bytes are filled with zeros.
         bytes.resize(place.length as usize, 0);
         let opened;
         let file = match self.open.get(shard) {
@@ -63,7 +63,7 @@ fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
     use std::io::{Read, Seek, SeekFrom};
-    // A handle of its own: the position belongs to the handle here.
+    // A separate handle, because the position belongs to the handle.
     let mut file = file.try_clone()?;
     file.seek(SeekFrom::Start(offset))?;
     file.read_exact(bytes)

@@ -1,4 +1,4 @@
-//! The index of a shard, `000000.idx` next to `000000.tar`: offset and length of each image, so that opening reads no headers.
+//! The index of a shard, `000000.idx` next to `000000.tar`: offset and length of each image, so that opening a shard reads no tar headers.
 //!
 //! ```text
 //! "MOCHIIDX" | version u32 | images u32 | bytes of the tar u64
@@ -8,7 +8,7 @@
 //!
 //! Little-endian. Offsets point at the image's own bytes, after its tar header.
 
-/// What one shard holds.
+/// Images of one shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listing {
     /// Length of the tar file.
@@ -22,7 +22,7 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) offset: u64,
     pub(crate) length: u32,
-    /// Of the image's bytes; unknown where only headers were read.
+    /// CRC-32C of the image's bytes; unknown if only headers were read.
     pub(crate) crc: Option<u32>,
     pub(crate) class: Option<u32>,
 }
@@ -31,13 +31,13 @@ const MAGIC: &[u8; 8] = b"MOCHIIDX";
 const VERSION: u32 = 1;
 const NO_CLASS: u32 = u32::MAX;
 
-/// Bytes that the index of a shard can have at most: of `images` images, or of any number.
+/// Maximum size of an index, for `images` images or for any number.
 pub(crate) fn most_bytes(images: Option<u32>) -> u64 {
     let any = 1 << 30;
     images.map_or(any, |images| (28 + u64::from(images) * (22 + u64::from(u16::MAX))).min(any))
 }
 
-/// The index as bytes. Names are cut at 65,535 bytes, between two characters.
+/// Encodes an index. Names are truncated to 65,535 bytes, at a character boundary.
 pub(crate) fn encode(listing: &Listing) -> Vec<u8> {
     let mut out = Vec::with_capacity(28 + listing.images.len() * 64);
     out.extend_from_slice(MAGIC);
@@ -61,14 +61,14 @@ pub(crate) fn encode(listing: &Listing) -> Vec<u8> {
 /// Reads an index.
 ///
 /// # Errors
-/// What is wrong with a file that is not an index, is damaged, or points outside of its shard.
+/// A message if the file is not an index, is damaged, or refers to bytes outside of its shard.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Listing, String> {
-    let damaged = || "it is damaged or cut short".to_owned();
-    let Some(rest) = bytes.strip_prefix(MAGIC) else { return Err("it is not the index of a shard".into()) };
+    let damaged = || "it is damaged or incomplete".to_owned();
+    let Some(rest) = bytes.strip_prefix(MAGIC) else { return Err("it is not an index of a shard".into()) };
     let mut head = Fields(rest);
     let version = head.u32().ok_or_else(damaged)?;
     if version != VERSION {
-        return Err(format!("its version is {version}; {VERSION} is read"));
+        return Err(format!("unsupported version {version}; expected {VERSION}"));
     }
     let (body, crc) = bytes.split_last_chunk::<4>().ok_or_else(damaged)?;
     if crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
@@ -92,7 +92,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Listing, String> {
     Ok(Listing { bytes: tar, images })
 }
 
-/// Little-endian numbers from the front of a slice; `None` at its end.
+/// Reads little-endian numbers from the start of a slice; `None` at its end.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

@@ -1,4 +1,4 @@
-//! From the listings of shards to a dataset.
+//! Joins the listings of shards into a dataset.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,21 +19,22 @@ fn classes(
 ) -> (Option<Vec<u32>>, Vec<String>) {
     let Some(labels) = labels else {
         if labelled > 0 {
-            warnings.push(format!("{labelled} of {} images have a class (.cls): classes are left out", shards.len()));
+            warnings
+                .push(format!("only {labelled} of {} images have a class (.cls); classes are ignored", shards.len()));
         }
         return (None, Vec::new());
     };
     let most = labels.iter().max().copied().unwrap_or(0) as usize;
-    // A class beyond all reason would ask for as many names.
+    // An implausibly large class number would need as many names.
     if most > shards.len().max(1 << 20) {
-        warnings.push(format!("the classes (.cls) go up to {most}: they are left out"));
+        warnings.push(format!("class numbers (.cls) go up to {most}; classes are ignored"));
         return (None, Vec::new());
     }
     let names = if named.len() > most { named } else { (0..=most).map(|class| class.to_string()).collect() };
     (Some(labels), names)
 }
 
-/// A dataset of the shards with these listings.
+/// Makes a dataset of shards with these listings.
 pub(super) fn opened(
     kind: &'static str,
     source: &Path,

@@ -1,4 +1,4 @@
-//! Opening shards on a disk: finding them, and listing them by index or by their headers, several at a time.
+//! Opening local shards: finding them, and listing them in parallel by index or by tar headers.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ pub(in crate::dataset) fn open_folder(folder: &Path) -> Result<Option<Opened>, D
     for (shard, listing) in manifest.shards.iter().zip(&listings) {
         if shard.bytes != listing.bytes || shard.images as usize != listing.images.len() {
             return Err(wrong(format!(
-                "{} should have {} images in {} bytes and has {} in {}: copied in part, or replaced",
+                "{}: expected {} images in {} bytes, got {} in {}; the shard is incomplete or was replaced",
                 shard.file,
                 shard.images,
                 shard.bytes,
@@ -47,7 +47,7 @@ pub(in crate::dataset) fn open_folder(folder: &Path) -> Result<Option<Opened>, D
     opened(KIND, folder, listings, reach, manifest.class_names, warnings, others).map(Some)
 }
 
-/// The error for a folder without images that holds tar files.
+/// The error for a folder that contains tar files and no images.
 pub(in crate::dataset) fn tar_folder(folder: &Path) -> Option<DataError> {
     let is_tar = |name: &std::ffi::OsStr| Path::new(name).extension().is_some_and(|e| e.eq_ignore_ascii_case("tar"));
     let count =
@@ -66,12 +66,12 @@ pub(in crate::dataset) fn open_file(source: &Path) -> Result<Option<Opened>, Dat
     Ok(None)
 }
 
-/// Whether a path where no file is means several shards: it ends in `.tar` and has a brace or a star in it.
+/// Whether a path that does not exist is a pattern for shards: it ends in `.tar` and contains a brace or a star.
 pub(in crate::dataset) fn is_pattern(source: &Path) -> bool {
     source.to_str().is_some_and(|text| text.ends_with(".tar") && pattern::is_pattern(text))
 }
 
-/// Opens the shards that such a pattern expands to.
+/// Opens the shards of such a pattern.
 pub(in crate::dataset) fn open_pattern(source: &Path) -> Result<Opened, DataError> {
     open_shards(source, matching(source, &source.to_string_lossy())?)
 }
@@ -81,7 +81,7 @@ fn open_shards(source: &Path, paths: Vec<PathBuf>) -> Result<Opened, DataError> 
     opened(KIND, source, listings, Reach::Local(Files::new(paths)), Vec::new(), warnings, others)
 }
 
-/// Braces expand to files that must exist, stars in the last part to those that exist, in the order of their names.
+/// Expands a pattern. Files of braces must exist; a star in the last part matches existing files, in the order of their names.
 fn matching(source: &Path, text: &str) -> Result<Vec<PathBuf>, DataError> {
     let wrong = |detail| DataError::Format { path: source.into(), detail };
     let mut paths = Vec::new();
@@ -89,7 +89,7 @@ fn matching(source: &Path, text: &str) -> Result<Vec<PathBuf>, DataError> {
         let path = PathBuf::from(&name);
         let (Some(folder), Some(last)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else { continue };
         if folder.as_os_str().to_string_lossy().contains('*') {
-            return Err(wrong("a star in a folder's name is not understood for shards".into()));
+            return Err(wrong("* is not supported in the folder name of shards".into()));
         }
         if !last.contains('*') {
             paths.push(path);
@@ -116,7 +116,7 @@ struct Listed {
 }
 
 fn list_all(paths: &[PathBuf]) -> Result<Listed, DataError> {
-    // Of several errors the first in order is returned, whichever thread was first.
+    // The error of the first shard in order is returned, independent of timing.
     let listed: Vec<Result<_, _>> = paths.par_iter().map(|path| list(path)).collect();
     let mut all = Listed { listings: Vec::with_capacity(paths.len()), warnings: Vec::new(), others: 0 };
     for listed in listed {
@@ -128,7 +128,7 @@ fn list_all(paths: &[PathBuf]) -> Result<Listed, DataError> {
     Ok(all)
 }
 
-/// By its index if there is one that fits, else by its headers.
+/// Lists a shard by its index if a valid one exists, otherwise by its tar headers.
 fn list(path: &Path) -> Result<Scanned, DataError> {
     let fail = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => DataError::NotFound { path: path.into() },
@@ -144,12 +144,12 @@ fn list(path: &Path) -> Result<Scanned, DataError> {
             Ok(listing) => {
                 expected = Some(listing.bytes);
                 warnings.push(format!(
-                    "{} belongs to a shard of {} bytes, not {bytes}: the headers are read instead",
+                    "{} is for a shard of {} bytes, not {bytes}; the tar headers are read instead",
                     sidecar.display(),
                     listing.bytes
                 ));
             }
-            Err(detail) => warnings.push(format!("{} is not used: {detail}", sidecar.display())),
+            Err(detail) => warnings.push(format!("index {} is ignored: {detail}", sidecar.display())),
         }
     }
     let mut scanned = scan::scan(path).map_err(|error| match error.kind() {
@@ -158,7 +158,7 @@ fn list(path: &Path) -> Result<Scanned, DataError> {
         }
         _ => fail(error),
     })?;
-    // An index of another shard is not used; a shard that lacks its end is refused.
+    // An index of another shard is not used; an incomplete shard is refused.
     if let Some(expected) = expected.filter(|&expected| scanned.incomplete && expected > bytes) {
         return Err(DataError::CutShort { path: path.into(), bytes, expected });
     }

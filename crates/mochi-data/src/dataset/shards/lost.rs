@@ -36,10 +36,10 @@ impl Default for RemoteOptions {
     }
 }
 
-/// Why bytes did not arrive.
+/// Error of a remote read.
 #[derive(Clone, Debug)]
 pub(crate) enum Lost {
-    /// The caller asked to stop.
+    /// The caller canceled the read.
     Canceled,
     /// The address or its environment cannot be used; nothing was requested.
     Unusable { address: String, detail: String },
@@ -49,7 +49,7 @@ pub(crate) enum Lost {
         tries: u32,
         /// Status or error of the last attempt.
         detail: String,
-        /// The server says that there is no such file.
+        /// Whether the server reports that the file does not exist.
         missing: bool,
     },
 }

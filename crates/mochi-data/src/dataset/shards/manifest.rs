@@ -1,10 +1,10 @@
-//! `dataset.json`: the shards of a packed dataset. It is written last, so that a folder that has it is complete.
+//! `dataset.json`: the shards of a packed dataset. It is written last, so a folder with this file is complete.
 
 use serde::{Deserialize, Serialize};
 
 /// Name of the file.
 pub(crate) const FILE: &str = "dataset.json";
-/// Name of the state of an unfinished pack.
+/// Name of the state file of an unfinished pack.
 pub(crate) const UNFINISHED: &str = "pack-unfinished.json";
 const FORMAT: &str = "mochi-shards";
 const VERSION: u32 = 1;
@@ -12,12 +12,12 @@ const VERSION: u32 = 1;
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    /// Tells this file from others of its name.
+    /// Distinguishes this file from other files of the same name.
     pub(crate) format: String,
     pub(crate) version: u32,
-    /// Images in all shards.
+    /// Number of images in all shards.
     pub(crate) images: u64,
-    /// In the order of their classes' numbers; empty without labels.
+    /// Class names in the order of the labels; empty without labels.
     pub(crate) class_names: Vec<String>,
     /// Fingerprint of the dataset that was packed, in hexadecimal.
     pub(crate) source: String,
@@ -42,7 +42,7 @@ impl Manifest {
         Self { format: FORMAT.into(), version: VERSION, images, class_names, source, shards }
     }
 
-    /// `None` if this is another program's `dataset.json`; an error if it is ours and cannot be read.
+    /// `None` if this is another program's `dataset.json`; an error if `mochi pack` wrote it and it is invalid.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
         #[derive(Deserialize)]
         struct Head {
@@ -51,16 +51,16 @@ impl Manifest {
         }
         match serde_json::from_slice::<Head>(bytes) {
             Ok(head) if head.format == FORMAT && head.version != VERSION => {
-                return Err(format!("its version is {}; {VERSION} is read", head.version));
+                return Err(format!("unsupported version {}; expected {VERSION}", head.version));
             }
             Ok(head) if head.format == FORMAT => {}
             _ => return Ok(None),
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-        // Names are files of the same folder.
+        // Names must be files of the same folder.
         let odd = |s: &&Shard| s.file.is_empty() || s.file.starts_with('.') || s.file.contains(['/', '\\']);
         match manifest.shards.iter().find(odd) {
-            Some(shard) => Err(format!("\"{}\" is not the plain name of a shard", shard.file)),
+            Some(shard) => Err(format!("\"{}\" is not a file name of a shard", shard.file)),
             None => Ok(Some(manifest)),
         }
     }
@@ -86,7 +86,7 @@ mod tests {
             assert!(Manifest::parse(&written(file)).is_err(), "{file}");
         }
         let newer = String::from_utf8(written("0.tar")).unwrap().replace("\"version\":1", "\"version\":2");
-        assert!(Manifest::parse(newer.as_bytes()).unwrap_err().contains("version is 2"));
+        assert!(Manifest::parse(newer.as_bytes()).unwrap_err().contains("version 2"));
         let broken = String::from_utf8(written("0.tar")).unwrap().replace("\"shards\"", "\"pieces\"");
         assert!(Manifest::parse(broken.as_bytes()).is_err());
     }

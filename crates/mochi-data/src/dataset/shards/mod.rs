@@ -1,15 +1,14 @@
 //! Tar shards: many images in few large files, on a disk or remote (HTTP, S3).
 //!
-//! What `mochi pack` wrote (`dataset.json`, `000000.tar`, `000000.idx`, ...), a shard by itself, a list in WebDataset's notation. All of
-//! them become one table of (shard, offset, length), so that any image can be read by itself and order, resume, fingerprint and the
-//! rules for bad images are those of every other dataset.
+//! Supported are the output of `mochi pack` (`dataset.json`, `000000.tar`, `000000.idx`, ...), a single shard, and a list in WebDataset's notation. All
+//! of them become one table of (shard, offset, length). Any image can be read by itself, so order, resuming, fingerprint and handling of bad images
+//! are the same as for other datasets.
 //!
-//! Local shards are read by position straight into the reader's buffer, not through memory maps: a map needs `unsafe`, and ends the
-//! program by SIGBUS when a file shrinks or its network file system goes away, where a read returns an error. The copy costs
-//! about as much as the page faults that it saves.
+//! Local shards are read by position into the reader's buffer, without memory maps: a map needs `unsafe`, and kills the program by SIGBUS if a file
+//! shrinks or its network file system disappears, while a read returns an error. The copy costs about as much as the page faults of a map.
 //!
-//! Remote shards are read in blocks that run ahead of the loader ([`stream`]); their epochs are shuffled so that few blocks are needed
-//! at a time ([`blocks`]).
+//! Remote shards are read in blocks ahead of the loader ([`stream`]). Their epochs are shuffled so that only a few blocks are needed at a time
+//! ([`blocks`]).
 
 mod address;
 mod blocks;

@@ -1,4 +1,4 @@
-//! Takes the place of the client where the feature `remote` is off: opening an address says so.
+//! Replacement of the client without the `remote` feature: opening an address is an error.
 
 use super::address::Address;
 use super::lost::{Lost, RemoteOptions};
@@ -15,7 +15,7 @@ pub(super) enum Request {}
 
 impl Client {
     pub(super) fn new(address: &Address, _options: &RemoteOptions) -> Result<Self, Lost> {
-        let detail = "this program was built without the feature `remote`".to_owned();
+        let detail = "this program was built without the `remote` feature".to_owned();
         Err(Lost::Unusable { address: address.to_string(), detail })
     }
 

@@ -1,4 +1,4 @@
-//! What is read of a remote file.
+//! Parts of remote files.
 
 use std::ops::Range;
 
@@ -7,6 +7,6 @@ use std::ops::Range;
 pub(super) enum Part {
     /// Exactly these bytes.
     Range(Range<u64>),
-    /// All of it, at most this many bytes.
+    /// The whole file, at most this many bytes.
     Whole(u64),
 }

@@ -1,20 +1,20 @@
 //! WebDataset's notation for several shards: `shards-{000000..000146}.tar`, `{a,b}.tar`, and `*` for existing files.
 
-/// More names than any dataset has shards: beyond it a pattern is a mistake.
+/// Maximum number of names. A pattern with more names is a mistake.
 const MOST: usize = 1_000_000;
-/// Braces in a pattern, and bytes of it.
+/// Maximum numbers of braces and of bytes in a pattern.
 const MOST_BRACES: usize = 16;
 const MOST_BYTES: usize = 4096;
 
 /// All names that the braces of a pattern expand to, in order.
 ///
-/// `{7..12}` counts; with leading zeros on either side all numbers get that width. `{x,y}` lists. Several braces multiply.
+/// `{7..12}` is a range; with leading zeros on either side all numbers get that width. `{x,y}` is a list. Several braces are combined.
 ///
 /// # Errors
-/// What is wrong with the pattern.
+/// A message if the pattern is invalid.
 pub(super) fn expand(pattern: &str) -> Result<Vec<String>, String> {
     if pattern.len() > MOST_BYTES {
-        return Err(format!("a pattern of {} bytes; at most {MOST_BYTES} are read", pattern.len()));
+        return Err(format!("the pattern has {} bytes; the limit is {MOST_BYTES}", pattern.len()));
     }
     if pattern.matches('{').count() > MOST_BRACES {
         return Err(format!("more than {MOST_BRACES} braces"));
@@ -25,7 +25,7 @@ pub(super) fn expand(pattern: &str) -> Result<Vec<String>, String> {
         if before.contains('}') {
             break;
         }
-        let (inside, after) = after.split_once('}').ok_or("a brace is not closed")?;
+        let (inside, after) = after.split_once('}').ok_or("an opening brace is not closed")?;
         let choices = choices(inside)?;
         if choices.len().saturating_mul(names.len()) > MOST {
             return Err(format!("it expands to more than {MOST} names"));
@@ -34,7 +34,7 @@ pub(super) fn expand(pattern: &str) -> Result<Vec<String>, String> {
         rest = after;
     }
     if rest.contains('}') {
-        return Err("a brace is closed that was not opened".into());
+        return Err("a closing brace has no opening brace".into());
     }
     names.iter_mut().for_each(|name| name.push_str(rest));
     Ok(names)
@@ -42,7 +42,7 @@ pub(super) fn expand(pattern: &str) -> Result<Vec<String>, String> {
 
 fn choices(inside: &str) -> Result<Vec<String>, String> {
     if inside.contains('{') {
-        return Err("braces inside braces".into());
+        return Err("nested braces are not supported".into());
     }
     let Some((first, last)) = inside.split_once("..") else {
         return Ok(inside.split(',').map(Into::into).collect());
@@ -58,7 +58,7 @@ fn choices(inside: &str) -> Result<Vec<String>, String> {
     Ok((from..=to).map(|n| format!("{n:0width$}")).collect())
 }
 
-/// The beginning of what a message quotes.
+/// The start of a text, for messages.
 fn shown(text: &str) -> String {
     text.chars().take(200).collect()
 }

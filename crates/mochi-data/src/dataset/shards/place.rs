@@ -1,6 +1,6 @@
-//! Where the bytes of an image are.
+//! Location of an image's bytes.
 
-/// Where the bytes of an image are.
+/// Location of an image's bytes: shard, offset and length.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) offset: u64,

@@ -16,7 +16,7 @@ use crate::cancel::Cancel;
 use crate::dataset::Opened;
 use crate::error::DataError;
 
-/// Bytes of a `dataset.json`.
+/// Maximum size of a `dataset.json`.
 const MANIFEST_BYTES: u64 = 64 << 20;
 
 /// Opens a folder with `dataset.json`, that file, one `.tar`, or several in braces; each with its index next to it.
@@ -31,14 +31,14 @@ pub(in crate::dataset) fn open(
     let (folder, last) = address.split_last();
     let (client, shards, manifest) = if last.ends_with(".tar") {
         if pattern::is_pattern(folder.path()) || last.contains('*') {
-            return Err(wrong("in an address only braces in the last part of the path are expanded".into()));
+            return Err(wrong("braces are supported only in the last part of the path".into()));
         }
         (Client::new(&folder, options)?, pattern::expand(last).map_err(wrong)?, None)
     } else {
         let client = Client::new(if last == manifest::FILE { &folder } else { &address }, options)?;
         let bytes = client.read(manifest::FILE, Part::Whole(MANIFEST_BYTES), cancel)?;
         let Some(manifest) = Manifest::parse(&bytes).map_err(wrong)? else {
-            return Err(wrong("its dataset.json was not written by `mochi pack`".into()));
+            return Err(wrong("dataset.json was not written by `mochi pack`".into()));
         };
         let shards = manifest.shards.iter().map(|s| s.file.clone()).collect();
         (client, shards, Some(manifest))
@@ -61,6 +61,6 @@ pub(in crate::dataset) fn open(
     }
     let reach = Reach::Remote(Box::new(Remote::new(client, shards, options.block_bytes)));
     let class_names = manifest.map_or_else(Vec::new, |m| m.class_names);
-    // A kind of its own: the order of an epoch differs from that of local shards, so a run cannot be resumed with the other.
+    // A separate format: the order of an epoch differs from that of local shards, so a run cannot be resumed with the other.
     opened("remote tar shards", Path::new(&shown), listings, reach, class_names, Vec::new(), 0)
 }

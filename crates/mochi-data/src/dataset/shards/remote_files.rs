@@ -26,7 +26,7 @@ impl Remote {
         self.blocks = blocks::cut(places, self.block_bytes);
     }
 
-    /// Reads one image by itself: one that replaces another, or where no epoch is streamed.
+    /// Reads a single image: a replacement of a bad image, or an image outside of a streamed epoch.
     pub(super) fn read(&self, place: Place, cancel: &Cancel) -> Answer {
         let name = self.shards.get(place.shard as usize).map_or("", |s| s);
         self.client.read(name, Part::Range(place.offset..place.offset + u64::from(place.length)), cancel)

@@ -13,17 +13,17 @@ use crate::read_error::ReadError;
 /// All images of all shards.
 #[derive(Debug)]
 pub(crate) struct Shards {
-    /// In the order of shards, within a shard by offset as listed.
+    /// In the order of the shards, and within a shard in the order of the listing.
     places: Vec<Place>,
-    /// CRC-32C of each image's bytes; empty where some are unknown.
+    /// CRC-32C of each image's bytes; empty if some are unknown.
     crcs: Vec<u32>,
-    /// All names one after the other, and where each ends.
+    /// All names, concatenated, and the end of each.
     names: String,
     ends: Vec<usize>,
     pub(super) reach: Reach,
 }
 
-/// How the bytes are reached.
+/// Access to the bytes.
 #[derive(Debug)]
 pub(super) enum Reach {
     Local(Files),
@@ -66,15 +66,14 @@ impl Shards {
         self.ends.get(index).and_then(|&end| self.names.get(begin..end)).unwrap_or_default()
     }
 
-    /// What tells these images from others, into a fingerprint: names and lengths, which are the same with and without
-    /// an index.
+    /// Adds the images to a fingerprint: names and lengths, which are the same with and without an index.
     pub(in crate::dataset) fn hash(&self, hash: &mut Hasher) {
         (0..self.len()).for_each(|i| hash.part(self.name(i).as_bytes()));
         let lengths = self.places.iter().flat_map(|place| place.length.to_le_bytes());
         hash.part(&lengths.collect::<Vec<u8>>());
     }
 
-    /// Reads one image by itself.
+    /// Reads a single image.
     pub(crate) fn read(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
         let place = self.place(index)?;
         match &self.reach {
@@ -89,19 +88,19 @@ impl Shards {
     pub(super) fn place(&self, index: usize) -> Result<Place, DecodeError> {
         match self.places.get(index) {
             Some(place) if u64::from(place.length) > MAX_FILE_BYTES => {
-                let detail = format!("{} bytes; at most {MAX_FILE_BYTES} are read", place.length);
+                let detail = format!("{} bytes exceed the limit of {MAX_FILE_BYTES}", place.length);
                 Err(DecodeError::new(BadReason::Oversized, detail))
             }
             Some(place) => Ok(*place),
-            None => Err(DecodeError::new(BadReason::Vanished, format!("there is no image {index}"))),
+            None => Err(DecodeError::new(BadReason::Vanished, format!("image {index} does not exist"))),
         }
     }
 
-    /// Holds an image's bytes against the checksum that was written with them.
+    /// Compares an image's bytes with their checksum.
     pub(super) fn check(&self, index: usize, bytes: &[u8]) -> Result<(), DecodeError> {
         match self.crcs.get(index) {
             Some(&crc) if crc32c::crc32c(bytes) != crc => {
-                Err(DecodeError::new(BadReason::Corrupt, "its bytes are not those that were packed (CRC-32C differs)"))
+                Err(DecodeError::new(BadReason::Corrupt, "the bytes differ from those that were packed (CRC-32C)"))
             }
             _ => Ok(()),
         }

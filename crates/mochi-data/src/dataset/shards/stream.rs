@@ -1,11 +1,10 @@
-//! The blocks of one epoch, requested ahead of the readers and dropped when their last image was read.
+//! Blocks of one epoch, requested ahead of the readers and dropped after their last image was read.
 //!
-//! The epoch's order says which blocks are needed and when first. Whenever a reader comes to a block, that one and the next
-//! [`AHEAD_BLOCKS`] are requested, all at once; the reader waits only if its own has not arrived. Each block counts the images still to be
-//! read from it and is dropped at zero. In memory are therefore the window of [`blocks`](super::blocks), what the loader has begun, and
-//! [`AHEAD_BYTES`].
+//! The epoch's order determines when each block is first needed. When a reader needs a block, this block and the next [`AHEAD_BLOCKS`] are requested
+//! at once; the reader waits only if its block has not arrived. Each block counts its remaining images and is dropped at zero. Memory therefore holds
+//! the window of [`blocks`](super::blocks), the images that the loader has started, and [`AHEAD_BYTES`].
 //!
-//! A failed download ends the epoch. It is not a corrupt image: substituting another image would make training depend on the network.
+//! A failed download ends the epoch. It is not treated as a bad image, because a replacement would make training depend on the network.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,19 +21,19 @@ use crate::decode::MAX_FILE_BYTES;
 use crate::error::{BadReason, DecodeError};
 use crate::read_error::ReadError;
 
-/// Blocks requested beyond those that readers have come to.
+/// Number of blocks that are requested ahead of the readers.
 const AHEAD_BLOCKS: usize = 16;
-/// Bytes of them.
+/// Size of these blocks.
 const AHEAD_BYTES: u64 = AHEAD_BLOCKS as u64 * BLOCK_BYTES;
-/// How often a waiting reader checks whether to stop.
+/// Interval at which a waiting reader checks for cancellation.
 const TICK: Duration = Duration::from_millis(100);
 
 /// The blocks of one epoch.
 pub(crate) struct Stream {
     shards: Arc<Shards>,
-    /// For each block its rank among those of the epoch.
+    /// Rank of each block in the epoch.
     turns: Vec<u32>,
-    /// The blocks in the order in which they are needed first.
+    /// The blocks in the order of their first use.
     sequence: Vec<u32>,
     shared: Arc<Shared>,
 }
@@ -48,9 +47,9 @@ struct Shared {
 #[derive(Default)]
 struct State {
     slots: HashMap<usize, Slot>,
-    /// For each block the images still to be read.
+    /// Number of remaining images of each block.
     left: Vec<u32>,
-    /// How many of the sequence were requested.
+    /// Number of blocks of the sequence that were requested.
     begun: usize,
     lost: Option<Lost>,
 }
@@ -69,7 +68,7 @@ fn storage(lost: Lost) -> ReadError {
 }
 
 impl Shards {
-    /// An order of the epoch that suits how the bytes are reached; `None` where any order is as good.
+    /// An order of the epoch that suits the storage; `None` if any order is equally good.
     pub(crate) fn order(&self, seed: u64, epoch: u64) -> Option<Vec<u32>> {
         self.remote().map(|remote| blocks::order(&remote.blocks, WINDOW, seed, epoch))
     }
@@ -103,7 +102,7 @@ impl Stream {
         Some(Self { shards: shards.clone(), turns, sequence, shared })
     }
 
-    /// Reads an image of the epoch, or any other; waits for its block if need be, until `stop`.
+    /// Reads an image of the epoch, or any other image. Waits for its block if necessary, until `stop`.
     pub(crate) fn read(&self, image: u32, bytes: &mut Vec<u8>, stop: &Cancel) -> Result<(), ReadError> {
         let index = image as usize;
         let place = self.shards.place(index)?;
@@ -119,7 +118,7 @@ impl Stream {
                 bytes.clear();
                 bytes.extend_from_slice(found);
             }
-            // No longer held: it replaces a bad image.
+            // The block was dropped: the image replaces a bad image.
             None => *bytes = remote.read(place, stop).map_err(storage)?,
         }
         Ok(self.shards.check(index, bytes)?)
@@ -144,7 +143,7 @@ impl Stream {
         }
     }
 
-    /// How many blocks of the sequence are to be requested when a reader has come to number `turn` of it.
+    /// Number of blocks of the sequence to request when a reader needs block `turn` of the sequence.
     fn due(&self, remote: &Remote, turn: usize) -> usize {
         if turn >= self.sequence.len() {
             return 0;
@@ -160,14 +159,14 @@ impl Stream {
         end
     }
 
-    /// Requests all blocks up to those ahead of this one that were not requested yet.
+    /// Requests this block and those ahead of it, as far as they were not requested yet.
     fn request(&self, remote: &Remote, state: &mut State, block: usize) {
         let end = self.due(remote, self.turns.get(block).map_or(usize::MAX, |&turn| turn as usize));
         while state.begun < end {
             let next = self.sequence.get(state.begun).map_or(0, |&b| b as usize);
             state.begun += 1;
             let Some(&Block { shard, begin, length, .. }) = remote.blocks.get(next) else { continue };
-            // A single image that is too large to be read at all.
+            // A single image that exceeds the size limit.
             if length > MAX_FILE_BYTES {
                 continue;
             }
@@ -178,7 +177,7 @@ impl Stream {
                     Ok(data) if state.slots.contains_key(&next) => {
                         state.slots.insert(next, Slot::Here(Arc::new(data)));
                     }
-                    // Dropped meanwhile.
+                    // The stream was dropped in the meantime.
                     Ok(_) | Err(Lost::Canceled) => {}
                     Err(lost) => {
                         state.lost.get_or_insert(lost);
@@ -189,7 +188,7 @@ impl Stream {
             };
             let name = remote.shards.get(shard as usize).map_or("", |s| s);
             match remote.client.begin(name, Part::Range(begin..begin + length), then) {
-                // The answer cannot overtake this: it needs the lock that is held here.
+                // The response cannot be processed before this, because it needs the lock that is held here.
                 Ok(request) => {
                     state.slots.insert(next, Slot::Requested { _request: Some(request) });
                 }
@@ -200,7 +199,7 @@ impl Stream {
         }
     }
 
-    /// Counts an image of the epoch as finished; its block is dropped with the last.
+    /// Counts an image of the epoch as finished. Its block is dropped after its last image.
     pub(crate) fn done(&self, image: u32) {
         let Some(remote) = self.shards.remote() else { return };
         let block = block_of(&remote.blocks, image);
@@ -215,7 +214,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // Requests hold the shared state themselves: they are abandoned here.
+        // Requests own the shared state, so they are abandoned here.
         lock(&self.shared).slots.clear();
     }
 }

@@ -1,17 +1,17 @@
-//! Rewrites a JPEG that libjpeg warned about without what is known to be harmless, so that what it then still warns of is damage.
+//! Copies a JPEG without parts that cause harmless warnings of libjpeg, so that a warning about the copy means damage.
 //!
-//! libjpeg keeps the first warning only. A harmless one (stray bytes between segments, an odd JFIF revision) hides a later serious one, and
-//! in the header it ends the decoding of a complete image. The copy has none: it holds only the segments that the pixels follow from,
-//! without bytes between them, and ends with an end marker. libjpeg gives the same pixels for both.
+//! libjpeg keeps only the first warning. A harmless one (stray bytes between segments, an unknown JFIF revision) hides a later serious one, and in the
+//! header it ends the decoding of a complete image. The copy contains only the segments that determine the pixels, without bytes between them, and
+//! an end marker. libjpeg gives the same pixels for both.
 
-/// Shortest run of equal bytes before a marker that is taken for padding.
+/// Length of the shortest run of equal bytes before a marker that is treated as padding.
 const PADDING: usize = 8;
 
 const SOI: u8 = 0xD8;
 const EOI: u8 = 0xD9;
 const SOS: u8 = 0xDA;
 
-/// A clean copy of a file; `None` if its segments cannot be told apart, or if the file ends before the image is complete.
+/// A clean copy of a file; `None` if its segments cannot be separated, or if the file ends before the image is complete.
 ///
 /// With `strip_padding`, runs of equal bytes at the end of the entropy-coded data before a marker are left out too.
 pub(super) fn repair(bytes: &[u8], strip_padding: bool) -> Option<Vec<u8>> {
@@ -21,7 +21,7 @@ pub(super) fn repair(bytes: &[u8], strip_padding: bool) -> Option<Vec<u8>> {
         let Some((marker, body)) = next_marker(bytes, at) else { break false };
         match marker {
             EOI => break true,
-            // TEM and restart markers have no length and mean nothing here.
+            // TEM and restart markers have no length and are ignored here.
             0x01 | 0xD0..=0xD7 => at = body,
             _ => {
                 let Some(segment) = segment(bytes, body).filter(|_| marker >= 0xC0 && marker != SOI) else {
@@ -40,7 +40,7 @@ pub(super) fn repair(bytes: &[u8], strip_padding: bool) -> Option<Vec<u8>> {
     copy.finish(ended)
 }
 
-/// The next marker at or after `at` and where its segment begins, past stray and fill bytes.
+/// The next marker at or after `at` and the start of its segment, after stray and fill bytes.
 fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
     loop {
         at += bytes.get(at..)?.iter().position(|&b| b == 0xFF)?;
@@ -51,13 +51,13 @@ fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
     }
 }
 
-/// What follows a segment's two bytes of length.
+/// Content of a segment after its two bytes of length.
 fn segment(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let length = u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?);
     bytes.get(at + 2..at + usize::from(length)).filter(|_| length >= 2)
 }
 
-/// Where the first marker after `at` that is no restart marker begins, or the file ends.
+/// Start of the first marker after `at` that is not a restart marker, or the end of the file.
 fn entropy_coded_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some((marker, body)) = next_marker(bytes, at) {
         if !matches!(marker, 0xD0..=0xD7) {
@@ -68,11 +68,11 @@ fn entropy_coded_end(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// The copy as far as it is written.
+/// State of the copy.
 #[derive(Default)]
 struct Copy {
     out: Vec<u8>,
-    /// Where the Adobe segment's color transform lies in `out`.
+    /// Position of the Adobe segment's color transform in `out`.
     transform: Option<usize>,
     /// SOF marker.
     frame: u8,
@@ -84,7 +84,7 @@ impl Copy {
     fn segment(&mut self, marker: u8, body: &[u8]) -> Option<()> {
         let start = self.out.len() + 4;
         match marker {
-            // Only JFIF and Adobe say something about the pixels.
+            // Only the JFIF and Adobe segments affect the pixels.
             0xE0 if body.starts_with(b"JFIF\0") => {}
             0xEE if body.starts_with(b"Adobe") && body.len() >= 12 => self.transform = Some(start + 11),
             0xE0..=0xEF | 0xFE => return Some(()),
@@ -114,7 +114,7 @@ impl Copy {
         Some(())
     }
 
-    /// Notes which bits of which coefficients a scan brings.
+    /// Records which bits of which coefficients a scan contains.
     fn scan(&mut self, body: &[u8]) -> Option<()> {
         let (&count, rest) = body.split_first()?;
         let (ids, parameters) = rest.split_at_checked(usize::from(count) * 2)?;
@@ -143,12 +143,12 @@ impl Copy {
         self.out.extend(without_padding(&data[start..]));
     }
 
-    /// `ended`: the file has an end marker. Without one every scan must be there.
+    /// `ended`: the file has an end marker. Without one, every scan must be present.
     fn finish(mut self, ended: bool) -> Option<Vec<u8>> {
         if self.components.is_empty() || !ended && self.components.iter().any(|(_, missing)| *missing != [0; 64]) {
             return None;
         }
-        // What libjpeg takes an unknown code for: YCCK of four components, else YCbCr.
+        // libjpeg treats an unknown code as YCCK for four components, otherwise as YCbCr.
         let usual = if self.components.len() == 4 { 2 } else { 1 };
         if let Some(transform) = self.transform.and_then(|at| self.out.get_mut(at)).filter(|code| **code != 0) {
             *transform = usual;

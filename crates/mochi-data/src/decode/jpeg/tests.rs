@@ -22,7 +22,7 @@ fn fast(decoder: &mut JpegDecoder, bytes: &[u8]) -> Option<Pixels> {
     decoder.try_fast(bytes, &mut pixels).then_some(pixels)
 }
 
-/// A picture of a kind: smooth, noisy, hard edges, or one color.
+/// An image of a kind: smooth, noisy, hard edges, or one color.
 fn picture(width: usize, height: usize, kind: u32, stream: &mut Stream) -> Vec<u8> {
     let (a, b, c) = (stream.below(17) as usize, stream.below(17) as usize, stream.next_u32() as usize);
     let mut rgb = Vec::with_capacity(width * height * 3);
@@ -65,11 +65,11 @@ proptest! {
         let bytes = encode(&rgb, width, height, quality, SUBSAMPLINGS[which], optimise);
         let mut decoder = JpegDecoder::new();
         let got = fast(&mut decoder, &bytes);
-        // A buffer that another picture has used gives the same.
+        // A buffer that another image has used gives the same.
         let again = fast(&mut decoder, &bytes);
         prop_assert_eq!(&got, &again);
         // Noise at the lowest qualities overshoots what decoders agree on.
-        prop_assert!(got.is_some() || (kind > 0 && quality < 30), "declined: {:?}", mochi_jpeg::Header::read(&bytes).err());
+        prop_assert!(got.is_some() || (kind > 0 && quality < 30), "unsupported: {:?}", mochi_jpeg::Header::read(&bytes).err());
         if let Some(got) = got {
             prop_assert!(alone(&bytes).is_ok_and(|want| want == got));
         }

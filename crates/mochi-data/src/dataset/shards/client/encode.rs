@@ -5,12 +5,12 @@ pub(super) fn encoded(name: &str) -> String {
     encode(name, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
-/// A path that may be encoded in part: only what an address cannot hold is encoded.
+/// A path that may already be encoded in part: only characters that are invalid in an address are encoded.
 pub(super) fn encoded_path(path: &str) -> String {
     encode(path, |byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
 }
 
-/// The name of an object as a path: all but letters, digits, `-._~` and slashes encoded.
+/// The name of an object as a path: everything except letters, digits, `-._~` and slashes is encoded.
 pub(super) fn object(name: &str) -> String {
     encode(name, |byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte))
 }

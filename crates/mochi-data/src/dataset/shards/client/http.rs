@@ -1,4 +1,4 @@
-//! One attempt of a request: bounded in length, and never sent to another host than the one that was named.
+//! One attempt of a request. Responses are bounded in length, and requests are sent only to the given host.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::dataset::shards::address::{Address, Scheme};
 use crate::dataset::shards::lost::{Lost, RemoteOptions};
 use crate::dataset::shards::part::Part;
 
-/// Redirects within one host that are followed.
+/// Maximum number of redirects, all within one host.
 const MOST_REDIRECTS: usize = 5;
-/// Bytes of an error's body that are read.
+/// Maximum number of bytes read from the body of an error.
 const ERROR_BODY: u64 = 4 << 10;
-/// Characters of it that are shown.
+/// Maximum number of its characters in a message.
 const SHOWN: usize = 200;
 
 /// Reads files of one remote folder.
@@ -29,14 +29,14 @@ pub(super) struct Fetcher {
     bucket: Option<Bucket>,
 }
 
-/// Why one attempt failed.
+/// Error of one attempt.
 pub(super) struct Failure {
     pub(super) detail: String,
-    /// The server says that there is no such file.
+    /// Whether the server reports that the file does not exist.
     pub(super) missing: bool,
     /// Whether another attempt may help.
     pub(super) retry: bool,
-    /// Whether the server answered, with whatever status.
+    /// Whether the server responded, with any status.
     pub(super) answered: bool,
 }
 
@@ -62,7 +62,7 @@ impl Fetcher {
             .tls_config(tls)
             .user_agent(concat!("mochi/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
-            // Followed here, where the host is compared.
+            // Redirects are followed below, which checks the host.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(options.timeout))
@@ -76,15 +76,15 @@ impl Fetcher {
         Ok(Self { agent, folder: folder.clone(), bucket })
     }
 
-    /// The folder's address.
+    /// Address of the folder.
     pub(super) fn folder(&self) -> &Address {
         &self.folder
     }
 
-    /// One attempt to read `part` of the file `name`, until `abandoned`.
+    /// Makes one attempt to read `part` of the file `name`, until `abandoned`.
     pub(super) fn once(&self, name: &str, part: &Part, abandoned: &Cancel) -> Result<Vec<u8>, Failure> {
         self.try_once(name, part, abandoned).map_err(|failure| {
-            // Servers repeat addresses, and messages end up on terminals.
+            // Servers repeat addresses with secrets, and messages are printed to terminals.
             let printable = |c: char| if c.is_control() { ' ' } else { c };
             let detail: String = self.folder.redact(&failure.detail).chars().map(printable).collect();
             Failure { detail: detail.split_whitespace().collect::<Vec<_>>().join(" "), ..failure }
@@ -105,7 +105,7 @@ impl Fetcher {
                 format!("{}://{host}{path}{}", scheme.as_str(), self.folder.secret_query())
             }
         };
-        let mut url: Uri = url.parse().map_err(|e| Failure::hopeless(format!("the address is not valid: {e}")))?;
+        let mut url: Uri = url.parse().map_err(|e| Failure::hopeless(format!("invalid address: {e}")))?;
         for _ in 0..=MOST_REDIRECTS {
             let mut request = self.agent.get(&url);
             if let Some(range) = &range {
@@ -125,18 +125,22 @@ impl Fetcher {
         Err(Failure::hopeless(format!("the server redirects more than {MOST_REDIRECTS} times")))
     }
 
-    /// Where a redirect within the host leads.
+    /// Target of a redirect within the host.
     fn redirected(&self, from: &Uri, answer: &Response<Body>) -> Result<Uri, Failure> {
         let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
         if self.bucket.is_some() {
             let region = header("x-amz-bucket-region").map(|region| format!(": set AWS_REGION={region}"));
-            let detail = format!("the bucket is elsewhere (status {})", answer.status().as_u16());
+            let detail =
+                format!("the bucket is in another region or at another endpoint (status {})", answer.status().as_u16());
             return Err(Failure::hopeless(detail + &region.unwrap_or_default()));
         }
         let Some(location) = header("location") else {
-            return Err(Failure::hopeless(format!("status {} without a location", answer.status().as_u16())));
+            return Err(Failure::hopeless(format!(
+                "the server redirects without a location (status {})",
+                answer.status().as_u16()
+            )));
         };
-        let unreadable = |_| Failure::hopeless("the server redirects to an address that is not valid");
+        let unreadable = |_| Failure::hopeless("the server redirects to an invalid address");
         let origin = |uri: &Uri| {
             let scheme = uri.scheme_str().unwrap_or_default().to_ascii_lowercase();
             let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
@@ -167,7 +171,7 @@ impl Fetcher {
     }
 }
 
-/// The body of an answer, exactly as long as was asked for.
+/// Reads the body of a response, which must have the requested length.
 fn receive(mut answer: Response<Body>, part: &Part, abandoned: &Cancel) -> Result<Vec<u8>, Failure> {
     let status = answer.status();
     let code = status.as_u16();
@@ -177,7 +181,7 @@ fn receive(mut answer: Response<Body>, part: &Part, abandoned: &Cancel) -> Resul
         let said = said(&String::from_utf8_lossy(&body));
         let reason = status.canonical_reason().unwrap_or_default();
         let detail = if said.is_empty() { format!("status {code} {reason}") } else { format!("status {code}: {said}") };
-        // Of the client's errors two pass: a request that took too long, and too many of them.
+        // Two client errors are temporary: request timeout and too many requests.
         let retry = status.is_server_error() || matches!(code, 408 | 429);
         return Err(Failure { detail, missing: matches!(code, 404 | 410), retry, answered: true });
     }
@@ -187,19 +191,20 @@ fn receive(mut answer: Response<Body>, part: &Part, abandoned: &Cancel) -> Resul
     };
     if let Part::Range(range) = part {
         if code != 206 {
-            return Err(Failure::hopeless(format!("the server ignores byte ranges (status {code}); shards need them")));
+            return Err(Failure::hopeless(format!(
+                "the server does not support byte ranges (status {code}), which shards require"
+            )));
         }
         let told = answer.headers().get("content-range").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let wanted = format!("bytes {}-{}/", range.start, range.end - 1);
         if !told.starts_with(&wanted) {
             let told: String = told.chars().take(SHOWN).collect();
-            let detail = format!(
-                "the server sends the range \"{told}\" instead of \"{wanted}...\": the file is shorter than its index says"
-            );
+            let detail =
+                format!("requested range \"{wanted}...\", got \"{told}\"; the file is shorter than its index expects");
             return Err(Failure::hopeless(detail));
         }
     }
-    let too_long = || Failure::hopeless(format!("the answer is longer than the {most} bytes that it may have"));
+    let too_long = || Failure::hopeless(format!("the response exceeds the limit of {most} bytes"));
     let length = answer.body().content_length();
     if length.is_some_and(|length| length > most) {
         return Err(too_long());
@@ -228,7 +233,7 @@ fn receive(mut answer: Response<Body>, part: &Part, abandoned: &Cancel) -> Resul
     Ok(bytes)
 }
 
-/// What an error's body says, in a line: the message of S3's XML, or plain text, never a page.
+/// Message in the body of an error, as one line: that of S3's XML, or plain text, but not HTML.
 fn said(body: &str) -> String {
     let between = |open: &str, close: &str| Some(body.split_once(open)?.1.split_once(close)?.0);
     let text = match between("<Message>", "</Message>") {
@@ -248,7 +253,7 @@ fn failed(error: ureq::Error) -> Failure {
             let unreached = matches!(which, Timeout::Resolve | Timeout::Connect);
             Failure { answered: !unreached, ..detail(format!("timeout ({which})")) }
         }
-        ureq::Error::HostNotFound => Failure { answered: false, ..detail("the host is not known".into()) },
+        ureq::Error::HostNotFound => Failure { answered: false, ..detail("unknown host".into()) },
         ureq::Error::ConnectionFailed => Failure { answered: false, ..detail("the connection failed".into()) },
         ureq::Error::Rustls(error) => Failure { retry: false, ..detail(format!("TLS: {error}")) },
         ureq::Error::Tls(error) => Failure { retry: false, ..detail(format!("TLS: {error}")) },
@@ -265,7 +270,7 @@ fn failed(error: ureq::Error) -> Failure {
             let unreached = matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable);
             Failure { answered: !unreached, ..detail(error.to_string()) }
         }
-        ureq::Error::Protocol(error) => detail(format!("the answer is not HTTP: {error}")),
+        ureq::Error::Protocol(error) => detail(format!("the response is not HTTP: {error}")),
         other => Failure { retry: false, ..detail(other.to_string()) },
     }
 }

@@ -1,9 +1,8 @@
-//! A blocking client for ranged reads with a few threads of its own.
+//! Blocking client for ranged reads, with its own threads.
 //!
-//! A request is tried again after 0.25, 0.5, 1, ... s where that can help (no connection, a timeout, a connection that breaks in the
-//! middle of an answer, a server's 5xx), and not where it cannot (not found, not allowed, no ranges, a wrong certificate, an answer that
-//! is too long). Each attempt has a time limit, and so have all together. A thread that waits for a silent server cannot be interrupted:
-//! it is detached and ends at its time limit.
+//! A request is repeated after 0.25, 0.5, 1, ... s if that can help (no connection, a timeout, an interrupted response, status 5xx), but not if it
+//! cannot (not found, not allowed, no range support, an invalid certificate, a response that is too long). Each attempt and the whole request have
+//! a time limit. A thread that waits for a silent server cannot be interrupted; it is detached and ends at its time limit.
 
 mod encode;
 mod http;
@@ -21,17 +20,17 @@ use super::part::Part;
 use crate::cancel::Cancel;
 use http::{Failure, Fetcher};
 
-/// Requests at a time.
+/// Number of concurrent requests.
 const THREADS: usize = 16;
-/// Small: a request needs little, and TLS about 32 KiB.
+/// Stack size: a request needs little, and TLS about 32 KiB.
 const STACK_BYTES: usize = 512 << 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// How often a wait checks whether to stop.
+/// Interval at which a wait checks for cancellation.
 const TICK: Duration = Duration::from_millis(50);
-/// Attempts and time until a server has answered once: a wrong address fails soon.
+/// Attempts and time until a server has responded once, so that a wrong address fails quickly.
 const FIRST_CONTACT: (u32, Duration) = (3, Duration::from_secs(10));
 
-/// Bytes, or why they did not arrive.
+/// Bytes, or the error of the request.
 pub(super) type Answer = Result<Vec<u8>, Lost>;
 
 /// A remote folder.
@@ -40,7 +39,7 @@ pub(super) struct Client(Arc<Shared>);
 struct Shared {
     fetcher: Fetcher,
     options: RemoteOptions,
-    /// Whether the server has answered, with whatever status.
+    /// Whether the server has responded, with any status.
     answered: AtomicBool,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -61,7 +60,7 @@ struct Job {
     then: Box<dyn FnOnce(Answer) + Send>,
 }
 
-/// A request that is under way; dropping it abandons it.
+/// A request in progress. Dropping it abandons the request.
 #[derive(Debug)]
 pub(super) struct Request(Cancel);
 
@@ -91,7 +90,7 @@ fn lock(shared: &Shared) -> MutexGuard<'_, Queue> {
 }
 
 impl Client {
-    /// A client for the folder `address`. Nothing is requested yet.
+    /// Makes a client for the folder `address`, without sending a request.
     pub(super) fn new(address: &Address, options: &RemoteOptions) -> Result<Self, Lost> {
         let fetcher = Fetcher::new(address, options, THREADS)?;
         Ok(Self(Arc::new(Shared {
@@ -150,7 +149,7 @@ impl Client {
         Ok(answers)
     }
 
-    /// Requests a part of a file without waiting; `then` gets the answer on a thread of the client.
+    /// Requests a part of a file without waiting; `then` is called with the result on a thread of the client.
     pub(super) fn begin(
         &self,
         name: &str,
@@ -168,9 +167,9 @@ impl Client {
                 Ok(_) => queue.threads += 1,
                 Err(error) if queue.threads == 0 => {
                     let address = self.0.fetcher.folder().to_string();
-                    return Err(Lost::Unusable { address, detail: format!("no thread can be started: {error}") });
+                    return Err(Lost::Unusable { address, detail: format!("cannot start a thread: {error}") });
                 }
-                // The threads that run will come to it.
+                // The existing threads will process the request.
                 Err(_) => {}
             }
         }
@@ -180,7 +179,7 @@ impl Client {
     }
 }
 
-/// Takes requests until the client is dropped.
+/// Processes requests until the client is dropped.
 fn work(shared: &Shared) {
     loop {
         let job = {

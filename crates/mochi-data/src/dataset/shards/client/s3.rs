@@ -1,4 +1,4 @@
-//! S3: where a bucket is, and the signature of a request (AWS Signature Version 4).
+//! S3: address of a bucket, and signature of a request (AWS Signature Version 4).
 //!
 //! Source: "Authenticating Requests (AWS Signature Version 4)" in Amazon's S3 API reference; the test's request and signature are its example.
 
@@ -9,14 +9,14 @@ use ring::{digest, hmac};
 use super::encode::object;
 use crate::dataset::shards::address::Address;
 
-/// SHA-256 of no bytes: the body of a GET.
+/// SHA-256 of the empty body of a GET request.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// A bucket and the keys to it.
+/// A bucket and its credentials.
 pub(super) struct Bucket {
     scheme: &'static str,
     host: String,
-    /// Path of the folder, encoded, with the bucket where it is not part of the host; no slash at its end.
+    /// Path of the folder, encoded, with the bucket if it is not part of the host; without a trailing slash.
     path: String,
     region: String,
     keys: Option<Keys>,
@@ -45,7 +45,7 @@ impl Bucket {
         let (bucket, folder) = (&address.host, object(address.path().trim_matches('/')));
         let folder = if folder.is_empty() { String::new() } else { format!("/{folder}") };
         let Some(endpoint) = set("AWS_ENDPOINT_URL_S3").or_else(|| set("AWS_ENDPOINT_URL")) else {
-            // A certificate covers one level of names only.
+            // A wildcard certificate covers only one level of names.
             let (host, path) = if bucket.contains('.') {
                 (format!("s3.{region}.amazonaws.com"), format!("/{}{folder}", object(bucket)))
             } else {
@@ -113,7 +113,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Seconds since 1970 as `20130524T000000Z`.
 fn timestamp(seconds: u64) -> String {
-    // The civil calendar from a count of days: Howard Hinnant, "chrono-compatible low-level date algorithms".
+    // Calendar date from a number of days: Howard Hinnant, "chrono-compatible low-level date algorithms".
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;

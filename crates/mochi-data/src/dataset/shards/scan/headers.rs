@@ -1,11 +1,11 @@
-//! Reading the headers of a tar file one after the other, with a bound on what each can make us read.
+//! Reads the headers of a tar file in sequence; the number of bytes read per header is bounded.
 //!
-//! Understood are v7, ustar, GNU (long names, base-256 sizes, volume labels, sparse files) and pax (`path`, `linkpath`, `size`).
+//! Supported are v7, ustar, GNU (long names, base-256 sizes, volume labels, sparse files) and pax (`path`, `linkpath`, `size`).
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 const BLOCK: u64 = 512;
-/// Bytes of a long name or of a pax header.
+/// Maximum size of a long name or of a pax header.
 const MOST_EXTENSION: u64 = 64 << 10;
 
 /// A member of a tar file.
@@ -19,24 +19,24 @@ pub(super) struct Entry {
 pub(super) enum Content {
     /// A file whose bytes are at `offset`.
     File { offset: u64, length: u64 },
-    /// A hard link names a member; a symbolic one a path from its own folder.
+    /// A link. The target of a hard link is a member; that of a symbolic link is a path relative to its folder.
     Link { target: String, symbolic: bool },
-    /// A member that cannot be read, and why.
+    /// A member that is not supported, and the reason.
     Unsupported(&'static str),
     /// A folder, a device, a label.
     Nothing,
 }
 
-/// How a tar file ends.
+/// End of a tar file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// With its end marker.
+    /// The end marker.
     Complete,
-    /// After a member, without a marker.
+    /// The end of a member, without an end marker.
     Unmarked,
-    /// Inside a member or a header.
+    /// Inside of a member or a header.
     CutShort,
-    /// At a header that cannot be read; what follows is unknown.
+    /// An invalid header; the content after it is unknown.
     Damaged { at: u64 },
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Headers<R> {
     next: u64,
 }
 
-/// What extension headers say of the next member.
+/// Extension headers of the next member.
 #[derive(Default)]
 struct Extensions {
     name: Option<Vec<u8>>,
@@ -59,12 +59,12 @@ struct Extensions {
 }
 
 impl<R: Read + Seek> Headers<R> {
-    /// Of `source`, which has `length` bytes.
+    /// Reads the headers of `source`, which has `length` bytes.
     pub(super) fn new(source: R, length: u64) -> Self {
         Self { source, length, next: 0 }
     }
 
-    /// The next member, or how the file ends.
+    /// The next member, or the end of the file.
     pub(super) fn next(&mut self) -> io::Result<Result<Entry, End>> {
         let mut extensions = Extensions::default();
         loop {
@@ -84,7 +84,7 @@ impl<R: Read + Seek> Headers<R> {
                 return Ok(Err(End::Damaged { at }));
             }
             let kind = block[156];
-            // The size of what has no data is not always a number.
+            // The size field of a member without data may be invalid.
             let size = match kind {
                 b'V' | b'1'..=b'6' => 0,
                 _ => match header.entry_size() {
@@ -120,7 +120,7 @@ impl<R: Read + Seek> Headers<R> {
         }
     }
 
-    /// The member of a header that is none of an extension.
+    /// The member of a header that is not an extension header.
     fn entry(
         &mut self,
         header: &tar::Header,
@@ -210,7 +210,7 @@ fn until_zero(bytes: &[u8]) -> &[u8] {
     bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-/// Whether the checksum of a header is that of its bytes; old programs add them as signed numbers.
+/// Whether the checksum of a header is correct. Old programs add the bytes as signed numbers.
 fn checksum_fits(block: &[u8; BLOCK as usize]) -> bool {
     let Ok(told) = tar::Header::from_byte_slice(block).cksum() else { return false };
     let counted = |i: usize, byte: u8| if (148..156).contains(&i) { b' ' } else { byte };

@@ -1,8 +1,8 @@
-//! Listing a shard that has no index by reading its tar headers once: WebDataset shards of any origin, or any tar of images.
+//! Listing of a shard without an index, from its tar headers: WebDataset shards of any program, or any tar file of images.
 //!
-//! A sample is the members that share a key and follow each other. The key is the name up to the first dot after the last slash
-//! (WebDataset's rule). Its image is the first member with an image's extension; `.cls` holds its class as a number; other members are
-//! not used. Links are followed within the archive.
+//! A sample consists of consecutive members with the same key, the name up to the first dot after the last slash (WebDataset's rule). Its image is
+//! the first member with an image extension, `.cls` contains its class as a number, and other members are ignored. Links are followed within the
+//! archive.
 
 mod headers;
 
@@ -15,30 +15,30 @@ use super::index::{Listing, Member};
 use crate::dataset::has_image_extension;
 use headers::{Content, End, Entry, Headers};
 
-/// Bytes of a `.cls` member.
+/// Maximum size of a `.cls` member.
 const MOST_CLASS: u64 = 32;
-/// Links that lead to links.
+/// Maximum length of a chain of links.
 const MOST_LINKS: usize = 16;
 
-/// What the headers of a shard say.
+/// Result of a scan.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
     pub(super) listing: Listing,
     pub(super) warnings: Vec<String>,
-    /// Members that are neither an image nor belong to one.
+    /// Number of members that neither are an image nor belong to one.
     pub(super) others: usize,
-    /// Members are missing at the end, or may be.
+    /// Whether members at the end are, or may be, missing.
     pub(super) incomplete: bool,
 }
 
 /// Reads the headers of a shard.
 ///
 /// # Errors
-/// What is wrong with a file that is not a tar file or has no complete header.
+/// A message if the file is not a tar file or has no complete header.
 pub(super) fn scan(path: &Path) -> std::io::Result<Scanned> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
-    // Small: most of what is read ahead belongs to images and is skipped.
+    // A small buffer, because most bytes belong to images and are skipped.
     scan_from(BufReader::with_capacity(4096, file), length, &path.display().to_string())
 }
 
@@ -60,7 +60,7 @@ fn scan_from<R: Read + Seek>(source: R, length: u64, shown: &str) -> std::io::Re
         return refused(match end {
             _ if length == 0 => "the file is empty",
             End::Complete => "the archive is empty",
-            End::Damaged { at: 0 } => "it does not begin with a tar header",
+            End::Damaged { at: 0 } => "it does not start with a tar header",
             _ => "it ends inside its first member",
         });
     };
@@ -68,19 +68,19 @@ fn scan_from<R: Read + Seek>(source: R, length: u64, shown: &str) -> std::io::Re
     let images = scanned.listing.images.len();
     let told = match (&end, &last.content) {
         (End::Complete, _) => None,
-        (End::Damaged { at }, _) => Some(format!(
-            "shard {shown} is damaged at byte {at}: {images} images come before it, none after it is read"
-        )),
+        (End::Damaged { at }, _) => {
+            Some(format!("shard {shown} is damaged at byte {at}; only the {images} images before it are used"))
+        }
         (End::CutShort, Content::File { offset, length: wanted }) if *offset + *wanted > length => Some(format!(
-            "shard {shown} is cut short: it ends inside {} ({} of {wanted} bytes), the last of {images} images found",
+            "shard {shown} is truncated: it ends inside {} ({} of {wanted} bytes), the last of {images} images",
             last.name,
             length.saturating_sub(*offset)
         )),
         (End::CutShort, _) => {
-            Some(format!("shard {shown} is cut short after {}: {images} images were found", last.name))
+            Some(format!("shard {shown} is truncated after {}; {images} images were found", last.name))
         }
         (End::Unmarked, _) => Some(format!(
-            "shard {shown} ends after {} without an end marker and may be cut short: {images} images were found",
+            "shard {shown} ends after {} without an end marker and may be truncated; {images} images were found",
             last.name
         )),
     };
@@ -89,13 +89,13 @@ fn scan_from<R: Read + Seek>(source: R, length: u64, shown: &str) -> std::io::Re
     Ok(scanned)
 }
 
-/// The listing under way.
+/// State of the scan.
 #[derive(Default)]
 struct Scan {
     images: Vec<Member>,
-    /// Images that are links: their number and the member that they name.
+    /// Images that are links: index and target.
     links: Vec<(usize, String)>,
-    /// All files and links, by their names without `.` and `..`.
+    /// All files and links, by name without `.` and `..`.
     files: HashMap<String, (u64, u64)>,
     targets: HashMap<String, String>,
     key: String,
@@ -107,7 +107,7 @@ struct Scan {
     lone_classes: Option<(usize, String)>,
 }
 
-/// The sample that is being put together.
+/// The current sample.
 #[derive(Default)]
 struct Sample {
     image: Option<Member>,
@@ -117,7 +117,7 @@ struct Sample {
     class_name: Option<String>,
 }
 
-/// Counts a case and keeps the first.
+/// Counts a case and stores the first one.
 fn count(cases: &mut Option<(usize, String)>, first: impl FnOnce() -> String) {
     match cases {
         Some((count, _)) => *count += 1,
@@ -219,13 +219,13 @@ impl Scan {
                 warnings.push(format!("shard {shown}: {count} {what}, first: {first}"));
             }
         };
-        tell(dangling, "links lead to no file of the archive and are left out");
-        tell(self.unsupported, "images cannot be read and are left out");
-        tell(self.odd_classes, "classes (.cls) are not numbers from 0 on");
-        tell(self.lone_classes, "classes (.cls) do not follow or precede the image of their key");
+        tell(dangling, "links have no target in the archive and are ignored");
+        tell(self.unsupported, "images are in an unsupported form and are ignored");
+        tell(self.odd_classes, "class files (.cls) do not contain a number from 0");
+        tell(self.lone_classes, "class files (.cls) are not next to the image of their key");
         if self.more_images > 0 {
             warnings.push(format!(
-                "{} images of shard {shown} were left out: their samples (names up to the first dot) have another one already; if the dots \
+                "{} images of shard {shown} were ignored because another image has the same key (name up to the first dot); if the dots \
                  are part of the names, pack the images again with `mochi pack`, which replaces dots",
                 self.more_images
             ));
@@ -235,7 +235,7 @@ impl Scan {
     }
 }
 
-/// The file that a link leads to.
+/// The target file of a link.
 fn follow(targets: &HashMap<String, String>, files: &HashMap<String, (u64, u64)>, name: &str) -> Option<(u64, u64)> {
     let mut at = targets.get(name)?;
     for _ in 0..MOST_LINKS {
@@ -262,7 +262,7 @@ fn normal(path: &str) -> String {
     parts.join("/")
 }
 
-/// Key and extension; nothing for hidden files and names without a dot.
+/// Key and extension; `None` for hidden files and names without a dot.
 fn split(name: &str) -> Option<(&str, &str)> {
     let base = name.rfind('/').map_or(0, |slash| slash + 1);
     let dot = base + name.get(base..)?.find('.')?;
