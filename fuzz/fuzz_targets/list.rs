@@ -1,4 +1,4 @@
-//! Any bytes as a list of sources, among a few files and folders: a data set that can be named from end to end, or an error.
+//! Any bytes as a list of sources, among a few files and folders: a dataset that can be named from end to end, or an error.
 #![no_main]
 
 use std::path::PathBuf;

@@ -7,7 +7,7 @@
 //! negative: n̂_i = normalize(m ∘ n_i + (1-m) ∘ n_π(i)),  m ~ Beta(β, β) for each dimension of each row, π a permutation of the queue
 //! ```
 //!
-//! The paper's α is 2 and β 1.6. Its code differs in three ways: it does not normalise n̂ (here every column lies on the sphere, as the
+//! The paper's α is 2 and β 1.6. Its code differs in three ways: it does not normalize n̂ (here every column lies on the sphere, as the
 //! synthesis of further points asks), it lets q̂ meet the negatives as well where the paper replaces the positive alone, and its published
 //! command draws one m for the whole queue.
 

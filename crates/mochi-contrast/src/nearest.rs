@@ -1,5 +1,5 @@
 //! NNCLR (Dwibedi, Aytar, Tompson, Sermanet, Zisserman: *With a Little Help from My Friends*, ICCV 2021): the positive is not the key but
-//! the key's nearest neighbour among past keys.
+//! the key's nearest neighbor among past keys.
 //!
 //! ```text
 //! n_i = the queue row with the largest k_i·n                                                       [nearest]
@@ -15,7 +15,7 @@ use crate::queue::to_i64;
 use crate::{ContrastError, Loss, Queue};
 use mochi_tensor::{Kind, Tensor, no_grad};
 
-/// The columns (B,) int64 of each key's nearest neighbour among the queue's real keys; `None` while there is none.
+/// The columns (B,) int64 of each key's nearest neighbor among the queue's real keys; `None` while there is none.
 ///
 /// # Errors
 /// What libtorch says, e.g. where keys (B, D) and queue do not fit.
@@ -31,7 +31,7 @@ pub fn nearest(keys: &Tensor, queue: &Queue) -> Result<Option<Tensor>, ContrastE
     Ok(Some(columns))
 }
 
-/// NNCLR's in-batch loss of queries (B, D) and the neighbours (B, D) of their keys. The gradient is that of the queries.
+/// NNCLR's in-batch loss of queries (B, D) and the neighbors (B, D) of their keys. The gradient is that of the queries.
 ///
 /// # Errors
 /// Rows that are not finite or not of norm 1, shapes that do not fit, a temperature that is not above 0.

@@ -203,7 +203,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn keys(first: i64, count: i64) -> Tensor {
-        // Row r of the stream points along an angle of its own: it can be recognised.
+        // Row r of the stream points along an angle of its own: it can be recognized.
         let angle = Tensor::arange_start(first, first + count, (Kind::Float, Device::Cpu)) * 0.01;
         Tensor::stack(&[angle.cos(), angle.sin()], 1)
     }

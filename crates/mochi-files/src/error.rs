@@ -53,7 +53,7 @@ pub enum FileError {
         limit: u64,
     },
     /// A path that names no file: `-`, an empty one, or one that leads out of the folder.
-    #[error("\"{}\" is not the name of a file", path.display())]
+    #[error("\"{}\" is not a file name", path.display())]
     Name {
         /// The path.
         path: PathBuf,
@@ -79,12 +79,10 @@ impl FileError {
         use io::ErrorKind as Kind;
         Some(match self {
             FileError::Io { source, path, action } => match source.kind() {
-                Kind::StorageFull | Kind::QuotaExceeded => {
-                    "free some space on the disk, then repeat the command".to_owned()
-                }
-                Kind::PermissionDenied if *action == "read" => "check who may read it".to_owned(),
-                Kind::PermissionDenied => "check who may write there, or choose another place".to_owned(),
-                Kind::ReadOnlyFilesystem => "choose a place on a disk that can be written".to_owned(),
+                Kind::StorageFull | Kind::QuotaExceeded => "free disk space, then run the command again".to_owned(),
+                Kind::PermissionDenied if *action == "read" => "check the permissions of the file".to_owned(),
+                Kind::PermissionDenied => "check the permissions of the folder, or choose another folder".to_owned(),
+                Kind::ReadOnlyFilesystem => "choose a folder on a writable disk".to_owned(),
                 Kind::NotFound if *action != "read" => match path.parent() {
                     Some(parent) if !parent.as_os_str().is_empty() => {
                         format!("create the folder {} first", parent.display())
@@ -93,7 +91,7 @@ impl FileError {
                 },
                 Kind::NotFound => "check the path".to_owned(),
                 Kind::NotADirectory | Kind::AlreadyExists => {
-                    "choose another name: part of this path is a file".to_owned()
+                    "choose another name; a part of this path is a file".to_owned()
                 }
                 Kind::InvalidFilename => "choose a shorter name".to_owned(),
                 _ => return None,
@@ -106,8 +104,7 @@ impl FileError {
             }
             FileError::TooLarge { .. } => "check whether it is the right file".to_owned(),
             FileError::Name { path } if path.as_os_str() == "-" => {
-                "give the name of a file (./- if it is really called so); results for a pipe come with --json"
-                    .to_owned()
+                "give a file name (./- for a file of that name), or use --json to write results to a pipe".to_owned()
             }
             FileError::Name { .. } => "give the name of a file".to_owned(),
         })

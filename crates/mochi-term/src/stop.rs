@@ -39,7 +39,7 @@ impl StopFlag {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The flag itself, for what waits on other threads: readers of data, the opening of a data set.
+    /// The flag itself, for what waits on other threads: readers of data, the opening of a dataset.
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }

@@ -80,7 +80,7 @@ pub fn objective(settings: &Resolved) -> Objective {
     objective
 }
 
-/// The data set that the settings name: `data.source` and what `data.also` adds.
+/// The dataset that the settings name: `data.source` and what `data.also` adds.
 ///
 /// # Errors
 /// As [`Dataset::open_all`].

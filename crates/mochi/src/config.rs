@@ -15,24 +15,24 @@ use crate::failure::{Outcome, print_json, print_line};
 pub struct Arguments {
     /// Run folder
     run: PathBuf,
-    /// Print one JSON object with the value and origin of each key
+    /// Print one JSON object with the value and source of each key
     #[arg(long)]
     json: bool,
 }
 
-/// Prints the settings of a run with the origin of each value.
+/// Prints the settings of a run with the source of each value.
 pub fn run(arguments: Arguments) -> Outcome {
     let run = RunFolder::read(&arguments.run)?;
     let settings = Resolved::parse(&run.read_config()?, &run.config_path())?;
     let rows = settings.describe();
     if arguments.json {
-        let value = |value: String, origin: String| BTreeMap::from([("value", value), ("origin", origin)]);
+        let value = |value: String, source: String| BTreeMap::from([("value", value), ("source", source)]);
         let map: BTreeMap<_, _> =
             rows.into_iter().map(|row| (row.key, value(row.value, row.origin.to_string()))).collect();
         print_json(&map)?;
     } else {
         let keys = rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
-        // A long path must not push all origins off the screen.
+        // A long path must not push the sources of all values off the screen.
         let values = rows.iter().map(|row| row.value.len()).filter(|&n| n <= 24).max().unwrap_or(0);
         for row in rows {
             print_line(&format!("{:keys$} = {:values$}  # {}", row.key, row.value, row.origin))?;

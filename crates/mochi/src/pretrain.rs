@@ -19,13 +19,13 @@ use crate::sources::Sources;
 pub struct Arguments {
     #[command(flatten)]
     sources: Sources,
-    /// A preset to start from; `mochi presets` lists them
+    /// Preset to start from; `mochi presets` lists them
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     preset: Option<String>,
-    /// A TOML file of settings
+    /// TOML file of settings
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder of the run; a new one under runs/ where it is not given
+    /// Run folder [default: a new folder under runs/]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
     /// Print the outcome as one JSON object

@@ -195,7 +195,7 @@ fn config_toml_of_another_format_is_refused() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever the data set and the machine, the automatic values stand together and are sensible.
+    /// Whatever the dataset and the machine, the automatic values stand together and are sensible.
     #[test]
     fn automatic_values_always_stand_together(
         images in 2usize..3_000_000, cores in 1usize..256, memory in 0u64..(1 << 40), gpus in 0usize..3, fast_bf16: bool,

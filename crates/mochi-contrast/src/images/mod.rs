@@ -129,7 +129,7 @@ fn blend(a: &Tensor, b: &Tensor, shares: &[f64]) -> Result<Tensor, ContrastError
     Ok(b.f_lerp_tensor(a, &shares)?)
 }
 
-/// CutMix's box (Yun et al. 2019): sides √(1 - share) of the image's around a uniform centre, cut off at the border.
+/// CutMix's box (Yun et al. 2019): sides √(1 - share) of the image's around a uniform center, cut off at the border.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct CutBox {
     top: i64,
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_box_in_the_middle_is_cut_mix_s() {
-        // Share 3/4: half of each side, centre (16, 16).
+        // Share 3/4: half of each side, center (16, 16).
         let cut = CutBox::draw(32, 32, 0.75, [1 << 31, 1 << 31]);
         assert_eq!(cut, CutBox { top: 8, left: 8, height: 16, width: 16 });
         assert_eq!(cut.share(32, 32), 0.75);

@@ -1,4 +1,4 @@
-//! The neighbours' losses against float64 PyTorch, one logit at a time (`fixtures/make_neighbour_cases.py`), through the public functions
+//! The neighbors' losses against float64 PyTorch, one logit at a time (`fixtures/make_neighbor_cases.py`), through the public functions
 //! that training calls: in float64 to rounding, and in float32 where training computes.
 
 use mochi_contrast::feature_transformation::extrapolation;

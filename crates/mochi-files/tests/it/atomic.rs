@@ -91,7 +91,7 @@ fn paths_that_name_no_file_are_refused_with_a_hint() {
         let error = write_atomic(Path::new(name), b"x").unwrap_err();
         assert!(error.hint().is_some(), "{name}: {error}");
     }
-    assert_eq!(write_atomic(Path::new("-"), b"x").unwrap_err().to_string(), "\"-\" is not the name of a file");
+    assert_eq!(write_atomic(Path::new("-"), b"x").unwrap_err().to_string(), "\"-\" is not a file name");
     let missing = base.path().join("no/such/page.html");
     let error = check_writable(&missing).unwrap_err();
     assert_eq!(error.hint(), Some(format!("create the folder {} first", base.path().join("no/such").display())));

@@ -161,7 +161,7 @@ fn diagnostics_change_no_bit_and_are_in_the_records_where_they_were_due() {
     assert_eq!(curves[0].ranks.last(), Some(&50), "the queue's rows");
     let records = MetricsLog::read(&folder.path().join("seen/metrics.jsonl")).unwrap();
     for record in &records {
-        // Labels come with the data set; nothing was asked for. Synthesis begins with the second epoch.
+        // Labels come with the dataset; nothing was asked for. Synthesis begins with the second epoch.
         let diagnosed = [5, 10, 12].contains(&record.step);
         let value = |metric| record.values.get(metric);
         assert_eq!(value(&keys::FALSE_NEGATIVES_IN_QUEUE).is_some(), diagnosed, "step {}", record.step);

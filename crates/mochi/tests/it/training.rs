@@ -135,14 +135,14 @@ fn several_sources_are_recorded_so_that_resuming_finds_them() {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("48 images (several sources)"), "{}", said(&output));
-    assert!(said(&output).contains("1 images belong to two"), "{}", said(&output));
+    assert!(said(&output).contains("1 images are in two"), "{}", said(&output));
     let config = std::fs::read_to_string(run_at.join("config.toml")).unwrap();
     let root = here.to_str().unwrap();
     assert!(config.contains(&format!("\nsource = \"file:{root}/odd %FF%25\"")), "{config}");
     assert!(config.contains(&format!("\nalso = [\"{root}/more/2019-*/**/*.png\", \"{root}/one\", ")), "{config}");
     let resumed = run(&["resume", run_at.to_str().unwrap(), "--json"]);
     assert_eq!(json(&resumed)["finished"], true);
-    // A picture more in any of them is another data set.
+    // A picture more in any of them is another dataset.
     std::fs::copy(here.join("one/class-0/deep/000.png"), here.join("one/class-0/deep/new.png")).unwrap();
     let refused = run(&["resume", run_at.to_str().unwrap()]);
     assert!(
