@@ -39,7 +39,7 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     }
     let started = Instant::now();
     setup::ensure(place, false)?;
-    let data = fashion_mnist::bring(place)?;
+    let data = fashion_mnist::install(place)?;
     say("building mochi (takes several minutes the first time)");
     let mochi = build_release(place, "mochi")?;
 

@@ -29,7 +29,7 @@ impl Peer {
             Some(program) => Peer { program, packages: Vec::new() },
             None => {
                 let (program, packages) =
-                    bring(place, "python", "peer.txt", "PyTorch for the peers", "about 3 GB", SPACE)?;
+                    install(place, "python", "peer.txt", "PyTorch for the peers", "about 3 GB", SPACE)?;
                 Peer { program, packages: vec![packages] }
             }
         };
@@ -66,8 +66,8 @@ impl Peer {
             let failure = Failure::new(format!("{} has no nvidia-dali-cuda120", self.program.display()));
             return Err((self, failure));
         }
-        let (program, dali) = match bring(place, "dali", "dali.txt", "DALI", "about 0.5 GB", SPACE_OF_DALI) {
-            Ok(brought) => brought,
+        let (program, dali) = match install(place, "dali", "dali.txt", "DALI", "about 0.5 GB", SPACE_OF_DALI) {
+            Ok(installed) => installed,
             Err(failure) => return Err((self, failure)),
         };
         // After PyTorch's folder, so that PyTorch's version of common packages is used.
@@ -97,7 +97,7 @@ impl Peer {
 }
 
 /// The Python program and the folder `name` under `.mochi`, into which the packages of the requirements file `list` are installed if necessary.
-fn bring(
+fn install(
     place: &Place,
     name: &str,
     list: &str,

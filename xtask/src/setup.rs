@@ -1,7 +1,7 @@
-//! `cargo xtask setup`: what a build needs, brought into `.mochi/` without root and without touching the system.
+//! `cargo xtask setup`: installs the dependencies of a build into `.mochi/`, without root and without changes to the system.
 //!
-//! A part that is ready has a stamp, written last, and is recognized by it in milliseconds. Everything is made under
-//! `.mochi/partial` and renamed into place whole, so a set-up that was killed leaves nothing that could be taken for done.
+//! A complete part has a stamp, which is written last and checked in milliseconds. Everything is made in `.mochi/partial` and then renamed, so a killed
+//! setup leaves no incomplete part in place.
 
 mod apt;
 mod libtorch;
@@ -37,21 +37,21 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let work = ensure(place, cuda)?;
     let what = libtorch::describe(place);
     match work {
-        Work::Nothing => say(&format!("{what} and the build tools are in place, nothing to do")),
+        Work::Nothing => say(&format!("{what} and the build tools are installed; nothing to do")),
         Work::Done => say(&format!("{what} and the build tools are ready ({})", command::duration(started.elapsed()))),
     }
     tools::warn_of_missing_assembler(place);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether anything had to be brought.
+/// Whether anything was installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     Nothing,
     Done,
 }
 
-/// Brings what is missing. Silent when nothing is.
+/// Installs missing parts. Prints nothing if none is missing.
 pub(crate) fn ensure(place: &Place, cuda: bool) -> Outcome<Work> {
     let own = libtorch::users_own(place);
     if let Some(folder) = &own {
@@ -62,7 +62,7 @@ pub(crate) fn ensure(place: &Place, cuda: bool) -> Outcome<Work> {
         return Ok(Work::Nothing);
     }
 
-    // Whatever a person can only mend outside is asked first, before half a gigabyte is fetched.
+    // Requirements that only the user can fix are checked before half a gigabyte is downloaded.
     if own.is_none() {
         machine::check_platform()?;
     }
@@ -70,18 +70,18 @@ pub(crate) fn ensure(place: &Place, cuda: bool) -> Outcome<Work> {
     machine::check_make()?;
     let _lock = lock(place)?;
     if !libtorch_ready {
-        libtorch::bring(place, cuda)?;
+        libtorch::install(place, cuda)?;
     }
-    tools::bring(place)?;
+    tools::install(place)?;
     Ok(Work::Done)
 }
 
-/// One line of what set-up is doing, on stderr.
+/// Prints a progress line to stderr.
 fn say(line: &str) {
     eprintln!("setup: {line}");
 }
 
-/// The right to make things in `.mochi`, and an empty folder to make them in.
+/// Exclusive access to `.mochi`, with an empty folder for incomplete files.
 pub(crate) struct Lock {
     partial: PathBuf,
     _file: File,
@@ -89,7 +89,7 @@ pub(crate) struct Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Whatever is left is cleared by the next set-up.
+        // The next setup removes what is left.
         let _ = std::fs::remove_dir_all(&self.partial);
         if let Some(all) = self.partial.parent() {
             let _ = std::fs::remove_dir(all);
@@ -97,23 +97,23 @@ impl Drop for Lock {
     }
 }
 
-/// Holds off a second set-up in the same folder (two terminals, or an editor beside a shell), and clears what killed ones left.
+/// Locks the folder against other setups (a second terminal, or an editor), and removes files of killed setups.
 pub(crate) fn lock(place: &Place) -> Outcome<Lock> {
     create(&place.private())?;
     let path = place.private().join("setup.lock");
     let file = File::create(&path).map_err(|error| Failure::io("create", &path, &error))?;
     if file.try_lock().is_err() {
-        say("another set-up is at work here, waiting for it");
+        say("waiting for another setup in this folder");
         file.lock().map_err(|error| Failure::io("lock", &path, &error))?;
     }
-    // A download that outlived its set-up may still write there: then some of it stays until the next time.
+    // A download that outlived its setup may still write there; its files are removed by the next setup.
     let _ = std::fs::remove_dir_all(place.all_partial());
     let partial = place.partial();
     create(&partial)?;
     Ok(Lock { partial, _file: file })
 }
 
-/// Makes a folder and those above it.
+/// Creates a folder and its parents.
 pub(crate) fn create(folder: &Path) -> Outcome<()> {
     std::fs::create_dir_all(folder).map_err(|error| Failure::io("create", folder, &error))
 }
@@ -128,10 +128,10 @@ pub(crate) fn clear(path: &Path) -> Outcome<()> {
     removed.map_err(|error| Failure::io("remove", path, &error))
 }
 
-/// Puts a finished folder in its place, over one that may be there.
+/// Moves a finished folder to its place and replaces an existing one.
 pub(crate) fn put(made: &Path, at: &Path, partial: &Path) -> Outcome<()> {
     if at.symlink_metadata().is_ok() {
-        // Aside first: a rename is quick, a removal may be cut short and leave something that looks like the real thing.
+        // The old folder is renamed first, because an interrupted removal would leave an incomplete folder in place.
         let aside = partial.join("replaced");
         clear(&aside)?;
         std::fs::rename(at, &aside).map_err(|error| Failure::io("replace", at, &error))?;
@@ -142,7 +142,7 @@ pub(crate) fn put(made: &Path, at: &Path, partial: &Path) -> Outcome<()> {
     std::fs::rename(made, at).map_err(|error| Failure::io("put in place", at, &error))
 }
 
-/// Writes a stamp: whole or not at all.
+/// Writes a stamp atomically.
 fn write_stamp(path: &Path, text: &str) -> Outcome<()> {
     let fresh = path.with_extension("new");
     std::fs::write(&fresh, text).map_err(|error| Failure::io("write", &fresh, &error))?;

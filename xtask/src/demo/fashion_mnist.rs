@@ -27,7 +27,7 @@ const PUBLISHED: &str = "https://raw.githubusercontent.com/zalandoresearch/fashi
 const PACKAGE: (&str, &str) = ("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist");
 
 /// The folder with the four files, which are downloaded if they are missing.
-pub(super) fn bring(place: &Place) -> Outcome<PathBuf> {
+pub(super) fn install(place: &Place) -> Outcome<PathBuf> {
     let system = Path::new("/").join(PACKAGE.1);
     if first_fault(&system).is_none() {
         return Ok(system);

@@ -1,11 +1,11 @@
-//! A Debian package fetched and unpacked without root: `apt-get download` (which checks the archive's signatures), then `dpkg -x`.
+//! Downloads and unpacks a Debian package without root: `apt-get download` (which checks the archive's signatures), then `dpkg -x`.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::command;
 
-/// Unpacks a package of this system's archive below `into`. The error is one clause that says what stood in the way.
+/// Unpacks a package of this system's archive below `into`. The error is a clause with the reason.
 pub(crate) fn unpack(package: &str, scratch: &Path, into: &Path) -> Result<(), String> {
     for tool in ["apt-get", "dpkg"] {
         if command::find(tool).is_none() {
@@ -14,7 +14,7 @@ pub(crate) fn unpack(package: &str, scratch: &Path, into: &Path) -> Result<(), S
     }
     let folder = scratch.join(format!("{package}.download"));
     super::clear(&folder).and_then(|()| super::create(&folder)).map_err(|failure| failure.to_string())?;
-    let label = format!("setup: fetching Debian's package {package}");
+    let label = format!("setup: downloading Debian's package {package}");
     let download = || {
         let mut apt = Command::new("apt-get");
         apt.arg("download").arg(package).current_dir(&folder);
@@ -22,7 +22,7 @@ pub(crate) fn unpack(package: &str, scratch: &Path, into: &Path) -> Result<(), S
     };
     let mut finished = download()?;
     if !finished.status.success() && is_root() {
-        // Only containers come without package lists, and there we are root: nothing of the system is changed by reading them.
+        // Containers often have no package lists, and run as root. Reading the lists does not change the system.
         let update =
             command::quiet(Command::new("apt-get").arg("update"), "setup: reading Debian's package lists", None);
         if update.is_ok_and(|update| update.status.success()) {
@@ -39,11 +39,7 @@ pub(crate) fn unpack(package: &str, scratch: &Path, into: &Path) -> Result<(), S
     super::create(into).map_err(|failure| failure.to_string())?;
     let unpacked = command::capture(Command::new("dpkg").arg("-x").arg(&packed).arg(into))
         .map_err(|failure| failure.to_string())?;
-    if unpacked.status.success() {
-        Ok(())
-    } else {
-        Err(format!("dpkg could not unpack {package}: {}", unpacked.tail(1)))
-    }
+    if unpacked.status.success() { Ok(()) } else { Err(format!("dpkg cannot unpack {package}: {}", unpacked.tail(1))) }
 }
 
 fn is_root() -> bool {

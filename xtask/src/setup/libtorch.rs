@@ -1,5 +1,5 @@
 //! The pinned libtorch: the PyPI wheel of torch, of which only `torch/lib` and `torch/include` are used. `--cuda` adds NVIDIA's
-//! libraries, which are large and which a build does not need.
+//! libraries, which are large and not needed for a build.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,48 +12,45 @@ use crate::command;
 use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 
-/// The one version that tch 0.24 is written for.
+/// The version that tch 0.24 requires.
 const VERSION: &str = include_str!("../../../crates/mochi-tensor/libtorch-version").trim_ascii_end();
-/// Wheel and unpacked files side by side, pip's cache included.
+/// Disk space for the wheel, the unpacked files and pip's cache.
 const SPACE: u64 = 2_600_000_000;
 /// The same for NVIDIA's libraries.
 const SPACE_CUDA: u64 = 8_000_000_000;
-/// The library that everything links to, below the folder that `LIBTORCH` names.
+/// The library that programs link to, relative to `LIBTORCH`.
 const LIBRARY: &str = "lib/libtorch_cpu.so";
 
-/// The folder that the user's own `LIBTORCH` names. `.cargo/config.toml` sets it as well, to ours; that one is not the user's.
+/// The folder of the user's `LIBTORCH`. `.cargo/config.toml` sets the variable as well, to the folder of `setup`, which is ignored here.
 pub(super) fn users_own(place: &Place) -> Option<PathBuf> {
     let named = std::env::var_os("LIBTORCH").filter(|value| !value.is_empty())?;
     let folder = place.root().join(named);
     let ours = place.libtorch().join("torch");
-    // Compared by words, not by what is there: ours may not exist yet.
+    // Paths are compared as text, because the folder may not exist yet.
     let same = folder.components().eq(ours.components());
     let same_on_disk = matches!((folder.canonicalize(), ours.canonicalize()), (Ok(a), Ok(b)) if a == b);
     (!same && !same_on_disk).then_some(folder)
 }
 
-/// Holds a libtorch that the user brought to the pinned version: the bindings are written for that one and nothing else checks it.
+/// Checks the version of the user's libtorch. The bindings require the pinned version, and nothing else checks it.
 pub(super) fn check_users_own(folder: &Path) -> Outcome<()> {
     let shown = folder.display();
-    let way_out =
-        "unset LIBTORCH to let set-up bring 2.11.0 itself, or set it to the folder of one (it holds lib/ and include/)";
+    let way_out = "unset LIBTORCH so that setup installs 2.11.0, or set it to the folder of a libtorch 2.11.0 (with lib/ and include/)";
     if !folder.join(LIBRARY).is_file() {
-        return Err(Failure::new(format!("LIBTORCH is {shown}, and there is no {LIBRARY} in it")).hint(way_out));
+        return Err(Failure::new(format!("LIBTORCH is {shown}, which does not contain {LIBRARY}")).hint(way_out));
     }
     match version(folder) {
         Some(found) if found == VERSION => Ok(()),
         Some(found) => {
-            Err(Failure::new(format!("LIBTORCH is {shown}, which is version {found}: Mochi is built for {VERSION}"))
+            Err(Failure::new(format!("LIBTORCH is {shown}, which is version {found}; Mochi requires {VERSION}"))
                 .hint(way_out))
         }
-        None => Err(Failure::new(format!(
-            "LIBTORCH is {shown}, and its version could not be told (no version.h in its include/)"
-        ))
-        .hint(way_out)),
+        None => Err(Failure::new(format!("LIBTORCH is {shown}, whose version is unknown (include/ has no version.h)"))
+            .hint(way_out)),
     }
 }
 
-/// The version of the libtorch in a folder: its headers first, because they are what is compiled against.
+/// The version of the libtorch in a folder, from its headers if possible, because they are compiled against.
 fn version(torch: &Path) -> Option<String> {
     let headers = ["include/torch/headeronly/version.h", "include/torch/csrc/api/include/torch/version.h"];
     let from_header = headers.iter().find_map(|name| header_version(&std::fs::read_to_string(torch.join(name)).ok()?));
@@ -63,7 +60,7 @@ fn version(torch: &Path) -> Option<String> {
     })
 }
 
-/// `#define TORCH_VERSION_MAJOR 2` and its two sisters -> "2.11.0"
+/// `#define TORCH_VERSION_MAJOR 2` and the lines of MINOR and PATCH -> "2.11.0"
 fn header_version(header: &str) -> Option<String> {
     let number = |name: &str| {
         let define = format!("#define TORCH_VERSION_{name} ");
@@ -72,10 +69,10 @@ fn header_version(header: &str) -> Option<String> {
     Some(format!("{}.{}.{}", number("MAJOR")?, number("MINOR")?, number("PATCH")?))
 }
 
-/// What a build is going to use, for people.
+/// Text for the libtorch that a build uses.
 pub(super) fn describe(place: &Place) -> String {
     match users_own(place) {
-        Some(own) => format!("libtorch {VERSION} of your own ({})", own.display()),
+        Some(own) => format!("libtorch {VERSION} from LIBTORCH ({})", own.display()),
         None => format!("libtorch {VERSION}"),
     }
 }
@@ -84,7 +81,7 @@ fn stamp_path(place: &Place) -> PathBuf {
     place.libtorch().join("mochi-stamp.json")
 }
 
-/// Whether the stamp says that all of it is there, and the library is still the one that was stamped.
+/// Whether the stamp is complete and the library is the stamped one.
 pub(super) fn is_ready(place: &Place, cuda: bool) -> bool {
     let Some(stamp) = read_stamp(&stamp_path(place)) else { return false };
     let library = place.libtorch().join("torch").join(LIBRARY).metadata();
@@ -104,7 +101,7 @@ fn stamp(folder: &Path, cuda: bool) -> Outcome<()> {
     write_stamp(&folder.join("mochi-stamp.json"), &text)
 }
 
-/// What is wrong with a folder that should hold the pinned libtorch, or nothing.
+/// The problem of a folder that should contain the pinned libtorch, if there is one.
 fn fault(folder: &Path) -> Option<String> {
     let torch = folder.join("torch");
     if !torch.join(LIBRARY).is_file() {
@@ -116,32 +113,32 @@ fn fault(folder: &Path) -> Option<String> {
     }
 }
 
-/// Brings what is missing: the libtorch, and with `cuda` NVIDIA's libraries into the same folder.
-pub(super) fn bring(place: &Place, cuda: bool) -> Outcome<()> {
+/// Installs missing parts: libtorch, and with `cuda` NVIDIA's libraries in the same folder.
+pub(super) fn install(place: &Place, cuda: bool) -> Outcome<()> {
     let folder = place.libtorch();
     if !is_ready(place, false) {
         let found = folder.is_dir().then(|| fault(&folder));
         match found {
             Some(None) => {
-                say(&format!("found a whole libtorch {VERSION} in {}, keeping it", place.short(&folder)));
+                say(&format!("found a complete libtorch {VERSION} in {}; keeping it", place.short(&folder)));
                 stamp(&folder, false)?;
             }
             other => {
                 if let Some(Some(why)) = other {
-                    say(&format!("{} is not whole ({why}), bringing it again", place.short(&folder)));
+                    say(&format!("{} is incomplete ({why}); installing it again", place.short(&folder)));
                 }
-                bring_base(place)?;
+                install_base(place)?;
             }
         }
     }
-    if cuda && !is_ready(place, true) { bring_cuda(place) } else { Ok(()) }
+    if cuda && !is_ready(place, true) { install_cuda(place) } else { Ok(()) }
 }
 
-fn bring_base(place: &Place) -> Outcome<()> {
+fn install_base(place: &Place) -> Outcome<()> {
     let (partial, made) = (place.partial(), place.partial().join("libtorch"));
     machine::check_space(&partial, SPACE)?;
     let python = Python::find()?;
-    say(&format!("fetching libtorch {VERSION} (about 540 MB) into {}", place.short(&place.libtorch())));
+    say(&format!("downloading libtorch {VERSION} (about 540 MB) into {}", place.short(&place.libtorch())));
     python.fetch(&Fetch {
         label: &format!("libtorch {VERSION}"),
         requirements: &place.requirements("libtorch.txt"),
@@ -151,18 +148,20 @@ fn bring_base(place: &Place) -> Outcome<()> {
         for_this_python: false,
     })?;
     if let Some(why) = fault(&made) {
-        return Err(Failure::new(format!("the libtorch that pip unpacked is not whole: {why}")).hint("run it again"));
+        return Err(
+            Failure::new(format!("the libtorch that pip unpacked is incomplete: {why}")).hint("run the command again")
+        );
     }
     stamp(&made, false)?;
     put(&made, &place.libtorch(), &partial)
 }
 
-/// NVIDIA's libraries in the versions that the torch wheel itself names, merged into its folder (its rpath looks for them there).
-fn bring_cuda(place: &Place) -> Outcome<()> {
+/// NVIDIA's libraries in the versions that the torch wheel requires, merged into its folder, which is in its rpath.
+fn install_cuda(place: &Place) -> Outcome<()> {
     let (folder, partial, made) = (place.libtorch(), place.partial(), place.partial().join("cuda"));
     machine::check_space(&partial, SPACE_CUDA)?;
     let python = Python::find()?;
-    say("fetching the CUDA libraries (about 2 GB)");
+    say("downloading the CUDA libraries (about 2 GB)");
     python.fetch(&Fetch {
         label: "the CUDA libraries",
         requirements: &place.requirements("cuda.txt"),
@@ -179,7 +178,7 @@ fn bring_cuda(place: &Place) -> Outcome<()> {
     stamp(&folder, true)
 }
 
-/// Moves every file below `from` to the same place below `to`, over one that is there. Repeating it after a kill is harmless.
+/// Moves every file below `from` to the same path below `to` and replaces existing files. It can be repeated after a kill.
 fn merge(from: &Path, to: &Path) -> Outcome<()> {
     create(to)?;
     let entries = std::fs::read_dir(from).map_err(|error| Failure::io("read", from, &error))?;
@@ -196,7 +195,7 @@ fn merge(from: &Path, to: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// The first library that the loader would not find, the driver's own aside: that one comes with the driver.
+/// The first library that the loader does not find, except for the driver's library, which is installed with the driver.
 fn unresolved(library: &Path) -> Option<String> {
     let listed = command::capture(Command::new("ldd").arg(library)).ok()?;
     listed
@@ -230,15 +229,12 @@ mod tests {
         assert!(check_users_own(fake(HEADER).path()).is_ok());
         let newer = fake(&HEADER.replace("MINOR 11", "MINOR 12"));
         let failure = check_users_own(newer.path()).expect_err("another version").to_string();
-        assert!(
-            failure.contains("which is version 2.12.0: Mochi is built for 2.11.0\nhint: unset LIBTORCH"),
-            "{failure}"
-        );
+        assert!(failure.contains("which is version 2.12.0; Mochi requires 2.11.0\nhint: unset LIBTORCH"), "{failure}");
         let unknown = check_users_own(fake("").path()).expect_err("no version").to_string();
-        assert!(unknown.contains("could not be told"), "{unknown}");
+        assert!(unknown.contains("version is unknown"), "{unknown}");
         let empty = tempfile::tempdir().expect("a temporary folder");
         let failure = check_users_own(empty.path()).expect_err("no library").to_string();
-        assert!(failure.contains("there is no lib/libtorch_cpu.so in it"), "{failure}");
+        assert!(failure.contains("does not contain lib/libtorch_cpu.so"), "{failure}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What only the person at the machine can change: its platform, its compiler, its disk. Checked before anything is fetched.
+//! Requirements of the machine: platform, compiler, disk space. They are checked before anything is downloaded.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use crate::failure::{Failure, Outcome};
 /// The oldest glibc that the pinned wheels (manylinux_2_28) run on.
 const GLIBC: (u32, u32) = (2, 28);
 
-/// Linux with glibc 2.28 or newer on x86-64 or aarch64: what the pinned libtorch is built for.
+/// Checks for Linux with glibc 2.28 or newer on x86-64 or aarch64, the platform of the pinned libtorch.
 pub(super) fn check_platform() -> Outcome<()> {
     let libc = if cfg!(target_env = "gnu") {
         "glibc"
@@ -22,11 +22,11 @@ pub(super) fn check_platform() -> Outcome<()> {
     let version = command::capture(Command::new("getconf").arg("GNU_LIBC_VERSION")).ok();
     match version.as_ref().and_then(|printed| glibc_version(&printed.output)) {
         Some(found) if found < GLIBC => Err(Failure::new(format!(
-            "this system's glibc is {}.{}, and libtorch 2.11.0 needs {}.{} or newer",
+            "this system has glibc {}.{}, but libtorch 2.11.0 needs {}.{} or newer",
             found.0, found.1, GLIBC.0, GLIBC.1
         ))
         .hint("use a newer release of the system, or a container of one (Debian 10, Ubuntu 20.04, RHEL 8 or later)")),
-        // Without getconf the linker will be the one to say it.
+        // Without getconf, the linker reports the problem.
         _ => Ok(()),
     }
 }
@@ -36,9 +36,9 @@ fn platform(os: &str, arch: &str, libc: &str) -> Outcome<()> {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "there is no pinned libtorch for {os} on {arch} with {libc}: Linux with glibc on x86-64 or aarch64 is supported"
+        "libtorch is not available for {os} on {arch} with {libc}; Linux with glibc on x86-64 or aarch64 is supported"
     ))
-    .hint("if you have a libtorch 2.11.0 for this platform, set LIBTORCH to its folder and run it again"))
+    .hint("if you have a libtorch 2.11.0 for this platform, set LIBTORCH to its folder and run the command again"))
 }
 
 /// "glibc 2.36" -> (2, 36)
@@ -47,31 +47,31 @@ fn glibc_version(printed: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// make, which runs libjpeg-turbo's build.
+/// Checks for make, which builds libjpeg-turbo.
 pub(super) fn check_make() -> Outcome<()> {
     if command::find("make").is_some() {
         return Ok(());
     }
-    Err(Failure::new("no make on the PATH: libjpeg-turbo is built with it")
+    Err(Failure::new("no make on the PATH; it is needed to build libjpeg-turbo")
         .hint(format!("install it: {}", install_line("make"))))
 }
 
-/// A C++ compiler that knows C++17 and finds its standard library.
+/// Checks for a C++17 compiler with its standard library.
 pub(super) fn check_compiler() -> Outcome<()> {
     let named = std::env::var("CXX").ok().filter(|name| !name.trim().is_empty());
     let compiler = match &named {
-        // CXX may hold arguments, or a launcher such as ccache before the compiler.
+        // CXX may contain arguments, or a launcher such as ccache before the compiler.
         Some(line) => line.split_whitespace().map(str::to_owned).collect(),
         None => match ["c++", "g++", "clang++"].into_iter().find(|name| command::find(name).is_some()) {
             Some("c++") => vec!["c++".to_owned()],
             Some(other) => {
                 return Err(Failure::new(format!(
-                    "a build looks for the C++ compiler as c++, and here only {other} is found"
+                    "the build needs a C++ compiler named c++, but only {other} is installed"
                 ))
                 .hint(format!("export CXX={other}")));
             }
             None => {
-                return Err(Failure::new("no C++ compiler: neither c++ nor g++ nor clang++ is on the PATH")
+                return Err(Failure::new("no C++ compiler (c++, g++ or clang++) on the PATH")
                     .hint(format!("install one: {}", install_line("g++"))));
             }
         },
@@ -88,24 +88,22 @@ pub(super) fn check_compiler() -> Outcome<()> {
             let said = String::from_utf8_lossy(&output.stderr);
             Err(Failure::new(format!(
                 "the C++ compiler {program} cannot compile an empty C++17 file: {}",
-                said.lines().next().unwrap_or("it says nothing")
+                said.lines().next().unwrap_or("no output")
             ))
-            .hint(format!("install a whole one: {}", install_line("g++"))))
+            .hint(format!("install a complete compiler: {}", install_line("g++"))))
         }
-        Err(error) => {
-            Err(Failure::new(format!("the C++ compiler {program} (named by CXX) could not be started: {error}"))
-                .hint("unset CXX, or set it to a compiler that is there"))
-        }
+        Err(error) => Err(Failure::new(format!("the C++ compiler {program} (from CXX) cannot be started: {error}"))
+            .hint("unset CXX, or set it to an installed compiler")),
     }
 }
 
-/// Free bytes for this user on the disk that holds `folder`; none where the system does not say.
+/// Free bytes for this user on the disk of `folder`; `None` if unknown.
 pub(crate) fn free_space(folder: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// Refuses to start what would end in a full disk.
+/// Checks for sufficient disk space.
 pub(super) fn check_space(folder: &Path, needed: u64) -> Outcome<()> {
     space(free_space(folder), needed)
 }
@@ -113,16 +111,16 @@ pub(super) fn check_space(folder: &Path, needed: u64) -> Outcome<()> {
 fn space(free: Option<u64>, needed: u64) -> Outcome<()> {
     match free {
         Some(free) if free < needed => Err(Failure::new(format!(
-            "set-up needs {} of free disk in .mochi, and {} are free",
+            "setup needs {} of free disk space in .mochi, but only {} are free",
             bytes(needed),
             bytes(free)
         ))
-        .hint("free some space, or make .mochi a link to a folder on a larger disk: ln -s /large/disk/mochi .mochi")),
+        .hint("free disk space, or make .mochi a link to a folder on a larger disk: ln -s /large/disk/mochi .mochi")),
         _ => Ok(()),
     }
 }
 
-/// The exact command that installs one package here, by the system's own name for it.
+/// The command that installs a package on this system, with the system's name of the package.
 pub(crate) fn install_line(package: &str) -> String {
     let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     install_line_on(&system, package)
@@ -179,7 +177,9 @@ mod tests {
         assert!(space(None, 2_600_000_000).is_ok());
         let failure = space(Some(700_000_000), 2_600_000_000).expect_err("too little").to_string();
         assert!(
-            failure.starts_with("error: set-up needs 2.6 GB of free disk in .mochi, and 700 MB are free\nhint: "),
+            failure.starts_with(
+                "error: setup needs 2.6 GB of free disk space in .mochi, but only 700 MB are free\nhint: "
+            ),
             "{failure}"
         );
     }

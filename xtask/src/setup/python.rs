@@ -1,5 +1,5 @@
-//! Python as a downloader: `python3 -m pip install --target`, which needs no root, no virtual environment, and is free of PEP 668.
-//! Nothing of what it brings is run by Python.
+//! Downloads with pip: `python3 -m pip install --target` needs neither root nor a virtual environment, and PEP 668 does not apply. The downloaded
+//! packages are not run by Python.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +21,7 @@ impl Python {
     /// The `python3` on the PATH, with its pip.
     pub(crate) fn find() -> Outcome<Python> {
         let Some(program) = command::find("python3") else {
-            return Err(Failure::new("no python3 on the PATH: set-up fetches libtorch with Python's pip")
+            return Err(Failure::new("no python3 on the PATH; setup downloads libtorch with pip")
                 .hint(format!("install it: {}", install_line("python3-pip"))));
         };
         let version =
@@ -38,12 +38,15 @@ impl Python {
         // "pip 23.2.1 from ..."
         let number = pip.output.lines().find_map(|line| two_numbers(line.strip_prefix("pip ")?));
         let Some(pip) = number.filter(|_| pip.status.success()) else {
-            return Err(Failure::new(format!("{} has no pip, which set-up fetches libtorch with", program.display()))
-                .hint(format!("install it: {} (or: python3 -m ensurepip --user)", install_line("python3-pip"))));
+            return Err(Failure::new(format!(
+                "{} has no pip, which setup needs to download libtorch",
+                program.display()
+            ))
+            .hint(format!("install it: {} (or: python3 -m ensurepip --user)", install_line("python3-pip"))));
         };
         if pip < (20, 3) {
             return Err(Failure::new(format!(
-                "pip {}.{} is too old for wheels built for glibc 2.28: 20.3 or newer is needed",
+                "pip {}.{} is too old for wheels for glibc 2.28; 20.3 or newer is needed",
                 pip.0, pip.1
             ))
             .hint("python3 -m pip install --user --upgrade pip"));
@@ -57,12 +60,12 @@ impl Python {
     }
 
     /// Fetches what a list of pinned requirements names, unpacked into `target`. `scratch` takes pip's temporary files, because
-    /// half a gigabyte may not fit a small /tmp. A download that arrived broken is fetched once more, past pip's cache.
+    /// half a gigabyte may not fit a small /tmp. A corrupt download is repeated once, without pip's cache.
     pub(crate) fn fetch(&self, what: &Fetch<'_>) -> Outcome<()> {
         super::create(what.scratch)?;
         let mut finished = self.pip(what, false)?;
         if !finished.status.success() && diagnose(&finished.output) == Trouble::Broken {
-            eprintln!("setup: the download arrived broken, fetching it once more");
+            eprintln!("setup: the download is corrupt; downloading it again");
             super::clear(what.target)?;
             finished = self.pip(what, true)?;
         }
@@ -71,16 +74,16 @@ impl Python {
         }
         let label = what.label;
         Err(match diagnose(&finished.output) {
-            Trouble::Space => Failure::new(format!("the disk filled up while fetching {label}"))
-                .hint("free some space, or make .mochi a link to a folder on a larger disk; then run it again"),
-            Trouble::Network => Failure::new(format!("the package index could not be reached for {label}"))
-                .hint("check the network, or set HTTPS_PROXY or PIP_INDEX_URL to what this network needs; then run it again"),
+            Trouble::Space => Failure::new(format!("the disk is full; cannot download {label}"))
+                .hint("free disk space, or make .mochi a link to a folder on a larger disk; then run the command again"),
+            Trouble::Network => Failure::new(format!("cannot reach the package index to download {label}"))
+                .hint("check the network, or set HTTPS_PROXY or PIP_INDEX_URL for this network; then run the command again"),
             Trouble::NotOffered => Failure::new(format!("the package index does not offer {label} for this machine"))
-                .hint("PIP_INDEX_URL and pip.conf decide which index is asked: pypi.org has it for Linux on x86-64 and aarch64"),
-            Trouble::Broken => Failure::new(format!("{label} arrived broken twice"))
-                .hint("a proxy or mirror may be changing it: try another network or PIP_INDEX_URL"),
-            Trouble::Other => Failure::new(format!("pip could not fetch {label}: {}", finished.tail(3)))
-                .hint("run it again; if it stays so, these lines are pip's own"),
+                .hint("check PIP_INDEX_URL and pip.conf, which select the index; pypi.org has it for Linux on x86-64 and aarch64"),
+            Trouble::Broken => Failure::new(format!("the download of {label} was corrupt twice"))
+                .hint("try another network or PIP_INDEX_URL; a proxy or mirror may change the file"),
+            Trouble::Other => Failure::new(format!("pip cannot download {label}: {}", finished.tail(3)))
+                .hint("run the command again"),
         })
     }
 
@@ -104,13 +107,13 @@ impl Python {
         pip.env("PYTHONSAFEPATH", "1").current_dir(what.scratch);
         // Settings that make pip refuse `--target`.
         pip.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0").env("TMPDIR", what.scratch);
-        command::quiet(&mut pip, &format!("setup: fetching {}", what.label), Some(what.watched))
+        command::quiet(&mut pip, &format!("setup: downloading {}", what.label), Some(what.watched))
     }
 }
 
 /// One call of pip.
 pub(crate) struct Fetch<'a> {
-    /// What a person calls it.
+    /// Name in messages.
     pub(crate) label: &'a str,
     /// The requirements file: pinned versions with hashes, dependencies included.
     pub(crate) requirements: &'a Path,
@@ -120,11 +123,11 @@ pub(crate) struct Fetch<'a> {
     pub(crate) scratch: &'a Path,
     /// The folder whose growth is shown, holding both.
     pub(crate) watched: &'a Path,
-    /// Whether this very interpreter is going to import it.
+    /// Whether this interpreter will import the packages.
     pub(crate) for_this_python: bool,
 }
 
-/// Why pip gave up, as far as a person can act on it.
+/// Reason of pip's failure.
 #[derive(Debug, PartialEq, Eq)]
 enum Trouble {
     Space,

