@@ -5,9 +5,9 @@ use mochi_random::DrawKey;
 use crate::strategies::Sampling;
 use crate::{CoreError, Objective, SampleMetadata, Strategy};
 
-/// A positive's cosine s as `offset + slope s` in the loss.
+/// Affine transform of a positive's cosine s in the loss: `offset + slope s`.
 ///
-/// Feature Transformation's extrapolated positive pair (Zhu et al. 2021) is of this kind: for `q^ = l q + (1-l) k`, `k^ = l k + (1-l) q`,
+/// Feature Transformation's extrapolated positive pair (Zhu et al. 2021) has this form: for `q^ = l q + (1-l) k`, `k^ = l k + (1-l) q`,
 /// `q^·k^ = 2 l (1-l) + (2 l² - 2 l + 1) q·k`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Affine {
@@ -27,7 +27,7 @@ impl Affine {
 pub struct ExplicitSamples {
     /// [`Strategy::purpose`] of the strategy.
     pub purpose: u8,
-    /// First parent's position among the query's hard negatives (ascending positions of keys). Where filters left a query fewer than N, positions
+    /// First parent's position among the query's hard negatives (ascending positions of keys). If filters leave a query fewer than N, positions
     /// are taken modulo their number.
     pub first: Vec<u32>,
     /// Second parent's position; empty for a strategy with one parent.
@@ -45,10 +45,10 @@ pub struct Context<'a> {
     pub queries: SampleMetadata<'a>,
     /// Metadata of the candidate keys (K).
     pub candidates: SampleMetadata<'a>,
-    /// Candidate keys that are positives of a query and therefore no negatives, row-major (B, m) for any m, filled up with
+    /// Candidate keys that are positives of a query and therefore not negatives, row-major (B, m) for any m, padded with
     /// [`Context::NO_INDEX`].
     pub positive_indices: &'a [u32],
-    /// (B,): weight of each query's loss; 1/B each where it is not given. The loss is `Σ w_i loss_i`.
+    /// (B,): weight of each query's loss; 1/B each if not given. The loss is `Σ w_i loss_i`.
     pub weights: Option<&'a [f64]>,
     /// (B,): transform of each positive's cosine.
     pub positive: Option<&'a [Affine]>,
@@ -57,10 +57,10 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// An entry of [`Context::positive_indices`] that names no key.
+    /// Padding of [`Context::positive_indices`].
     pub const NO_INDEX: u32 = u32::MAX;
 
-    /// The explicit samples of a strategy, where it has any.
+    /// The explicit samples of a strategy, if it has any.
     pub fn samples_of(&self, strategy: &Strategy) -> Option<&'a ExplicitSamples> {
         self.samples.iter().find(|samples| samples.purpose == strategy.purpose)
     }
@@ -81,7 +81,7 @@ impl<'a> Context<'a> {
         self.positive.and_then(|p| p.get(row).copied()).unwrap_or(Affine::IDENTITY)
     }
 
-    /// Refuses parts whose lengths do not fit, values that are not finite, and filters without their metadata.
+    /// Refuses inconsistent lengths, values that are not finite, and filters without their metadata.
     ///
     /// # Errors
     /// [`CoreError`] naming the part.
@@ -110,7 +110,7 @@ impl<'a> Context<'a> {
         }
         let outside = |&&key: &&u32| key != Self::NO_INDEX && key as usize >= candidates;
         if let Some(key) = self.positive_indices.iter().find(outside) {
-            let text = format!("positive_indices names key {key}; expected an index below {candidates}");
+            let text = format!("positive_indices contains {key}; expected an index below {candidates}");
             return Err(CoreError::Shape(text));
         }
         let not_finite = |what: &str, value: f64| {

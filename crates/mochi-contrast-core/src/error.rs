@@ -4,20 +4,20 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CoreError {
-    /// Lengths or shapes that do not fit each other.
+    /// Inconsistent lengths or shapes.
     #[error("{0}")]
     Shape(String),
     /// A value out of its range.
     #[error("{what} is {value}; expected {expected}")]
     Value {
-        /// What was set.
+        /// Name of the value.
         what: String,
-        /// What it was set to.
+        /// The given value.
         value: String,
-        /// What it may be.
+        /// Valid values.
         expected: &'static str,
     },
-    /// A filter without the metadata that it compares.
+    /// The metadata of a filter is missing.
     #[error("the filter {filter} needs the {what} of queries and candidate keys")]
     MissingMetadata {
         /// The filter.

@@ -1,10 +1,10 @@
 //! The hard negatives Q^N: the N keys with the largest cosines (MoCHi, section 3.1), exact as a set, without sorting the row.
 //!
-//! A sample of the row guesses a threshold that a little more than N values pass; one pass over the row collects those; a selection
-//! among the few that were collected makes the set exact. Where the guess was too high it is lowered and the pass repeated. Of equal cosines
-//! the lower position is chosen, cosines of -infinity (filtered keys) and NaN never, and the set is in ascending order of positions.
+//! A sample of the row gives an estimated threshold that slightly more than N values exceed. One pass over the row collects these values, and a selection
+//! among them makes the set exact. If the estimate was too high, it is lowered and the pass is repeated. Of equal cosines the lower position is selected.
+//! Cosines of -infinity (filtered keys) and NaN are never selected. Positions are in ascending order.
 
-/// Scratch memory of one row, reused from row to row.
+/// Scratch memory, reused for each row.
 #[derive(Debug, Default)]
 pub struct Candidates {
     keys: Vec<u64>,
@@ -12,10 +12,10 @@ pub struct Candidates {
     sample: Vec<f32>,
 }
 
-/// How many values of a row the threshold is guessed from.
+/// Number of values of a row from which the threshold is estimated.
 const SAMPLE: usize = 2048;
 
-/// Writes the positions of the `n` largest values of `row` into `out`, ascending; fewer where fewer are valid.
+/// Writes the positions of the `n` largest values of `row` into `out`, in ascending order; fewer if fewer are valid.
 #[inline(always)]
 pub fn select(row: &[f32], n: usize, work: &mut Candidates, out: &mut Vec<u32>) {
     out.clear();
@@ -30,7 +30,7 @@ pub fn select(row: &[f32], n: usize, work: &mut Candidates, out: &mut Vec<u32>) 
         let step = (row.len() / SAMPLE).max(1);
         sample.extend(row.iter().copied().step_by(step));
         let mut rank = sample.len() * n / row.len();
-        // Some standard deviations of the sample's count above, so that the first guess nearly always suffices.
+        // Several standard deviations of the sample's count above, so that the first estimate is nearly always sufficient.
         let deviation = (rank.max(1) as f64).sqrt();
         rank += 2 + (2.5 * deviation) as usize;
         loop {
@@ -84,7 +84,7 @@ fn collect(row: &[f32], threshold: f32, keys: &mut Vec<u64>) {
             any |= value >= threshold;
         }
         if any {
-            // Every value is written and only the passing ones are kept: which of a block's values pass cannot be predicted.
+            // Every value is written and only passing ones are kept, because branches would be unpredictable.
             let (mut found, mut count) = ([0u64; BLOCK], 0usize);
             for (i, &value) in (0u32..).zip(block) {
                 found[count & (BLOCK - 1)] = order_key(value, b * BLOCK as u32 + i);
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Sorting everything, the obvious way.
+    /// The same by sorting all values.
     fn by_sorting(row: &[f32], n: usize) -> Vec<u32> {
         let mut order: Vec<usize> = (0..row.len()).filter(|&i| row[i] > f32::NEG_INFINITY).collect();
         order.sort_by(|&a, &b| row[b].total_cmp(&row[a]).then(a.cmp(&b)));

@@ -1,4 +1,4 @@
-//! Measurements of one loss: means over the batch, at hardly any cost beyond the loss's own passes.
+//! Measurements of one loss: means over the batch, at little additional cost.
 
 use crate::Objective;
 use crate::strategies::{pair_mixing, query_mixing};
@@ -6,17 +6,17 @@ use crate::strategies::{pair_mixing, query_mixing};
 /// Means over the queries that have a negative. Fractions lie in [0, 1]; similarities are cosines.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Measures {
-    /// Proxy accuracy: fraction of queries whose positive beats every real negative (strictly).
+    /// Proxy accuracy: fraction of queries whose positive has a (strictly) larger cosine than every real negative.
     pub accuracy_real: f64,
     /// The same with synthetic negatives included; equal to `accuracy_real` without them.
     pub accuracy_with_synthetic: f64,
     /// Mean cosine of query and key, over all queries.
     pub positive: f64,
-    /// Mean cosine of query and hard negatives, where there is synthesis.
+    /// Mean cosine of query and hard negatives; only with synthesis.
     pub hardest: Option<f64>,
-    /// Mean cosine of query and pair mixes, where there are any.
+    /// Mean cosine of query and pair mixes, if there are any.
     pub pair: Option<f64>,
-    /// Mean cosine of query and query mixes, where there are any.
+    /// Mean cosine of query and query mixes, if there are any.
     pub query_mix: Option<f64>,
     /// Fraction of synthetic negatives harder than the query's hardest real negative.
     pub synthetic_harder: Option<f64>,
@@ -24,15 +24,15 @@ pub struct Measures {
     pub effective_negatives: f64,
     /// Fraction of queries without a negative: filters excluded every key. They contribute no loss and no gradient.
     pub without_negatives: f64,
-    /// log E exp(-2 |x - y|²) over pairs of a batch, mean of queries and keys; `None` where it was not computed.
+    /// log E exp(-2 |x - y|²) over pairs of a batch, mean of queries and keys; `None` if it was not computed.
     pub uniformity: Option<f64>,
 }
 
-/// By how much a synthetic negative's cosine must exceed the hardest real negative's to count as harder: a key mixed with itself is no harder
-/// than itself, whatever rounding says.
+/// By how much a synthetic negative's cosine must exceed the hardest real negative's to be counted as harder, so that rounding does not make a
+/// key mixed with itself harder than itself.
 pub const HARDER_BY: f32 = 1e-6;
 
-/// Which measurements a loss has.
+/// Measurements of a loss.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
     /// Any synthetic negatives.
@@ -44,7 +44,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Of an objective.
+    /// The measurements of an objective.
     pub fn new(objective: &Objective) -> Self {
         let has = |purpose| objective.active_strategies().any(|strategy| strategy.purpose == purpose);
         Self {
@@ -58,11 +58,11 @@ impl Measured {
 /// One query's contribution to the means.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RowMeasures {
-    /// Whether the query has a negative; without one only `positive` counts.
+    /// Whether the query has a negative; without one only `positive` is used.
     pub has_negatives: bool,
-    /// Whether the positive beats every real negative.
+    /// Whether the positive has a larger cosine than every real negative.
     pub beats_real: bool,
-    /// Whether it beats the synthetic ones too.
+    /// The same for real and synthetic negatives.
     pub beats_all: bool,
     /// q·k.
     pub positive: f64,

@@ -1,4 +1,4 @@
-//! What is known of samples.
+//! Metadata of samples.
 
 /// Image ids and class labels of some rows, one entry per row. Negative values mean unknown and never match.
 #[derive(Debug, Clone, Copy, Default)]

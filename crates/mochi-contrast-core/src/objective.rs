@@ -6,15 +6,15 @@ use crate::{CoreError, Filter, LossVariant, Strategy};
 /// The description of a loss. [`Objective::plain`] is MoCo's, [`Objective::mochi`] the paper's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Objective {
-    /// t, by which cosines are divided.
+    /// Temperature t, by which cosines are divided.
     pub temperature: f64,
-    /// N: how many of a query's hardest negatives can be parents of synthetic negatives.
+    /// N: number of a query's hardest negatives that can be parents of synthetic negatives.
     pub hard_negatives: usize,
     /// Strategies of synthetic negatives, in the order of their logits.
     pub strategies: Vec<Strategy>,
     /// Keys that are excluded from a query's negatives.
     pub filters: Vec<Filter>,
-    /// How positive and negatives make a loss.
+    /// Loss variant.
     pub loss: LossVariant,
 }
 
@@ -36,12 +36,12 @@ impl Objective {
         Self { hard_negatives, strategies, ..Self::plain(temperature) }
     }
 
-    /// The same without synthetic negatives, for warm-up epochs. Filters and loss variant stay.
+    /// The same without synthetic negatives, for warm-up epochs. Filters and loss variant are kept.
     pub fn without_synthesis(&self) -> Self {
         Self { strategies: Vec::new(), ..self.clone() }
     }
 
-    /// The strategies that have anything to compute.
+    /// The strategies with at least one synthetic negative.
     pub fn active_strategies(&self) -> impl Iterator<Item = &Strategy> {
         self.strategies.iter().filter(|strategy| strategy.is_active(self.hard_negatives))
     }
@@ -51,8 +51,8 @@ impl Objective {
         self.active_strategies().next().is_some()
     }
 
-    /// The loss of an encoder that maps every image to one embedding, for a query with `valid` negatives among the candidate keys; 0 where
-    /// there are none, as such a query has no loss.
+    /// The loss of an encoder that maps every image to one embedding, for a query with `valid` negatives among the candidate keys; 0 if
+    /// there are none, because such a query has no loss.
     pub fn chance_level(&self, valid: usize) -> f64 {
         if valid == 0 {
             return 0.0;
@@ -63,7 +63,7 @@ impl Objective {
         self.loss.chance_level(valid as f64 + synthetic)
     }
 
-    /// The smallest number of hard negatives of a query, where filters left one of them fewer than N.
+    /// The smallest number of hard negatives of a query, if filters leave a query fewer than N.
     pub fn fewer_hard_negatives(&self, fewest: usize) -> Option<usize> {
         (self.has_synthesis() && fewest < self.hard_negatives).then_some(fewest)
     }

@@ -1,7 +1,7 @@
-//! What can be configured by name: a specification with its arguments, and a configured one with their values.
+//! Specifications of strategies, filters and loss variants with their arguments, and their configured values.
 //!
 //! Each strategy of synthetic negatives, negative filter and loss variant has one [`Spec`] in its own file, and one line in the table of its
-//! [`Family`]. Configuration, its reference page, the CPU path and the device path read them from there.
+//! [`Family`]. Configuration, its reference page, the CPU path and the device path use this table.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Spec<T: 'static> {
     /// Name in a configuration.
     pub name: &'static str,
-    /// What it does, one sentence in Markdown.
+    /// Description, one sentence in Markdown.
     pub doc: &'static str,
     /// Its arguments, all of them numbers.
     pub arguments: &'static [Argument],
@@ -23,11 +23,11 @@ pub struct Spec<T: 'static> {
 pub struct Argument {
     /// Name in a configuration.
     pub name: &'static str,
-    /// Values that it takes.
+    /// Valid values.
     pub range: Range,
-    /// Value where it is not given.
+    /// Default value.
     pub default: f64,
-    /// What it means, one sentence in Markdown.
+    /// Description, one sentence in Markdown.
     pub doc: &'static str,
 }
 
@@ -57,7 +57,7 @@ pub enum Range {
 
 /// A family of specifications with its table.
 pub trait Family: Sized + 'static {
-    /// What an entry is called in messages, such as "strategy".
+    /// Noun for an entry in messages, such as "strategy".
     const NOUN: &'static str;
 
     /// Every specification of the family, in the order of the reference page. No two have the same name.
@@ -71,11 +71,11 @@ pub struct Configured<T: 'static> {
     values: Vec<f64>,
 }
 
-/// Why a name with arguments is not one of a table.
+/// Error of a name with arguments.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SpecError {
     /// No entry has this name.
-    #[error("there is no {noun} {name:?}")]
+    #[error("unknown {noun} {name:?}")]
     Name {
         /// "strategy", "filter" or "loss variant".
         noun: &'static str,
@@ -105,15 +105,15 @@ pub enum SpecError {
         name: &'static str,
         /// The argument.
         argument: &'static str,
-        /// What it may be.
+        /// Valid values.
         range: Range,
-        /// What it was set to.
+        /// The given value.
         value: f64,
     },
 }
 
 impl Range {
-    /// Whether `value` lies in the range.
+    /// Whether `value` is in the range.
     pub fn contains(self, value: f64) -> bool {
         match self {
             Self::Integer { min, max } => value.fract() == 0.0 && (min as f64..=max as f64).contains(&value),
@@ -238,7 +238,7 @@ mod tests {
         let parse = |name: &str, arguments: &[(&str, f64)]| {
             parse::<Strategy>(Strategy::table(), name, arguments.iter().copied()).map(|_| ()).unwrap_err().to_string()
         };
-        assert_eq!(parse("nosie", &[]), "there is no strategy \"nosie\"");
+        assert_eq!(parse("nosie", &[]), "unknown strategy \"nosie\"");
         assert_eq!(parse("noise", &[("sigm", 1.0)]), "noise has no argument \"sigm\"");
         assert_eq!(parse("noise", &[("s", 1.0), ("s", 2.0)]), "noise.s is given twice");
         assert_eq!(parse("noise", &[("sigma", -1.0)]), "noise.sigma must be a number from 0 to 100, not -1");

@@ -13,12 +13,12 @@ use mochi_tensor::{Kind, Tensor, no_grad};
 pub struct Diagnostics {
     /// The matching-probability curve.
     pub curve: MatchingCurve,
-    /// Fractions of false negatives, where the context has labels of queries and candidate keys.
+    /// Fractions of false negatives, if the context has labels of queries and candidate keys.
     pub false_negatives: Option<FalseNegatives>,
 }
 
-/// Diagnostics of the step that [`crate::info_nce`] computes from the same arguments: query and key (B, D), candidate keys (K, D). Each query with
-/// a negative counts the same, whatever its weight; `None` where no query has one.
+/// Diagnostics of the step that [`crate::info_nce`] computes from the same arguments: query and key (B, D), candidate keys (K, D). Queries
+/// with a negative have equal weight; `None` if no query has one.
 ///
 /// # Errors
 /// As [`crate::info_nce`]; rows are not checked.

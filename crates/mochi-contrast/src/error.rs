@@ -1,4 +1,4 @@
-//! What can go wrong between embeddings and a loss.
+//! Errors of the loss and the queue.
 
 use mochi_contrast_core::CoreError;
 use mochi_tensor::TensorError;
@@ -6,15 +6,15 @@ use mochi_tensor::TensorError;
 /// An error of the loss or the queue.
 #[derive(Debug, thiserror::Error)]
 pub enum ContrastError {
-    /// Embeddings that hold NaN or infinity.
-    #[error("the {what} embeddings hold values that are not finite at step {step}")]
+    /// Embeddings contain NaN or infinity.
+    #[error("the {what} embeddings contain values that are not finite at step {step}")]
     NotFinite {
         /// "query" or "key".
         what: &'static str,
         /// Training step.
         step: u64,
     },
-    /// Rows that do not lie on the sphere.
+    /// A row does not have norm 1.
     #[error("{what} row {row} has norm {norm} at step {step}; rows must have norm 1")]
     NotUnit {
         /// "query", "key" or "queue".
@@ -41,12 +41,12 @@ pub enum ContrastError {
 }
 
 impl ContrastError {
-    /// Shapes that do not fit each other.
+    /// Shapes are inconsistent.
     pub(crate) fn shape(text: String) -> Self {
         CoreError::Shape(text).into()
     }
 
-    /// The next step, where there is one.
+    /// The next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotFinite { .. } | Self::LossNotFinite { .. } => Some(

@@ -1,5 +1,5 @@
 //! Feature Transformation (Zhu, Zhao, Liu, Sun, Chen: *Improving Contrastive Learning by Visualizing Feature Transformation*, ICCV 2021):
-//! positives pushed apart, negatives mixed with each other, both on embeddings.
+//! extrapolation of positive pairs and interpolation of negatives, both on embeddings.
 //!
 //! ```text
 //! positive: q̂ = λ q + (1-λ) k,  k̂ = λ k + (1-λ) q,  λ = 1 + x, x ~ Beta(α, α), one for each step
@@ -7,9 +7,9 @@
 //! negative: n̂_i = normalize(m ∘ n_i + (1-m) ∘ n_π(i)),  m ~ Beta(β, β) for each dimension of each row, π a permutation of the queue
 //! ```
 //!
-//! The paper's α is 2 and β 1.6. Its code differs in three ways: it does not normalize n̂ (here every column lies on the sphere, as the
-//! synthesis of further points asks), it lets q̂ meet the negatives as well where the paper replaces the positive alone, and its published
-//! command draws one m for the whole queue.
+//! In the paper, α is 2 and β is 1.6. Its code differs in three ways: it does not normalize n̂ (here every candidate key has norm 1, as the synthesis of
+//! negatives requires), it compares q̂ with the negatives as well (the paper replaces only the positive), and its published command draws one m for the
+//! whole queue.
 
 use crate::{Affine, ContrastError};
 use mochi_random::{Beta, DrawKey, permutation, purpose};
@@ -28,7 +28,7 @@ pub fn extrapolate(law: &Beta, key: DrawKey) -> Affine {
 /// The queue (K, D) with its rows interpolated, drawn anew for each step.
 ///
 /// # Errors
-/// What libtorch says where memory is short: the masks and the rows take 2 K D floats.
+/// An error of libtorch if memory is insufficient: masks and rows need 2 K D floats.
 pub fn interpolate(rows: &Tensor, law: &Beta, key: DrawKey) -> Result<Tensor, ContrastError> {
     let (size, dim) = (rows.size()[0], rows.size()[1]);
     let (count, width) = (usize::try_from(size).unwrap_or(0), usize::try_from(dim).unwrap_or(0));

@@ -1,16 +1,15 @@
-//! Contrast within a batch in closed form, shared by SimCLR, SupCon and NNCLR: the gradient goes into both sides of a cosine.
+//! Contrastive loss within a batch in closed form, for SimCLR, SupCon and NNCLR. The gradient is with respect to both sides of a cosine.
 //!
-//! Rows a (A, D) meet columns c (C, D). Row i sees every column but its own copy among them, and its positives P(i) are the columns that it
-//! sees under its own label:
+//! Rows a (A, D) are compared with columns c (C, D). Row i uses every column except itself, and its positives P(i) are the used columns with its label:
 //!
 //! ```text
-//! s_ij = a_i·c_j / t          p_i = softmax over the columns that i sees          y_ij = 1/|P(i)| for j in P(i), else 0
+//! s_ij = a_i·c_j / t          p_i = softmax over the columns that i uses          y_ij = 1/|P(i)| for j in P(i), else 0
 //! loss = mean over rows of  log Σ_j e^{s_ij} - Σ_j y_ij s_ij
 //! G = (p - y) / (t A)         dloss/da = G c         dloss/dc = Gᵀ a
 //! ```
 //!
-//! One positive a row is InfoNCE; several are the outer form of Khosla et al. (the mean stands outside the logarithm). The (A, C) matrix
-//! is made a block of rows at a time, so a batch of 4,096 images needs no matrix of 8,192 x 8,192.
+//! With one positive per row this is InfoNCE; with several it is the L_out form of Khosla et al. (the mean is outside of the logarithm). The (A, C) matrix
+//! is computed in blocks of rows, so a batch of 4,096 images does not need a matrix of 8,192 x 8,192.
 
 use crate::device::Readback;
 use crate::queue::UnitRows;
@@ -18,7 +17,7 @@ use crate::{ContrastError, Measures};
 use mochi_contrast_core::CoreError;
 use mochi_tensor::{Kind, Tensor, no_grad};
 
-/// Rows of one block of the matrix.
+/// Number of rows per block of the matrix.
 const BLOCK: i64 = 1024;
 
 /// Unit rows and columns with their labels.
@@ -29,7 +28,7 @@ pub(crate) struct InBatch<'a> {
     pub columns: &'a Tensor,
     /// Label of each row and of each column, (A,) and (C,), int64.
     pub labels: [&'a Tensor; 2],
-    /// Whether row i is column i and must not meet itself.
+    /// Whether row i is column i, which is then excluded.
     pub same: bool,
     /// t.
     pub temperature: f64,
@@ -40,7 +39,7 @@ pub(crate) struct InBatch<'a> {
 /// The loss with the gradients of its two sides.
 pub(crate) struct Gradients {
     pub value: f64,
-    /// The loss where all rows and columns are equal: the logarithm of how many columns a row sees.
+    /// The loss where all rows and columns are equal: the logarithm of the number of columns of a row.
     pub chance: f64,
     /// (A, D).
     pub rows: Tensor,
@@ -60,7 +59,7 @@ impl InBatch<'_> {
         let fits = a.len() == 2 && c.len() == 2 && a[0] > 0 && a[1] == c[1];
         if !fits || row_labels.size() != [a[0]] || column_labels.size() != [c[0]] || (self.same && a[0] != c[0]) {
             return Err(ContrastError::shape(format!(
-                "rows {a:?} and columns {c:?} with their labels do not fit each other"
+                "rows {a:?}, columns {c:?} and their labels have inconsistent shapes"
             )));
         }
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
@@ -97,7 +96,7 @@ impl InBatch<'_> {
         let numbers = readback.read()?;
         unit.iter().try_for_each(|rows| rows.check(&numbers, self.step))?;
         if numbers.at(fewest) < 1.0 {
-            return Err(ContrastError::shape("a row of the batch has no positive among the columns".into()));
+            return Err(ContrastError::shape("a row has no positive among the columns".into()));
         }
         let value = numbers.at(value);
         if !value.is_finite() {

@@ -1,7 +1,6 @@
 //! The contrastive loss with its gradient in closed form: checks, and the choice of the path. The formulas are in [`mochi_contrast_core`].
 //!
-//! On the CPU in float32 [`crate::cpu`] runs on all cores; everything else takes [`crate::device`], which is the same algebra in libtorch
-//! operations.
+//! On the CPU in float32, [`crate::cpu`] runs on all cores; otherwise [`crate::device`] computes the same in libtorch operations.
 
 use crate::measures::uniformity;
 use crate::queue::check_unit;
@@ -12,7 +11,7 @@ use mochi_tensor::{Device, Kind, Tensor, no_grad};
 /// The loss of query (B, D) and key (B, D) against candidate keys (K, D): the rows of a [`crate::Queue`], keys of the batch, or both.
 ///
 /// For a plain context and InfoNCE it equals `cross_entropy(cat([q·k, q·candidates, q·h], 1) / temperature, 0)` with the synthetic negatives h
-/// detached. Candidate keys are taken for unit rows, as a queue keeps them; others are checked by [`crate::check_unit`]. No gradient in key or
+/// detached. Candidate keys must be unit rows, as those of a queue; [`crate::check_unit`] checks others. There is no gradient with respect to key and
 /// candidate keys.
 ///
 /// # Errors
@@ -36,12 +35,12 @@ pub fn info_nce(
     let (query, key, candidates) = (query.f_contiguous()?, key.f_contiguous()?, candidates.f_contiguous()?);
     let mut loss = no_grad(|| cpu::loss([&query, &key, &candidates], shape, objective, context))?;
     loss.measures.uniformity = no_grad(|| uniformity::of_both(&query, &key))?;
-    // A candidate key that is not finite leaves the loss a number but not the gradient.
+    // If a candidate key is not finite, the loss can be finite while the gradient is not.
     let finite = loss.gradient.f_sum(Kind::Double)?.f_double_value(&[])?.is_finite();
     if finite && loss.value.is_finite() { Ok(loss) } else { Err(ContrastError::LossNotFinite { step }) }
 }
 
-/// B, D and K of inputs that fit each other, an objective and a context.
+/// Checks the inputs and returns B, D and K.
 pub(crate) fn check(
     query: &Tensor,
     key: &Tensor,
@@ -58,7 +57,7 @@ pub(crate) fn check(
     };
     let [Some(batch), Some(dim), Some(count)] = sizes else {
         let text = format!(
-            "query {shape:?}, key {:?} and candidate keys {wide:?} do not fit each other; expected (B, D), (B, D) and (K, D)",
+            "expected query, key and candidate keys of shapes (B, D), (B, D) and (K, D), got {shape:?}, {:?} and {wide:?}",
             key.size()
         );
         return Err(CoreError::Shape(text).into());

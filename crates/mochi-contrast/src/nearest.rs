@@ -1,30 +1,30 @@
-//! NNCLR (Dwibedi, Aytar, Tompson, Sermanet, Zisserman: *With a Little Help from My Friends*, ICCV 2021): the positive is not the key but
-//! the key's nearest neighbor among past keys.
+//! NNCLR (Dwibedi, Aytar, Tompson, Sermanet, Zisserman: *With a Little Help from My Friends*, ICCV 2021): the positive is the
+//! nearest neighbor of the key among past keys, instead of the key.
 //!
 //! ```text
 //! n_i = the queue row with the largest k_i·n                                                       [nearest]
 //! loss = mean over images of  -log( e^{n_i·q_i/t} / Σ_j e^{n_i·q_j/t} )                            [nnclr], the paper's eq. 2 and 3
 //! ```
 //!
-//! As in the paper and its public implementations the nearest neighbor is the anchor and the batch's embeddings are the keys, so the gradient
-//! reaches q_i both as a positive and as the others' negative. Against a queue instead, the neighbor is an ordinary positive of
-//! [`crate::info_nce`], and its row is excluded from that query's negatives. Rows of the queue that hold no key yet are not searched.
+//! As in the paper and its public implementations the nearest neighbor is the anchor and the batch's embeddings are the keys, so q_i has a gradient
+//! both as a positive and as a negative of other images. With a queue, the neighbor is an ordinary positive of [`crate::info_nce`], and its row is
+//! excluded from the query's negatives. Initial random rows of the queue are not searched.
 
 use crate::in_batch::InBatch;
 use crate::queue::to_i64;
 use crate::{ContrastError, Loss, Queue};
 use mochi_tensor::{Kind, Tensor, no_grad};
 
-/// The columns (B,) int64 of each key's nearest neighbor among the queue's real keys; `None` while there is none.
+/// Row of each key's nearest neighbor among the queue's real keys, (B,) int64; `None` if there are none.
 ///
 /// # Errors
-/// What libtorch says, e.g. where keys (B, D) and queue do not fit.
+/// An error of libtorch, for example if keys (B, D) and queue have different dimensions.
 pub fn nearest(keys: &Tensor, queue: &Queue) -> Result<Option<Tensor>, ContrastError> {
     let filled = to_i64(queue.filled());
     if filled == 0 {
         return Ok(None);
     }
-    // The ring is filled from its first row on: real keys are the first `filled` rows.
+    // The queue is filled from its first row, so real keys are the first `filled` rows.
     let real = queue.rows().f_narrow(0, 0, filled)?;
     let columns =
         no_grad(|| keys.f_detach()?.f_to_kind(real.kind())?.f_matmul(&real.f_transpose(0, 1)?)?.f_argmax(1, false))?;
@@ -35,8 +35,8 @@ pub fn nearest(keys: &Tensor, queue: &Queue) -> Result<Option<Tensor>, ContrastE
 ///
 /// # Errors
 /// Rows that are not finite or not of norm 1, shapes that do not fit, a temperature that is not above 0.
-pub fn nnclr(query: &Tensor, neighbours: &Tensor, temperature: f64, step: u64) -> Result<Loss, ContrastError> {
-    let (rows, columns) = (neighbours.f_detach()?.f_to_kind(query.kind())?, query.f_detach()?);
+pub fn nnclr(query: &Tensor, neighbors: &Tensor, temperature: f64, step: u64) -> Result<Loss, ContrastError> {
+    let (rows, columns) = (neighbors.f_detach()?.f_to_kind(query.kind())?, query.f_detach()?);
     let images = Tensor::f_arange(columns.size().first().copied().unwrap_or(0), (Kind::Int64, query.device()))?;
     let batch = InBatch { rows: &rows, columns: &columns, labels: [&images, &images], same: false, temperature, step };
     let gradients = batch.evaluate()?;
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_found_among_real_keys_alone() {
+    fn neighbors_are_found_among_real_keys_alone() {
         let mut queue = Queue::new(8, 2, Device::Cpu).unwrap();
         let keys = corners(&[0.0, 1.0, 2.0]).to_kind(Kind::Float);
         assert!(nearest(&keys, &queue).unwrap().is_none());
@@ -71,12 +71,12 @@ mod tests {
     }
 
     #[test]
-    fn a_query_at_its_neighbour_and_far_from_the_others_has_the_least_loss() {
+    fn a_query_at_its_neighbor_and_far_from_the_others_has_the_least_loss() {
         let pole = std::f64::consts::PI;
-        let neighbours = corners(&[0.0, pole]);
-        let good = nnclr(&neighbours, &neighbours, 0.2, 0).unwrap();
+        let neighbors = corners(&[0.0, pole]);
+        let good = nnclr(&neighbors, &neighbors, 0.2, 0).unwrap();
         assert!((good.value - (1.0 + (-2.0f64 / 0.2).exp()).ln()).abs() < 1e-12);
-        let swapped = nnclr(&corners(&[pole, 0.0]), &neighbours, 0.2, 0).unwrap();
+        let swapped = nnclr(&corners(&[pole, 0.0]), &neighbors, 0.2, 0).unwrap();
         assert!(swapped.value > 9.0);
         assert_eq!((good.measures.accuracy_real, swapped.measures.accuracy_real), (1.0, 0.0));
     }

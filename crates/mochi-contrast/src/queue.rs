@@ -1,14 +1,14 @@
 //! The queue of negatives (MoCo, section 3.2): a ring of the last K keys.
 //!
-//! Rows are random unit vectors at the start (so that every row has norm 1 at step 0 and always), and keys enter **after** the step's
-//! logits were computed. K and the batch are free of each other: a batch may wrap around the end or be larger than K.
+//! Initial rows are random unit vectors, so that every row always has norm 1. Keys are added **after** the step's logits are computed. K need not be a
+//! multiple of the batch size: a batch may wrap around the end or be larger than K.
 
 use crate::device::{Deferred, Numbers, Readback};
 use crate::{ContrastError, SampleMetadata};
 use mochi_contrast_core::CoreError;
 use mochi_tensor::{Device, Kind, Tensor, no_grad};
 
-/// Stands for an image or label that is not known.
+/// Unknown image or label.
 const UNKNOWN: i64 = -1;
 
 /// K unit rows of dimension D, oldest overwritten first.
@@ -22,7 +22,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue of random unit rows, drawn on the CPU from libtorch's generator.
+    /// Makes a queue of random unit rows, drawn on the CPU with libtorch's generator.
     ///
     /// # Errors
     /// A `size` or `dim` of 0.
@@ -39,10 +39,10 @@ impl Queue {
         Ok(Self { rows, images: unknown.clone(), labels: unknown, position: 0, filled: 0 })
     }
 
-    /// A queue from saved parts; images and labels that were not saved are unknown.
+    /// Makes a queue from saved parts; images and labels that were not saved are unknown.
     ///
     /// # Errors
-    /// [`ContrastError::Shape`] where the parts do not fit, [`ContrastError::NotUnit`] where a row left the sphere.
+    /// [`ContrastError::Shape`] if the parts are inconsistent, [`ContrastError::NotUnit`] if a row does not have norm 1.
     pub fn restore(
         rows: Tensor,
         metadata: SampleMetadata,
@@ -51,7 +51,7 @@ impl Queue {
     ) -> Result<Self, ContrastError> {
         let shape = rows.size();
         if shape.len() != 2 || shape[0] < 1 || shape[1] < 1 {
-            return Err(ContrastError::shape(format!("a saved queue has shape {shape:?}, not (K, D)")));
+            return Err(ContrastError::shape(format!("expected a saved queue of shape (K, D), got {shape:?}")));
         }
         let size = usize::try_from(shape[0]).unwrap_or(0);
         let part = |values: Option<&[i64]>| values.map_or_else(|| vec![UNKNOWN; size], <[i64]>::to_vec);
@@ -73,7 +73,7 @@ impl Queue {
         &self.rows
     }
 
-    /// Which images the rows are of, and their labels; negative where unknown.
+    /// Image ids and labels of the rows; negative if unknown.
     pub fn metadata(&self) -> SampleMetadata<'_> {
         SampleMetadata { images: Some(&self.images), labels: Some(&self.labels) }
     }
@@ -93,15 +93,15 @@ impl Queue {
         self.position
     }
 
-    /// Rows that hold real keys; the others are still the random ones of the start.
+    /// Number of rows with real keys; the others are initial random rows.
     pub fn filled(&self) -> usize {
         self.filled
     }
 
-    /// Writes keys (B, D), and what is known of them, over the oldest rows. Of more than K keys the last K stay.
+    /// Writes keys (B, D) and their metadata over the oldest rows. If there are more than K keys, the last K are kept.
     ///
     /// # Errors
-    /// [`ContrastError::Shape`] where the dimensions or lengths differ.
+    /// [`ContrastError::Shape`] if dimensions or lengths differ.
     pub fn enqueue(&mut self, keys: &Tensor, metadata: SampleMetadata) -> Result<(), ContrastError> {
         let (size, shape) = (self.len(), keys.size());
         if shape.len() != 2 || shape[1] != self.rows.size()[1] {
@@ -140,7 +140,7 @@ impl Queue {
     }
 }
 
-/// How far a row's norm may be from 1: generous for bfloat16 products, far below any real mistake (a wrong axis gives 0.04).
+/// Tolerance of a row's norm: large enough for bf16 products, and far below the error of a mistake (a wrong axis gives norms of 0.04).
 const NORM_TOLERANCE: f64 = 1e-2;
 
 /// Refuses rows (n, D) that are not finite or not of norm 1.
@@ -151,7 +151,7 @@ pub fn check_unit(what: &'static str, rows: &Tensor, step: u64) -> Result<(), Co
     check_norms(what, &row_norms(rows)?, step)
 }
 
-/// Norms of the rows (B,), where the rows are.
+/// Norms of the rows (B,), on the device of the rows.
 fn row_norms(rows: &Tensor) -> Result<Tensor, ContrastError> {
     Ok(no_grad(|| rows.f_detach()?.f_norm_scalaropt_dim(2, [1i64].as_slice(), false))?)
 }
@@ -160,7 +160,7 @@ fn row_norms(rows: &Tensor) -> Result<Tensor, ContrastError> {
 pub(crate) struct UnitRows {
     what: &'static str,
     norms: Tensor,
-    /// How far the worst norm lies beyond the tolerance.
+    /// Amount by which the worst norm exceeds the tolerance.
     off: Deferred,
 }
 
@@ -171,14 +171,14 @@ impl UnitRows {
         Ok(Self { what, off: readback.add(&worst.f_sub_scalar(NORM_TOLERANCE)?)?, norms })
     }
 
-    /// The error where a row is not of norm 1; only then are the norms themselves asked for.
+    /// The error if a row does not have norm 1. The norms are read only in this case.
     pub fn check(&self, numbers: &Numbers, step: u64) -> Result<(), ContrastError> {
         let off = numbers.at(self.off);
         if off > 0.0 || off.is_nan() { check_norms(self.what, &self.norms, step) } else { Ok(()) }
     }
 }
 
-/// Every norm finite and 1.
+/// Checks that every norm is finite and 1.
 fn check_norms(what: &'static str, norms: &Tensor, step: u64) -> Result<(), ContrastError> {
     let norms = Vec::<f64>::try_from(&norms.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?)?;
     for (row, &norm) in norms.iter().enumerate() {
@@ -192,7 +192,7 @@ fn check_norms(what: &'static str, norms: &Tensor, step: u64) -> Result<(), Cont
     Ok(())
 }
 
-/// A length as libtorch takes it. No allocation has more than `isize::MAX` elements.
+/// A length in libtorch's type. No allocation has more than `isize::MAX` elements.
 pub(crate) fn to_i64(n: usize) -> i64 {
     i64::try_from(n).expect("lengths fit in an i64")
 }
@@ -203,7 +203,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn keys(first: i64, count: i64) -> Tensor {
-        // Row r of the stream points along an angle of its own: it can be recognized.
+        // Every row of the stream has a different angle, by which it is recognized.
         let angle = Tensor::arange_start(first, first + count, (Kind::Float, Device::Cpu)) * 0.01;
         Tensor::stack(&[angle.cos(), angle.sin()], 1)
     }
@@ -241,7 +241,7 @@ mod tests {
         let queue = Queue::new(100, 128, Device::Cpu).unwrap();
         check_unit("queue", queue.rows(), 0).unwrap();
         assert!(Queue::new(0, 128, Device::Cpu).is_err());
-        // Normalised along the wrong axis, as a public implementation did.
+        // Normalized along the wrong axis, as in a public implementation.
         let wrong = queue.rows() / queue.rows().norm_scalaropt_dim(2, [0i64].as_slice(), true);
         assert!(matches!(Queue::restore(wrong, SampleMetadata::default(), 0, 0), Err(ContrastError::NotUnit { .. })));
         assert!(Queue::restore(queue.rows().copy(), SampleMetadata::default(), 100, 0).is_err());

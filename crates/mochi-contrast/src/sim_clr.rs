@@ -5,7 +5,7 @@
 //! loss = mean over the 2B embeddings of  -log( e^{z_i·z_p(i)/t} / Σ_{j ≠ i} e^{z_i·z_j/t} ),    p(i) the other view of i's image
 //! ```
 //!
-//! The gradient reaches every embedding twice, as anchor and as positive or negative of others.
+//! Every embedding has two parts of the gradient: as anchor, and as positive or negative of others.
 
 use crate::in_batch::InBatch;
 use crate::{ContrastError, Loss};
@@ -24,7 +24,7 @@ pub fn sim_clr(embeddings: &Tensor, temperature: f64, step: u64) -> Result<Loss,
     both_sides(embeddings, &images, temperature, step)
 }
 
-/// Every embedding against all others, those of its own label being its positives.
+/// Compares every embedding with all others; its positives are those with its label.
 pub(crate) fn both_sides(
     embeddings: &Tensor,
     labels: &Tensor,
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_perfect_encoder_reaches_the_analytic_minimum() {
-        // Two images at opposite poles, both views alike: one positive at cosine 1, two negatives at -1.
+        // Two images at opposite poles, with equal views: one positive at cosine 1, two negatives at -1.
         let pole = std::f64::consts::PI;
         let loss = sim_clr(&corners(&[0.0, pole, 0.0, pole]), 0.5, 0).unwrap();
         assert!((loss.value - (1.0 + 2.0 * (-2.0f64 / 0.5).exp()).ln()).abs() < 1e-12);

@@ -1,23 +1,23 @@
-//! SupCon (Khosla et al.: *Supervised Contrastive Learning*, NeurIPS 2020, eq. 2, the outer form L_out): SimCLR whose positives are all
-//! embeddings of the same class.
+//! SupCon (Khosla et al.: *Supervised Contrastive Learning*, NeurIPS 2020, eq. 2, L_out): SimCLR in which all embeddings of the same class are
+//! positives.
 //!
 //! ```text
 //! loss = mean over the 2B embeddings of  -1/|P(i)| Σ_{p in P(i)} log( e^{z_i·z_p/t} / Σ_{j ≠ i} e^{z_i·z_j/t} )
 //! P(i) = every other embedding of i's class; the other view of its image is always among them
 //! ```
 //!
-//! The authors' code multiplies by t / 0.07, which is 1.43 at the temperature 0.1 of their published command; this file does not, and the preset
-//! `supcon` has the learning rate and weight decay that make up for it. With a class for each image it is SimCLR exactly.
+//! The authors' code multiplies by t / 0.07, which is 1.43 at the temperature 0.1 of their published command; this implementation does not. The
+//! learning rate and weight decay of the preset `supcon` compensate for it. If each image is a class, the loss equals SimCLR.
 
 use crate::sim_clr::both_sides;
 use crate::{ContrastError, Loss};
 use mochi_tensor::{Tensor, upload};
 
 /// L_out of embeddings (2B, D), first views, then second views, with the class of each of the B images. The gradient is (2B, D).
-/// An image of a negative class, that is, an unknown one, has its other view as its only positive.
+/// The only positive of an image with an unknown (negative) class is its other view.
 ///
 /// # Errors
-/// As [`crate::sim_clr`], and where there are not B labels.
+/// As [`crate::sim_clr`], and a number of labels other than B.
 pub fn sup_con(embeddings: &Tensor, labels: &[i64], temperature: f64, step: u64) -> Result<Loss, ContrastError> {
     let own = |(image, &label): (i64, &i64)| if label < 0 { -1 - image } else { label };
     let one: Vec<i64> = (0i64..).zip(labels).map(own).collect();

@@ -1,13 +1,13 @@
 //! The loops over a row of cosines, written so that the compiler vectorizes them for the instruction set that `pulp` finds at run time.
 //!
-//! Products and sums are left apart rather than fused (`mul_add`): where a caller is compiled without FMA, a fused one is a function call.
+//! Products and sums are not fused (`mul_add`), because a fused operation is a function call if the caller is compiled without FMA.
 
 use crate::losses::Part;
 
 /// Width of the accumulators: one AVX-512 register, two AVX ones.
 const LANES: usize = 16;
 
-/// Largest value; -infinity for an empty row. NaN never wins.
+/// Largest value; -infinity for an empty row. NaN is ignored.
 #[inline(always)]
 pub(crate) fn largest(row: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -90,7 +90,7 @@ pub(crate) fn tilted_sums(row: &mut [f32], shift: f32, inverse_t: f32, b: f32) -
         for block in piece.chunks_mut(LANES) {
             for (i, value) in block.iter_mut().enumerate() {
                 let x = (*value - shift) * inverse_t;
-                // With b below 1, e^{bx} may still be something where e^x is nothing; a filtered key is nothing in both.
+                // With b below 1, e^{bx} can be positive although e^x underflows to 0; for a filtered key both are 0.
                 let (e, tilt) = (exp(x), exp(b * x));
                 *value = x;
                 sums[0][i] += e;

@@ -1,8 +1,8 @@
-//! The CPU kernel: rows of cosines in, rows of gradient weights out, in float32.
+//! CPU kernel: turns rows of cosines into rows of gradient weights, in float32.
 //!
-//! The (B, K) matrix of cosines is made once. Each row ([`Batch::run`]) filters, selects the hard negatives, synthesizes, sums, and leaves its
-//! gradient weights where its cosines were; one product of that matrix with the keys is then the whole gradient, up to a factor per row and the
-//! terms of key, query and extra vectors. [`info_nce`] does all of it on one thread; a caller with a thread pool and a matrix library calls
+//! The (B, K) matrix of cosines is computed once. [`Batch::run`] processes a row: it filters, selects the hard negatives, synthesizes negatives, computes
+//! the sums, and replaces the cosines by gradient weights. One product of the matrix with the keys then gives the gradient, except for a factor per row
+//! and the terms of key, query and extra vectors. [`info_nce`] does this on one thread; a caller with a thread pool and a matrix library calls
 //! [`Batch::run`] for each row.
 
 mod kernels;
@@ -17,7 +17,7 @@ use crate::{Context, CoreError, Objective, Strategy};
 /// A loss on slices, its gradient and its measurements.
 #[derive(Debug, Clone)]
 pub struct Loss {
-    /// Mean over the queries, or the weighted sum where the context has weights.
+    /// Mean over the queries, or the weighted sum if the context has weights.
     pub value: f64,
     /// The same for an encoder that maps every image to one embedding.
     pub chance: f64,
@@ -25,14 +25,14 @@ pub struct Loss {
     pub gradient: Vec<f32>,
     /// Measurements; uniformity is not computed.
     pub measures: Measures,
-    /// Negatives of the query that has the fewest.
+    /// Smallest number of negatives of a query.
     pub fewest: usize,
 }
 
 /// The loss of queries (B, D) and keys (B, D) against candidate keys (K, D), all of them unit rows, on one thread.
 ///
 /// # Errors
-/// Lengths that do not fit, values out of range, filters without their metadata.
+/// Inconsistent lengths, values out of range, filters without their metadata.
 pub fn info_nce(
     query: &[f32],
     key: &[f32],
@@ -110,12 +110,12 @@ pub struct Totals {
     pub value: f64,
     /// Its chance level.
     pub chance: f64,
-    /// Negatives of the query that has the fewest.
+    /// Smallest number of negatives of a query.
     pub fewest: usize,
 }
 
 impl Totals {
-    /// Of the rows of a loss, in their order.
+    /// Sums over the rows of a loss, in their order.
     pub fn new(rows: &[Row], objective: &Objective, context: &Context) -> Self {
         let sum = |of: &dyn Fn(&Row) -> f64| match context.weights {
             None => rows.iter().map(of).sum::<f64>() / rows.len().max(1) as f64,

@@ -1,4 +1,4 @@
-//! One query's pass: cosines (K,) in, gradient weights (K,) out, with its loss and the factors of the gradient's other terms.
+//! Computation for one query: turns cosines (K,) into gradient weights (K,), and returns the loss and the factors of the gradient's other terms.
 
 use crate::cpu::kernels;
 use crate::cpu::synthesis::{Parents, Synthesis};
@@ -8,10 +8,10 @@ use crate::measures::{HARDER_BY, RowMeasures};
 use crate::strategies::{pair_mixing, query_mixing};
 use crate::{Context, Objective, Strategy, hard_negatives};
 
-/// The results of one query's pass. The row of the cosine matrix holds its gradient weights up to `scale`.
+/// Result for one query. The row of the cosine matrix holds its gradient weights up to `scale`.
 #[derive(Debug, Clone, Default)]
 pub struct Row {
-    /// Loss of the query; 0 where it has no negative.
+    /// Loss of the query; 0 if it has no negative.
     pub loss: f64,
     /// Factor of the row's weights.
     pub scale: f64,
@@ -19,15 +19,15 @@ pub struct Row {
     pub key: f64,
     /// Factor of the query.
     pub query: f64,
-    /// What extra vectors add to the gradient (D,); empty where there are none.
+    /// Part of the gradient from extra vectors (D,); empty if there are none.
     pub extra: Vec<f32>,
-    /// How many candidate keys are negatives.
+    /// Number of candidate keys that are negatives.
     pub valid: usize,
     /// Measurements.
     pub measures: RowMeasures,
 }
 
-/// One thread's scratch memory, reused from row to row.
+/// Scratch memory of one thread, reused for each row.
 #[derive(Default)]
 pub struct Scratch {
     candidates: hard_negatives::Candidates,
@@ -36,7 +36,7 @@ pub struct Scratch {
     synthesis: Synthesis,
 }
 
-/// What all rows share.
+/// Data of all rows.
 pub struct Batch<'a> {
     /// Queries (B, D).
     pub query: &'a [f32],
@@ -58,8 +58,8 @@ pub struct Batch<'a> {
     pub count: usize,
 }
 
-/// One row's work. A type of its own rather than a closure: only a call that is inlined into pulp's dispatch is compiled for the
-/// instruction set that was found, and a closure of this size is not.
+/// Work for one row. It is a type instead of a closure: only code that is inlined into pulp's dispatch is compiled for the selected instruction set, and
+/// a closure of this size is not inlined.
 struct RowTask<'a, 'b> {
     batch: &'a Batch<'b>,
     index: usize,
@@ -77,7 +77,7 @@ impl pulp::NullaryFnOnce for RowTask<'_, '_> {
 }
 
 impl Batch<'_> {
-    /// Query `index`: turns its cosines (K,) into gradient weights in place. `arch` is [`pulp::Arch::new`], asked for once.
+    /// Query `index`: turns its cosines (K,) into gradient weights in place. `arch` is the result of [`pulp::Arch::new`], made once.
     pub fn run(&self, arch: pulp::Arch, index: usize, cosines: &mut [f32], scratch: &mut Scratch) -> Row {
         arch.dispatch(RowTask { batch: self, index, cosines, scratch })
     }
@@ -122,7 +122,7 @@ impl Batch<'_> {
             count: valid as f64,
             ..Sums::default()
         };
-        // Cosines become e^x, or stay logits x where the loss variant needs more than one power of e^x.
+        // Cosines become e^x, or remain logits x if the loss variant needs more than one power of e^x.
         let concentration = objective.loss.concentration.map(|b| b as f32);
         let part = |row: &mut [f32]| match concentration {
             None => {

@@ -1,7 +1,7 @@
-//! A row's synthetic negatives, structure of arrays: drawn, combined and scattered back many at a time.
+//! Synthetic negatives of a row, as a structure of arrays. They are drawn, combined and scatter-added in groups.
 //!
-//! Parents are positions among the hard negatives: their cosines are gathered from a table of N numbers, and the gradient weights of synthetic
-//! negatives are summed in another before they are added to the weights of the N keys.
+//! Parents are positions among the hard negatives: their cosines are gathered from a table of N numbers. The gradient weights of
+//! synthetic negatives are summed in another table before they are added to the weights of the N keys.
 
 use std::ops::Range;
 
@@ -22,11 +22,11 @@ pub(crate) struct Synthesis {
     first: Vec<f32>,
     second: Vec<f32>,
     query: Vec<f32>,
-    /// On the extra vector.
+    /// Coefficients of the extra vector.
     extra: Vec<f32>,
-    /// q·n_i, q·n_j and n_i·n_j of the strategy at hand.
+    /// q·n_i, q·n_j and n_i·n_j of the current strategy.
     dots: [Vec<f32>; 3],
-    /// Copies of the hard negatives (N, D), where they are read often enough.
+    /// Copies of the hard negatives (N, D), if they are read often enough.
     copied: Vec<f32>,
     /// The strategies so far, each with the range of its synthetic negatives.
     pub ranges: Vec<(Strategy, Range<usize>)>,
@@ -36,7 +36,7 @@ pub(crate) struct Synthesis {
     normals: Vec<f32>,
 }
 
-/// Where the parents of a row's synthetic negatives are.
+/// Parents of a row's synthetic negatives.
 pub(crate) struct Parents<'a> {
     /// (K, D)
     pub keys: &'a [f32],
@@ -55,8 +55,8 @@ impl Parents<'_> {
         &self.keys[self.hard[position as usize] as usize * self.dim..][..self.dim]
     }
 
-    /// Copies the hard negatives, in the order of their keys: many rows are fetched from memory at once, where the order of the synthetic
-    /// negatives would wait for one pair after the other.
+    /// Copies the hard negatives in the order of their keys, which reads many rows at once; the order of the synthetic negatives would wait for each
+    /// pair.
     #[inline(always)]
     fn copy(&self, copied: &mut Vec<f32>) {
         copied.resize(self.hard.len() * self.dim, 0.0);
@@ -66,11 +66,11 @@ impl Parents<'_> {
     }
 }
 
-/// How many numbers of parents are copied at most: 2^18 floats are 1 MB, about a core's second-level cache.
+/// Maximum number of copied values: 2^18 floats are 1 MB, about the size of a core's second-level cache.
 const COPIED: usize = 1 << 18;
 
 impl Synthesis {
-    /// Starts a row: takes the cosines of its hard negatives.
+    /// Starts a row with the cosines of its hard negatives.
     #[inline(always)]
     pub fn begin(&mut self, cosines: &[f32], hard: &[u32]) {
         self.samples.clear();
@@ -112,7 +112,7 @@ impl Synthesis {
         of_first.extend(first.iter().map(|&i| table[i as usize]));
         if strategy.has_two_parents() {
             of_second.extend(second.iter().map(|&j| table[j as usize]));
-            // A key mixed with itself has the cosine 1 with itself, whatever rounding says.
+            // The cosine of a key with itself is exactly 1, without rounding.
             let pairs = first.iter().zip(second);
             if parents.hard.len() <= 2 * first.len() && parents.hard.len() * parents.dim <= COPIED {
                 parents.copy(&mut self.copied);

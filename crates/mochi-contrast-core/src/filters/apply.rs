@@ -1,4 +1,4 @@
-//! The rules on one row of cosines. The cuts of a ring are found by selection, exactly and without sorting.
+//! Application of filter rules to one row of cosines. The bounds of a ring are found exactly by selection, without sorting.
 
 use super::rule::{Filter, Rule};
 use crate::Context;
@@ -10,13 +10,13 @@ pub struct Ranks {
     keys: Vec<u64>,
 }
 
-/// First rank that stays and first that does not.
+/// First rank that is kept, and first rank after those.
 pub fn cuts(from: f64, to: f64, valid: usize) -> (usize, usize) {
     let rank = |fraction: f64| fraction * valid as f64;
     (rank(from).floor() as usize, (rank(to).ceil() as usize).min(valid))
 }
 
-/// Sets the cosine of every key that is no negative of query `row` to -infinity; returns how many keys are left.
+/// Sets the cosine of every key that is not a negative of query `row` to -infinity. Returns the number of remaining keys.
 #[inline(always)]
 pub(crate) fn apply(
     filters: &[Filter],

@@ -1,8 +1,8 @@
-//! Negative filters: keys that are taken from a query's negatives before its hard negatives are chosen, and from the denominator.
+//! Negative filters: rules that exclude keys from a query's negatives, before its hard negatives are selected, and from the denominator.
 //!
-//! Each filter is a file with its [`Spec`], and one line in [`FILTERS`]. What it does is one of the rules of [`Rule`], which both compute paths
-//! implement. A filtered key has the cosine -infinity: its probability is 0, and it is never chosen as a parent. Filters by rank come last and rank
-//! what the others leave. A query that has no negative left contributes no loss and no gradient.
+//! Each filter is a file with its [`Spec`], and one line in [`FILTERS`]. It uses one of the rules of [`Rule`], which both compute paths
+//! implement. A filtered key has the cosine -infinity: its probability is 0, and it is never a parent. Filters by rank are applied last, to the keys that
+//! the other filters leave. A query without negatives contributes no loss and no gradient.
 
 pub mod class_oracle;
 pub mod margin;

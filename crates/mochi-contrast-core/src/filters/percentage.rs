@@ -1,5 +1,5 @@
-//! Percentage: keys with `q·n > q·k - (1-p) |q·k|` are excluded, p = 0.95: `p q·k` where the positive's cosine is above 0, and as far below the
-//! positive where it is not. ([`super::margin`] with a margin that shrinks with the positive's cosine.)
+//! Percentage: keys with `q·n > q·k - (1-p) |q·k|` are excluded, p = 0.95: `p q·k` if the positive's cosine is above 0, otherwise the same distance below the
+//! positive. ([`super::margin`] with a margin that shrinks with the positive's cosine.)
 
 use super::rule::{Bound, Filter, Rule};
 use crate::spec::{Argument, Range, Spec};

@@ -1,7 +1,7 @@
 //! Ring (Wu et al., *Conditional Negative Sampling for Contrastive Learning of Visual Representations*, ICLR 2021): negatives come from a
 //! ring around the query, neither the hardest, which are often false, nor the many easy ones.
 //!
-//! Of V valid keys in the order hardest first (ties: the lower position first), ranks `floor(from V) <= r < ceil(to V)` stay. In the paper's
+//! Of V valid keys in the order hardest first (ties: the lower position first), ranks `floor(from V) <= r < ceil(to V)` are kept. In the paper's
 //! terms these are the percentiles 1 - to and 1 - from of the similarity.
 
 use super::rule::{Filter, Rule};

@@ -1,4 +1,4 @@
-//! The description of a filter with its values: all that the compute paths know of it.
+//! Description of a filter with its values, which the compute paths use.
 
 use crate::{CoreError, SampleMetadata};
 
@@ -7,18 +7,18 @@ use crate::{CoreError, SampleMetadata};
 pub struct Filter {
     /// Name in a configuration.
     pub name: &'static str,
-    /// Which keys are no negatives.
+    /// Keys that are not negatives.
     pub rule: Rule,
 }
 
-/// Which keys are no negatives of a query.
+/// Keys that are not negatives of a query.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {
-    /// Keys with the query's own metadata; unknown metadata (negative) equals nothing.
+    /// Keys with the query's own metadata; unknown metadata (negative values) never matches.
     Same(Metadata),
     /// Keys whose cosine is above a bound that follows from the positive's.
     Above(Bound),
-    /// Keys whose rank, hardest first, lies outside of `floor(from V) <= r < ceil(to V)` of the V that the other filters leave.
+    /// Keys whose rank, hardest first, is outside of `floor(from V) <= r < ceil(to V)` among the V keys that the other filters leave.
     OutsideRanks {
         /// Fraction of the hardest keys that are left out.
         from: f64,
@@ -27,7 +27,7 @@ pub enum Rule {
     },
 }
 
-/// What is compared.
+/// Metadata to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metadata {
     /// Image ids.
@@ -39,16 +39,16 @@ pub enum Metadata {
 /// The bound `slope q·k + absolute |q·k| + offset`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bound {
-    /// Of the positive's cosine.
+    /// Factor of the positive's cosine.
     pub slope: f64,
-    /// Of its absolute value.
+    /// Factor of its absolute value.
     pub absolute: f64,
-    /// Added.
+    /// Offset.
     pub offset: f64,
 }
 
 impl Bound {
-    /// The cosine above which keys are no negatives.
+    /// Cosine above which keys are not negatives.
     #[inline(always)]
     pub fn at(self, positive: f64) -> f64 {
         self.slope * positive + self.absolute * positive.abs() + self.offset
@@ -64,7 +64,7 @@ impl Metadata {
         }
     }
 
-    /// As in messages.
+    /// Name in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Images => "images",

@@ -1,4 +1,4 @@
-//! Same image: older keys of the query's own image are no negatives. It matters where the queue holds a good part of an epoch.
+//! Same image: older keys of the query's own image are not negatives. The filter matters if the queue contains a large part of an epoch.
 
 use super::rule::{Filter, Metadata, Rule};
 use crate::spec::Spec;

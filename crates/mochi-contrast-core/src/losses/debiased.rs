@@ -6,7 +6,7 @@
 //! dL/dx = ω e^x / ((1-c) (e^{x+} + G)),   dL/dx+ = e^{x+} (1 - M c/(1-c)) / (e^{x+} + G) - 1
 //! ```
 //!
-//! Where the bound M e^{-1/t} holds, G is a constant: no gradient for the negatives.
+//! If the bound M e^{-1/t} is active, G is constant, and the negatives have no gradient.
 
 use super::variant::{CLASS_PRIOR, LossVariant};
 use crate::spec::Spec;

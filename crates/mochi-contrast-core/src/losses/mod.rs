@@ -1,6 +1,6 @@
-//! Loss variants: how a query's positive and negatives make one number.
+//! Loss variants: functions of the positive and the negatives of a query.
 //!
-//! Each variant is a file with its [`Spec`], and one line in [`LOSSES`]. All are cases of one form, which both compute paths implement. With logits
+//! Each variant is a file with its [`Spec`], and one line in [`LOSSES`]. All are special cases of one formula, which both compute paths implement. With logits
 //! `x = cosine / t`, weights ω (1, or a synthetic negative's own) and `M = Σ ω`:
 //!
 //! ```text
@@ -9,8 +9,8 @@
 //! L = -log( e^{x+} / (e^{x+} + G) )                       or, without the positive in the denominator,  L = -log( e^{x+} / G )
 //! ```
 //!
-//! On the CPU everything is relative to a shift m, the largest logit, and a function of a few sums over the row ([`Sums`]), from which follow the
-//! loss and the slopes that every logit's gradient is made of ([`Slopes`]).
+//! On the CPU all values are relative to a shift m, the largest logit. A few sums over the row ([`Sums`]) determine the loss and the slopes of every
+//! logit's gradient ([`Slopes`]).
 
 pub mod debiased;
 pub mod decoupled;

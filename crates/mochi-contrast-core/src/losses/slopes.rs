@@ -8,7 +8,7 @@
 
 use super::variant::LossVariant;
 
-/// The sums that a loss variant is a function of.
+/// Sums that determine a loss variant.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sums {
     /// e^{x+ - m}.
@@ -91,7 +91,7 @@ impl LossVariant {
         let factor = kept / total;
         Slopes {
             loss: total.ln() - sums.positive,
-            // As minus the negatives' part: no digits are lost where the positive has nearly all of the denominator.
+            // Minus the negatives' part: no precision is lost if the positive is nearly all of the denominator.
             positive: (corrected - negatives) / total,
             plain: factor * derivative.plain,
             tilted: factor * derivative.tilted,

@@ -1,4 +1,4 @@
-//! The description of a loss variant with its values: all that the compute paths know of it.
+//! Description of a loss variant with its values, which the compute paths use.
 
 use crate::CoreError;
 use crate::spec::{Argument, Range};
@@ -12,7 +12,7 @@ pub struct LossVariant {
     pub positive_in_denominator: bool,
     /// b: each negative weighs `e^{b x}` relative to the mean of these weights.
     pub concentration: Option<f64>,
-    /// c: the fraction of negatives assumed to be false, whose part is subtracted.
+    /// c: assumed fraction of false negatives, whose part is subtracted.
     pub class_prior: Option<f64>,
 }
 
@@ -21,7 +21,7 @@ impl LossVariant {
     pub const INFO_NCE: Self =
         Self { name: "info-nce", positive_in_denominator: true, concentration: None, class_prior: None };
 
-    /// The loss where all logits are equal, against negatives of the total weight `negatives`; 0 without negatives.
+    /// The loss if all logits are equal and the negatives have the total weight `negatives`; 0 without negatives.
     pub fn chance_level(&self, negatives: f64) -> f64 {
         match self.positive_in_denominator {
             _ if negatives <= 0.0 => 0.0,

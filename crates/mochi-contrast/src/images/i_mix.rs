@@ -4,10 +4,10 @@
 //! ```text
 //! loss = mean over images of  λ_i l(q̃_i, k_i) + (1-λ_i) l(q̃_i, k_π(i)),     x̃_i = λ_i x_i + (1-λ_i) x_π(i)
 //! λ_i = max(x, 1-x), x ~ Beta(α, α)          π a permutation of the batch
-//! columns of l: the batch's keys and the queue
+//! candidate keys of l: the batch's keys and the queue
 //! ```
 //!
-//! It takes the plain loss's place. Options: α (1), the share of steps that paste a box of x_π(i) instead (0); those have one λ.
+//! It replaces the loss without mixing. Options: α (1), and the fraction of steps that paste a box of x_π(i) instead (0), with one λ for all images.
 
 use super::{CutBox, Mixed, blend, shape};
 use crate::ContrastError;
@@ -16,10 +16,10 @@ use mochi_tensor::{Tensor, upload};
 
 const PURPOSE: u8 = purpose::I_MIX;
 
-/// The mixed batch of one step from views (B, 3, H, W); a share `region` of steps mixes a box instead of the whole image.
+/// The mixed batch of one step from views (B, 3, H, W); a fraction `region` of steps mixes a box instead of the whole image.
 ///
 /// # Errors
-/// Where `images` is no batch of images.
+/// `images` is not a batch of images.
 pub fn i_mix(images: &Tensor, law: &Beta, region: f64, key: DrawKey) -> Result<Mixed, ContrastError> {
     let (batch, height, width) = shape(images)?;
     let order = key.with_purpose(purpose::I_MIX_PARTNERS);

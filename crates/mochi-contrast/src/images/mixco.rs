@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! loss = l(q, k) + β mean over pairs of [ λ_i l_τ(q̃_i, k_i) + (1-λ_i) l_τ(q̃_i, k_{i+B/2}) ],     x̃_i = λ_i x_i + (1-λ_i) x_{i+B/2}
-//! λ_i ~ U(0, 1)          l_τ: temperature τ, columns the batch's keys and the queue
+//! λ_i ~ U(0, 1)          l_τ: temperature τ, candidate keys: the batch's keys and the queue
 //! ```
 //!
-//! The two terms of a pair are the cross-entropy against the soft target (λ_i, 1-λ_i) of the paper. An image left over by an odd batch is not
-//! mixed. Options: α of Beta(α, α) (1, which is U(0, 1)), β (1) and τ (0.05), both as in the public code's defaults.
+//! The two terms of a pair are the cross-entropy against the soft target (λ_i, 1-λ_i) of the paper. The last image of an odd batch is not
+//! mixed. Options: α of Beta(α, α) (1, which is U(0, 1)), β (1) and τ (0.05), both defaults of the public code.
 
 use super::{Mixed, blend, shape};
 use crate::ContrastError;
@@ -19,11 +19,11 @@ const PURPOSE: u8 = purpose::MIXCO;
 /// The B/2 mixed images of one step from views (B, 3, H, W).
 ///
 /// # Errors
-/// Where `images` is no batch of at least two images.
+/// `images` is not a batch of at least two images.
 pub fn mixco(images: &Tensor, law: &Beta, key: DrawKey) -> Result<Mixed, ContrastError> {
     let pairs = shape(images)?.0 / 2;
     if pairs == 0 {
-        return Err(ContrastError::shape("one image alone cannot be mixed".into()));
+        return Err(ContrastError::shape("mixing needs at least two images".into()));
     }
     let shares: Vec<f64> = (0..u32::try_from(pairs).unwrap_or(u32::MAX))
         .map(|i| law.draw(key.with_purpose(PURPOSE).words(0, i)[0]))

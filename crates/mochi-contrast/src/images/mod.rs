@@ -1,19 +1,19 @@
-//! Baselines that mix pixels: queries of mixed images, each answering for the keys of two images in the shares of the mixture.
+//! Image mixing: queries of mixed images, each with the keys of two images as weighted positives.
 //!
 //! ```text
 //! loss(mixed) = Σ_m  w_m l(q̃_m, k_{i(m)}) + w'_m l(q̃_m, k_{j(m)}),      Σ_m w_m + w'_m = 1
 //! ```
 //!
-//! with `l` any loss of [`crate::info_nce`]: a strategy is no more than mixed pixels with two lists of keys and weights ([`Mixed`]), so
-//! it composes with every negative, guard and form there is. Where the batch's keys are negatives too, key i(m) is left out of them.
+//! where `l` is any loss of [`crate::info_nce`]. A method consists of mixed pixels and two lists of keys and weights ([`Mixed`]), so it can be combined
+//! with all strategies, negative filters and loss variants. If the batch's keys are candidate keys, key i(m) is not a negative.
 //!
-//! | strategy | mixes | beside the plain loss | columns |
+//! | method | mixes | added to the loss without mixing | candidate keys |
 //! |---|---|---|---|
-//! | [`un_mix`] | the batch with its reverse, whole or in a box, one share a step | yes | the queue |
-//! | [`i_mix`] | every image with another one, each with its own share | no, instead | batch keys and queue |
-//! | [`mixco`] | the batch's halves, each pair with its own share | yes, at its own temperature | batch keys and queue |
+//! | [`un_mix`] | the batch with its reverse, whole or in a box, one coefficient per step | yes | the queue |
+//! | [`i_mix`] | every image with another one, one coefficient per image | no, replaces it | batch keys and queue |
+//! | [`mixco`] | the batch's halves, one coefficient per pair | yes, with its own temperature | batch keys and queue |
 //!
-//! In a symmetric loss each side mixes the views that it takes its queries from. (Un-Mix's public code takes the first view's for both.)
+//! In a symmetric loss each direction mixes the views of its queries. (Un-Mix's public code uses those of the first view for both.)
 
 mod i_mix;
 mod mixco;
@@ -27,12 +27,12 @@ use crate::{Affine, Context, ContrastError, Loss, Objective, SampleMetadata, inf
 use mochi_random::below;
 use mochi_tensor::{Tensor, upload};
 
-/// For each mixed image: the image whose key is this positive, and the weight of its loss (λ or 1 - λ).
+/// One positive of each mixed image: the image of its key, and the weight of its loss (λ or 1 - λ).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// For each mixed image the row of its key in the batch.
+    /// Row of the key in the batch, for each mixed image.
     pub keys: Vec<i64>,
-    /// For each mixed image the term's weight; those of both targets sum to 1.
+    /// Weight of the term, for each mixed image. The weights of both targets sum to 1.
     pub weights: Vec<f64>,
 }
 
@@ -41,12 +41,12 @@ pub struct Target {
 pub struct Mixed {
     /// (M, 3, H, W).
     pub images: Tensor,
-    /// The image's own part and its partner's.
+    /// Targets of the image and of its partner.
     pub targets: [Target; 2],
 }
 
 impl Mixed {
-    /// Images with the keys of their parts, `share` being the first part's.
+    /// Mixed images with their targets; `share` is the mixing coefficient of the first.
     fn new(images: Tensor, first: Vec<i64>, second: Vec<i64>, share: impl Fn(usize) -> f64) -> Self {
         let count = first.len().max(1) as f64;
         let weights = |of: &dyn Fn(usize) -> f64| (0..first.len()).map(|m| of(m) / count).collect();
@@ -59,12 +59,12 @@ impl Mixed {
 /// Offset between the rows of the draws of a batch and of the two terms of its mixed images: more than any batch has.
 const TERM: u32 = 1 << 24;
 
-/// The loss of mixed queries (M, D): each target's weighted sum of [`info_nce`] against the positives (B, D) of the images that it names.
+/// The loss of mixed queries (M, D): the weighted sum of [`info_nce`] with the positives (B, D) of each target.
 ///
-/// `context` tells of the B images of the batch; each term takes from it what belongs to its images. Measures are the first target's.
+/// `context` is that of the B images of the batch; each term uses the part of its images. Measurements are those of the first target.
 ///
 /// # Errors
-/// As [`info_nce`], and where a target names an image that the batch does not have.
+/// As [`info_nce`], and a target with an image that is not in the batch.
 pub fn loss(
     query: &Tensor,
     positives: &Tensor,
@@ -118,18 +118,18 @@ fn term(
     info_nce(query, &key, candidates, objective, &context)
 }
 
-/// The entries of `images`; those beyond the end are left out, and told by the lengths that then do not fit.
+/// The entries of `images`. Indices out of range are skipped; the resulting length mismatch is an error later.
 fn pick<T: Copy>(values: &[T], images: &[usize]) -> Vec<T> {
     images.iter().filter_map(|&image| values.get(image).copied()).collect()
 }
 
-/// `share · a + (1 - share) · b` with a share for each image.
+/// `share · a + (1 - share) · b` with a coefficient for each image.
 fn blend(a: &Tensor, b: &Tensor, shares: &[f64]) -> Result<Tensor, ContrastError> {
     let shares = upload(&Tensor::f_from_slice(shares)?.f_view([-1, 1, 1, 1])?.f_to_kind(a.kind())?, a.device())?;
     Ok(b.f_lerp_tensor(a, &shares)?)
 }
 
-/// CutMix's box (Yun et al. 2019): sides √(1 - share) of the image's around a uniform center, cut off at the border.
+/// CutMix's box (Yun et al. 2019): sides √(1 - share) of the image's around a uniform center, clipped at the border.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct CutBox {
     top: i64,
@@ -150,12 +150,12 @@ impl CutBox {
         Self { top, left, height, width }
     }
 
-    /// What is left of the image outside the box: the share that the pixels say.
+    /// Fraction of the image outside of the box.
     fn share(self, height: i64, width: i64) -> f64 {
         1.0 - (self.height * self.width) as f64 / (height * width).max(1) as f64
     }
 
-    /// `images` with the partners' pixels inside the box.
+    /// `images` with the partners' pixels inside of the box.
     fn paste(self, images: &Tensor, partners: &Tensor) -> Result<Tensor, ContrastError> {
         let mixed = images.copy();
         if self.height > 0 && self.width > 0 {
@@ -170,7 +170,7 @@ impl CutBox {
 fn shape(images: &Tensor) -> Result<(i64, i64, i64), ContrastError> {
     match images.size()[..] {
         [batch, _, height, width] if batch > 0 => Ok((batch, height, width)),
-        ref other => Err(ContrastError::shape(format!("images of shape {other:?} are not (B, 3, H, W)"))),
+        ref other => Err(ContrastError::shape(format!("expected images of shape (B, 3, H, W), got {other:?}"))),
     }
 }
 
@@ -184,14 +184,14 @@ mod tests {
         fn boxes_lie_in_the_image_and_tell_their_share(h in 1i64..40, w in 1i64..40, share in 0.0..=1.0f64, words in any::<[u32; 2]>()) {
             let cut = CutBox::draw(h, w, share, words);
             prop_assert!(cut.top >= 0 && cut.left >= 0 && cut.top + cut.height <= h && cut.left + cut.width <= w);
-            // What is cut off at the border only shrinks the box.
+            // Clipping at the border only shrinks the box.
             prop_assert!(cut.share(h, w) >= share - 1e-9);
         }
     }
 
     #[test]
     fn a_box_in_the_middle_is_cut_mix_s() {
-        // Share 3/4: half of each side, center (16, 16).
+        // Coefficient 3/4: half of each side, center (16, 16).
         let cut = CutBox::draw(32, 32, 0.75, [1 << 31, 1 << 31]);
         assert_eq!(cut, CutBox { top: 8, left: 8, height: 16, width: 16 });
         assert_eq!(cut.share(32, 32), 0.75);

@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! loss = l(q, k) + λ l(q̃, k) + (1-λ) l(q̃, k_rev)          λ ~ Beta(α, α), one for each step; rev(i) = B-1-i
-//! global: x̃ = λ x + (1-λ) x_rev          region: x̃ = x with a box of x_rev, λ then the share outside the box
+//! global: x̃ = λ x + (1-λ) x_rev          region: x̃ = x with a box of x_rev, λ is then the fraction outside of the box
 //! ```
 //!
-//! x is the query's view; keys are of plain views. The public code flips q̃ where this file flips k: the same sum in another order.
-//! Options: α (1), the share of steps that cut a box (1/2).
+//! x is the query's view; keys are of unmixed views. The public code reverses q̃, this file reverses k, which gives the same sum.
+//! Options: α (1), and the fraction of steps that mix a box (1/2).
 
 use super::{CutBox, Mixed, blend, shape};
 use crate::ContrastError;
@@ -16,10 +16,10 @@ use mochi_tensor::Tensor;
 
 const PURPOSE: u8 = purpose::UN_MIX;
 
-/// The mixed batch of one step from views (B, 3, H, W); a share `region` of steps mixes a box instead of the whole image.
+/// The mixed batch of one step from views (B, 3, H, W); a fraction `region` of steps mixes a box instead of the whole image.
 ///
 /// # Errors
-/// Where `images` is no batch of images.
+/// `images` is not a batch of images.
 pub fn un_mix(images: &Tensor, law: &Beta, region: f64, key: DrawKey) -> Result<Mixed, ContrastError> {
     let (batch, height, width) = shape(images)?;
     let [choice, share, row, column] = key.with_purpose(PURPOSE).words(0, 0);

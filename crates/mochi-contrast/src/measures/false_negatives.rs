@@ -1,43 +1,43 @@
 //! Fractions of false negatives: negatives of the query's own class (MoCHi, section 5 and its appendix on the class oracle).
 //!
 //! ```text
-//! candidates   = P( y_n = y_q )                   n among all negatives: what a random choice would give
+//! candidates   = P( y_n = y_q )                   n among all negatives: chance level
 //! hardest      = P( y_n = y_q )                   n among the query's N hardest
 //! pair_either  = P( y_i = y_q or  y_j = y_q )     over the pair mixes' parents i, j
 //! pair_both    = P( y_i = y_q and y_j = y_q )
 //! query_mix    = P( y_j = y_q )                   over the query mixes' parent j
 //! ```
 //!
-//! Fractions over all queries of a batch, among known labels: rows without a label (random rows of the start, images without a class) are
-//! left out of both counts. Labels do not influence training.
+//! Fractions over all queries of a batch, among known labels. Rows without a label (initial random rows, images without a class) are not
+//! counted. Labels do not influence training.
 
 use crate::ContrastError;
 use crate::device::Drawn;
 use mochi_contrast_core::strategies::{pair_mixing, query_mixing};
 use mochi_tensor::{Device, Kind, Tensor, upload};
 
-/// Fractions in [0, 1]; `None` where no label is known, or where there are no such negatives.
+/// Fractions in [0, 1]; `None` if no label is known, or if there are no such negatives.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct FalseNegatives {
     /// Among all negatives.
     pub candidates: Option<f64>,
     /// Among the N hardest.
     pub hardest: Option<f64>,
-    /// Of the pair mixes, those with at least one such parent.
+    /// Of the pair mixes, with at least one parent of the query's class.
     pub pair_either: Option<f64>,
-    /// Of the pair mixes, those with two such parents.
+    /// Of the pair mixes, with both parents of the query's class.
     pub pair_both: Option<f64>,
-    /// Of the query mixes, those with such a parent.
+    /// Of the query mixes, with a parent of the query's class.
     pub query_mix: Option<f64>,
 }
 
-/// Labels of a batch's queries (B, 1) and of the candidate keys (K,), int64, negative where unknown.
+/// Labels of a batch's queries (B, 1) and of the candidate keys (K,), int64, negative if unknown.
 pub(crate) struct Labels {
     queries: Tensor,
     keys: Tensor,
 }
 
-/// Where a pair of labels is known, and where it is one label.
+/// Masks of pairs with known labels, and of pairs with equal labels.
 struct Hits {
     known: Tensor,
     same: Tensor,
@@ -62,7 +62,7 @@ impl Labels {
         all.only(&cosines.f_gt(f64::NEG_INFINITY)?)?;
         let mut fractions = FalseNegatives { candidates: all.fraction()?, ..FalseNegatives::default() };
         if let Some(hard) = hard {
-            // A row of fewer than N negatives is filled up with others at its end.
+            // A row with fewer than N negatives is padded with other keys at its end.
             let position = Tensor::f_arange(hard.size()[1], (Kind::Int64, hard.device()))?;
             let mut hits = self.parents(hard)?;
             hits.only(&position.f_unsqueeze(0)?.f_lt_tensor(valid)?)?;

@@ -1,13 +1,13 @@
-//! The matching-probability curve (MoCHi, section 3.1 and figure 2): how much of the softmax the hardest negatives take.
+//! The matching-probability curve (MoCHi, section 3.1 and figure 2): softmax probability of negatives by rank.
 //!
 //! ```text
-//! p_n = e^{q·n/t} / (e^{q·k/t} + Σ_m e^{q·m/t})                   over the candidate keys; or over these and synthetic negatives
+//! p_n = e^{q·n/t} / (e^{q·k/t} + Σ_m e^{q·m/t})                   over the candidate keys, or over candidate keys and synthetic negatives
 //! curve(r) = mean over the queries of the r-th largest p_n        r = 1 .. 1,024
 //! ```
 //!
-//! Only negatives with a large p teach anything (p is what they weigh in the gradient). As training goes on the curve gets steeper: ever
-//! fewer of the K do. An excluded key has p = 0. A synthetic negative of weight w has w e^x for e^x; the curve of other loss
-//! variants than InfoNCE is that of InfoNCE. The curve is kept at about fifty ranks, evenly spaced in the logarithm.
+//! p is a negative's weight in the gradient, so only negatives with a large p matter. During training the curve becomes steeper, because fewer of the K
+//! keys matter. An excluded key has p = 0. A synthetic negative with weight w has w e^x instead of e^x. For other loss variants the curve is that of
+//! InfoNCE. The curve has about fifty ranks, evenly spaced in the logarithm.
 
 use crate::ContrastError;
 use crate::queue::to_i64;
@@ -21,11 +21,11 @@ const STEPS: u32 = 60;
 /// Mean matching probabilities by rank.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MatchingCurve {
-    /// Ranks from 1, rising.
+    /// Ranks from 1, in increasing order.
     pub ranks: Vec<u32>,
-    /// At each rank, among the candidate keys alone.
+    /// Probability at each rank, among candidate keys.
     pub real: Vec<f64>,
-    /// At each rank, among candidate keys and synthetic negatives; `None` without synthesis.
+    /// Probability at each rank, among candidate keys and synthetic negatives; `None` without synthesis.
     pub all: Option<Vec<f64>>,
 }
 
@@ -58,7 +58,7 @@ fn means(logits: &Tensor, z: &Tensor, ranks: &[u32]) -> Result<Vec<f64>, Contras
     Ok(ranks.iter().filter_map(|&rank| p.get(rank as usize - 1).copied()).collect())
 }
 
-/// At most 61 ranks from 1 to `top`, evenly spaced in the logarithm of 1 to 1,024; `top` itself ends them.
+/// At most 61 ranks from 1 to `top`, evenly spaced in the logarithm of 1 to 1,024, including `top`.
 fn ranks(top: i64) -> Vec<u32> {
     let at = |i: u32| (TOP as f64).powf(f64::from(i) / f64::from(STEPS)).round() as u32;
     let mut ranks: Vec<u32> = (0..=STEPS).map(at).filter(|&rank| to_i64(rank as usize) < top).collect();

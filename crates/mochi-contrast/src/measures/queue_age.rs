@@ -1,24 +1,23 @@
-//! Age of the queue's keys in steps (MoCo, section 3.2: keys stay useful as long as the key encoder that made them has moved little).
+//! Age of the queue's keys in steps (MoCo, section 3.2: keys are useful as long as the key encoder has changed little).
 //!
-//! Every step puts n keys into the ring, so the j-th newest key (from 0) is `1 + floor(j / n)` steps old when the next step meets it, and no
-//! key needs a stamp. With F keys, `f = floor(F / n)` whole steps and `r = F - f n` left over:
+//! Every step adds n keys, so the j-th newest key (from 0) is `1 + floor(j / n)` steps old in the next step, and ages need not be stored. With F keys, `f = floor(F / n)` complete steps and a remainder `r = F - f n`:
 //!
 //! ```text
-//! mean = (n f (f + 1) / 2 + r (f + 1)) / F          max = f, and one more where r > 0
+//! mean = (n f (f + 1) / 2 + r (f + 1)) / F          max = f, or f + 1 if r > 0
 //! ```
 //!
-//! Random rows of the start are no keys: they have no age and do not count.
+//! The initial random rows are not keys and have no age.
 
-/// Ages, in steps, that the queue's keys have when the next step meets them.
+/// Ages of the queue's keys in the next step, in steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QueueAge {
-    /// Mean over the rows that hold keys.
+    /// Mean over the rows with keys.
     pub mean: f64,
-    /// The oldest key's.
+    /// Age of the oldest key.
     pub max: u64,
 }
 
-/// The ages in a queue in which `filled` rows hold keys and to which every step brought `per_step` keys; `None` where there are none.
+/// Ages in a queue with keys in `filled` rows, to which every step added `per_step` keys; `None` without keys.
 pub fn queue_age(filled: usize, per_step: usize) -> Option<QueueAge> {
     if filled == 0 || per_step == 0 {
         return None;

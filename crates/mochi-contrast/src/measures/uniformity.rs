@@ -2,13 +2,13 @@
 //! Hypersphere*, ICML 2020, section 4.1):
 //!
 //! ```text
-//! alignment  = E |q - k|²  = 2 - 2 E q·k                          over positive pairs; 0 is perfect
-//! uniformity = log E exp(-2 |x - y|²)                             over pairs of different rows; lower is more even
+//! alignment  = E |q - k|²  = 2 - 2 E q·k                          over positive pairs; 0 is the optimum
+//! uniformity = log E exp(-2 |x - y|²)                             over pairs of different rows; lower is more uniform
 //! ```
 //!
-//! The expectation of uniformity runs over the B (B - 1) / 2 pairs of one batch; the measure is the mean of the queries' and the keys', as
-//! the authors' loss has it. Bounds: 0 where all rows are one; rows spread evenly over a sphere of many dimensions come to about -4
-//! (`|x - y|²` is then near 2), and no batch lies far below.
+//! The expectation of uniformity is over the B (B - 1) / 2 pairs of one batch; the metric is the mean of the values of queries and keys, as in the
+//! authors' loss. It is 0 if all rows are equal. Rows that are uniform on a sphere of many dimensions have about -4 (`|x - y|²` is near 2), and no batch
+//! has a much lower value.
 
 use crate::ContrastError;
 use mochi_tensor::{Kind, Tensor};
@@ -24,7 +24,7 @@ pub(crate) fn of_both(query: &Tensor, key: &Tensor) -> Result<Option<f64>, Contr
 /// log of the mean of exp(-2 |x - y|²) over pairs of different rows (B, D).
 ///
 /// # Errors
-/// What libtorch says of rows that are no matrix.
+/// An error of libtorch if `rows` is not a matrix.
 pub fn uniformity(rows: &Tensor) -> Result<Option<f64>, ContrastError> {
     Ok(match of_rows(rows)? {
         Some(log) => Some(log.f_double_value(&[])?),
@@ -32,7 +32,7 @@ pub fn uniformity(rows: &Tensor) -> Result<Option<f64>, ContrastError> {
     })
 }
 
-/// [`uniformity`] as a scalar where the rows are.
+/// [`uniformity`] as a scalar on the device of the rows.
 pub(crate) fn of_rows(rows: &Tensor) -> Result<Option<Tensor>, ContrastError> {
     let count = rows.size()[0];
     if count < 2 {
@@ -40,11 +40,11 @@ pub(crate) fn of_rows(rows: &Tensor) -> Result<Option<Tensor>, ContrastError> {
     }
     let squares = rows.f_square()?.f_sum_dim_intlist([1i64].as_slice(), true, rows.kind())?; // (B, 1)
     let dots = rows.f_matmul(&rows.f_transpose(0, 1)?)?; // (B, B)
-    // -2 |x - y|² = 4 x·y - 2 x·x - 2 y·y, which rounding must not take above 0.
+    // -2 |x - y|² = 4 x·y - 2 x·x - 2 y·y, which must not exceed 0 because of rounding.
     let squares = squares.f_mul_scalar(2.0)?;
     let exponents = dots.f_mul_scalar(4.0)?.f_sub(&squares)?.f_sub(&squares.f_transpose(0, 1)?)?.f_clamp_max(0.0)?;
     let e = exponents.f_exp()?;
-    // A row with itself is no pair.
+    // Excludes pairs of a row with itself.
     let sum = e.f_sum(Kind::Double)?.f_sub(&e.f_diagonal(0, 0, 1)?.f_sum(Kind::Double)?)?;
     Ok(Some(sum.f_div_scalar((count * (count - 1)) as f64)?.f_log()?))
 }
