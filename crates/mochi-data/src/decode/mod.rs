@@ -155,7 +155,7 @@ pub(crate) fn time_jpeg_decoders<'a>(files: impl Iterator<Item = &'a [u8]>, roun
     Some(JpegTimes { images: files.len(), mochi_jpeg_s, libjpeg_turbo_s, ratio: libjpeg_turbo_s / mochi_jpeg_s })
 }
 
-/// Result of [`time_jpeg_decoders`], on one thread.
+/// Times of the two JPEG decoders for the same files, on one thread.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct JpegTimes {
     /// Number of files.
