@@ -41,7 +41,7 @@ pub enum ContrastError {
 }
 
 impl ContrastError {
-    /// Shapes are inconsistent.
+    /// The error for inconsistent shapes.
     pub(crate) fn shape(text: String) -> Self {
         CoreError::Shape(text).into()
     }

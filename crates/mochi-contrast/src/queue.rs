@@ -42,7 +42,7 @@ impl Queue {
     /// Makes a queue from saved parts; images and labels that were not saved are unknown.
     ///
     /// # Errors
-    /// [`ContrastError::Shape`] if the parts are inconsistent, [`ContrastError::NotUnit`] if a row does not have norm 1.
+    /// [`ContrastError::Input`] if the parts are inconsistent, [`ContrastError::NotUnit`] if a row does not have norm 1.
     pub fn restore(
         rows: Tensor,
         metadata: SampleMetadata,
@@ -101,7 +101,7 @@ impl Queue {
     /// Writes keys (B, D) and their metadata over the oldest rows. If there are more than K keys, the last K are kept.
     ///
     /// # Errors
-    /// [`ContrastError::Shape`] if dimensions or lengths differ.
+    /// [`ContrastError::Input`] if dimensions or lengths differ.
     pub fn enqueue(&mut self, keys: &Tensor, metadata: SampleMetadata) -> Result<(), ContrastError> {
         let (size, shape) = (self.len(), keys.size());
         if shape.len() != 2 || shape[1] != self.rows.size()[1] {
