@@ -3,6 +3,7 @@
 //! Crates cannot depend on each other in a circle, because cargo refuses it; files can, and then neither can be read or moved without the
 //! other. A file imports another when a path that starts with `crate`, `self` or `super` names something that the other file defines;
 //! re-exports (`pub use`) are followed to the file that defines the item. Code under `#[cfg(test)]` is left out.
+//! The check does not see a path in code that starts with a child module's bare name, such as `child::f()` after `mod child;`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -373,6 +374,11 @@ mod tests {
             ("metrics.rs", "use crate::x::g;"),
         ];
         assert_eq!(found(&files), Vec::<Vec<String>>::new());
+        // The path is read to its end: `super::super::x` is the root's `x`, in a `use` item as in code.
+        for b in ["pub struct B; fn f() { super::super::x::g(); }", "use super::super::x::g; pub struct B;"] {
+            let x = ("x.rs", "use crate::a::b::B; pub fn g() {}");
+            assert_eq!(found(&[files[0], files[1], ("a/b.rs", b), x]), [["a/b.rs", "x.rs"]]);
+        }
     }
 
     #[test]
