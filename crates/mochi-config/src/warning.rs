@@ -149,7 +149,9 @@ impl Warning {
                 "set optimizer.milestones below the epochs, or optimizer.schedule=cosine".to_owned()
             }
             Warning::OnlyWarmup { epochs, .. } => format!("set optimizer.warmup_epochs below {epochs}"),
-            Warning::BatchNormLeak => "set moco.bn_groups=auto, which splits the batch".to_owned(),
+            Warning::BatchNormLeak => {
+                "set moco.bn_groups to 2 or more (it divides moco.batch), or choose a batch of at least 32".to_owned()
+            }
             Warning::SlowBf16 { .. } => "set compute.precision=auto, which selects float32 on this device".to_owned(),
             Warning::Tf32OnCpu => "set compute.precision=float32, or compute.device=cuda".to_owned(),
             Warning::MemoryTight { .. } => "set moco.batch=auto, which selects a batch that fits".to_owned(),

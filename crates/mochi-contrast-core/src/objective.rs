@@ -82,7 +82,9 @@ impl Objective {
         }
         for (at, strategy) in self.strategies.iter().enumerate() {
             strategy.check()?;
-            if self.strategies[..at].iter().any(|other| other.purpose == strategy.purpose) {
+            // A strategy without synthetic negatives draws nothing: `negatives.pairs = 0` leaves the place to `pair-mixing` with other options.
+            let draws = |other: &Strategy| other.is_active(1) && other.purpose == strategy.purpose;
+            if strategy.is_active(1) && self.strategies[..at].iter().any(draws) {
                 return Err(CoreError::Value {
                     what: format!("strategy {}", strategy.name),
                     value: "given twice".into(),
@@ -123,6 +125,9 @@ mod tests {
             assert!(error.contains(wanted), "{error}");
         }
         assert!(Objective::mochi(0.2, 0, 0, 0).check().is_ok());
+        let mut options = Objective::mochi(0.2, 4, 0, 2);
+        options.strategies.push(pair_mixing::SPEC.defaults().build());
+        options.check().unwrap();
     }
 
     #[test]

@@ -123,6 +123,8 @@ mod tests {
             r#"negatives.filters=["same-image", { margin = { m = 0.1 } }]"#,
             "moco.loss={ hcl = { beta = 0.5, c = 0.05 } }",
         ]);
+        let options = objective_of(&["negatives.pairs=0", "negatives.extra=pair-mixing", "negatives.query_mixes=0"]);
+        options.check().unwrap();
         let names: Vec<&str> = all.strategies.iter().map(|strategy| strategy.name).collect();
         assert_eq!(names, ["pair-mixing", "query-mixing", "extrapolate", "noise", "weight"]);
         assert_eq!(all.strategies.last().map(|strategy| strategy.weight), Some(2.0));

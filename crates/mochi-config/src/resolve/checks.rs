@@ -180,7 +180,10 @@ fn queue_warnings(resolved: &Resolved, images: usize, warnings: &mut Vec<Warning
     let (queue, keys_per_image) = (moco.queue, if moco.symmetric { 2 } else { 1 });
     let (keys, step_keys) = (images.saturating_mul(keys_per_image), moco.batch.saturating_mul(keys_per_image));
     // Only as negatives do they do harm: NNCLR's queue may hold them, and the filter excludes them.
-    let own_keys = resolved.negatives_from_queue() && !negatives.filters.iter().any(|f| f.name() == "same-image");
+    // In a single epoch no image comes a second time.
+    let own_keys = resolved.epochs > 1
+        && resolved.negatives_from_queue()
+        && !negatives.filters.iter().any(|f| f.name() == "same-image");
     if own_keys && keys > 0 {
         let (suggested, _) = rules::queue(images, moco.batch, moco.symmetric);
         let fraction = (queue as f64 / keys as f64).powi(2) / 2.0;

@@ -47,6 +47,7 @@ fn run(folder: &Path, steps: u64) -> RunFolder {
             .with(&contrastive::PAIR_SIMILARITY, synthetic(0.85 - 0.15 * t))
             .with(&contrastive::QUERY_MIX_SIMILARITY, synthetic(0.9 - 0.13 * t))
             .with(&contrastive::SYNTHETIC_HARDER_FRACTION, synthetic(0.1 + 0.05 * t))
+            .with(&contrastive::WITHOUT_NEGATIVES, 0.01 * t)
             .with(&contrastive::EFFECTIVE_NEGATIVES, 8192.0 * (1.0 - t).powi(2) + 40.0)
             .with(&contrastive::ALIGNMENT, 0.1 + 0.4 * t)
             .with(&contrastive::UNIFORMITY, -0.3 - 2.5 * t.sqrt())

@@ -36,7 +36,7 @@ crate::metrics! {
     SYNTHETIC_HARDER_FRACTION: "synthetic_harder_fraction", Unit::Fraction, "hardness/synthetic_harder_fraction", Mean, chart HARDER_CHART "harder";
     /// Effective number of real negatives: exp of the entropy of their softmax probabilities.
     EFFECTIVE_NEGATIVES: "effective_negatives", Unit::Named("negatives"), "hardness/effective_negatives", Mean, chart EFFECTIVE_CHART "effective";
-    /// Fraction of queries without a negative, because filters excluded every key. They have no loss and no gradient.
+    /// Fraction of queries without a negative, because filters excluded every key. They have no loss and no gradient. Absent without filters.
     WITHOUT_NEGATIVES: "without_negatives", Unit::Fraction, "hardness/without_negatives", Mean, chart WITHOUT_CHART "queries";
     /// Alignment: mean squared distance of query and key over positive pairs of training views, 0 to 4.
     ALIGNMENT: "alignment", Unit::Scalar, "sphere/alignment", Mean, chart SPHERE_CHART "alignment";

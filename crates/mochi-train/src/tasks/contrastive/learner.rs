@@ -54,6 +54,7 @@ impl Learner {
         let group = ParameterGroup::new(1.0, decay).with(query.store(), "", |_| true);
         let optimizer = Optimizer::new(update, momentum, vec![group])?;
         let objective = objective(settings);
+        objective.check().map_err(mochi_contrast::ContrastError::from)?;
         Ok(Self {
             query,
             key,

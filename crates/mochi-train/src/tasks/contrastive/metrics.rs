@@ -10,8 +10,8 @@ use mochi_run::metric::contrastive::{
 };
 use mochi_run::metric::general::LOSS;
 
-/// Metrics of the loss; those of synthetic negatives are absent without any.
-pub(crate) fn of_loss(loss: f64, chance: f64, m: &Measures) -> Metrics {
+/// Metrics of the loss; those of synthetic negatives and of filters are absent without any.
+pub(crate) fn of_loss(loss: f64, chance: f64, m: &Measures, has_filters: bool) -> Metrics {
     Metrics::new()
         .with(&LOSS, loss)
         .with(&LOSS_CHANCE, chance)
@@ -23,7 +23,7 @@ pub(crate) fn of_loss(loss: f64, chance: f64, m: &Measures) -> Metrics {
         .with(&QUERY_MIX_SIMILARITY, m.query_mix)
         .with(&SYNTHETIC_HARDER_FRACTION, m.synthetic_harder)
         .with(&EFFECTIVE_NEGATIVES, m.effective_negatives)
-        .with(&WITHOUT_NEGATIVES, m.without_negatives)
+        .with(&WITHOUT_NEGATIVES, has_filters.then_some(m.without_negatives))
         .with(&ALIGNMENT, m.alignment())
         .with(&UNIFORMITY, m.uniformity)
 }

@@ -240,9 +240,14 @@ impl Task for Contrastive {
         let note = report.fewer_hard_negatives.filter(|_| !self.clamping_noted).map(|fewest| {
             self.clamping_noted = true;
             let (n, step) = (self.settings.negatives.hardest, plan.step);
-            format!(
-                "negatives.hardest is {n}, but filtering left only {fewest} negatives for a query at step {step}; all of them are used as hard negatives"
-            )
+            match fewest {
+                0 => format!(
+                    "negatives.filters exclude every key for a query at step {step}; such queries have no loss and no gradient (metric without_negatives)"
+                ),
+                _ => format!(
+                    "negatives.hardest is {n}, but filtering left only {fewest} negatives for a query at step {step}; all of them are used as hard negatives"
+                ),
+            }
         });
         Ok(StepReport { metrics, images: batch.images.len() as u64, curve, note })
     }

@@ -64,7 +64,8 @@ impl Learner {
             self.queue.enqueue(keys, metadata)?;
             entered += rows_of(keys);
         }
-        let metrics = metrics::of_loss(output.loss, output.loss_chance, &output.measures);
+        let has_filters = !self.objective_of(input.synthesize).filters.is_empty();
+        let metrics = metrics::of_loss(output.loss, output.loss_chance, &output.measures, has_filters);
         Ok(LearnerReport {
             metrics,
             fewer_hard_negatives: output.fewer_hard_negatives,
