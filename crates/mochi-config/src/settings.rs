@@ -94,10 +94,15 @@ impl Settings {
         Settings::load(Some(name), None, &[])
     }
 
-    /// Sets `data.source` to the command line's DATA.
-    pub fn set_source(&mut self, source: String) {
+    /// Sets `data.source` to DATA of the command line, and `data.also` to the absolute paths of `also`, which the command line gives if
+    /// `also_given`.
+    pub fn set_sources(&mut self, source: String, also: Vec<String>, also_given: bool) {
         self.data.source = source;
+        self.data.also = also;
         self.origins.insert("data.source", Origin::CommandLine);
+        if also_given {
+            self.origins.insert("data.also", Origin::CommandLine);
+        }
     }
 
     /// Name of the preset of the first layer.

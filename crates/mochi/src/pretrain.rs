@@ -38,7 +38,7 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
-    let settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &arguments.settings)?;
+    let mut settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &arguments.settings)?;
     let stop = listen()?;
     let progress = Progress::detect();
     // Folders are gone through while libtorch starts.
@@ -49,22 +49,21 @@ pub fn run(arguments: Arguments) -> Outcome {
     for warning in dataset.warnings() {
         progress.warning(warning);
     }
-    let known = Facts { labels: dataset.labels().is_some(), ..facts(&engine, dataset.len()) };
-    let (mut resolved, warnings) = settings.resolve(&known)?;
-    for warning in &warnings {
-        progress.warning(&warning.to_string());
-        if let Some(hint) = warning.hint() {
-            progress.hint(&hint);
-        }
-    }
     // Absolute paths, so that `mochi resume` finds the data from anywhere; addresses without their secrets.
     let mut whole = sources.into_iter().map(|source| match std::path::absolute(&source) {
         _ if is_remote(&source) => display_source(&source),
         Ok(whole) => path_to_text(&whole),
         Err(_) => path_to_text(&source),
     });
-    resolved.data.source = whole.next().unwrap_or_default();
-    resolved.data.also = whole.collect();
+    settings.set_sources(whole.next().unwrap_or_default(), whole.collect(), arguments.sources.has_more());
+    let known = Facts { labels: dataset.labels().is_some(), ..facts(&engine, dataset.len()) };
+    let (resolved, warnings) = settings.resolve(&known)?;
+    for warning in &warnings {
+        progress.warning(&warning.to_string());
+        if let Some(hint) = warning.hint() {
+            progress.hint(&hint);
+        }
+    }
     let path = arguments.out.unwrap_or_else(|| default_path(resolved.preset_name()));
     let folder = RunFolder::create(&path)?;
     if let Some(warning) = folder.warning() {

@@ -21,6 +21,11 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Whether the command line names further sources.
+    pub fn has_more(&self) -> bool {
+        !self.also.is_empty()
+    }
+
     /// DATA as given.
     pub fn data(&self) -> &Path {
         &self.data

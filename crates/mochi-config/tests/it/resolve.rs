@@ -242,9 +242,11 @@ proptest! {
 #[test]
 fn data_of_the_command_line_is_said_to_be_so() {
     let mut settings = load("small", &[]);
-    settings.set_source("my photos".to_owned());
+    settings.set_sources("my photos".to_owned(), vec!["more".to_owned()], true);
     let (resolved, _) = settings.resolve(&LAPTOP).unwrap();
-    assert!(resolved.to_toml().contains("\nsource = \"my photos\"  # command line\n"));
+    assert!(
+        resolved.to_toml().contains("\nsource = \"my photos\"  # command line\nalso = [\"more\"]  # command line\n")
+    );
 }
 
 #[test]
