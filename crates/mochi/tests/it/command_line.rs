@@ -64,8 +64,15 @@ fn resolved_settings_are_written_and_shown() {
     let shown = json(&run(&["config", out.to_str().unwrap(), "--json"]));
     assert_eq!(shown["moco.batch"]["value"], "8");
     assert!(shown.as_object().unwrap().len() > 30);
-    let warned = pretrain(&data, &folder.path().join("longer"), &["epochs=1", "moco.queue=512"]).output().unwrap();
-    assert!(said(&warned).contains("warning: moco.queue"), "{}", said(&warned));
+    let said_of = |epochs: &str| {
+        let out = folder.path().join(epochs);
+        said(&pretrain(&data, &out, &[epochs, "moco.queue=512"]).output().unwrap())
+    };
+    let two = said_of("epochs=2");
+    assert!(two.contains("warning: moco.queue"), "{two}");
+    // In a single epoch no image comes a second time.
+    let one = said_of("epochs=1");
+    assert!(!one.contains("warning: moco.queue"), "{one}");
 }
 
 #[test]
