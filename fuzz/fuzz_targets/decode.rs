@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mochi_data::decode::{DecodeOptions, Decoder, MAX_PIXELS, Pixels};
+use mochi_views::decode::{DecodeOptions, Decoder, MAX_PIXELS, Pixels};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut pixels = Pixels::default();

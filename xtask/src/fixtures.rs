@@ -25,10 +25,10 @@ const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_strategy_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_neighbour_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-data/tests/fixtures/make_dataset_report.py", arguments: &[] },
-    Fixture { script: "crates/mochi-data/tests/fixtures/make_views.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_eval.py", arguments: &[] },
     Fixture { script: "crates/mochi-nets/tests/fixtures/make_resnet_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-train/tests/fixtures/make_steps.py", arguments: &[] },
+    Fixture { script: "crates/mochi-views/tests/fixtures/make_views.py", arguments: &[] },
 ];
 
 /// The command: `fixtures [--python PATH] [NAME]`, where NAME is a part of a script's path.

@@ -76,6 +76,17 @@ pub(crate) fn ensure(place: &Place, cuda: bool) -> Outcome<Work> {
     Ok(Work::Done)
 }
 
+/// Installs the build tools alone, without which libjpeg-turbo cannot be built.
+pub(crate) fn ensure_tools(place: &Place) -> Outcome<()> {
+    if tools::are_ready(place) {
+        return Ok(());
+    }
+    machine::check_compiler()?;
+    machine::check_make()?;
+    let _lock = lock(place)?;
+    tools::install(place)
+}
+
 /// Prints a progress line to stderr.
 fn say(line: &str) {
     eprintln!("setup: {line}");

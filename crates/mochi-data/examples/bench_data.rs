@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use mochi_data::bench::{BenchOptions, bench};
-use mochi_data::random::{Purpose, Stream};
-use mochi_data::{Augmentation, Dataset, Loader, LoaderOptions, OpenOptions};
+use mochi_data::{Dataset, Loader, LoaderOptions, OpenOptions};
+use mochi_views::Augmentation;
+use mochi_views::random::{Purpose, Stream};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = BenchOptions::default();

@@ -5,15 +5,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use mochi_views::Augmentation;
+use mochi_views::decode::{DecodeOptions, Decoder, JpegTimes, Pixels, simd_in_jpeg, time_jpeg_decoders};
+use mochi_views::plan::ViewPlan;
+use mochi_views::random::{Purpose, Stream};
+use mochi_views::views::{Normalize, ViewMaker};
 use serde::Serialize;
 
-use crate::augmentation::Augmentation;
 use crate::dataset::Dataset;
-use crate::decode::{DecodeOptions, Decoder, JpegTimes, Pixels, simd_in_jpeg, time_jpeg_decoders};
 use crate::error::DataError;
-use crate::plan::ViewPlan;
-use crate::random::{Purpose, Stream};
-use crate::views::{Normalize, ViewMaker};
 
 /// Options of the benchmark.
 #[derive(Clone, Debug)]

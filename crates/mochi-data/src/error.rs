@@ -1,9 +1,10 @@
 //! Errors of opening and loading a dataset, and reasons why an image is bad.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use mochi_views::{BadReason, RangeError};
 
 use crate::skipped::Skipped;
 
@@ -223,6 +224,12 @@ pub enum DataError {
     },
 }
 
+impl From<RangeError> for DataError {
+    fn from(error: RangeError) -> Self {
+        Self::Setting { what: error.what, detail: error.detail }
+    }
+}
+
 fn instead(skipped: &Skipped) -> String {
     let files = match skipped.files() {
         0 => None,
@@ -310,51 +317,6 @@ impl DataError {
     }
 }
 
-/// Reason why an image is bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum BadReason {
-    /// The file is empty.
-    Empty,
-    /// The data ends before the image does.
-    Truncated,
-    /// The data violates its format.
-    Corrupt,
-    /// The image has more pixels or bytes than the limits allow, for example a decompression bomb.
-    Oversized,
-    /// The file was removed after the dataset was opened.
-    Vanished,
-    /// The operating system could not read the file.
-    Unreadable,
-    /// The format is not supported.
-    Unsupported,
-    /// The decoder panicked because of a bug; the panic was caught.
-    Panicked,
-}
-
-impl BadReason {
-    /// The reason as a lower-case word, as in `bad-images.jsonl`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::Truncated => "truncated",
-            Self::Corrupt => "corrupt",
-            Self::Oversized => "oversized",
-            Self::Vanished => "vanished",
-            Self::Unreadable => "unreadable",
-            Self::Unsupported => "unsupported",
-            Self::Panicked => "panicked",
-        }
-    }
-}
-
-impl fmt::Display for BadReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// A bad image: one that cannot be read or decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadImage {
@@ -366,29 +328,4 @@ pub struct BadImage {
     pub reason: BadReason,
     /// Message of the decoder or of the operating system.
     pub detail: String,
-}
-
-/// Error of decoding an image: a [`BadImage`] without index and name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}: {detail}")]
-pub struct DecodeError {
-    /// Reason of the failure.
-    pub reason: BadReason,
-    /// Message of the decoder or of the operating system.
-    pub detail: String,
-}
-
-impl DecodeError {
-    pub(crate) fn new(reason: BadReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
-    }
-
-    /// The next step, if there is one.
-    pub fn hint(&self) -> Option<String> {
-        match self.reason {
-            BadReason::Unsupported => Some("convert the file to JPEG, PNG or WebP".into()),
-            BadReason::Oversized => Some("shrink the image; decoding it needs too much memory".into()),
-            _ => None,
-        }
-    }
 }

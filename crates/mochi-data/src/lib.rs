@@ -1,12 +1,11 @@
-//! Loads images into augmented, normalized batches. Independent of tensor libraries.
+//! Finds images, loads them into augmented, normalized batches, checks and packs them. Independent of tensor libraries.
 //!
 //! ```text
-//! Dataset (where) ─> Decoder (bytes to RGB) ─> Augmentation + Stream = ViewPlan (what) ─> ViewMaker (how) ─> Loader (batches)
+//! Dataset (where) ─> mochi-views (bytes to views) ─> Loader (batches)
 //! ```
 //!
 //! Guarantees:
 //!
-//! * Pixels are equal to those of Pillow and torchvision.
 //! * The same (seed, epoch, image, view) gives the same pixels for any number of threads.
 //! * Bad images are counted and listed, and are never returned. They end a run only if their fraction exceeds `max_bad_fraction`.
 //! * Memory is bounded by the prefetch depth.
@@ -28,34 +27,27 @@
 #![cfg_attr(not(feature = "remote"), allow(dead_code, unreachable_code, unused_variables))]
 #![forbid(unsafe_code)]
 
-pub mod augmentation;
-mod average;
 pub mod bench;
 mod cancel;
 pub mod dataset;
 pub mod dataset_report;
-pub mod decode;
 mod error;
 pub mod loader;
 mod order;
 pub mod pack;
-pub mod plan;
 pub mod preview;
-pub mod random;
 mod read_error;
+mod read_file;
 mod skipped;
-
 mod targets;
 #[cfg(test)]
 mod testing;
 mod thumbnail;
-pub mod views;
 
-pub use augmentation::{Augmentation, Geometry, Transform};
 pub use cancel::Cancel;
 pub use dataset::shards::{Address, MOCHI_URL_QUERY, RemoteOptions, display_source, is_remote};
 pub use dataset::{Counter, Dataset, OpenOptions, Split};
-pub use error::{BadImage, BadReason, DataError, DecodeError};
+pub use error::{BadImage, DataError};
 pub use loader::{Batch, Heap, Loader, LoaderOptions, Memory, Order, Position, Shard};
 pub use read_error::ReadError;
 pub use skipped::Skipped;

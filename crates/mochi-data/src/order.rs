@@ -1,6 +1,6 @@
 //! Order of the images in an epoch, a function of seed and epoch.
 
-use crate::random::{Purpose, Stream};
+use mochi_views::random::{Purpose, Stream};
 
 /// The permutation of `images` images in an epoch.
 pub(crate) fn shuffled(images: usize, seed: u64, epoch: u64) -> Vec<u32> {

@@ -4,22 +4,22 @@
 //! [`ViewPlan`] -> [`ViewMaker`], without the normalization. A bad image is replaced as in the loader.
 
 mod sheet;
-mod words;
 
-use crate::augmentation::Augmentation;
-use crate::average::Averager;
+use mochi_views::Augmentation;
+use mochi_views::DecodeError;
+use mochi_views::average::Averager;
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
+use mochi_views::plan::{Crop, ViewPlan};
+use mochi_views::random::{Purpose, Stream};
+use mochi_views::views::ViewMaker;
+
 use crate::dataset::Dataset;
-use crate::decode::{DecodeOptions, Decoder, Pixels};
-use crate::error::{BadImage, DataError, DecodeError};
+use crate::error::{BadImage, DataError};
 use crate::loader::shrink_to;
-use crate::plan::{Crop, ViewPlan};
-use crate::random::{Purpose, Stream};
 use crate::read_error::ReadError;
 use crate::thumbnail::{self, Thumbnail};
-use crate::views::ViewMaker;
 
 pub use sheet::{png_of_view, sheet};
-pub use words::{Drawn, words};
 
 /// Number of views of an image in a run.
 const VIEWS: u16 = 2;

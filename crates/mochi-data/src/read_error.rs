@@ -3,7 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use crate::error::{BadReason, DataError, DecodeError};
+use crate::error::DataError;
+use mochi_views::{BadReason, DecodeError};
 
 /// Error of reading an image.
 #[derive(Debug, thiserror::Error)]

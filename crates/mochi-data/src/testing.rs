@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 /// A folder of good images `0.jpg`, `1.jpg`, ...
 pub(crate) fn images(count: usize) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images/444.jpg");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mochi-views/tests/fixtures/images/444.jpg");
     for i in 0..count {
         std::fs::copy(&from, dir.path().join(format!("{i}.jpg"))).unwrap();
     }

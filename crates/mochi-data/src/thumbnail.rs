@@ -1,11 +1,11 @@
 //! Thumbnails: images of a dataset, shrunk to fit a square, as JPEG.
 
+use mochi_views::average::Averager;
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
+use mochi_views::{BadReason, DecodeError};
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
-use crate::average::Averager;
 use crate::dataset::Dataset;
-use crate::decode::{DecodeOptions, Decoder, Pixels};
-use crate::error::{BadReason, DecodeError};
 use crate::read_error::ReadError;
 
 /// Thumbnail and size of its source image.

@@ -1,9 +1,10 @@
 //! Evaluates raw pixels of an IDX or CIFAR folder, and a random projection of them to 64 values, and prints results with times:
 //! `cargo run --release -p mochi-eval --example evaluate_pixels -- FOLDER SIZE`.
 
-use mochi_data::{Augmentation, Dataset, Split};
+use mochi_data::{Dataset, Split};
 use mochi_eval::{EvalError, Extractor, Features, KnnOptions, LinearOptions, ViewOptions, extract, knn, linear_cached};
 use mochi_tensor::{Device, Kind, Tensor, with_seed};
+use mochi_views::Augmentation;
 use std::time::Instant;
 
 fn main() -> Result<(), EvalError> {

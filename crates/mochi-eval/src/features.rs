@@ -6,9 +6,10 @@
 
 use crate::classes::{at_least_two, match_names};
 use crate::{EvalError, FrozenEncoder, Progress, Stage};
-use mochi_data::{Augmentation, BadImage, Dataset, Loader, LoaderOptions, Order};
+use mochi_data::{BadImage, Dataset, Loader, LoaderOptions, Order};
 use mochi_nets::{Encoder, NormMode};
 use mochi_tensor::{Device, Kind, Tensor, from_f32, no_grad};
+use mochi_views::Augmentation;
 use serde::{Deserialize, Serialize};
 
 /// The layer that features are taken from.

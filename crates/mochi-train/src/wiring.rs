@@ -7,9 +7,10 @@ use mochi_config::{
 };
 use mochi_contrast::Objective;
 use mochi_data::dataset::path_from_text;
-use mochi_data::{Augmentation, DataError, Dataset, OpenOptions};
+use mochi_data::{DataError, Dataset, OpenOptions};
 use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
 use mochi_tensor::{Compute, Engine, Precision, TensorError};
+use mochi_views::Augmentation;
 
 use crate::TrainError;
 

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, sheet, words};
-use mochi_data::{Augmentation, Cancel, DecodeError, display_source};
+use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, sheet};
+use mochi_data::{Cancel, display_source};
 use mochi_files::{check_writable, write_atomic};
 use mochi_report::{Encoding, Image, ShownView, ViewsPage, ViewsRow};
 use mochi_run::Progress;
+use mochi_views::plan::Op;
+use mochi_views::{Augmentation, DecodeError};
 
 use crate::failure::{Failure, Outcome, print_line};
 use crate::settings::SettingArguments;
@@ -113,7 +115,7 @@ fn row(preview: &Preview, size: u32) -> Result<ViewsRow, DecodeError> {
 
 fn shown(view: &View, number: usize, size: u32) -> Result<ShownView, DecodeError> {
     let crop = view.shown(size);
-    let steps = view.plan.ops.iter().map(words);
+    let steps = view.plan.ops.iter().map(Op::describe);
     Ok(ShownView {
         image: Image {
             bytes: png_of_view(&view.rgb, size)?,
@@ -123,6 +125,6 @@ fn shown(view: &View, number: usize, size: u32) -> Result<ShownView, DecodeError
             name: format!("view {}", number + 1),
         },
         crop: [crop.left, crop.top, crop.width, crop.height],
-        steps: steps.map(|drawn| (drawn.name.to_owned(), drawn.value)).collect(),
+        steps: steps.map(|op| (op.name.to_owned(), op.value)).collect(),
     })
 }

@@ -65,7 +65,7 @@ fn all() -> Vec<Check> {
             checks.extend(devices(&facts(&engine, 0), engine.no_cuda.as_deref()));
         }
     }
-    let jpeg = if mochi_data::decode::simd_in_jpeg() {
+    let jpeg = if mochi_views::decode::simd_in_jpeg() {
         Check::ok("JPEG", "libjpeg-turbo with SIMD".to_owned())
     } else {
         let hint = "install nasm (apt-get install nasm), run `cargo xtask setup`, build again";

@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use mochi_views::decode::check_size;
+
 use super::file::{Source, file_name};
 use super::raw::Raw;
 use super::{Opened, Split};
-use crate::decode::check_size;
 use crate::error::DataError;
 use crate::skipped::Skipped;
 

@@ -5,9 +5,10 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use mochi_views::decode;
+
 use super::paths::{Paths, as_path};
 use super::timeout::Watch;
-use crate::decode;
 use crate::skipped::Skipped;
 
 const EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp"];

@@ -23,11 +23,14 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
+use mochi_views::{BadReason, DecodeError};
+
 use crate::cancel::Cancel;
-use crate::decode::{self, DecodeOptions, Decoder, Pixels};
-use crate::error::{BadReason, DataError, DecodeError};
+use crate::error::DataError;
 use crate::order::shuffled;
 use crate::read_error::ReadError;
+use crate::read_file::read_file;
 use crate::skipped::Skipped;
 use crate::targets::Targets;
 use fingerprint::Hasher;
@@ -328,7 +331,7 @@ impl Dataset {
         bytes.clear();
         match &self.inner.store {
             Store::Files { root, relative } => match relative.get(index) {
-                Some(path) => decode::read_file(&root.join(as_path(path)), bytes),
+                Some(path) => read_file(&root.join(as_path(path)), bytes),
                 None => Err(DecodeError::new(BadReason::Vanished, format!("image {index} does not exist")).into()),
             },
             Store::Raw(_) => Ok(()),

@@ -1,8 +1,9 @@
 //! Images with uncompressed pixels in memory (IDX, CIFAR).
 
+use mochi_views::decode::Pixels;
+use mochi_views::{BadReason, DecodeError};
+
 use super::fingerprint::Hasher;
-use crate::decode::Pixels;
-use crate::error::{BadReason, DecodeError};
 
 /// Uncompressed images of one size.
 #[derive(Debug)]

@@ -20,10 +20,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use mochi_views::{BadReason, DecodeError};
 use serde::Serialize;
 
 use crate::dataset::Dataset;
-use crate::error::{BadImage, BadReason, DataError, DecodeError};
+use crate::error::{BadImage, DataError};
 use crate::loader::allowed_bad;
 use crate::read_error::ReadError;
 use crate::skipped::Skipped;

@@ -128,7 +128,7 @@ pub(super) fn groups(hashes: &[PerceptualHash], progress: &mut dyn FnMut(usize))
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, Stream};
+    use mochi_views::random::{Purpose, Stream};
 
     fn drawn(n: usize) -> Vec<PerceptualHash> {
         let mut stream = Stream::new(7, Purpose::Order, 0, 0, 0);

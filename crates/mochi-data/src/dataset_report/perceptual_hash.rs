@@ -8,8 +8,8 @@
 //! Hashes of two unrelated images differ in about half of the bits. PDQ's authors treat up to 31 differing bits as the same image, and exclude
 //! images whose quality (the sum of their gradients) is below 50, because the bits of an image with little detail are noise.
 
-use crate::average::Averager;
-use crate::decode::Pixels;
+use mochi_views::average::Averager;
+use mochi_views::decode::Pixels;
 
 /// Largest number of differing bits between near duplicates.
 pub const NEAR: u32 = 31;

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::decode::{self, Format};
+use mochi_views::decode::{self, Format};
 
 /// Header fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(super) fn probe(bytes: &[u8]) -> Option<Header> {
     let plain = |format, (color_type, bits)| Header { format, color_type, bits, exif_rotated: false };
     Some(match decode::sniff(bytes)? {
         Format::Jpeg => {
-            let exif_rotated = decode::exif::orientation(bytes) != 1;
+            let exif_rotated = decode::orientation(bytes) != 1;
             Header { exif_rotated, ..plain("JPEG", jpeg(bytes).unwrap_or((ColorType::Unknown, 8))) }
         }
         Format::Png => plain("PNG", png(bytes).unwrap_or((ColorType::Unknown, 8))),

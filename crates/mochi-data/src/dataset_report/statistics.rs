@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use crate::decode::Pixels;
+use mochi_views::decode::Pixels;
 
 /// Fractional bits of a mean, in fixed point.
 const BITS: u32 = 32;

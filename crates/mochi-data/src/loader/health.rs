@@ -80,7 +80,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::BadReason;
+    use mochi_views::BadReason;
 
     fn bad(index: usize) -> BadImage {
         BadImage { index, name: format!("{index}.jpg"), reason: BadReason::Empty, detail: String::new() }

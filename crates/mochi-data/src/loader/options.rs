@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::augmentation::Augmentation;
 use crate::cancel::Cancel;
 use crate::dataset::Dataset;
 use crate::error::DataError;
+use mochi_views::Augmentation;
 
 /// Order of the images in an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

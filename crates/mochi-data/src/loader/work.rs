@@ -6,6 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
+use mochi_views::plan::ViewPlan;
+use mochi_views::random::{Purpose, Stream};
+use mochi_views::views::{Normalize, ViewMaker};
+use mochi_views::{BadReason, DecodeError};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
 use super::batch::Batch;
@@ -14,12 +19,8 @@ use super::memory::Memory;
 use super::options::{LoaderOptions, Order};
 use super::signals::{Signals, lock};
 use crate::dataset::Dataset;
-use crate::decode::{DecodeOptions, Decoder, Pixels};
-use crate::error::{BadImage, BadReason, DataError, DecodeError};
-use crate::plan::ViewPlan;
-use crate::random::{Purpose, Stream};
+use crate::error::{BadImage, DataError};
 use crate::read_error::ReadError;
-use crate::views::{Normalize, ViewMaker};
 
 /// Shared data of the worker threads.
 pub(super) struct Job<M> {

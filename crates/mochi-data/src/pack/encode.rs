@@ -7,13 +7,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use mochi_views::decode::{self, DecodeOptions, Decoder, Format, Pixels, sniff};
+use mochi_views::views::ImageResizer;
+use mochi_views::{BadReason, DecodeError};
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
 use crate::dataset::Dataset;
-use crate::decode::{self, DecodeOptions, Decoder, Format, Pixels, sniff};
-use crate::error::{BadReason, DecodeError};
 use crate::read_error::ReadError;
-use crate::views::ImageResizer;
 
 const QUALITY: i32 = 95;
 
@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn shrinking_is_pillows_bilinear_resize() {
         let read = |name: &str| {
-            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/views").join(name);
+            let path =
+                std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../mochi-views/tests/fixtures/views").join(name);
             let mut pixels = Pixels::default();
             let bytes = std::fs::read(path).unwrap();
             Decoder::new().decode(&bytes, &DecodeOptions::default(), &mut pixels).unwrap();

@@ -25,13 +25,14 @@ use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
+use mochi_views::random::{Purpose, Stream};
+use mochi_views::{BadReason, DecodeError};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::dataset::shards::manifest::{self, Manifest, Shard};
-use crate::error::{BadImage, BadReason, DataError, DecodeError};
-use crate::random::{Purpose, Stream};
+use crate::error::{BadImage, DataError};
 use crate::read_error::ReadError;
 use encode::{Encoded, Encoder};
 use shard::ShardWriter;

@@ -1,8 +1,9 @@
 //! Views as PNG: a single view, or a sheet with one row per image: the source with the outlines of its crops, then its views.
 
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
+use mochi_views::{BadReason, DecodeError};
+
 use super::Preview;
-use crate::decode::{DecodeOptions, Decoder, Pixels};
-use crate::error::{BadReason, DecodeError};
 
 /// Gap between images, in pixels.
 const GAP: usize = 8;

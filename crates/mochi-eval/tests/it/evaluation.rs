@@ -1,12 +1,13 @@
 //! Evaluation from files to results: IDX files and folders written here, a small encoder, both protocols of the linear probe.
 
-use mochi_data::{Augmentation, Dataset, OpenOptions, Split};
+use mochi_data::{Dataset, OpenOptions, Split};
 use mochi_eval::{
     AugmentedRecipe, EvalError, Extractor, FeatureSource, Features, KnnOptions, LinearOptions, Progress, ViewOptions,
     check_splits, extract, knn, linear_augmented, linear_cached,
 };
 use mochi_nets::{Arch, Encoder, EncoderSpec, HeadKind, NormMode, Stem};
 use mochi_tensor::{Compute, HostValues, Tensor, from_f32, no_grad, with_seed};
+use mochi_views::Augmentation;
 use std::path::Path;
 
 /// A 1 x 1 PNG.

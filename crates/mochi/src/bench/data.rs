@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::bench::{BenchOptions, bench};
-use mochi_data::{Augmentation, Cancel, Split};
+use mochi_data::{Cancel, Split};
 use mochi_run::Progress;
+use mochi_views::Augmentation;
 
 use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};

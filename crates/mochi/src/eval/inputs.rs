@@ -4,11 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use mochi_config::Device;
-use mochi_data::{Augmentation, BadImage, Cancel, Dataset, Split, display_source};
+use mochi_data::{BadImage, Cancel, Dataset, Split, display_source};
 use mochi_eval::{BadImages, Extractor, FeatureSource, Overlap, ViewOptions, check_splits};
 use mochi_files::{check_writable, write_atomic};
 use mochi_run::{Progress, RunFolder};
 use mochi_train::{LoadedEncoder, load_encoder};
+use mochi_views::Augmentation;
 use serde::Serialize;
 
 use super::{Common, failure};

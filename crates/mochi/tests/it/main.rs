@@ -7,7 +7,7 @@ mod common;
 mod evaluation;
 mod help;
 mod output;
-#[path = "../../../mochi-data/tests/common/server.rs"]
+#[path = "../../../mochi-data/tests/it/common/server.rs"]
 mod server;
 mod shards;
 mod training;

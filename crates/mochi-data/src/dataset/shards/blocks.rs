@@ -9,8 +9,9 @@
 //!
 //! The first batches of an epoch mix fewer blocks (the first about 2 sqrt(batch W / 2 / images per block)).
 
+use mochi_views::random::{Purpose, Stream};
+
 use super::place::Place;
-use crate::random::{Purpose, Stream};
 
 /// Bytes of a block, unless a single image is larger. A block is one request: large compared with the latency, small enough to mix well.
 pub(super) const BLOCK_BYTES: u64 = 2 << 20;

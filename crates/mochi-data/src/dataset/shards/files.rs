@@ -4,8 +4,9 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use mochi_views::{BadReason, DecodeError};
+
 use super::place::Place;
-use crate::error::{BadReason, DecodeError};
 use crate::read_error::ReadError;
 
 /// Number of shards that are kept open. Others are opened for each read, because the limit of open files is often 1,024.

@@ -1,13 +1,14 @@
 //! All images of all shards as one table.
 
+use mochi_views::decode::MAX_FILE_BYTES;
+use mochi_views::{BadReason, DecodeError};
+
 use super::files::Files;
 use super::index::Listing;
 use super::place::Place;
 use super::remote_files::Remote;
 use crate::cancel::Cancel;
 use crate::dataset::fingerprint::Hasher;
-use crate::decode::MAX_FILE_BYTES;
-use crate::error::{BadReason, DecodeError};
 use crate::read_error::ReadError;
 
 /// All images of all shards.

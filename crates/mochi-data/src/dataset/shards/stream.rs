@@ -10,6 +10,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mochi_views::decode::MAX_FILE_BYTES;
+use mochi_views::{BadReason, DecodeError};
+
 use super::blocks::{self, BLOCK_BYTES, Block, WINDOW, block_of};
 use super::client::Request;
 use super::lost::Lost;
@@ -17,8 +20,6 @@ use super::part::Part;
 use super::remote_files::Remote;
 use super::store::{Reach, Shards};
 use crate::cancel::Cancel;
-use crate::decode::MAX_FILE_BYTES;
-use crate::error::{BadReason, DecodeError};
 use crate::read_error::ReadError;
 
 /// Number of blocks that are requested ahead of the readers.

@@ -6,7 +6,7 @@ use crate::RemoteOptions;
 use crate::dataset::{Dataset, OpenOptions, Store};
 use crate::pack::{PackOptions, pack};
 
-#[path = "../../../tests/common/server.rs"]
+#[path = "../../../tests/it/common/server.rs"]
 mod server;
 
 /// Shards of `count` images of about 700 bytes behind a server, in blocks of one to three images.

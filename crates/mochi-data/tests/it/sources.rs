@@ -1,14 +1,11 @@
 //! Every kind of dataset, from files written here.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::io::Write;
 use std::path::Path;
 
-use common::{fixture, folder, open};
-use mochi_data::decode::{DecodeOptions, Decoder, Pixels};
+use crate::common::{fixture, folder, open};
 use mochi_data::{DataError, Dataset, OpenOptions, Split};
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
 
 fn pixels(dataset: &Dataset, index: usize) -> Pixels {
     let (mut bytes, mut pixels) = (Vec::new(), Pixels::default());

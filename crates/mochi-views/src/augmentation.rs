@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::DataError;
+use crate::error::RangeError;
 
 /// ImageNet's channel means, of values in 0..1.
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -179,15 +179,12 @@ impl Augmentation {
     }
 
     /// Checks that every value is in its valid range.
-    pub fn check(&self) -> Result<(), DataError> {
+    pub fn check(&self) -> Result<(), RangeError> {
         let range = |what, [low, high]: [f64; 2], least: f64, most: f64| {
             if low.is_finite() && high.is_finite() && low <= high && low >= least && high <= most {
                 Ok(())
             } else {
-                Err(DataError::Setting {
-                    what,
-                    detail: format!("[{low}, {high}] is not a range within {least}..{most}"),
-                })
+                Err(RangeError { what, detail: format!("[{low}, {high}] is not a range within {least}..{most}") })
             }
         };
         let probability = |what, p: f64| range(what, [p, p], 0.0, 1.0);
@@ -223,7 +220,7 @@ impl Augmentation {
         for (mean, std) in self.mean.iter().zip(self.std) {
             if !mean.is_finite() || !std.is_finite() || std <= 0.0 {
                 let detail = format!("expected a finite mean and a standard deviation above 0, got {mean} and {std}");
-                return Err(DataError::Setting { what: "normalization", detail });
+                return Err(RangeError { what: "normalization", detail });
             }
         }
         Ok(())

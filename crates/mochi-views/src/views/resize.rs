@@ -142,14 +142,14 @@ impl WithSimd for Resize<'_> {
 
 /// Resizes whole images and reuses its buffers.
 #[derive(Default)]
-pub(crate) struct ImageResizer {
+pub struct ImageResizer {
     scratch: ResizeScratch,
     four: Vec<u8>,
 }
 
 impl ImageResizer {
     /// `pixels` resized to `width x height`, equal to `PIL.Image.resize(.., BILINEAR)`. Both sides must be at least 1.
-    pub(crate) fn resize(&mut self, pixels: &Pixels, width: u32, height: u32) -> Pixels {
+    pub fn resize(&mut self, pixels: &Pixels, width: u32, height: u32) -> Pixels {
         self.four.resize(width as usize * height as usize * 4, 0);
         pulp::Arch::new().dispatch(Resize {
             pixels,

@@ -8,4 +8,4 @@ mod render;
 mod resize;
 
 pub use render::{Normalize, ViewMaker};
-pub(crate) use resize::ImageResizer;
+pub use resize::ImageResizer;

@@ -1,4 +1,4 @@
-//! `cargo run --release -p mochi-data --example compare_jpeg -- DIR [--repeat 5]`: every JPEG below DIR by `mochi-jpeg` and by
+//! `cargo run --release -p mochi-views --example compare_jpeg -- DIR [--repeat 5]`: every JPEG below DIR by `mochi-jpeg` and by
 //! libjpeg-turbo. Prints one JSON line: how many were supported, unsupported (by reason) and unequal, and, over the supported ones, the median of the
 //! ratio of times (libjpeg-turbo's by ours, measured in turn, the least of all rounds each) and the seconds of both. Exit 1 if any is unequal.
 

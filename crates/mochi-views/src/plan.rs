@@ -3,8 +3,11 @@
 //! Parameters have the same distributions as in torchvision. The random numbers come from counter-based streams, so a view is a function of
 //! (seed, epoch, image, view).
 
+mod describe;
+
 use crate::augmentation::{Augmentation, Geometry, Transform};
 use crate::random::Stream;
+pub use describe::OpText;
 
 /// A rectangle of source pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -204,5 +207,4 @@ fn rand_augment(m: f64, size: u32, stream: &mut Stream) -> Option<Op> {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
-mod tests;
+mod plan_tests;

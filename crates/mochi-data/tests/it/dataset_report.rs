@@ -1,15 +1,10 @@
 //! Dataset report of a folder with known contents.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-#[path = "common/pictures.rs"]
-mod pictures;
 
 use std::path::Path;
 
+use crate::common::pictures::{decoded, jpeg, png, scene, turned, webp};
 use mochi_data::dataset_report::{DatasetReport, ReportOptions, Stage, check_dataset, sample};
 use mochi_data::{Dataset, Thumbnailer};
-use pictures::{decoded, jpeg, png, scene, turned, webp};
 use png::{BitDepth, ColorType};
 use serde_json::{Value, json};
 
@@ -77,7 +72,7 @@ fn names(groups: &Value) -> Vec<Vec<String>> {
 #[test]
 fn the_report_contains_everything_known() {
     let dir = folder();
-    let report = report(&common::open(dir.path()), 2);
+    let report = report(&crate::common::open(dir.path()), 2);
     let mut found = serde_json::to_value(&report).unwrap();
     let fields = found.as_object_mut().unwrap();
     let speed = fields.remove("speed").unwrap();
@@ -163,7 +158,7 @@ fn identical_files_are_distinguished_from_identical_pixels() {
     let one = jpeg(&scene(1, W, H), W, H, 92);
     put(dir.path(), "one.jpg", &one);
     put(dir.path(), "two.jpg", &one);
-    let duplicates = report(&common::open(dir.path()), 1).duplicates;
+    let duplicates = report(&crate::common::open(dir.path()), 1).duplicates;
     assert!(duplicates.exact[0].same_bytes && !duplicates.exact[0].across_classes);
     assert_eq!((duplicates.exact.len(), duplicates.near.len()), (1, 0));
 }
@@ -171,7 +166,7 @@ fn identical_files_are_distinguished_from_identical_pixels() {
 #[test]
 fn the_result_does_not_depend_on_threads() {
     let dir = folder();
-    let dataset = common::open(dir.path());
+    let dataset = crate::common::open(dir.path());
     let without_speed = |threads| {
         let mut value = serde_json::to_value(report(&dataset, threads)).unwrap();
         value.as_object_mut().unwrap().remove("speed");
@@ -186,7 +181,7 @@ fn the_result_does_not_depend_on_threads() {
 #[test]
 fn too_many_bad_files_are_an_error() {
     let dir = folder();
-    let dataset = common::open(dir.path());
+    let dataset = crate::common::open(dir.path());
     let check = |max_bad_fraction| {
         let options = ReportOptions { view: 8, max_bad_fraction, threads: 1 };
         check_dataset(&dataset, &options, &mut |_, _, _| ()).unwrap()
@@ -199,7 +194,7 @@ fn too_many_bad_files_are_an_error() {
 #[test]
 fn a_contact_sheet_shows_every_class_and_no_bad_file() {
     let dir = folder();
-    let dataset = common::open(dir.path());
+    let dataset = crate::common::open(dir.path());
     let bad: Vec<usize> = report(&dataset, 1).bad.list.iter().map(|bad| bad.index).collect();
     let good = |image: usize| !bad.contains(&image);
     let sections = sample(&dataset, &good, 8);
@@ -223,7 +218,7 @@ fn raw_pixels_are_reported() {
     let pixels = [picture(1), picture(2), picture(1)].concat();
     put(dir.path(), "train-images-idx3-ubyte", &idx(&[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 28, 0, 0, 0, 28], &pixels));
     put(dir.path(), "train-labels-idx1-ubyte", &idx(&[0, 0, 8, 1, 0, 0, 0, 3], &[0, 1, 1]));
-    let report = report(&common::open(dir.path()), 1);
+    let report = report(&crate::common::open(dir.path()), 1);
     assert_eq!(report.formats.into_iter().collect::<Vec<_>>(), [("IDX", 3)]);
     assert_eq!((report.grayscale_images, report.sizes.unwrap().file_bytes), (3, None));
     assert_eq!(report.duplicates.exact[0].images, [0, 2]);

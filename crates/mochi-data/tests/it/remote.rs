@@ -1,20 +1,15 @@
 //! Shards behind HTTP, served by a real server on this machine that fails, breaks off, drips and falls silent on command.
 #![cfg(feature = "remote")]
-#![allow(clippy::unwrap_used)]
-
-mod common;
-#[path = "common/server.rs"]
-mod server;
 
 use std::time::{Duration, Instant};
 
-use common::{all, content, folder, open, options};
+use crate::common::server::{Manner, Server};
+use crate::common::{all, content, folder, open, options};
 use mochi_data::pack::{PackOptions, ShardSize, pack};
 use mochi_data::{
-    Augmentation, BadReason, Batch, Cancel, DataError, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position,
-    RemoteOptions,
+    Batch, Cancel, DataError, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position, RemoteOptions,
 };
-use server::{Manner, Server};
+use mochi_views::{Augmentation, BadReason};
 
 /// Impatient, and with blocks so small that this little data has many.
 fn quick() -> RemoteOptions {

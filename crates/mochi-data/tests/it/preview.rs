@@ -1,12 +1,9 @@
 //! What `mochi augment` shows is what training sees.
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{all, folder, image_path, open, options};
-use mochi_data::decode::{DecodeOptions, Decoder, Pixels};
+use crate::common::{all, folder, image_path, open, options};
 use mochi_data::preview::{PreviewOptions, png_of_view, preview, sheet};
 use mochi_data::{DataError, LoaderOptions};
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
 
 fn shown(images: usize, like: &LoaderOptions) -> PreviewOptions {
     PreviewOptions {

@@ -1,12 +1,10 @@
 //! Batches: the same for any number of threads, resumable, whole in spite of bad images, and quick to let go.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{all, content, folder, image_path, open, options};
-use mochi_data::{Augmentation, BadReason, Batch, DataError, Dataset, Loader, LoaderOptions, Order, Position, Shard};
+use crate::common::{all, content, folder, image_path, open, options};
+use mochi_data::{Batch, DataError, Dataset, Loader, LoaderOptions, Order, Position, Shard};
+use mochi_views::{Augmentation, BadReason};
 
 fn index_of(dataset: &Dataset, i: usize) -> u32 {
     let end = format!("{i:04}.img.jpg");
@@ -130,11 +128,11 @@ fn damage(root: &std::path::Path, dataset: &Dataset) -> Vec<(u32, BadReason)> {
     let write = |i, bytes: &[u8]| std::fs::write(image_path(root, i), bytes).unwrap();
     write(3, b"");
     write(7, b"this is not a picture");
-    let jpeg = common::fixture("420.jpg");
+    let jpeg = crate::common::fixture("420.jpg");
     write(8, &jpeg[..jpeg.len() / 2]);
     std::fs::remove_file(image_path(root, 20)).unwrap();
     // A PNG that says it is 60,000 x 60,000.
-    let mut bomb = common::fixture("rgb.png");
+    let mut bomb = crate::common::fixture("rgb.png");
     bomb[16..24].copy_from_slice(&[0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60]);
     let crc = crc32(&bomb[12..29]);
     bomb[29..33].copy_from_slice(&crc.to_be_bytes());
@@ -340,12 +338,12 @@ fn files_and_folders_without_permission_are_told() {
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     close(&program, 0o755);
     let mut command = std::process::Command::new(&program);
-    command.args(["--exact", "files_and_folders_without_permission_are_told"]).env(INNER, dir.path());
+    command.args(["--exact", "loading::files_and_folders_without_permission_are_told"]).env(INNER, dir.path());
     command.env("CARGO_MANIFEST_DIR", "/").current_dir("/");
     // As root, as nobody; a user's own permissions count without that.
     let output = match command.uid(NOBODY).output() {
         Err(_) => std::process::Command::new(&program)
-            .args(["--exact", "files_and_folders_without_permission_are_told"])
+            .args(["--exact", "loading::files_and_folders_without_permission_are_told"])
             .env(INNER, dir.path())
             .output()
             .unwrap(),

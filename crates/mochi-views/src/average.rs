@@ -8,7 +8,7 @@ use crate::decode::Pixels;
 
 /// Resizes images and reuses its buffers.
 #[derive(Default)]
-pub(crate) struct Averager {
+pub struct Averager {
     /// Weighted sum of the rows under one output row: (W, 3).
     columns: Vec<f32>,
     /// The result: (h, w, 3) in 0..=255.
@@ -49,7 +49,7 @@ impl Cover {
 
 impl Averager {
     /// Means of `pixels` at `width x height` as (height, width, 3) values in 0..=255; empty for an image without pixels.
-    pub(crate) fn run(&mut self, pixels: &Pixels, width: u32, height: u32) -> &[f32] {
+    pub fn run(&mut self, pixels: &Pixels, width: u32, height: u32) -> &[f32] {
         let (inputs, rows) = (pixels.width as usize, pixels.height as usize);
         let (width, height) = (width as usize, height as usize);
         self.out.clear();

@@ -4,7 +4,7 @@
 use super::Pixels;
 
 /// The orientation 1..=8; 1 if there is none or the block is damaged.
-pub(crate) fn orientation(jpeg: &[u8]) -> u8 {
+pub fn orientation(jpeg: &[u8]) -> u8 {
     find(jpeg).filter(|o| (1..=8).contains(o)).unwrap_or(1)
 }
 

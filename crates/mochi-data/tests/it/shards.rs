@@ -1,16 +1,14 @@
 //! Packing and shards on a disk: what is packed is what is read, a stopped pack goes on to the same bytes, other people's shards are read.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::{all, content, fixture, folder, image_path, open, options};
-use mochi_data::decode::{DecodeOptions, Decoder, Pixels};
+use crate::common::{all, content, fixture, folder, image_path, open, options};
 use mochi_data::pack::{PackOptions, ShardSize, pack};
-use mochi_data::{BadReason, DataError, Dataset, DecodeError, Loader, LoaderOptions, OpenOptions, Position, ReadError};
+use mochi_data::{DataError, Dataset, Loader, LoaderOptions, OpenOptions, Position, ReadError};
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
+use mochi_views::{BadReason, DecodeError};
 
 fn small() -> PackOptions {
     PackOptions { shard_size: ShardSize::Images(16), threads: 2, ..PackOptions::default() }

@@ -1,12 +1,18 @@
 //! Small datasets on disk for the tests.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod pictures;
+#[cfg(feature = "remote")]
+pub(crate) mod server;
+
 use std::path::{Path, PathBuf};
 
-use mochi_data::{Augmentation, Batch, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position};
+use mochi_data::{Batch, Dataset, Loader, LoaderOptions, OpenOptions, Order, Position};
+use mochi_views::Augmentation;
 
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images").join(name)).unwrap()
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../mochi-views/tests/fixtures/images").join(name))
+        .unwrap()
 }
 
 /// A folder of `count` good images in three classes; each is one of a few fixtures.

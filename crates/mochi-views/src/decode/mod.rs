@@ -6,21 +6,17 @@
 //! Intended differences from Pillow: a 16-bit grayscale PNG keeps the high bytes (Pillow clips values above 255 to white), and JPEG data that libjpeg
 //! reports as corrupt is a bad image (Pillow returns it).
 
-pub(crate) mod exif;
+mod exif;
 mod jpeg;
 mod memory;
 mod png_webp;
 mod unknown;
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::time::Instant;
 
 use crate::error::{BadReason, DecodeError};
-use crate::read_error::ReadError;
 
-pub(crate) use exif::orientation;
+pub use exif::orientation;
 pub use jpeg::simd_in_jpeg;
 
 /// Maximum number of pixels of an image: Pillow warns of a decompression bomb above this (89,478,485; 256 MiB of RGB).
@@ -44,7 +40,7 @@ pub struct Pixels {
 
 impl Pixels {
     /// Sets the size and allocates; contents are unspecified afterwards.
-    pub(crate) fn shape(&mut self, width: u32, height: u32) {
+    pub fn shape(&mut self, width: u32, height: u32) {
         self.width = width;
         self.height = height;
         let need = width as usize * height as usize * 3;
@@ -129,7 +125,7 @@ impl Decoder {
 }
 
 /// Seconds that each of the two JPEG decoders takes for the same files, those that `mochi-jpeg` accepts: the best of `rounds` interleaved rounds.
-pub(crate) fn time_jpeg_decoders<'a>(files: impl Iterator<Item = &'a [u8]>, rounds: usize) -> Option<JpegTimes> {
+pub fn time_jpeg_decoders<'a>(files: impl Iterator<Item = &'a [u8]>, rounds: usize) -> Option<JpegTimes> {
     let (mut decoder, mut pixels, mut scratch) = (jpeg::JpegDecoder::new(), Pixels::default(), Vec::new());
     let accepted = |bytes: &&[u8]| sniff(bytes) == Some(Format::Jpeg) && decoder.try_fast(bytes, &mut pixels);
     let files: Vec<&[u8]> = files.filter(accepted).collect();
@@ -169,7 +165,7 @@ pub struct JpegTimes {
 }
 
 /// Refuses images without pixels and decompression bombs before anything is allocated.
-pub(crate) fn check_size(width: u64, height: u64) -> Result<(u32, u32), DecodeError> {
+pub fn check_size(width: u64, height: u64) -> Result<(u32, u32), DecodeError> {
     match (u32::try_from(width), u32::try_from(height)) {
         (Ok(w), Ok(h)) if w > 0 && h > 0 && width.saturating_mul(height) <= MAX_PIXELS => Ok((w, h)),
         _ if width == 0 || height == 0 => Err(DecodeError::new(BadReason::Corrupt, "the image has no pixels")),
@@ -178,27 +174,4 @@ pub(crate) fn check_size(width: u64, height: u64) -> Result<(u32, u32), DecodeEr
             format!("{width} x {height} pixels; at most {MAX_PIXELS} are decoded"),
         )),
     }
-}
-
-/// Reads a whole file into `bytes`, keeping the allocation. Pipes and devices are refused, because reading them could block forever.
-pub(crate) fn read_file(path: &Path, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
-    let failed = |e: std::io::Error| ReadError::of(path, e);
-    bytes.clear();
-    // Checked before opening, because opening a named pipe can block.
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(DecodeError::new(BadReason::Unreadable, "not a regular file").into());
-    }
-    if metadata.len() > MAX_FILE_BYTES {
-        let detail = format!("{} bytes exceed the limit of {MAX_FILE_BYTES}", metadata.len());
-        return Err(DecodeError::new(BadReason::Oversized, detail).into());
-    }
-    let file = File::open(path).map_err(failed)?;
-    bytes.reserve(metadata.len() as usize + 1);
-    // One byte above the limit shows that the file has grown in the meantime.
-    file.take(MAX_FILE_BYTES + 1).read_to_end(bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(DecodeError::new(BadReason::Oversized, "the file grew beyond the limit while it was read").into());
-    }
-    Ok(())
 }

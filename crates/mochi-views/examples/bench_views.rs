@@ -1,14 +1,14 @@
-//! `cargo run --release -p mochi-data --example bench_views -- [--size 224] [--rounds 7] [--augment moco-v2]`: what each operation of a view costs, in
+//! `cargo run --release -p mochi-views --example bench_views -- [--size 224] [--rounds 7] [--augment moco-v2]`: what each operation of a view costs, in
 //! microseconds of one thread, on a drawn 465 x 388 image. Each operation is timed with the resize and with the last write, and what those two
 //! take alone is subtracted; `augmentation mean` is the mean over 400 views drawn from the augmentation, resize and write included.
 
 use std::time::Instant;
 
-use mochi_data::Augmentation;
-use mochi_data::decode::Pixels;
-use mochi_data::plan::{Crop, Op, ViewPlan};
-use mochi_data::random::{Purpose, Stream};
-use mochi_data::views::{Normalize, ViewMaker};
+use mochi_views::Augmentation;
+use mochi_views::decode::Pixels;
+use mochi_views::plan::{Crop, Op, ViewPlan};
+use mochi_views::random::{Purpose, Stream};
+use mochi_views::views::{Normalize, ViewMaker};
 
 /// Waves and noise of all colors.
 fn picture(width: u32, height: u32) -> Pixels {
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let normalize = Normalize::new(augmentation.mean, augmentation.std);
     let mut maker = ViewMaker::new();
     let mut out = vec![0f32; (size * size * 3) as usize];
-    let mut time = |plans: &[ViewPlan], times: usize| -> Result<f64, mochi_data::DecodeError> {
+    let mut time = |plans: &[ViewPlan], times: usize| -> Result<f64, mochi_views::DecodeError> {
         let mut best = f64::INFINITY;
         for _ in 0..rounds {
             let started = Instant::now();

@@ -1,13 +1,16 @@
 //! Thousands of damaged files: every one becomes pixels or a reason; none a panic, a hang or a heap of memory.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mochi_data::BadReason;
-use mochi_data::decode::{DecodeOptions, Decoder, MAX_PIXELS, Pixels};
-use mochi_data::random::{Purpose, Stream};
+use mochi_views::BadReason;
+use mochi_views::decode::{DecodeOptions, Decoder, MAX_PIXELS, Pixels};
+use mochi_views::random::{Purpose, Stream};
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images").join(name)).unwrap()
+}
 
 const SEEDS: [&str; 12] = [
     "444.jpg",
@@ -66,7 +69,7 @@ fn damaged_files_end_in_pixels_or_a_reason() {
     let (mut good, mut slowest) = (0u32, Duration::ZERO);
     let mut reasons = std::collections::BTreeMap::<BadReason, u32>::new();
     for (number, name) in SEEDS.iter().enumerate() {
-        let whole = common::fixture(name);
+        let whole = fixture(name);
         for round in 0..PER_SEED {
             let mut bytes = whole.clone();
             mutate(&mut bytes, &mut Stream::new(round.into(), Purpose::View, 0, number as u32, 0));
@@ -101,7 +104,7 @@ fn damaged_files_end_in_pixels_or_a_reason() {
 fn every_truncation_of_every_format_is_noticed() {
     let mut decoder = Decoder::new();
     for name in SEEDS {
-        let whole = common::fixture(name);
+        let whole = fixture(name);
         // The last bytes can be a trailer that holds no pixels (JPEG's end marker, PNG's IEND, WebP's metadata and padding).
         for cut in (0..whole.len() * 8 / 10).step_by(7) {
             let result = decoder.decode(&whole[..cut], &DecodeOptions::default(), &mut Pixels::default());

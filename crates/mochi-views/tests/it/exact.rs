@@ -1,13 +1,12 @@
 //! Pixels against torchvision on Pillow: fixtures by `fixtures/make_views.py`.
-#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 
-use mochi_data::decode::{DecodeOptions, Decoder, Pixels};
-use mochi_data::plan::{Crop, Op, ViewPlan};
-use mochi_data::random::{Purpose, Stream};
-use mochi_data::views::{Normalize, ViewMaker};
-use mochi_data::{Augmentation, Geometry};
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
+use mochi_views::plan::{Crop, Op, ViewPlan};
+use mochi_views::random::{Purpose, Stream};
+use mochi_views::views::{Normalize, ViewMaker};
+use mochi_views::{Augmentation, Geometry};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {

@@ -1,6 +1,6 @@
 //! Images that a formula draws at any size: smooth scenes that differ in their low frequencies, as photographs do.
 
-use mochi_data::decode::{DecodeOptions, Decoder, Pixels};
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
 /// RGB of scene `seed`, `width x height`: waves of low frequency whose directions and phases the seed decides.
