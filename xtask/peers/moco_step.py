@@ -24,13 +24,55 @@ from torch.nn import functional as F
 DIM, TEMPERATURE, MOMENTUM = 128, 0.2, 0.999
 
 
+class CifarBlock(nn.Module):
+    """Basic block whose shortcut subsamples and pads channels with zeros (option A of He et al. 2016, section 4.2)."""
+
+    def __init__(self, channels, planes, stride):
+        super().__init__()
+        self.stride, self.pad = stride, planes - channels
+        self.conv1 = nn.Conv2d(channels, planes, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
+        self.bn1, self.bn2 = nn.BatchNorm2d(planes), nn.BatchNorm2d(planes)
+
+    def forward(self, x):
+        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True)))
+        if self.pad:
+            x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.pad // 2, self.pad - self.pad // 2))
+        return F.relu(out + x, inplace=True)
+
+
+class CifarResNet(nn.Module):
+    """ResNet-20, 32, 44 or 56 for 32 px (He et al. 2016, section 4.2), which torchvision does not have."""
+
+    def __init__(self, depth, num_classes):
+        super().__init__()
+        layers, channels = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True)], 16
+        for planes in (16, 32, 64):
+            for block in range((depth - 2) // 6):
+                layers.append(CifarBlock(channels, planes, 2 if block == 0 and planes > 16 else 1))
+                channels = planes
+        self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.fc = nn.Linear(channels, num_classes)
+
+    def forward(self, x):
+        return self.fc(self.body(x))
+
+
+def network(arch):
+    """A torchvision network, or one of the CIFAR family, with DIM outputs."""
+    depth = int(arch.removeprefix("resnet"))
+    if depth in (20, 32, 44, 56):
+        return CifarResNet(depth, DIM)
+    return getattr(torchvision.models, arch)(num_classes=DIM)
+
+
 class Peer:
     """Query and key encoders, the queue, and the step that trains them (facebookresearch/moco, MoCo-v2)."""
 
     def __init__(self, arch, queue, tuned, bf16, device):
         self.tuned, self.bf16, self.device = tuned, bf16, device
         self.layout = torch.channels_last if tuned else torch.contiguous_format
-        net = getattr(torchvision.models, arch)(num_classes=DIM)
+        net = network(arch)
         net.fc = nn.Sequential(nn.Linear(net.fc.in_features, net.fc.in_features), nn.ReLU(), net.fc)
         self.query = net.to(device).to(memory_format=self.layout)
         self.key = copy.deepcopy(self.query).requires_grad_(False)

@@ -3,7 +3,7 @@
 
 mod clock;
 mod fashion_mnist;
-mod judged;
+mod scores;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -15,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::machine::has_bf16;
 use crate::place::Place;
 use crate::setup;
-use judged::{Judged, Subject};
+use scores::{Score, Subject};
 
 /// Options of the command.
 #[derive(Default)]
@@ -74,13 +74,13 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     {
         for protocol in ["knn", "linear"] {
             say(&format!("evaluating {}: {protocol}", subject.name()));
-            results.push(program.judge(protocol, subject, run.map(PathBuf::as_path), &eval)?);
+            results.push(program.evaluate(protocol, subject, run.map(PathBuf::as_path), &eval)?);
         }
     }
     let page = program.report(&out)?;
 
-    println!("\nFashion-MNIST, 10,000 test images, top-1:\n\n{}", judged::table(&results));
-    println!("{}", judged::verdict(&results));
+    println!("\nFashion-MNIST, 10,000 test images, top-1:\n\n{}", scores::table(&results));
+    println!("{}", scores::comparison(&results));
     println!(
         "Total time: {}. Run folder: {}. Report: {}",
         command::duration(started.elapsed()),
@@ -121,7 +121,7 @@ impl Mochi {
     }
 
     /// One evaluation. Its JSON is read from stdout and written to the `eval` folder, where the report reads it.
-    fn judge(&self, protocol: &'static str, subject: Subject, run: Option<&Path>, eval: &Path) -> Outcome<Judged> {
+    fn evaluate(&self, protocol: &'static str, subject: Subject, run: Option<&Path>, eval: &Path) -> Outcome<Score> {
         let mut mochi = Command::new(&self.program);
         mochi.args(["eval", protocol]);
         let file = eval.join(subject.file_name(protocol));
@@ -136,7 +136,7 @@ impl Mochi {
             return Err(failed(&format!("eval {protocol}"), output.status));
         }
         std::fs::write(&file, &output.stdout).map_err(|error| Failure::io("write", &file, &error))?;
-        Judged::read(protocol, subject, &output.stdout)
+        Score::read(protocol, subject, &output.stdout)
     }
 
     fn report(&self, run: &Path) -> Outcome<PathBuf> {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::cargo;
 use crate::command;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 use crate::setup;
 use crate::table;
@@ -86,8 +86,14 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
         false => status(cargo(place).args(["fmt", "--all", "--check"])),
     })?;
     checks.run("import cycles", || import_cycles(place))?;
-    checks.run("setup", || setup::ensure(place, false).map(|_| Ended::Passed))?;
-    checks.run("tests without libtorch", || tests(place, &packages.without_libtorch, fast, &mut report))?;
+    checks.run("build tools", || setup::ensure_tools(place).map(|()| Ended::Passed))?;
+    // libtorch downloads while the tests that do not need it are built.
+    std::thread::scope(|scope| {
+        let libtorch = scope.spawn(|| setup::ensure(place, false));
+        checks.run("tests without libtorch", || tests(place, &packages.without_libtorch, fast, &mut report))?;
+        let installed = || libtorch.join().unwrap_or_else(|_| Err(Failure::new("the setup of libtorch panicked")));
+        checks.run("libtorch", || installed().map(|_| Ended::Passed))
+    })?;
     checks.run("tests with libtorch", || tests(place, &packages.with_libtorch, fast, &mut report))?;
     checks.run("lints", || {
         not_when_fast(&|| match missing(place, "clippy") {

@@ -3,12 +3,17 @@
 /// The most similar name, or `None` if none is similar.
 ///
 /// Damerau-Levenshtein distance, at most a third of the letters (at least 2). A name without its section matches a dotted key if it is the last
-/// part of exactly one key: `batch` matches `moco.batch`.
+/// part of exactly one key: `batch` matches `moco.batch`. So does the beginning of exactly one name: `feature` matches `feature-transformation`.
 pub(crate) fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let unknown_last = last(unknown);
     let mut same_last = names.clone().filter(|name| name.contains('.') && last(name) == unknown_last);
     if let (Some(name), None) = (same_last.next(), same_last.next()) {
+        return Some(name);
+    }
+    // A beginning of one name.
+    let mut longer = names.clone().filter(|name| unknown.len() >= 3 && name.starts_with(unknown));
+    if let (Some(name), None) = (longer.next(), longer.next()) {
         return Some(name);
     }
     let allowed = (unknown.chars().count() / 3).max(2);

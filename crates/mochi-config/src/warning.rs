@@ -55,7 +55,7 @@ pub enum Warning {
         columns: usize,
     },
     /// Synthesis never starts.
-    #[error("negatives.warmup_epochs ({warmup}) covers all {epochs} epochs: no negative is ever synthesized")]
+    #[error("negatives.warmup_epochs ({warmup}) is not below epochs ({epochs}): no negative is ever synthesized")]
     SynthesisNeverStarts {
         /// Epochs of the synthesis warm-up.
         warmup: u32,
@@ -77,7 +77,7 @@ pub enum Warning {
         arch: Arch,
     },
     /// Milestones that the run does not reach.
-    #[error("optimizer.milestones {milestones:?} are not reached within {epochs} epochs")]
+    #[error("optimizer.milestones {milestones:?} are not reached with epochs={epochs}")]
     MilestonesBeyondEnd {
         /// Those that are not reached.
         milestones: Vec<u32>,
@@ -85,7 +85,7 @@ pub enum Warning {
         epochs: u32,
     },
     /// The learning-rate warm-up covers the whole run.
-    #[error("optimizer.warmup_epochs ({warmup}) covers all {epochs} epochs: the learning rate rises until the end")]
+    #[error("optimizer.warmup_epochs ({warmup}) is not below epochs ({epochs}): the learning rate rises until the end")]
     OnlyWarmup {
         /// Epochs of the learning-rate warm-up.
         warmup: u32,

@@ -83,7 +83,7 @@ impl Samples {
                     Some(_) => values = words.map(|word| coefficient.draw(word)),
                     None => {
                         for i in 0..LANES {
-                            values[i] = coefficient.low + (coefficient.high - coefficient.low) * unit(words[i]);
+                            values[i] = coefficient.scale(unit(words[i]));
                         }
                     }
                 }

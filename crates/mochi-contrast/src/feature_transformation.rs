@@ -20,16 +20,16 @@ pub fn extrapolation(lambda: f64) -> Affine {
     Affine { offset: 2.0 * lambda * (1.0 - lambda), slope: 2.0 * lambda * lambda - 2.0 * lambda + 1.0 }
 }
 
-/// The extrapolation of one step, λ - 1 drawn from `law`.
-pub fn extrapolate(law: &Beta, key: DrawKey) -> Affine {
-    extrapolation(1.0 + law.draw(key.with_purpose(purpose::EXTRAPOLATED_POSITIVE).words(0, 0)[0]))
+/// The extrapolation of one step, λ - 1 drawn from `beta`.
+pub fn extrapolate(beta: &Beta, key: DrawKey) -> Affine {
+    extrapolation(1.0 + beta.draw(key.with_purpose(purpose::EXTRAPOLATED_POSITIVE).words(0, 0)[0]))
 }
 
 /// The queue (K, D) with its rows interpolated, drawn anew for each step.
 ///
 /// # Errors
 /// An error of libtorch if memory is insufficient: masks and rows need 2 K D floats.
-pub fn interpolate(rows: &Tensor, law: &Beta, key: DrawKey) -> Result<Tensor, ContrastError> {
+pub fn interpolate(rows: &Tensor, beta: &Beta, key: DrawKey) -> Result<Tensor, ContrastError> {
     let (size, dim) = (rows.size()[0], rows.size()[1]);
     let (count, width) = (usize::try_from(size).unwrap_or(0), usize::try_from(dim).unwrap_or(0));
     let order = key.with_purpose(purpose::INTERPOLATION_PARTNERS);
@@ -48,7 +48,7 @@ pub fn interpolate(rows: &Tensor, law: &Beta, key: DrawKey) -> Result<Tensor, Co
             for (block, four) in (0u32..).zip(values.chunks_mut(4)) {
                 let words = family.words([a, b, c, block]);
                 for (value, word) in four.iter_mut().zip(words) {
-                    *value = law.draw(word) as f32;
+                    *value = beta.draw(word) as f32;
                 }
             }
         },
@@ -101,20 +101,20 @@ mod tests {
 
     #[test]
     fn columns_stay_on_the_sphere_and_change_with_the_step_alone() {
-        let (rows, law) = (unit_rows(50, 10), Beta::symmetric(1.6));
-        let one = interpolate(&rows, &law, KEY).unwrap();
+        let (rows, beta) = (unit_rows(50, 10), Beta::symmetric(1.6));
+        let one = interpolate(&rows, &beta, KEY).unwrap();
         let norms = one.norm_scalaropt_dim(2, [1i64].as_slice(), false);
         assert!((norms - 1.0).abs().max().double_value(&[]) < 1e-6);
         mochi_tensor::set_threads(1);
-        assert!(one.equal(&interpolate(&rows, &law, KEY).unwrap()));
+        assert!(one.equal(&interpolate(&rows, &beta, KEY).unwrap()));
         mochi_tensor::set_threads(2);
-        assert!(!one.equal(&interpolate(&rows, &law, DrawKey { step: 2, ..KEY }).unwrap()));
+        assert!(!one.equal(&interpolate(&rows, &beta, DrawKey { step: 2, ..KEY }).unwrap()));
     }
 
     #[test]
     fn a_row_is_its_parents_mixed_dimension_by_dimension() {
-        let (rows, law) = (unit_rows(8, 6), Beta::symmetric(1.6));
-        let mixed = interpolate(&rows, &law, KEY).unwrap();
+        let (rows, beta) = (unit_rows(8, 6), Beta::symmetric(1.6));
+        let mixed = interpolate(&rows, &beta, KEY).unwrap();
         let order = KEY.with_purpose(purpose::INTERPOLATION_PARTNERS);
         let order = permutation(order.family(0), order.counter(0), 8);
         let masks = KEY.with_purpose(purpose::INTERPOLATION_MASK);
@@ -123,7 +123,7 @@ mod tests {
             let h: Vec<f64> = (0..6)
                 .map(|d| {
                     let words = masks.words(row, d as u32 / 4);
-                    let m = law.draw(words[d % 4]);
+                    let m = beta.draw(words[d % 4]);
                     m * value(&rows, row, d) + (1.0 - m) * value(&rows, partner as usize, d)
                 })
                 .collect();

@@ -59,7 +59,8 @@ impl Skipped {
     pub fn warning(&self) -> Option<String> {
         let unread = self.unread_images();
         let count = unread.files();
-        (count > 0).then(|| format!("{count} files were skipped because their formats are not supported: {unread}"))
+        let files = if count == 1 { "1 file was" } else { &format!("{count} files were") };
+        (count > 0).then(|| format!("{files} skipped because of an unsupported format: {unread}"))
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
             skipped.add_file(name.as_bytes());
         }
         assert_eq!(skipped.to_string(), "3 without an extension, 2 .heic, 1 .gz, 1 .tif");
-        let wanted = "3 files were skipped because their formats are not supported: 2 .heic, 1 .tif";
+        let wanted = "3 files were skipped because of an unsupported format: 2 .heic, 1 .tif";
         assert_eq!(skipped.warning().as_deref(), Some(wanted));
         assert_eq!((skipped.files(), skipped.of("gz")), (7, 1));
         assert_eq!(Skipped::default().warning(), None);

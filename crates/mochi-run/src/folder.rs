@@ -65,6 +65,14 @@ impl RunFolder {
         Ok(RunFolder { folder, lock: Some(lock) })
     }
 
+    /// Whether [`create`](RunFolder::create) would accept the path, where it exists.
+    ///
+    /// # Errors
+    /// [`RunError::Exists`], [`RunError::NotEmpty`].
+    pub fn check_free(path: &Path) -> Result<(), RunError> {
+        if path.is_dir() { check_free(&Folder::open(path)?) } else { Ok(()) }
+    }
+
     /// Opens and locks a run to continue it; what killed writers left half-done is removed.
     ///
     /// # Errors

@@ -45,6 +45,5 @@ pub use error::RunError;
 pub use folder::{RunFolder, StoredResult, default_path};
 pub use metric::{Metric, Metrics};
 pub use metrics::{CurvesLog, Line, Log, MetricsLog, NoCurve};
-pub use mochi_term::{Progress, Snapshot, StopFlag, Target, Task};
 pub use record::Record;
 pub use tensorboard::EventWriter;

@@ -16,7 +16,6 @@ fn main() -> std::io::Result<()> {
         let done = step as f64 / steps as f64;
         let cell = |label, value: String| Cell { label, value, warn: false };
         progress.update(&Snapshot {
-            phase: if step > 50 { "MoCHi (256, 256, 64)" } else { "warm-up, no synthetic negatives" }.to_owned(),
             epoch: (step - 1) * epochs / steps,
             epochs,
             step,
@@ -28,7 +27,7 @@ fn main() -> std::io::Result<()> {
                     name: "loss",
                     cells: vec![cell("", format!("{:.3}", 8.5 - 3.0 * done)), cell("chance", "8.318".into())],
                 },
-                Row { name: "proxy", cells: vec![cell("", format!("{:.0} %", done * 80.0))] },
+                Row { name: "accuracy", cells: vec![cell("", format!("{:.0} %", done * 80.0))] },
             ],
         });
         if step == 80 {

@@ -1,4 +1,4 @@
-//! Times in words.
+//! Times as text.
 
 /// Seconds as `12s`, `3m 20s`, `2h 05m` or `3d 04h`; `?` for what is not a time.
 pub fn duration(seconds: f64) -> String {

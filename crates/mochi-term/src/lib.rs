@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`Progress`], [`Task`] | progress on stderr: redrawn in place on a terminal, a line now and then in a file |
 //! | [`Snapshot`], [`Row`], [`Cell`] | the state of training at a step, as progress shows it |
-//! | [`Pace`], [`duration`] | time left from the recent pace; times in words |
+//! | [`counted`] | numbers of things as text |
+//! | [`Pace`], [`duration`] | time left from the recent pace; times as text |
 //! | [`printable`], [`printable_lines`], [`printable_text`], [`printable_json`] | texts without the characters that steer a terminal |
 //! | [`write_stdout`], [`write_stderr`] | the results of a program, and everything else that it says |
 //! | [`StopFlag`] | the first signal asks to stop, the second ends the process |
@@ -16,6 +17,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod counted;
 mod duration;
 mod output;
 mod pace;
@@ -23,6 +25,7 @@ mod printable;
 mod progress;
 pub mod stop;
 
+pub use counted::counted;
 pub use duration::duration;
 pub use output::{color_wanted, write_stderr, write_stdout};
 pub use pace::Pace;

@@ -2,7 +2,8 @@
 //! the same shape: a loader that continues at any step, a step that follows a plan, and named parts of state.
 
 use mochi_data::{BadImage, Shard};
-use mochi_run::{Line, Metric, Metrics, StopFlag};
+use mochi_run::{Line, Metric, Metrics};
+use mochi_term::StopFlag;
 
 use crate::part::{Part, Parts};
 use crate::{LearningRate, TrainError};

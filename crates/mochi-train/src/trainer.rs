@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use mochi_data::{BadImage, DataError, Shard};
 use mochi_run::metric::{Averages, general};
-use mochi_run::{Checkpoint, Metrics, Record, RunFolder, StopFlag};
+use mochi_run::{Checkpoint, Metrics, Record, RunFolder};
+use mochi_term::StopFlag;
 
 use crate::pace::Pace;
 use crate::records::Records;

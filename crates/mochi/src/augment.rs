@@ -8,7 +8,7 @@ use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, s
 use mochi_data::{Cancel, display_source};
 use mochi_files::{check_writable, write_atomic};
 use mochi_report::{Encoding, Image, ShownView, ViewsPage, ViewsRow};
-use mochi_run::Progress;
+use mochi_term::Progress;
 use mochi_views::plan::Op;
 use mochi_views::{Augmentation, DecodeError};
 

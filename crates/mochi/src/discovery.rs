@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use mochi_data::{Cancel, Counter, DataError, Dataset, OpenOptions, Split, display_source, is_remote};
-use mochi_run::Progress;
+use mochi_term::Progress;
 
 use crate::failure::Outcome;
 
@@ -67,7 +67,7 @@ impl Discovery {
     }
 }
 
-fn finish(mut task: mochi_run::Task, opened: &Result<Dataset, DataError>) {
+fn finish(mut task: mochi_term::Task, opened: &Result<Dataset, DataError>) {
     // A failure has its own message.
     if let Ok(dataset) = opened {
         task.reach(dataset.len() as u64);

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use mochi_files::shell_word;
 use mochi_run::Metrics;
 use mochi_run::metric::{self, general};
-use mochi_term::{Cell, Pace, Progress, Row, Snapshot, StopFlag, duration, printable, stop::STOPPED, write_stderr};
+use mochi_term::{
+    Cell, Pace, Progress, Row, Snapshot, StopFlag, counted, duration, printable, stop::STOPPED, write_stderr,
+};
 use mochi_train::{Event, Outcome as TrainOutcome, Task, Trainer};
 use serde::Serialize;
 
@@ -43,7 +45,6 @@ pub fn drive<T: Task>(run: Trainer<T>, stop: &StopFlag, progress: &Progress, jso
         Event::Step(at) => {
             pace.reach(at.step);
             progress.update(&Snapshot {
-                phase: "training".to_owned(),
                 epoch: at.epoch,
                 epochs: at.epochs,
                 step: at.step,
@@ -81,7 +82,7 @@ pub fn drive<T: Task>(run: Trainer<T>, stop: &StopFlag, progress: &Progress, jso
         say(format!("hint: continue it with `mochi resume {run}`"));
         return Ok(ExitCode::from(STOPPED));
     }
-    say(format!("{} steps in {}; report: {}", outcome.step, duration(outcome.elapsed_s), page.display()));
+    say(format!("{} in {}; report: {}", counted(outcome.step, "step"), duration(outcome.elapsed_s), page.display()));
     say(format!("next: mochi eval knn {run} --train DIR --test DIR   (class folders)"));
     Ok(ExitCode::SUCCESS)
 }

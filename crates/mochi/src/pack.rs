@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_data::pack::{PackOptions, ShardSize, pack, parse_bytes};
 use mochi_data::{Cancel, Split};
-use mochi_run::Progress;
+use mochi_term::Progress;
 use serde::Serialize;
 
 use crate::discovery::begin;

@@ -7,7 +7,7 @@ use mochi_config::{Facts, Resolved, Settings};
 use mochi_data::dataset::path_to_text;
 use mochi_data::{display_source, is_remote};
 use mochi_run::{RunFolder, default_path};
-use mochi_term::Progress;
+use mochi_term::{Progress, counted};
 use mochi_train::{Contrastive, facts};
 
 use crate::drive::{drive, listen};
@@ -19,10 +19,10 @@ use crate::sources::Sources;
 pub struct Arguments {
     #[command(flatten)]
     sources: Sources,
-    /// Preset to start from; `mochi presets` lists them
-    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    /// Preset to start from, also in place of the one that the settings file extends; `mochi presets` lists them
+    #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// TOML file of settings
+    /// TOML file of settings, which override the preset
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Run folder [default: a new folder under runs/]
@@ -39,6 +39,10 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     let mut settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &arguments.settings)?;
+    if let Some(out) = &arguments.out {
+        // Known before the dataset is opened.
+        RunFolder::check_free(out)?;
+    }
     let stop = listen()?;
     let progress = Progress::detect();
     // Folders are gone through while libtorch starts.
@@ -70,45 +74,56 @@ pub fn run(arguments: Arguments) -> Outcome {
         progress.warning(&warning);
     }
     progress.note(&format!(
-        "{} images ({}), {} on {} in {}, run folder {}",
-        dataset.len(),
+        "{} ({}), {} on {} in {}, run folder {}",
+        counted(dataset.len(), "image"),
         dataset.kind(),
         resolved.model.arch,
         resolved.compute.device,
         resolved.compute.precision,
         path.display()
     ));
-    if let Some(way) = way(&resolved) {
-        progress.note(&way);
+    if let Some(differences) = differences_from_moco(&resolved) {
+        progress.note(&differences);
     }
-    let n = &resolved.negatives;
     progress.note(&format!(
-        "{} epochs of {} steps, batch {}, {}, MoCHi ({}, {}, {}) from epoch {}",
-        resolved.epochs,
-        resolved.steps_per_epoch(dataset.len()),
+        "{} of {}, batch {}, {}, {}",
+        counted(resolved.epochs, "epoch"),
+        counted(resolved.steps_per_epoch(dataset.len()), "step"),
         resolved.moco.batch,
         if resolved.uses_queue() { format!("queue {}", resolved.moco.queue) } else { "no queue".to_owned() },
-        n.hardest,
-        n.pairs,
-        n.query_mixes,
-        n.warmup_epochs
+        synthesis(&resolved)
     ));
     drive(Contrastive::start(folder, resolved, dataset, &engine)?, &stop, &progress, arguments.json)
 }
 
-/// How the run differs from MoCo's way, if it does.
-fn way(settings: &Resolved) -> Option<String> {
+/// The synthetic negatives, as in the paper: MoCHi (N, s, s'), and those of `negatives.extra`.
+fn synthesis(settings: &Resolved) -> String {
+    let n = &settings.negatives;
+    let mut all = Vec::new();
+    if n.pairs + n.query_mixes > 0 {
+        all.push(format!("MoCHi ({}, {}, {})", n.hardest, n.pairs, n.query_mixes));
+    }
+    all.extend(n.extra.iter().map(|extra| extra.name().to_owned()));
+    if all.is_empty() {
+        return "no synthetic negatives".to_owned();
+    }
+    format!("{} from epoch {}", all.join(", "), n.warmup_epochs)
+}
+
+/// Settings of the method that differ from MoCo's, if any.
+fn differences_from_moco(settings: &Resolved) -> Option<String> {
     let (moco, negatives, mix) = (&settings.moco, &settings.negatives, &settings.mix);
-    let words = [
+    let choices = [
         ("encoder", moco.encoder.as_str(), "momentum"),
         ("positive", moco.positive.as_str(), "key"),
         ("negatives from", negatives.from.as_str(), "queue"),
         ("mixed images", mix.images.as_str(), "none"),
     ];
-    let chosen = words.iter().filter(|(_, word, usual)| word != usual).map(|(what, word, _)| format!("{what}: {word}"));
-    let laws =
+    let chosen =
+        choices.iter().filter(|(_, value, usual)| value != usual).map(|(what, value, _)| format!("{what}: {value}"));
+    let mixes =
         [("positives extrapolated by Beta", moco.extrapolate), ("queue interpolated by Beta", negatives.interpolate)];
-    let laws = laws.iter().filter(|(_, v)| *v > 0.0).map(|(what, v)| format!("{what}({v}, {v})"));
-    let all: Vec<String> = chosen.chain(laws).collect();
+    let mixes = mixes.iter().filter(|(_, v)| *v > 0.0).map(|(what, v)| format!("{what}({v}, {v})"));
+    let all: Vec<String> = chosen.chain(mixes).collect();
     (!all.is_empty()).then(|| all.join(", "))
 }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mochi_files::shell_word;
 use mochi_run::RunFolder;
-use mochi_term::Progress;
+use mochi_term::{Progress, counted};
 use mochi_train::Contrastive;
 
 use crate::drive::{drive, listen};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -18,6 +19,9 @@ pub struct Arguments {
     /// Continue from the checkpoint of this step instead of the newest; newer ones are kept under another name
     #[arg(long, value_name = "STEP")]
     from: Option<u64>,
+    /// Refused with a hint: a run keeps its settings.
+    #[arg(value_name = "KEY=VALUE", hide = true)]
+    settings: Vec<String>,
     /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
@@ -25,12 +29,24 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
+    if let Some(setting) = arguments.settings.first() {
+        let config = shell_word(&arguments.run.join("config.toml"));
+        return Err(Failure::new(
+            format!("`mochi resume` takes no settings, got {setting}: a run keeps those that it was started with"),
+            format!("start a new run: `mochi pretrain DATA --config {config} {setting}`"),
+        ));
+    }
     let stop = listen()?;
     let progress = Progress::detect();
     choose(&arguments.run, arguments.from, &progress)?;
     let engine = mochi_tensor::start(None)?;
     let run = Contrastive::resume(&arguments.run, &engine, &stop)?;
-    progress.note(&format!("continuing from step {} of {}", run.step(), run.total_steps()));
+    let (step, steps) = (run.step(), run.total_steps());
+    progress.note(&if step < steps {
+        format!("continuing from step {step} of {steps}")
+    } else {
+        format!("the run has finished its {} already", counted(steps, "step"))
+    });
     drive(run, &stop, &progress, arguments.json)
 }
 
@@ -43,7 +59,7 @@ fn choose(path: &Path, from: Option<u64>, progress: &Progress) -> Outcome<()> {
     let checkpoints = run.checkpoints();
     let chosen = match from {
         Some(step) => checkpoints.at(step)?,
-        None => match checkpoints.newest()? {
+        None => match checkpoints.choose()? {
             Some(chosen) => {
                 chosen.warnings().iter().for_each(|warning| progress.warning(warning));
                 chosen.checkpoint

@@ -10,10 +10,10 @@ use crate::failure::Outcome;
 /// Preset, settings file and `KEY=VALUE` arguments.
 #[derive(Args)]
 pub struct SettingArguments {
-    /// Preset to start from; `mochi presets` lists them
-    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    /// Preset to start from, also in place of the one that the settings file extends; `mochi presets` lists them
+    #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// TOML file of settings
+    /// TOML file of settings, which override the preset
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Settings, e.g. data.size=224 data.max_bad_fraction=0.02

@@ -117,8 +117,13 @@ pub fn queue(images: usize, batch: usize, symmetric: bool) -> (usize, String) {
     let quarter = keys / 4;
     let power = if quarter == 0 { 1 } else { 1 << quarter.ilog2() };
     let queue: usize = power.clamp(256, 65_536);
-    let queue = queue.max(batch.saturating_mul(keys_an_image)).min(keys.max(1));
-    (queue, format!("about a quarter of {keys} keys per epoch, from 256 to 65536"))
+    let step = batch.saturating_mul(keys_an_image);
+    let reason = match () {
+        () if keys < queue.max(step) => format!("all {keys} keys of an epoch"),
+        () if queue < step => format!("the {step} keys of a step"),
+        () => format!("about a quarter of {keys} keys per epoch, from 256 to 65536"),
+    };
+    (queue.max(step).min(keys.max(1)), reason)
 }
 
 /// Batch-norm groups: up to 8, as MoCo's 8 GPUs, of at least 16 images each (MoCo's have 32), all of one size.
@@ -129,7 +134,10 @@ pub fn bn_groups(batch: usize) -> (usize, String) {
 
 /// N: a sixteenth of the candidate keys (MoCHi uses 1/64 of 65536 to 1/16 of 16384), from 64 to 1024.
 pub fn hardest(queue: usize) -> (usize, String) {
-    ((queue / 16).clamp(64, 1024).min(queue), format!("{queue} / 16, from 64 to 1024"))
+    match (queue / 16).clamp(64, 1024) {
+        hardest if hardest > queue => (queue, "all candidate keys".to_owned()),
+        hardest => (hardest, format!("{queue} / 16, from 64 to 1024")),
+    }
 }
 
 /// Linear scaling of 0.03 per 256 images (SGD, MoCo) or 0.3 per 256 images (LARS, SimCLR).

@@ -115,7 +115,7 @@ fn warnings_say_why() {
     assert!(warnings("moco-v2", &["moco.queue=512", "moco.batch=64"], LAPTOP).is_empty(), "plain MoCo mixes nothing");
     assert_eq!(
         warnings("small", &["epochs=5", "negatives.warmup_epochs=5"], LAPTOP),
-        ["negatives.warmup_epochs (5) covers all 5 epochs: no negative is ever synthesized"]
+        ["negatives.warmup_epochs (5) is not below epochs (5): no negative is ever synthesized"]
     );
     assert_eq!(
         warnings("small", &["data.size=32"], LAPTOP),

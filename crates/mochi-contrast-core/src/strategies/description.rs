@@ -88,6 +88,12 @@ impl Coefficient {
             Some(beta) => beta.draw(word),
             None => unit(word),
         };
+        self.scale(x)
+    }
+
+    /// The coefficient of a sample in (0, 1) of its distribution.
+    #[inline(always)]
+    pub(crate) fn scale(&self, x: f64) -> f64 {
         self.low + (self.high - self.low) * x
     }
 }

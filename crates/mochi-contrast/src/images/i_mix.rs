@@ -20,22 +20,22 @@ const PURPOSE: u8 = purpose::I_MIX;
 ///
 /// # Errors
 /// `images` is not a batch of images.
-pub fn i_mix(images: &Tensor, law: &Beta, region: f64, key: DrawKey) -> Result<Mixed, ContrastError> {
+pub fn i_mix(images: &Tensor, beta: &Beta, region: f64, key: DrawKey) -> Result<Mixed, ContrastError> {
     let (batch, height, width) = shape(images)?;
     let order = key.with_purpose(purpose::I_MIX_PARTNERS);
     let partners = permutation(order.family(0), order.counter(0), u32::try_from(batch).unwrap_or(u32::MAX));
     let partners: Vec<i64> = partners.into_iter().map(i64::from).collect();
     let others = images.f_index_select(0, &upload(&Tensor::f_from_slice(&partners)?, images.device())?)?;
     let larger = |word: u32| {
-        let share = law.draw(word);
-        share.max(1.0 - share)
+        let lambda = beta.draw(word);
+        lambda.max(1.0 - lambda)
     };
-    let [choice, share, row, column] = key.with_purpose(PURPOSE).words(0, 0);
+    let [choice, lambda, row, column] = key.with_purpose(PURPOSE).words(0, 0);
     let own = (0..batch).collect();
     if unit(choice) < region {
-        let cut = CutBox::draw(height, width, larger(share), [row, column]);
-        let share = cut.share(height, width);
-        return Ok(Mixed::new(cut.paste(images, &others)?, own, partners, |_| share));
+        let cut = CutBox::draw(height, width, larger(lambda), [row, column]);
+        let lambda = cut.lambda(height, width);
+        return Ok(Mixed::new(cut.paste(images, &others)?, own, partners, |_| lambda));
     }
     let count = u32::try_from(batch).unwrap_or(u32::MAX - 1);
     let shares: Vec<f64> = (0..count).map(|i| larger(key.with_purpose(PURPOSE).words(0, 1 + i)[0])).collect();
@@ -52,10 +52,10 @@ mod tests {
     fn pixels_and_weights_tell_the_same_share_and_the_larger_one_is_the_image_s_own() {
         let images =
             Tensor::arange(6, (Kind::Float, Device::Cpu)).view([6, 1, 1, 1]).expand([6, 3, 8, 8], false).contiguous();
-        let law = Beta::symmetric(1.0);
+        let beta = Beta::symmetric(1.0);
         for region in [0.0, 1.0] {
             for step in 0..20 {
-                let mixed = i_mix(&images, &law, region, DrawKey { seed: 9, step, ..DrawKey::default() }).unwrap();
+                let mixed = i_mix(&images, &beta, region, DrawKey { seed: 9, step, ..DrawKey::default() }).unwrap();
                 let [own, other] = &mixed.targets;
                 let mut sorted = other.keys.clone();
                 sorted.sort_unstable();
@@ -63,12 +63,12 @@ mod tests {
                 let total: f64 = own.weights.iter().chain(&other.weights).sum();
                 assert!((total - 1.0).abs() < 1e-12);
                 for i in 0..6 {
-                    let share = own.weights[i] * 6.0;
-                    assert!(share >= 0.5 - 1e-9);
+                    let lambda = own.weights[i] * 6.0;
+                    assert!(lambda >= 0.5 - 1e-9);
                     let mean = mixed.images.get(i as i64).mean(Kind::Double).double_value(&[]);
-                    assert!((mean - (share * i as f64 + (1.0 - share) * other.keys[i] as f64)).abs() < 1e-5);
+                    assert!((mean - (lambda * i as f64 + (1.0 - lambda) * other.keys[i] as f64)).abs() < 1e-5);
                 }
-                assert!(region > 0.0 || own.weights[0] != own.weights[1], "each image has a share of its own");
+                assert!(region > 0.0 || own.weights[0] != own.weights[1], "each image has its own lambda");
             }
         }
     }

@@ -20,13 +20,13 @@ const PURPOSE: u8 = purpose::MIXCO;
 ///
 /// # Errors
 /// `images` is not a batch of at least two images.
-pub fn mixco(images: &Tensor, law: &Beta, key: DrawKey) -> Result<Mixed, ContrastError> {
+pub fn mixco(images: &Tensor, beta: &Beta, key: DrawKey) -> Result<Mixed, ContrastError> {
     let pairs = shape(images)?.0 / 2;
     if pairs == 0 {
         return Err(ContrastError::shape("mixing needs at least two images".into()));
     }
     let shares: Vec<f64> = (0..u32::try_from(pairs).unwrap_or(u32::MAX))
-        .map(|i| law.draw(key.with_purpose(PURPOSE).words(0, i)[0]))
+        .map(|i| beta.draw(key.with_purpose(PURPOSE).words(0, i)[0]))
         .collect();
     let mixed = blend(&images.f_narrow(0, 0, pairs)?, &images.f_narrow(0, pairs, pairs)?, &shares)?;
     Ok(Mixed::new(mixed, (0..pairs).collect(), (pairs..2 * pairs).collect(), |i| shares.get(i).copied().unwrap_or(1.0)))
@@ -46,8 +46,8 @@ mod tests {
         let [own, other] = &mixed.targets;
         assert_eq!((own.keys.as_slice(), other.keys.as_slice()), (&[0, 1, 2][..], &[3, 4, 5][..]));
         for i in 0..3 {
-            let share = own.weights[i] * 3.0;
-            let wanted = share * i as f64 + (1.0 - share) * (i + 3) as f64;
+            let lambda = own.weights[i] * 3.0;
+            let wanted = lambda * i as f64 + (1.0 - lambda) * (i + 3) as f64;
             assert!((mixed.images.get(i as i64).max().double_value(&[]) - wanted).abs() < 1e-5);
             assert!((own.weights[i] + other.weights[i] - 1.0 / 3.0).abs() < 1e-12);
         }

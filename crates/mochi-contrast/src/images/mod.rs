@@ -46,12 +46,12 @@ pub struct Mixed {
 }
 
 impl Mixed {
-    /// Mixed images with their targets; `share` is the mixing coefficient of the first.
-    fn new(images: Tensor, first: Vec<i64>, second: Vec<i64>, share: impl Fn(usize) -> f64) -> Self {
+    /// Mixed images with their targets; `lambda` is the mixing coefficient of the first.
+    fn new(images: Tensor, first: Vec<i64>, second: Vec<i64>, lambda: impl Fn(usize) -> f64) -> Self {
         let count = first.len().max(1) as f64;
         let weights = |of: &dyn Fn(usize) -> f64| (0..first.len()).map(|m| of(m) / count).collect();
-        let own = weights(&|m| share(m));
-        let other = weights(&|m| 1.0 - share(m));
+        let own = weights(&|m| lambda(m));
+        let other = weights(&|m| 1.0 - lambda(m));
         Self { images, targets: [Target { keys: first, weights: own }, Target { keys: second, weights: other }] }
     }
 }
@@ -123,13 +123,13 @@ fn pick<T: Copy>(values: &[T], images: &[usize]) -> Vec<T> {
     images.iter().filter_map(|&image| values.get(image).copied()).collect()
 }
 
-/// `share · a + (1 - share) · b` with a coefficient for each image.
+/// `lambda · a + (1 - lambda) · b` with a coefficient for each image.
 fn blend(a: &Tensor, b: &Tensor, shares: &[f64]) -> Result<Tensor, ContrastError> {
     let shares = upload(&Tensor::f_from_slice(shares)?.f_view([-1, 1, 1, 1])?.f_to_kind(a.kind())?, a.device())?;
     Ok(b.f_lerp_tensor(a, &shares)?)
 }
 
-/// CutMix's box (Yun et al. 2019): sides √(1 - share) of the image's around a uniform center, clipped at the border.
+/// CutMix's box (Yun et al. 2019): sides √(1 - lambda) of the image's around a uniform center, clipped at the border.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct CutBox {
     top: i64,
@@ -139,9 +139,9 @@ struct CutBox {
 }
 
 impl CutBox {
-    fn draw(height: i64, width: i64, share: f64, words: [u32; 2]) -> Self {
+    fn draw(height: i64, width: i64, lambda: f64, words: [u32; 2]) -> Self {
         let span = |side: i64, word: u32| {
-            let half = (side as f64 * (1.0 - share).max(0.0).sqrt()) as i64 / 2;
+            let half = (side as f64 * (1.0 - lambda).max(0.0).sqrt()) as i64 / 2;
             let centre = i64::from(below(word, u32::try_from(side).unwrap_or(u32::MAX)));
             let (from, to) = ((centre - half).clamp(0, side), (centre + half).clamp(0, side));
             (from, to - from)
@@ -151,7 +151,7 @@ impl CutBox {
     }
 
     /// Fraction of the image outside of the box.
-    fn share(self, height: i64, width: i64) -> f64 {
+    fn lambda(self, height: i64, width: i64) -> f64 {
         1.0 - (self.height * self.width) as f64 / (height * width).max(1) as f64
     }
 
@@ -181,11 +181,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn boxes_lie_in_the_image_and_tell_their_share(h in 1i64..40, w in 1i64..40, share in 0.0..=1.0f64, words in any::<[u32; 2]>()) {
-            let cut = CutBox::draw(h, w, share, words);
+        fn boxes_lie_in_the_image_and_tell_their_lambda(h in 1i64..40, w in 1i64..40, lambda in 0.0..=1.0f64, words in any::<[u32; 2]>()) {
+            let cut = CutBox::draw(h, w, lambda, words);
             prop_assert!(cut.top >= 0 && cut.left >= 0 && cut.top + cut.height <= h && cut.left + cut.width <= w);
             // Clipping at the border only shrinks the box.
-            prop_assert!(cut.share(h, w) >= share - 1e-9);
+            prop_assert!(cut.lambda(h, w) >= lambda - 1e-9);
         }
     }
 
@@ -194,7 +194,7 @@ mod tests {
         // Coefficient 3/4: half of each side, center (16, 16).
         let cut = CutBox::draw(32, 32, 0.75, [1 << 31, 1 << 31]);
         assert_eq!(cut, CutBox { top: 8, left: 8, height: 16, width: 16 });
-        assert_eq!(cut.share(32, 32), 0.75);
-        assert_eq!(CutBox::draw(32, 32, 1.0, [5, 5]).share(32, 32), 1.0);
+        assert_eq!(cut.lambda(32, 32), 0.75);
+        assert_eq!(CutBox::draw(32, 32, 1.0, [5, 5]).lambda(32, 32), 1.0);
     }
 }

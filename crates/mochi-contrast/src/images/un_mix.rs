@@ -20,18 +20,18 @@ const PURPOSE: u8 = purpose::UN_MIX;
 ///
 /// # Errors
 /// `images` is not a batch of images.
-pub fn un_mix(images: &Tensor, law: &Beta, region: f64, key: DrawKey) -> Result<Mixed, ContrastError> {
+pub fn un_mix(images: &Tensor, beta: &Beta, region: f64, key: DrawKey) -> Result<Mixed, ContrastError> {
     let (batch, height, width) = shape(images)?;
-    let [choice, share, row, column] = key.with_purpose(PURPOSE).words(0, 0);
-    let share = law.draw(share);
+    let [choice, lambda, row, column] = key.with_purpose(PURPOSE).words(0, 0);
+    let lambda = beta.draw(lambda);
     let reversed = images.f_flip([0])?;
-    let (mixed, share) = if unit(choice) < region {
-        let cut = CutBox::draw(height, width, share, [row, column]);
-        (cut.paste(images, &reversed)?, cut.share(height, width))
+    let (mixed, lambda) = if unit(choice) < region {
+        let cut = CutBox::draw(height, width, lambda, [row, column]);
+        (cut.paste(images, &reversed)?, cut.lambda(height, width))
     } else {
-        (blend(images, &reversed, &[share])?, share)
+        (blend(images, &reversed, &[lambda])?, lambda)
     };
-    Ok(Mixed::new(mixed, (0..batch).collect(), (0..batch).rev().collect(), |_| share))
+    Ok(Mixed::new(mixed, (0..batch).collect(), (0..batch).rev().collect(), |_| lambda))
 }
 
 #[cfg(test)]
@@ -48,18 +48,18 @@ mod tests {
         // Image i is i everywhere, so a pixel of a mixture of i and B-1-i says what it is made of.
         let images =
             Tensor::arange(4, (Kind::Float, Device::Cpu)).view([4, 1, 1, 1]).expand([4, 3, 8, 8], false).contiguous();
-        let law = Beta::symmetric(1.0);
+        let beta = Beta::symmetric(1.0);
         for region in [0.0, 1.0] {
             for step in 0..20 {
-                let mixed = un_mix(&images, &law, region, place(step)).unwrap();
+                let mixed = un_mix(&images, &beta, region, place(step)).unwrap();
                 let [own, other] = &mixed.targets;
                 assert_eq!((own.keys.as_slice(), other.keys.as_slice()), (&[0, 1, 2, 3][..], &[3, 2, 1, 0][..]));
                 let total: f64 = own.weights.iter().chain(&other.weights).sum();
                 assert!((total - 1.0).abs() < 1e-12);
                 for i in 0..4 {
-                    let (share, mean) =
+                    let (lambda, mean) =
                         (own.weights[i] * 4.0, mixed.images.get(i as i64).mean(Kind::Double).double_value(&[]));
-                    assert!((mean - (share * i as f64 + (1.0 - share) * (3 - i) as f64)).abs() < 1e-5);
+                    assert!((mean - (lambda * i as f64 + (1.0 - lambda) * (3 - i) as f64)).abs() < 1e-5);
                 }
                 let whole = mixed.images.get(0).max().double_value(&[]) == mixed.images.get(0).min().double_value(&[]);
                 assert!(region > 0.0 || whole);
@@ -70,14 +70,14 @@ mod tests {
     #[test]
     fn half_of_the_steps_cut_a_box() {
         let images = Tensor::arange(2 * 3 * 64, (Kind::Float, Device::Cpu)).view([2, 3, 8, 8]);
-        let law = Beta::symmetric(1.0);
+        let beta = Beta::symmetric(1.0);
         // A box leaves pixels as they are or as the partner's; a blend changes them.
         let boxes = (0..400).filter(|&step| {
-            let mixed = un_mix(&images, &law, 0.5, place(step)).unwrap().images;
+            let mixed = un_mix(&images, &beta, 0.5, place(step)).unwrap().images;
             let kept = mixed.eq_tensor(&images).logical_or(&mixed.eq_tensor(&images.flip([0])));
             kept.all().int64_value(&[]) == 1
         });
         assert!((160..240).contains(&boxes.count()));
-        assert!(un_mix(&images.view([6, 64]), &law, 0.5, place(0)).is_err());
+        assert!(un_mix(&images.view([6, 64]), &beta, 0.5, place(0)).is_err());
     }
 }

@@ -111,7 +111,7 @@ impl Dataset {
     /// # Errors
     /// A source that does not exist, cannot be read or contains no images; a file system that does not respond for ten minutes.
     pub fn open(source: &Path, options: &OpenOptions) -> Result<Self, DataError> {
-        Self::new(source, Self::look(source, options)?)
+        Self::new(source, Self::find(source, options)?)
     }
 
     /// Opens several sources as one dataset, in their order. Image names are relative to the deepest common folder, classes with the same name are
@@ -126,7 +126,7 @@ impl Dataset {
         }
         let opened = sources.iter().map(|source| {
             let source = source.as_ref();
-            Ok((source.to_owned(), Self::look(source, options)?))
+            Ok((source.to_owned(), Self::find(source, options)?))
         });
         Self::new(first, several::merge(opened.collect::<Result<_, DataError>>()?)?)
     }
@@ -161,7 +161,7 @@ impl Dataset {
         }
     }
 
-    fn look(source: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
+    fn find(source: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
         if let Some(opened) = shards::open_address(source, &options.cancel)? {
             return Ok(opened);
         }

@@ -66,7 +66,7 @@ fn f4_files_of_other_formats_are_counted_and_told() {
     }
     let dataset = open(dir.path());
     assert_eq!((dataset.len(), dataset.skipped().files()), (1, 61));
-    let warning = "60 files were skipped because their formats are not supported: 30 .heic, 30 .tif";
+    let warning = "60 files were skipped because of an unsupported format: 30 .heic, 30 .tif";
     assert_eq!(dataset.warnings(), [warning]);
     // Only as far as they were asked for.
     assert!(open(&dir.path().join("*.jpg")).warnings().is_empty());

@@ -31,11 +31,11 @@ impl Chosen {
 }
 
 impl Checkpoints {
-    /// The newest whole checkpoint; `None` where there is none at all.
+    /// The newest whole checkpoint with the damaged ones after it; `None` where there is none at all.
     ///
     /// # Errors
     /// [`RunError::AllDamaged`] where there are some but none is whole.
-    pub fn newest(&self) -> Result<Option<Chosen>, RunError> {
+    pub fn choose(&self) -> Result<Option<Chosen>, RunError> {
         let mut damaged = Vec::new();
         for checkpoint in self.list()?.into_iter().rev() {
             match self.check(checkpoint.step) {
@@ -49,9 +49,9 @@ impl Checkpoints {
     /// The newest whole checkpoint alone.
     ///
     /// # Errors
-    /// As [`newest`](Checkpoints::newest).
+    /// As [`choose`](Checkpoints::choose).
     pub fn latest(&self) -> Result<Option<Checkpoint>, RunError> {
-        Ok(self.newest()?.map(|chosen| chosen.checkpoint))
+        Ok(self.choose()?.map(|chosen| chosen.checkpoint))
     }
 
     /// The whole checkpoint of a step.

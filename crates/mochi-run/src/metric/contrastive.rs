@@ -21,9 +21,9 @@ crate::metrics! {
     /// Chance level of the loss, the mean of ln(1 + K + s + s') over queries, with the K negatives that filters leave: the loss of an encoder that maps every image to the same embedding.
     LOSS_CHANCE: "loss_chance", Unit::Named("nats"), "train/loss_chance", Mean, chart LOSS_CHART "chance level", terminal "loss" "chance";
     /// Fraction of queries whose positive has a higher similarity than every real negative.
-    ACCURACY_REAL: "accuracy_real", Unit::Fraction, "proxy/accuracy_real", Mean, chart PROXY_CHART "real", terminal "proxy" "";
+    ACCURACY_REAL: "accuracy_real", Unit::Fraction, "proxy/accuracy_real", Mean, chart PROXY_CHART "real", terminal "accuracy" "";
     /// The same among real and synthetic negatives. Absent without synthetic negatives.
-    ACCURACY_WITH_SYNTHETIC: "accuracy_with_synthetic", Unit::Fraction, "proxy/accuracy_with_synthetic", Mean, chart PROXY_CHART "with synthetic", terminal "proxy" "with synthetic";
+    ACCURACY_WITH_SYNTHETIC: "accuracy_with_synthetic", Unit::Fraction, "proxy/accuracy_with_synthetic", Mean, chart PROXY_CHART "with synthetic", terminal "accuracy" "with synthetic";
     /// Mean similarity of a query and its positive.
     POSITIVE_SIMILARITY: "positive_similarity", Unit::Named("cosine"), "similarity/positive", Mean, chart SIMILARITY_CHART "positive";
     /// Mean similarity of a query and its query mixes.

@@ -16,7 +16,7 @@ crate::metrics! {
     /// Training speed since the previous record.
     IMAGES_PER_S: "images_per_s", Unit::Named("images/s"), "speed/images_per_s", Last, chart SPEED_CHART "images/s";
     /// Fraction of the time since the previous record in which the training step waited for a batch.
-    DATA_WAIT_FRACTION: "data_wait_fraction", Unit::Fraction, "speed/data_wait_fraction", Last, chart WAIT_CHART "waiting", terminal "data" "waiting" warn_above 0.1;
+    DATA_WAIT_FRACTION: "data_wait_fraction", Unit::Fraction, "speed/data_wait_fraction", Last, chart WAIT_CHART "waiting", terminal "data" "wait" warn_above 0.1;
     /// Training time since the start of the run, over all sessions.
     ELAPSED_S: "elapsed_s", Unit::Named("seconds"), "speed/elapsed_s", Last;
 }

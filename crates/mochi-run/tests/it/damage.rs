@@ -30,9 +30,9 @@ fn f11_a_damaged_newest_checkpoint_is_reported_and_the_last_whole_one_is_used() 
     for (word, damage) in DAMAGES {
         let base = tempfile::tempdir().unwrap();
         let checkpoints = run(base.path(), &[2, 4, 6]).checkpoints();
-        assert_eq!(checkpoints.newest().unwrap().unwrap().checkpoint.step, 6);
+        assert_eq!(checkpoints.choose().unwrap().unwrap().checkpoint.step, 6);
         damage(&checkpoints.path().join("step-6"));
-        let chosen = checkpoints.newest().unwrap().unwrap();
+        let chosen = checkpoints.choose().unwrap().unwrap();
         assert_eq!(chosen.checkpoint.step, 4, "{word}");
         let warnings = chosen.warnings();
         assert!(
@@ -54,7 +54,7 @@ fn f11_without_a_whole_checkpoint_every_reason_is_told() {
     for step in ["step-4", "step-6"] {
         std::fs::remove_file(checkpoints.path().join(step).join("state.json")).unwrap();
     }
-    let error = checkpoints.newest().unwrap_err();
+    let error = checkpoints.choose().unwrap_err();
     assert!(error.to_string().ends_with("step-6: state.json is missing; step-4: state.json is missing"), "{error}");
     assert!(error.hint().is_some());
 }

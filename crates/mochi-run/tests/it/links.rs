@@ -38,7 +38,7 @@ fn use_it(path: &Path) {
         let _ = BadImageLog::open(&run.bad_images_path()).append(&serde_json::json!({"index": 0}));
         let _ = EventWriter::create(run.path());
         for checkpoints in [run.checkpoints(), run.failed_steps()] {
-            let _ = checkpoints.newest();
+            let _ = checkpoints.choose();
             let _ = checkpoints.at(4);
             if let Ok(pending) = checkpoints.begin(4) {
                 let _ = pending.create("model.safetensors");

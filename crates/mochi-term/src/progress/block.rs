@@ -13,9 +13,6 @@ pub(super) fn render(s: &Snapshot, width: usize, color: bool) -> String {
     let epoch = (s.epoch + 1).min(s.epochs.max(1));
     let mut head = format!("{} {}/{}", dim("epoch"), bold(epoch.to_string()), s.epochs);
     head += &format!("  {} {}/{}", dim("step"), bold(s.step.to_string()), s.steps);
-    if !s.phase.is_empty() {
-        head += &format!("  {}", plain().cyan().apply_to(crate::printable(&s.phase)));
-    }
 
     let done = if s.steps == 0 { 1.0 } else { s.step as f64 / s.steps as f64 };
     let left = s.eta_s.map_or(String::new(), |eta| format!("  {} left", duration(eta)));

@@ -17,8 +17,5 @@ pub(super) fn render(s: &Snapshot) -> String {
     if let Some(eta) = s.eta_s {
         line += &format!(" | {} left", duration(eta));
     }
-    if !s.phase.is_empty() {
-        line += &format!(" | {}", s.phase);
-    }
     line
 }

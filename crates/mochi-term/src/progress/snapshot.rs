@@ -3,8 +3,6 @@
 /// The state of training at a step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// What is being done, such as "MoCHi (1024, 1024, 128)" or "warm-up".
-    pub phase: String,
     /// Epoch, from 0.
     pub epoch: u64,
     /// All epochs.

@@ -114,7 +114,6 @@ fn terminal() -> (Progress, Screen) {
 
 fn snapshot() -> Snapshot {
     Snapshot {
-        phase: "MoCHi (1024, 1024, 128)".to_owned(),
         epoch: 2,
         epochs: 200,
         step: 120,
@@ -123,8 +122,8 @@ fn snapshot() -> Snapshot {
         eta_s: Some(20_044.0),
         rows: vec![
             row("loss", &[("", "6.812"), ("chance", "8.318")]),
-            row("proxy", &[("", "43 %"), ("with synthetic", "5.1 %")]),
-            row("data", &[("waiting", "2.1 %")]),
+            row("accuracy", &[("", "43 %"), ("with synthetic", "5.1 %")]),
+            row("data", &[("wait", "2.1 %")]),
         ],
     }
 }
@@ -143,10 +142,10 @@ fn lines_for_a_file_are_plain_and_rare() {
     progress.update(&Snapshot { epoch: 3, step: 180, eta_s: None, ..snapshot() });
     assert_eq!(
         sink.text(),
-        "epoch 3/200 step 120/12000 | 152 images/s | loss 6.812, chance 8.318 | proxy 43 %, with synthetic 5.1 % | \
-         data waiting 2.1 % | 5h 34m left | MoCHi (1024, 1024, 128)\n\
-         epoch 4/200 step 180/12000 | 152 images/s | loss 6.812, chance 8.318 | proxy 43 %, with synthetic 5.1 % | \
-         data waiting 2.1 % | MoCHi (1024, 1024, 128)\n"
+        "epoch 3/200 step 120/12000 | 152 images/s | loss 6.812, chance 8.318 | accuracy 43 %, with synthetic 5.1 % | \
+         data wait 2.1 % | 5h 34m left\n\
+         epoch 4/200 step 180/12000 | 152 images/s | loss 6.812, chance 8.318 | accuracy 43 %, with synthetic 5.1 % | \
+         data wait 2.1 %\n"
     );
 }
 
@@ -166,11 +165,11 @@ fn the_block_shows_every_value_and_color_only_where_wanted() {
     let block = block::render(&snapshot(), 80, false);
     assert!(!block.contains('\x1b'));
     let rows: Vec<&str> = block.lines().collect();
-    assert_eq!(rows[0], "epoch 3/200  step 120/12000  MoCHi (1024, 1024, 128)");
+    assert_eq!(rows[0], "epoch 3/200  step 120/12000");
     assert!(rows[1].starts_with('─') && rows[1].ends_with(" 1.0 %  152 images/s  5h 34m left"), "{}", rows[1]);
-    assert_eq!(rows[2], "loss   6.812  chance 8.318");
-    assert_eq!(rows[3], "proxy  43 %  with synthetic 5.1 %");
-    assert_eq!(rows[4], "data   waiting 2.1 %");
+    assert_eq!(rows[2], "loss      6.812  chance 8.318");
+    assert_eq!(rows[3], "accuracy  43 %  with synthetic 5.1 %");
+    assert_eq!(rows[4], "data      wait 2.1 %");
 }
 
 #[test]
@@ -225,7 +224,6 @@ fn s8_no_text_steers_the_terminal() {
     progress.hint(name);
     progress.note(name);
     progress.task(name, 3).finish();
-    progress.update(&Snapshot { phase: name.to_owned(), ..snapshot() });
     let text = sink.text();
     assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
     assert!(text.lines().all(|line| !line.starts_with("error:")), "{text}");

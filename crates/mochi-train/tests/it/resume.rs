@@ -7,8 +7,9 @@ use mochi_config::{Resolved, Settings};
 use mochi_data::{Dataset, Split};
 use mochi_run::metric::contrastive as keys;
 use mochi_run::metric::general::LOSS;
-use mochi_run::{Checkpoints, CurvesLog, MetricsLog, RunFolder, StopFlag};
+use mochi_run::{Checkpoints, CurvesLog, MetricsLog, RunFolder};
 use mochi_tensor::{Engine, read_tensors, write_tensors};
+use mochi_term::StopFlag;
 use mochi_train::{Contrastive, Event, Outcome, State, TrainError, Trainer, facts};
 
 /// Gray images of stripes in an IDX file, as in MNIST.

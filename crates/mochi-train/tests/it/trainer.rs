@@ -7,8 +7,9 @@ use std::path::Path;
 use mochi_data::Shard;
 use mochi_run::metric::Unit;
 use mochi_run::metric::general::{LEARNING_RATE, LOSS};
-use mochi_run::{CurveRecord, Log, Metric, Metrics, MetricsLog, NoCurve, RunFolder, StopFlag};
+use mochi_run::{CurveRecord, Log, Metric, Metrics, MetricsLog, NoCurve, RunFolder};
 use mochi_tensor::{Device, Kind, Tensor, read_tensors};
+use mochi_term::StopFlag;
 use mochi_train::{
     Batches, DataIdentity, Decay, Event, LearningRate, OnChange, Outcome, Part, Parts, Setting, State, StepError,
     StepPlan, StepReport, Task, Timeline, TrainError, Trainer, TrainerOptions, Update, WarmUp,

@@ -82,7 +82,7 @@ pub struct DecodeOptions {
     /// Apply the EXIF orientation (JPEG only). Off by default, as in Pillow and torchvision.
     pub exif_orientation: bool,
     /// For JPEG: decode at 1/2, 1/4 or 1/8 of the size (in the DCT domain) as long as the shorter side keeps this many pixels, and use fast chroma
-    /// upsampling. Not exact: see [`crate::LoaderOptions::fast_decode`].
+    /// upsampling. Not exact: see `data.fast_decode` in the settings.
     pub shrink_to: Option<u32>,
 }
 

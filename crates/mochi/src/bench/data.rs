@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_data::bench::{BenchOptions, bench};
 use mochi_data::{Cancel, Split};
-use mochi_run::Progress;
+use mochi_term::Progress;
 use mochi_views::Augmentation;
 
 use crate::discovery::begin;

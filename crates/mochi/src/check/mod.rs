@@ -10,7 +10,7 @@ use clap::Args;
 use mochi_data::dataset_report::{DatasetReport, ReportOptions, Severity, Stage, check_dataset};
 use mochi_data::{Cancel, display_source};
 use mochi_files::{check_writable, write_atomic};
-use mochi_run::{Progress, Task};
+use mochi_term::{Progress, Task};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
@@ -49,6 +49,11 @@ pub fn run(arguments: Arguments) -> Outcome {
     let settings = arguments.settings.load()?;
     if let Some(path) = &arguments.out {
         check_writable(path)?;
+        // An image that is named by mistake must not be overwritten.
+        if !path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("html") || kind.eq_ignore_ascii_case("htm")) {
+            let what = format!("--out expects a name ending in .html, got {}", path.display());
+            return Err(Failure::new(what, "for example --out dataset.html"));
+        }
     }
     let options = ReportOptions {
         view: settings.data.size,
@@ -72,6 +77,8 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_line(&table::table(arguments.sources.data(), &report, arguments.out.as_deref()))?;
     }
     match report.issues.iter().find(|issue| issue.severity == Severity::Error) {
+        // The table shows all issues with their hints; JSON on stdout is read by a program.
+        Some(_) if !arguments.json => Ok(ExitCode::FAILURE),
         Some(issue) => Err(Failure::new(issue.message.clone(), issue.hint.clone())),
         None => Ok(ExitCode::SUCCESS),
     }

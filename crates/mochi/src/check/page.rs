@@ -5,7 +5,7 @@ use std::path::Path;
 use mochi_data::dataset_report::{self, Bin, DatasetReport, sample};
 use mochi_data::{Dataset, Thumbnail, Thumbnailer, display_source};
 use mochi_report::{BadFile, Bars, DataPage, Duplicates, Encoding, Group, Image, Issue, Section, Severity};
-use mochi_run::Progress;
+use mochi_term::Progress;
 
 use super::table::rows;
 

@@ -59,9 +59,8 @@ pub fn run(arguments: Arguments) -> Outcome {
         ));
     }
     let text = format!(
-        "linear top-1 {:.2} %, top-5 {:.2} %  ({}, learning rate {}, {} epochs, seed {}, {})",
-        result.top1,
-        result.top5,
+        "linear {}  ({}, learning rate {}, {} epochs, seed {}, {})",
+        super::accuracies(result.top1, result.top5, result.classes),
         result.protocol,
         result.learning_rate,
         result.epochs,

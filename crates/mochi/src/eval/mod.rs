@@ -55,6 +55,15 @@ pub fn run(command: Command) -> Outcome {
     }
 }
 
+/// "top-1 40.2 %, top-5 71.0 %"; top-5 only where there are more than five classes.
+fn accuracies(top1: f64, top5: f64, classes: usize) -> String {
+    let mut text = format!("top-1 {top1:.2} %");
+    if classes > 5 {
+        text += &format!(", top-5 {top5:.2} %");
+    }
+    text
+}
+
 /// An evaluation error with hints that name this program's options.
 fn failure(error: EvalError) -> Failure {
     let hint = match &error {

@@ -1,7 +1,7 @@
 //! Progress of an evaluation: one line per stage.
 
 use mochi_eval::Stage;
-use mochi_run::{Progress, Task};
+use mochi_term::{Progress, Task};
 
 /// The line of the current stage.
 pub struct Stages {

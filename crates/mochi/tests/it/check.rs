@@ -51,6 +51,14 @@ fn bad_files_give_status_1_and_are_escaped_on_the_page() {
     assert!(page.contains("&lt;b onclick=&#39;x&#39;&gt;&quot;&amp;.png") && !page.contains("<b onclick"));
     assert!(page.contains("not-utf8-\u{FFFD}\u{FFFD}.png"));
     assert!(page.contains("Contact sheet") && page.contains("data:image/jpeg;base64,"));
+    // A person reads the table, which holds the same error.
+    let output = run(&["check", text(&data)]);
+    let table = String::from_utf8_lossy(&output.stdout).into_owned() + &said(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(table.matches("2 of 7 images are bad (28.6 %); a run fails").count(), 1, "{table}");
+    // An image is not overwritten by a page.
+    let output = run(&["check", text(&data), "--out", text(&data.join("class-0/0.png"))]);
+    assert!(said(&output).contains("--out expects a name ending in .html"), "{}", said(&output));
     // With a higher limit, the same folder passes.
     assert!(run(&["check", text(&data), "data.max_bad_fraction=0.3"]).status.success());
 }

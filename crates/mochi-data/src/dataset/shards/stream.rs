@@ -64,6 +64,16 @@ fn lock(shared: &Shared) -> MutexGuard<'_, State> {
     shared.state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Number of the next blocks, given their lengths in bytes, that are requested ahead.
+fn ahead(lengths: impl Iterator<Item = u64>) -> usize {
+    let mut bytes = 0u64;
+    let fits = |length: &u64| {
+        bytes = bytes.saturating_add(*length);
+        bytes <= AHEAD_BYTES
+    };
+    lengths.take(AHEAD_BLOCKS).take_while(fits).count()
+}
+
 fn storage(lost: Lost) -> ReadError {
     ReadError::Storage(lost.into())
 }
@@ -149,15 +159,8 @@ impl Stream {
         if turn >= self.sequence.len() {
             return 0;
         }
-        let (mut end, mut bytes) = (turn + 1, 0);
-        for &block in self.sequence.iter().skip(end).take(AHEAD_BLOCKS) {
-            bytes += remote.blocks.get(block as usize).map_or(0, |block| block.length);
-            if bytes > AHEAD_BYTES {
-                break;
-            }
-            end += 1;
-        }
-        end
+        let next = self.sequence.iter().skip(turn + 1);
+        turn + 1 + ahead(next.map(|&block| remote.blocks.get(block as usize).map_or(0, |block| block.length)))
     }
 
     /// Requests this block and those ahead of it, as far as they were not requested yet.

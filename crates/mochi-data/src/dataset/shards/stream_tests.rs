@@ -54,3 +54,13 @@ fn an_epoch_holds_its_window_and_what_is_ahead_and_lets_go_of_all_else() {
         assert!(lock(&stream.shared).slots.is_empty(), "at the end everything is let go");
     }
 }
+
+/// Security review S17: an index with images of 512 MiB made 16 of them be requested ahead.
+#[test]
+fn s17_what_is_ahead_is_limited_in_bytes() {
+    assert_eq!(ahead(std::iter::repeat(512 << 20)), 0);
+    assert_eq!(ahead([BLOCK_BYTES, 512 << 20, 1].into_iter()), 1);
+    assert_eq!(ahead(std::iter::repeat(BLOCK_BYTES)), AHEAD_BLOCKS);
+    assert_eq!(ahead(std::iter::repeat(1)), AHEAD_BLOCKS);
+    assert_eq!(ahead(std::iter::empty()), 0);
+}

@@ -2,8 +2,8 @@
 
 use mochi_config::Resolved;
 use mochi_data::{BadImage, Batch, DataError, Dataset, Loader, LoaderOptions, Memory, Order, Position, Shard};
-use mochi_run::StopFlag;
 use mochi_tensor::{Device, HostValues};
+use mochi_term::StopFlag;
 
 use crate::{Batches, Timeline, TrainError, augmentation};
 

@@ -22,8 +22,9 @@ use mochi_config::{EncoderKind, Positive, Resolved};
 use mochi_contrast::{ContrastError, SampleMetadata};
 use mochi_data::{Batch, Dataset, OpenOptions, Shard};
 use mochi_run::metric::{contrastive, general};
-use mochi_run::{CurveRecord, Metric, RunFolder, StopFlag};
+use mochi_run::{CurveRecord, Metric, RunFolder};
 use mochi_tensor::{Engine, HostValues, Tensor, dim, from_f32, set_threads};
+use mochi_term::StopFlag;
 
 pub use batches::Views;
 use learner::Learner;

@@ -274,3 +274,21 @@ fn failed(error: ureq::Error) -> Failure {
         other => Failure { retry: false, ..detail(other.to_string()) },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Security review S19: a certificate that is not trusted was tried eight times.
+    #[test]
+    fn s19_errors_of_tls_are_not_tried_again_and_lost_connections_are() {
+        let untrusted = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let tls = [ureq::Error::Rustls(untrusted()), ureq::Error::Io(std::io::Error::other(untrusted()))];
+        for error in tls {
+            let failure = failed(error);
+            assert!(!failure.retry && failure.detail.contains("TLS"), "{}", failure.detail);
+        }
+        let reset = ureq::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(failed(reset).retry);
+    }
+}

@@ -35,19 +35,19 @@ impl Subject {
 
 /// One result.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(super) struct Score {
     protocol: &'static str,
     subject: Subject,
     /// Top-1 accuracy on the test images in percent.
     top1: f64,
 }
 
-impl Judged {
+impl Score {
     /// Reads the JSON object that `mochi eval ... --json` prints.
-    pub(super) fn read(protocol: &'static str, subject: Subject, json: &[u8]) -> Outcome<Judged> {
+    pub(super) fn read(protocol: &'static str, subject: Subject, json: &[u8]) -> Outcome<Score> {
         let value: Option<Value> = serde_json::from_slice(json).ok();
         match value.as_ref().and_then(|value| value["top1"].as_f64()) {
-            Some(top1) if (0.0..=100.0).contains(&top1) => Ok(Judged { protocol, subject, top1 }),
+            Some(top1) if (0.0..=100.0).contains(&top1) => Ok(Score { protocol, subject, top1 }),
             Some(top1) => Err(Failure::new(format!(
                 "`mochi eval {protocol}` printed a top1 of {top1}, which is not a percentage"
             ))),
@@ -56,12 +56,12 @@ impl Judged {
     }
 }
 
-fn top1(results: &[Judged], protocol: &str, subject: Subject) -> Option<f64> {
-    results.iter().find(|judged| judged.protocol == protocol && judged.subject == subject).map(|judged| judged.top1)
+fn top1(results: &[Score], protocol: &str, subject: Subject) -> Option<f64> {
+    results.iter().find(|score| score.protocol == protocol && score.subject == subject).map(|score| score.top1)
 }
 
 /// Table with a row for each protocol and a column for each subject.
-pub(super) fn table(results: &[Judged]) -> String {
+pub(super) fn table(results: &[Score]) -> String {
     let subjects = [Subject::Pixels, Subject::Untrained, Subject::Trained];
     let heading = std::iter::once(String::new()).chain(subjects.map(|subject| subject.name().to_owned())).collect();
     let row = |label: &str, protocol: &str| {
@@ -72,7 +72,7 @@ pub(super) fn table(results: &[Judged]) -> String {
 }
 
 /// One sentence for each protocol that compares the trained encoder with the baselines.
-pub(super) fn verdict(results: &[Judged]) -> String {
+pub(super) fn comparison(results: &[Score]) -> String {
     let mut lines = String::new();
     for (label, protocol) in [("k-NN", "knn"), ("the linear probe", "linear")] {
         let of = |subject| top1(results, protocol, subject);
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_came_out_is_said_either_way() {
-        let read = |protocol, subject, json: &str| Judged::read(protocol, subject, json.as_bytes()).expect("a result");
+        let read = |protocol, subject, json: &str| Score::read(protocol, subject, json.as_bytes()).expect("a result");
         let results = [
             read("knn", Subject::Pixels, r#"{"top1": 85.0}"#),
             read("knn", Subject::Untrained, r#"{"top1": 80.0}"#),
@@ -114,7 +114,7 @@ mod tests {
              linear probe            -           -         -\n"
         );
         assert_eq!(
-            verdict(&results),
+            comparison(&results),
             "By k-NN, the trained encoder is 3.75 points ahead of the untrained one and 1.25 points behind raw pixels.\n"
         );
     }
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_no_percentage_is_refused() {
         let refused =
-            |json: &str| Judged::read("knn", Subject::Pixels, json.as_bytes()).expect_err("refused").to_string();
+            |json: &str| Score::read("knn", Subject::Pixels, json.as_bytes()).expect_err("refused").to_string();
         assert!(refused(r#"{"top1": 850.2}"#).contains("not a percentage"));
         assert!(refused("nothing").contains("no JSON object"));
     }
