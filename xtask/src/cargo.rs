@@ -1,7 +1,7 @@
 //! Running cargo from a command: always in the repository's root, so that `.cargo/config.toml` applies.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use crate::command;
 use crate::failure::{Failure, Outcome};
@@ -43,24 +43,4 @@ pub(crate) fn build_release(place: &Place, package: &str) -> Outcome<PathBuf> {
         .filter(|message| message["target"]["name"] == package)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .ok_or_else(|| Failure::new(format!("cargo did not report the path of {package}")))
-}
-
-/// A release build that runs beside other work, such as downloads. The caller waits for it, also where that work fails.
-pub(crate) struct Background(Option<Child>);
-
-impl Background {
-    /// Starts to build a package. Whatever goes wrong shows again in the whole build, which follows.
-    pub(crate) fn build_release(place: &Place, package: &str) -> Self {
-        let mut build = cargo(place);
-        build.args(["build", "--release", "--quiet", "--package", package]);
-        Self(build.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok())
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        if let Some(build) = &mut self.0 {
-            let _ = build.wait();
-        }
-    }
 }

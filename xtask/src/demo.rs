@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use crate::cargo::{Background, build_release};
+use crate::cargo::build_release;
 use crate::command;
 use crate::failure::{Failure, Outcome};
 use crate::machine::has_bf16;
@@ -38,12 +38,8 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
         }
     }
     let started = Instant::now();
-    setup::ensure_tools(place)?;
-    // Needs no libtorch, and its libjpeg-turbo takes about as long to build as the downloads do.
-    let views = Background::build_release(place, "mochi-views");
     setup::ensure(place, false)?;
     let data = fashion_mnist::install(place)?;
-    drop(views);
     say("building mochi (takes several minutes the first time)");
     let mochi = build_release(place, "mochi")?;
 

@@ -28,8 +28,8 @@ impl HuffmanSpec {
         let total = counts.iter().map(|&n| usize::from(n)).sum();
         let mut symbols = [0; 256];
         // libjpeg stops reading tables at an empty one.
-        let room = symbols.get_mut(..total).filter(|room| !room.is_empty())?;
-        room.copy_from_slice(from.get(..total)?);
+        let target = symbols.get_mut(..total).filter(|target| !target.is_empty())?;
+        target.copy_from_slice(from.get(..total)?);
         Some(Self { counts, symbols, total })
     }
 
@@ -188,8 +188,9 @@ impl Reading {
         }
         self.header.count = usize::from(*count);
         let (components, _) = self.header.components.split_at_mut(self.header.count);
-        for (i, said) in rest.chunks_exact(3).enumerate() {
-            let (id, across, down, quant) = (said[0], said[1] >> 4, said[1] & 15, usize::from(said[2]));
+        for (i, component) in rest.chunks_exact(3).enumerate() {
+            let (id, across, down, quant) =
+                (component[0], component[1] >> 4, component[1] & 15, usize::from(component[2]));
             if components[..i].iter().any(|c| c.id == id) || quant > 3 {
                 return Err(Unsupported::Header);
             }

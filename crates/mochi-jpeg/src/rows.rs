@@ -12,12 +12,12 @@ use crate::upsampling::Upsampling;
 
 /// Buffer for a row of upsampled chroma.
 #[derive(Debug, Default)]
-pub(crate) struct Room {
+pub(crate) struct Upsampled {
     sums: Vec<u16>,
     full: [Vec<u8>; 2],
 }
 
-impl Room {
+impl Upsampled {
     /// Makes buffers for images of `width` pixels.
     pub(crate) fn fit(&mut self, width: usize) {
         let padded = (width + 2).next_multiple_of(STEP);
@@ -34,7 +34,7 @@ pub(crate) struct Emit<'a, K> {
     pub(crate) layout: &'a Layout,
     pub(crate) mcu_row: usize,
     pub(crate) samples: &'a mut [u8],
-    pub(crate) room: &'a mut Room,
+    pub(crate) upsampled: &'a mut Upsampled,
     /// The whole image.
     pub(crate) rgb: &'a mut [u8],
 }
@@ -44,7 +44,7 @@ impl<K: Kernels> NullaryFnOnce for Emit<'_, K> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { kernels, layout, mcu_row, samples, room, rgb } = self;
+        let Self { kernels, layout, mcu_row, samples, upsampled, rgb } = self;
         let how = layout.upsampling;
         let (top, last) = (mcu_row * layout.mcu_rows, mcu_row + 1 == layout.mcus.1);
         // The last row must wait if it uses the row below.
@@ -58,7 +58,7 @@ impl<K: Kernels> NullaryFnOnce for Emit<'_, K> {
                 chroma: [chroma(samples, cb, how, mcu_row, y), chroma(samples, cr, how, mcu_row, y)],
                 below: y % 2 == 1,
             };
-            room.convert(kernels, how, row, &mut rgb[y * layout.width * 3..][..layout.width * 3]);
+            upsampled.convert(kernels, how, row, &mut rgb[y * layout.width * 3..][..layout.width * 3]);
         }
         if waits > 0 {
             for strip in &layout.strips {
@@ -104,7 +104,7 @@ struct Row<'a> {
     below: bool,
 }
 
-impl Room {
+impl Upsampled {
     /// Writes one row of RGB.
     #[inline(always)]
     fn convert<K: Kernels>(&mut self, kernels: K, how: Upsampling, row: Row<'_>, rgb: &mut [u8]) {

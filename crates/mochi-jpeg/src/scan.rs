@@ -14,7 +14,7 @@ use crate::huffman::{Kind, Table};
 use crate::idct::Quant;
 use crate::kernels::{Kernels, Place, Portable};
 use crate::layout::Layout;
-use crate::rows::{Emit, Room};
+use crate::rows::{Emit, Upsampled};
 
 /// Number of MCUs whose coefficients are read before they are transformed.
 const TURN: usize = 8;
@@ -30,7 +30,7 @@ pub struct Decoder {
     unstuffed: Unstuffed,
     turn: Box<Turn>,
     samples: Vec<u8>,
-    room: Room,
+    upsampled: Upsampled,
 }
 
 impl Default for Decoder {
@@ -49,7 +49,7 @@ impl Decoder {
             unstuffed: Unstuffed::default(),
             turn: Box::new(Turn::new()),
             samples: Vec::new(),
-            room: Room::default(),
+            upsampled: Upsampled::default(),
         }
     }
 
@@ -90,8 +90,8 @@ impl Decoder {
             self.ac[component.ac].prepare(header.ac[component.ac].as_ref().ok_or(Unsupported::Table)?)?;
         }
         self.samples.resize(layout.samples, 0);
-        self.room.fit(width);
-        let Self { dc, ac, unstuffed, turn, samples, room, .. } = self;
+        self.upsampled.fit(width);
+        let Self { dc, ac, unstuffed, turn, samples, upsampled, .. } = self;
         // A grayscale image has one component; the others repeat it and are not used.
         let component = |i: usize| &header.components()[i.min(header.components().len() - 1)];
         let tables = [0, 1, 2].map(|i| (&dc[component(i).dc], &ac[component(i).ac]));
@@ -105,7 +105,7 @@ impl Decoder {
                 kernels.run(Read { layout: &layout, mcus, restart, tables, unstuffed, progress, turn })?;
                 kernels.run(Transform { kernels, turn, quants: &quants, samples })?;
             }
-            kernels.run(Emit { kernels, layout: &layout, mcu_row, samples, room, rgb });
+            kernels.run(Emit { kernels, layout: &layout, mcu_row, samples, upsampled, rgb });
         }
         progress.bits.finish()
     }

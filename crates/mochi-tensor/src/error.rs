@@ -79,7 +79,7 @@ impl TensorError {
 impl From<tch::TchError> for TensorError {
     fn from(error: tch::TchError) -> Self {
         let text = error.to_string();
-        // The C++ back trace helps nobody who reads a log.
+        // The C++ back trace does not help a reader of a log.
         Self::Torch(text.lines().next().unwrap_or("unknown error").to_owned())
     }
 }

@@ -156,7 +156,7 @@ impl WeightsReader {
             let tensor = Tensor::f_empty(&entry.shape, (entry.kind, Device::Cpu))?;
             if entry.bytes > 0 && tensor.numel().checked_mul(entry.kind.elt_size_in_bytes()) == Some(entry.bytes) {
                 self.file.seek(SeekFrom::Start(entry.start)).map_err(io)?;
-                // SAFETY: a dense CPU tensor that was made just here, of as many bytes as was checked; nobody else has a handle. Its memory
+                // SAFETY: a dense CPU tensor that was made just here, of as many bytes as was checked; no other code has a handle. Its memory
                 // is written by libtorch's allocator or by this read before any byte is used.
                 let bytes = unsafe {
                     let start = tensor.data_ptr().cast::<u8>();

@@ -6,7 +6,7 @@ use crate::{Tensor, TensorError};
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
-/// The process has one generator: whoever draws from a seed holds it alone for that time.
+/// The process has one generator: a thread that draws from a seed holds it exclusively.
 static IN_USE: Mutex<()> = Mutex::new(());
 
 thread_local! {

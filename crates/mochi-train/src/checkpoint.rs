@@ -46,7 +46,7 @@ pub(crate) fn read_parts(folder: &Path, state: &State) -> Result<Parts, TrainErr
     let mut parts = BTreeMap::new();
     for (name, value) in &state.parts {
         let path = folder.join(file_name(name));
-        // A part without tensors has no file; a file that is lost is missed by whoever takes its tensors.
+        // A part without tensors has no file; a lost file is reported when its tensors are read.
         let tensors = if path.exists() { read_tensors(&path)?.0 } else { BTreeMap::new() };
         if let Some(tensor) = first_not_finite(&tensors)? {
             let reason = format!("its tensor \"{tensor}\" holds values that are not finite");

@@ -1,4 +1,4 @@
-//! What a step says about itself against float64 numpy that makes every point (`fixtures/make_measure_cases.py`), and its laws.
+//! The metrics of a step compared with float64 numpy, which makes every synthetic negative (`fixtures/make_measure_cases.py`), and their properties.
 
 use mochi_contrast::{
     Context, Diagnostics, DrawKey, ExplicitSamples, Measures, Objective, SampleMetadata, diagnostics, info_nce,

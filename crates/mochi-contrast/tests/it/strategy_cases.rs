@@ -35,7 +35,7 @@ fn cases() -> Vec<(&'static str, Objective, bool)> {
         objective
     };
     let also = |extra| with(bare.clone(), extra);
-    let guard = |filter: Filter| Objective { filters: vec![filter], ..mochi.clone() };
+    let filtered = |filter: Filter| Objective { filters: vec![filter], ..mochi.clone() };
     let form = |loss: LossVariant| Objective { loss, ..mochi.clone() };
     let weight: Strategy = configured("weight", &[("w", 0.7)]);
     vec![
@@ -50,11 +50,11 @@ fn cases() -> Vec<(&'static str, Objective, bool)> {
         ("debiased", form(configured("debiased", &[("c", 0.01)])), false),
         ("debiased_at_its_bound", Objective { loss: configured("debiased", &[("c", 0.9)]), ..bare.clone() }, false),
         ("hcl", with(form(configured("hcl", &[("beta", 1.0), ("c", 0.01)])), vec![weight.clone()]), false),
-        ("same_image", guard(configured("same-image", &[])), false),
-        ("class_oracle", guard(configured("class-oracle", &[])), false),
-        ("margin", guard(configured("margin", &[("m", 0.45)])), false),
-        ("percentage", guard(configured("percentage", &[("p", 0.4)])), false),
-        ("ring", guard(configured("ring", &[("from", 0.1), ("to", 0.6)])), false),
+        ("same_image", filtered(configured("same-image", &[])), false),
+        ("class_oracle", filtered(configured("class-oracle", &[])), false),
+        ("margin", filtered(configured("margin", &[("m", 0.45)])), false),
+        ("percentage", filtered(configured("percentage", &[("p", 0.4)])), false),
+        ("ring", filtered(configured("ring", &[("from", 0.1), ("to", 0.6)])), false),
         ("context", mochi.clone(), true),
         (
             "everything",
@@ -129,7 +129,7 @@ fn every_strategy_filter_and_loss_variant_equals_its_papers_formula() {
             losses.push(loss.value);
         }
     }
-    // No two cases are the same by accident: a guard or form that does nothing would be one.
+    // No two cases are the same by accident: a filter or loss variant that does nothing would be one.
     losses.sort_by(f64::total_cmp);
     assert_eq!(losses.chunks(2).filter(|pair| (pair[0] - pair[1]).abs() > 1e-4).count(), 0);
     assert!(losses.windows(2).filter(|pair| pair[1] - pair[0] > 1e-4).count() >= losses.len() / 2 - 1);

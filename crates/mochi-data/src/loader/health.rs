@@ -25,7 +25,7 @@ pub(super) struct Health {
     read: usize,
     bad: BTreeMap<usize, BadImage>,
     /// Indices that [`Health::take_new`] has returned.
-    told: BTreeSet<usize>,
+    reported: BTreeSet<usize>,
 }
 
 impl Health {
@@ -55,8 +55,8 @@ impl Health {
 
     /// The bad images that were not returned before, by index.
     pub(super) fn take_new(&mut self) -> Vec<BadImage> {
-        let told = &mut self.told;
-        self.bad.values().filter(|bad| told.insert(bad.index)).cloned().collect()
+        let reported = &mut self.reported;
+        self.bad.values().filter(|bad| reported.insert(bad.index)).cloned().collect()
     }
 
     pub(super) fn list(&self) -> Vec<BadImage> {

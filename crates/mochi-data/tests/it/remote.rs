@@ -18,7 +18,7 @@ fn quick() -> RemoteOptions {
         first_pause: Duration::from_millis(5),
         connect_timeout: Duration::from_millis(500),
         timeout: Duration::from_millis(500),
-        patience: Duration::from_secs(5),
+        time_limit: Duration::from_secs(5),
         block_bytes: 6_000,
     }
 }
@@ -219,7 +219,7 @@ fn bad_images_are_replaced_as_they_are_elsewhere() {
     let mut loader = Loader::new(&remote, lenient(1)).unwrap();
     let batches: Vec<_> = loader.by_ref().map(Result::unwrap).collect();
     let bad = loader.bad_images();
-    // The same bytes may stand in the shard several times; at least the first of them is meant.
+    // The shard may contain the same bytes several times; at least the first of them is meant.
     assert!(bad.len() == 1 && bad[0].reason == BadReason::Corrupt && bad[0].detail.contains("CRC"), "{bad:?}");
     let (index, next) = (bad[0].index as u32, (bad[0].index as u32 + 1) % 150);
     let used: Vec<u32> = batches.iter().flat_map(|b| b.images.clone()).collect();
@@ -237,7 +237,7 @@ fn errors_of_opening_say_what_to_do_and_show_no_secrets() {
     std::fs::remove_file(setting.packed.path().join("000001.idx")).unwrap();
     let no_index = open_at(&setting.server.url());
     assert!(no_index.hint().unwrap().contains("mochi pack"), "{no_index}");
-    // Nobody listens there.
+    // No server listens there.
     let begun = Instant::now();
     let refused = open_at("http://127.0.0.1:1/x");
     assert!(

@@ -31,7 +31,7 @@ impl Checkpoints {
         Ok(old)
     }
 
-    /// Removes what killed writers left. Only for the process that holds the run's lock: nobody else is writing then.
+    /// Removes what killed writers left. Only for the process that holds the run's lock: no other process is writing then.
     pub(crate) fn clean(&self) -> Result<(), RunError> {
         let Some(folder) = self.folder()? else { return Ok(()) };
         for (name, file_type) in names(&folder)? {

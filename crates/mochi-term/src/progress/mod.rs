@@ -157,7 +157,7 @@ impl Progress {
 
     /// Writes a whole line, above what is drawn.
     fn write(&self, state: &mut State, line: &str) {
-        // Nobody can be told that stderr is closed.
+        // An error cannot be reported if stderr is closed.
         let _ = match self.0.target {
             Target::Terminal => self.0.bars.println(line),
             Target::Lines | Target::Quiet => state.out.write_all(format!("{line}\n").as_bytes()),

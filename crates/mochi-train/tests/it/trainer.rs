@@ -236,7 +236,7 @@ fn a_second_task_trains_stops_and_resumes_bit_for_bit() {
     let evaluated = first.iter().filter(|record| !record["distance"].is_null());
     assert_eq!(evaluated.map(|r| r["step"].as_u64().unwrap()).collect::<Vec<_>>(), [12, 20, 30]);
     assert!(first.last().unwrap()["distance"].as_f64().unwrap() < 1.0, "it learns: {}", first.last().unwrap());
-    // Keys that the table of metrics does not know are ignored by whoever reads the file with it.
+    // A reader that uses the table of metrics ignores keys that the table does not have.
     let read = MetricsLog::read(&path("straight").join("metrics.jsonl")).unwrap();
     assert_eq!(read.last().unwrap().values.get(&DISTANCE), None);
     assert!((read[0].values.get(&LEARNING_RATE).unwrap() - 0.5 * (0.1 + 0.9 * 3.0 / 5.0)).abs() < 1e-12);

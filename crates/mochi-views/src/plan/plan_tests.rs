@@ -1,4 +1,4 @@
-//! What is drawn against the laws that torchvision draws from.
+//! Drawn parameters compared with the distributions that torchvision draws from.
 
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ fn crop_statistics_are_those_of_torchvision() {
 #[test]
 fn color_jitter_is_drawn_as_torchvisions() {
     // ColorJitter.get_params: a permutation of four, factors uniform in max(0, 1 - b)..1 + b, the hue uniform in -h..h. Analytic:
-    // 24 orders alike, means and variances of uniform laws; RandomApply with p = 0.8, RandomGrayscale 0.2, blur and flip 0.5.
+    // 24 orders alike, means and variances of uniform distributions; RandomApply with p = 0.8, RandomGrayscale 0.2, blur and flip 0.5.
     let augmentation = Augmentation::preset("moco-v2").unwrap();
     let n = 60_000u32;
     let mut plan = ViewPlan::default();
@@ -96,7 +96,7 @@ fn color_jitter_is_drawn_as_torchvisions() {
         let wanted = (high - low).powi(2) / 12.0;
         assert!(values.iter().all(|v| (low..=high).contains(v)), "{name}");
         assert!((mean - (low + high) / 2.0).abs() < 5.0 * (wanted / n).sqrt(), "{name}: mean {mean}");
-        assert!((variance / wanted - 1.0).abs() < 0.03, "{name}: variance {variance}, of the law {wanted}");
+        assert!((variance / wanted - 1.0).abs() < 0.03, "{name}: variance {variance}, of the distribution {wanted}");
     };
     for (name, factors) in ["brightness", "contrast", "saturation"].into_iter().zip(&factors) {
         uniform(name, factors, 0.6, 1.4);
@@ -111,7 +111,7 @@ fn color_jitter_is_drawn_as_torchvisions() {
 
 #[test]
 fn crop_shapes_are_uniform_in_the_logarithm() {
-    // Crops of a fifth of the area always fit, so no try is thrown away and the laws show as they are.
+    // Crops of a fifth of the area always fit, so no attempt is discarded and the distributions are not distorted.
     let mut logarithms = Vec::new();
     for image in 0..20_000 {
         let mut stream = Stream::new(2, Purpose::View, 0, image, 0);
@@ -120,7 +120,7 @@ fn crop_shapes_are_uniform_in_the_logarithm() {
         let share = f64::from(c.width) * f64::from(c.height) / 16e6;
         assert!((0.1995..=0.2105).contains(&share), "{share}");
     }
-    // A uniform law's quarters hold a quarter each; uniform in the ratio itself would put 0.19 into the first.
+    // Each quarter of a uniform distribution's range holds a quarter of the samples; uniform in the ratio itself would put 0.19 into the first.
     let step = (4.0f64 / 3.0).ln() / 2.0;
     for quarter in 0..4 {
         let low = -(4.0f64 / 3.0).ln() + step * f64::from(quarter);

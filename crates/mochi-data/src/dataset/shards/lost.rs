@@ -17,7 +17,7 @@ pub struct RemoteOptions {
     /// Longest time of one attempt, which transfers at most 2 MiB unless an image is larger.
     pub timeout: Duration,
     /// No new attempt begins when this much time has passed since the first.
-    pub patience: Duration,
+    pub time_limit: Duration,
     /// Bytes per request, unless an image is larger. The order of an epoch depends on it: do not change it within a run.
     pub block_bytes: u64,
 }
@@ -30,7 +30,7 @@ impl Default for RemoteOptions {
             first_pause: Duration::from_millis(250),
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(60),
-            patience: Duration::from_secs(180),
+            time_limit: Duration::from_secs(180),
             block_bytes: BLOCK_BYTES,
         }
     }

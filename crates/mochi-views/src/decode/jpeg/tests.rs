@@ -155,7 +155,7 @@ fn damaged_files_have_the_outcome_that_libjpeg_turbo_alone_gives() {
             total += 1;
         }
     }
-    // Some damage does no harm (in comments, in tables nobody uses, behind the end); most does.
+    // Some damage does no harm (in comments, in unused tables, after the end); most does.
     assert!(taken > total / 20 && taken < total / 2, "{taken} of {total}");
 }
 

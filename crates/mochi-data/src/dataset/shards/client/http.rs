@@ -195,12 +195,13 @@ fn receive(mut answer: Response<Body>, part: &Part, abandoned: &Cancel) -> Resul
                 "the server does not support byte ranges (status {code}), which shards require"
             )));
         }
-        let told = answer.headers().get("content-range").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let received = answer.headers().get("content-range").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let wanted = format!("bytes {}-{}/", range.start, range.end - 1);
-        if !told.starts_with(&wanted) {
-            let told: String = told.chars().take(SHOWN).collect();
-            let detail =
-                format!("requested range \"{wanted}...\", got \"{told}\"; the file is shorter than its index expects");
+        if !received.starts_with(&wanted) {
+            let received: String = received.chars().take(SHOWN).collect();
+            let detail = format!(
+                "requested range \"{wanted}...\", got \"{received}\"; the file is shorter than its index expects"
+            );
             return Err(Failure::hopeless(detail));
         }
     }

@@ -220,11 +220,11 @@ fn read(shared: &Shared, job: &Job) -> Answer {
                 Err(failure) => failure,
             };
         shared.answered.fetch_or(answered, Ordering::Relaxed);
-        let (most, patience) = match shared.answered.load(Ordering::Relaxed) {
-            true => (options.tries, options.patience),
-            false => (options.tries.min(FIRST_CONTACT.0), options.patience.min(FIRST_CONTACT.1)),
+        let (most, time_limit) = match shared.answered.load(Ordering::Relaxed) {
+            true => (options.tries, options.time_limit),
+            false => (options.tries.min(FIRST_CONTACT.0), options.time_limit.min(FIRST_CONTACT.1)),
         };
-        if !retry || tries >= most || begun.elapsed() + pause > patience {
+        if !retry || tries >= most || begun.elapsed() + pause > time_limit {
             let url = shared.fetcher.folder().file(&job.name).to_string();
             return Err(Lost::Failed { url, tries, detail, missing });
         }

@@ -212,11 +212,11 @@ fn until_zero(bytes: &[u8]) -> &[u8] {
 
 /// Whether the checksum of a header is correct. Old programs add the bytes as signed numbers.
 fn checksum_fits(block: &[u8; BLOCK as usize]) -> bool {
-    let Ok(told) = tar::Header::from_byte_slice(block).cksum() else { return false };
+    let Ok(stored) = tar::Header::from_byte_slice(block).cksum() else { return false };
     let counted = |i: usize, byte: u8| if (148..156).contains(&i) { b' ' } else { byte };
     let unsigned: u32 = block.iter().enumerate().map(|(i, &byte)| u32::from(counted(i, byte))).sum();
     let signed: i64 = block.iter().enumerate().map(|(i, &byte)| i64::from(counted(i, byte).cast_signed())).sum();
-    told == unsigned || i64::from(told) == signed
+    stored == unsigned || i64::from(stored) == signed
 }
 
 /// Whether an old GNU sparse file is one piece without holes.

@@ -66,7 +66,7 @@ fn scan_from<R: Read + Seek>(source: R, length: u64, shown: &str) -> std::io::Re
     };
     let mut scanned = scan.finish(length, shown);
     let images = scanned.listing.images.len();
-    let told = match (&end, &last.content) {
+    let warning = match (&end, &last.content) {
         (End::Complete, _) => None,
         (End::Damaged { at }, _) => {
             Some(format!("shard {shown} is damaged at byte {at}; only the {images} images before it are used"))
@@ -84,8 +84,8 @@ fn scan_from<R: Read + Seek>(source: R, length: u64, shown: &str) -> std::io::Re
             last.name
         )),
     };
-    scanned.incomplete = told.is_some();
-    scanned.warnings.splice(0..0, told);
+    scanned.incomplete = warning.is_some();
+    scanned.warnings.splice(0..0, warning);
     Ok(scanned)
 }
 

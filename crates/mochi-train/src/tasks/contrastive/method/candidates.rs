@@ -52,7 +52,7 @@ impl Method {
         let count = rows_of(keys);
         let old = || -> Result<Tensor, TrainError> {
             Ok(match &self.interpolate {
-                Some(law) => interpolate(queue.rows(), law, key)?,
+                Some(beta) => interpolate(queue.rows(), beta, key)?,
                 None => queue.rows().shallow_clone(),
             })
         };

@@ -10,7 +10,7 @@ use mochi_tensor::Tensor;
 #[derive(Debug)]
 pub(crate) struct Mixing {
     images: ImageMix,
-    law: Beta,
+    beta: Beta,
     region: f64,
     weight: f64,
     temperature: f64,
@@ -21,7 +21,7 @@ impl Mixing {
     pub fn new(mix: &Mix) -> Option<Self> {
         (mix.images != ImageMix::None).then(|| Self {
             images: mix.images,
-            law: Beta::symmetric(mix.alpha),
+            beta: Beta::symmetric(mix.alpha),
             region: mix.region,
             weight: if mix.images == ImageMix::IMix { 1.0 } else { mix.weight },
             temperature: mix.temperature,
@@ -52,9 +52,9 @@ impl Mixing {
     /// Mixes views (B, 3, S, S).
     pub fn mix(&self, views: &Tensor, key: DrawKey) -> Result<Mixed, ContrastError> {
         match self.images {
-            ImageMix::IMix => i_mix(views, &self.law, self.region, key),
-            ImageMix::Mixco => mixco(views, &self.law, key),
-            ImageMix::UnMix | ImageMix::None => un_mix(views, &self.law, self.region, key),
+            ImageMix::IMix => i_mix(views, &self.beta, self.region, key),
+            ImageMix::Mixco => mixco(views, &self.beta, key),
+            ImageMix::UnMix | ImageMix::None => un_mix(views, &self.beta, self.region, key),
         }
     }
 }

@@ -29,24 +29,24 @@ pub(crate) struct Method {
     /// Whether the loss is NNCLR's within the batch (or SimCLR's, SupCon's).
     pub within_batch: bool,
     pub symmetric: bool,
-    /// Law of the positives' extrapolation.
+    /// Beta distribution of the positives' extrapolation.
     pub extrapolate: Option<Beta>,
-    /// Law of the queue's interpolation.
+    /// Beta distribution of the queue's interpolation.
     pub interpolate: Option<Beta>,
     pub mixing: Option<Mixing>,
 }
 
 impl Method {
     pub fn new(settings: &Resolved) -> Self {
-        let law = |v: f64| (v > 0.0).then(|| Beta::symmetric(v));
+        let beta = |v: f64| (v > 0.0).then(|| Beta::symmetric(v));
         Self {
             positive: settings.moco.positive,
             from: settings.negatives.from,
             queue: settings.uses_queue(),
             within_batch: settings.within_batch(),
             symmetric: settings.moco.symmetric,
-            extrapolate: law(settings.moco.extrapolate),
-            interpolate: law(settings.negatives.interpolate),
+            extrapolate: beta(settings.moco.extrapolate),
+            interpolate: beta(settings.negatives.interpolate),
             mixing: Mixing::new(&settings.mix),
         }
     }

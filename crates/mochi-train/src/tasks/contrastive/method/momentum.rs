@@ -49,7 +49,7 @@ fn direction(
     let batch = rows_of(&key);
     let objective = learner.objective_of(input.synthesize);
     let positives = method.positives(&key, queue)?;
-    let affine: Option<Vec<Affine>> = method.extrapolate.as_ref().map(|law| vec![extrapolate(law, draws); batch]);
+    let affine: Option<Vec<Affine>> = method.extrapolate.as_ref().map(|beta| vec![extrapolate(beta, draws); batch]);
     let from = |batch: bool| [batch || method.from != NegativesFrom::Queue, method.from != NegativesFrom::Batch];
     let candidates_of = |which| method.candidates(which, &key, &positives, input.metadata, queue, draws);
 
