@@ -68,10 +68,8 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     for (subject, run) in
         [(Subject::Pixels, None), (Subject::Untrained, Some(&untrained)), (Subject::Trained, Some(&out))]
     {
-        for protocol in ["knn", "linear"] {
-            say(&format!("evaluating {}: {protocol}", subject.name()));
-            results.push(program.evaluate(protocol, subject, run.map(PathBuf::as_path), &eval)?);
-        }
+        say(&format!("evaluating {}", subject.name()));
+        results.extend(program.evaluate(subject, run.map(PathBuf::as_path), &eval)?);
     }
     let page = program.report(&out)?;
 
@@ -87,8 +85,7 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let short = place.short(&program.program);
     println!("    {short} pretrain IMAGES --out runs/mine");
     println!("To evaluate the encoder on labeled images (one folder per class):");
-    println!("    {short} eval knn runs/mine --train LABELED/train --test LABELED/test");
-    println!("    {short} eval linear runs/mine --train LABELED/train --test LABELED/test");
+    println!("    {short} eval all runs/mine --train LABELED/train --test LABELED/test");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -103,6 +100,9 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Protocols in the order of `mochi eval all`.
+const PROTOCOLS: [&str; 2] = ["knn", "linear"];
+
 /// The mochi program.
 struct Mochi {
     program: PathBuf,
@@ -116,23 +116,23 @@ impl Mochi {
         self.finished(&mut mochi, "pretrain")
     }
 
-    /// One evaluation. Its JSON is read from stdout and written to the `eval` folder, where the report reads it.
-    fn evaluate(&self, protocol: &'static str, subject: Subject, run: Option<&Path>, eval: &Path) -> Outcome<Score> {
+    /// Both evaluations. Their JSON is read from stdout, and written to the `eval` folder, where the report reads it.
+    fn evaluate(&self, subject: Subject, run: Option<&Path>, eval: &Path) -> Outcome<Vec<Score>> {
         let mut mochi = Command::new(&self.program);
-        mochi.args(["eval", protocol]);
-        let file = eval.join(subject.file_name(protocol));
-        match run {
-            Some(run) => mochi.arg(run),
-            None => mochi.arg("pixels").arg("--out").arg(&file),
-        };
+        mochi.args(["eval", "all"]).arg(run.unwrap_or(Path::new("pixels")));
         mochi.arg("--train").arg(&self.data).arg("--test").arg(&self.data).arg("--json");
         mochi.stderr(std::process::Stdio::inherit());
         let output = mochi.output().map_err(|error| command::not_started(&mochi, &error))?;
         if !output.status.success() {
-            return Err(failed(&format!("eval {protocol}"), output.status));
+            return Err(failed("eval all", output.status));
         }
-        std::fs::write(&file, &output.stdout).map_err(|error| Failure::io("write", &file, &error))?;
-        Score::read(protocol, subject, &output.stdout)
+        let results = output.stdout.split(|&byte| byte == b'\n');
+        let read = |(protocol, json): (&'static str, &[u8])| {
+            let file = eval.join(subject.file_name(protocol));
+            std::fs::write(&file, json).map_err(|error| Failure::io("write", &file, &error))?;
+            Score::read(protocol, subject, json)
+        };
+        PROTOCOLS.into_iter().zip(results).map(read).collect()
     }
 
     fn report(&self, run: &Path) -> Outcome<PathBuf> {

@@ -294,3 +294,24 @@ fn difference(before: &str, now: &str) -> Option<String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Security review S18: without locks, a second process deleted the checkpoint that the first one was writing, without a warning.
+    #[test]
+    fn s18_without_locks_there_is_a_warning_and_nothing_is_removed() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("run");
+        let mut run = RunFolder::create(&path).unwrap();
+        let temporary = path.join(".mochi-0123456789abcdef.tmp");
+        std::fs::write(&temporary, "in the making").unwrap();
+        run.lock.as_mut().unwrap().exclusive = false;
+        run.clean().unwrap();
+        assert!(temporary.exists() && run.warning().unwrap().contains("has no locks"));
+        run.lock.as_mut().unwrap().exclusive = true;
+        run.clean().unwrap();
+        assert!(!temporary.exists() && run.warning().is_none());
+    }
+}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use mochi_config::Device;
 use mochi_data::{BadImage, Cancel, Dataset, Split, display_source};
 use mochi_eval::{BadImages, Extractor, FeatureSource, Overlap, ViewOptions, check_splits};
-use mochi_files::{check_writable, write_atomic};
+use mochi_files::write_atomic;
 use mochi_run::RunFolder;
 use mochi_term::Progress;
 use mochi_train::{LoadedEncoder, load_encoder};
@@ -53,9 +53,6 @@ impl Inputs {
     /// Opens encoder and datasets, and checks what can be checked before features are computed.
     pub fn open(common: &Common) -> Outcome<Self> {
         let progress = Progress::detect();
-        if let Some(path) = &common.out {
-            check_writable(path)?;
-        }
         if !(0.0..=1.0).contains(&common.max_bad_fraction) {
             let what = format!("invalid --max-bad-fraction: expected 0 to 1, got {}", common.max_bad_fraction);
             return Err(Failure::new(what, "for example --max-bad-fraction 0.05 tolerates 5 % bad images"));
@@ -126,8 +123,15 @@ impl Inputs {
         }
     }
 
-    /// Writes the result into the run folder and to `--out`, and prints it.
-    pub fn finish<T: Serialize>(&self, common: &Common, name: &str, result: &T, text: &str) -> Outcome {
+    /// Writes a result into the run folder and to `out`, and prints it.
+    pub fn finish<T: Serialize>(
+        &self,
+        common: &Common,
+        out: Option<&Path>,
+        name: &str,
+        result: &T,
+        text: &str,
+    ) -> Outcome {
         let step = self.loaded.as_ref().map(|loaded| loaded.step);
         let evaluated = Evaluated {
             result,
@@ -147,7 +151,7 @@ impl Inputs {
         if self.loaded.is_some() {
             RunFolder::read(&common.run)?.write_result(name, &evaluated)?;
         }
-        if let Some(path) = &common.out {
+        if let Some(path) = out {
             let text = serde_json::to_vec_pretty(&evaluated)
                 .map_err(|e| Failure::new(e.to_string(), "report this bug in Mochi"))?;
             write_atomic(path, &text)?;

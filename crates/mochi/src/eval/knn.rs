@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use mochi_eval::{FeatureSource, KnnOptions, extract, knn};
+use mochi_eval::{FeatureSource, KnnOptions, KnnResult, extract, knn};
 
 use super::inputs::{Inputs, counts};
 use super::stages::Stages;
-use super::{Common, failure};
+use super::{Common, ResultFile, failure};
 use crate::failure::{Failure, Outcome};
 
 /// Arguments of the subcommand.
@@ -15,6 +15,8 @@ use crate::failure::{Failure, Outcome};
 pub struct Arguments {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    file: ResultFile,
     /// Features to compare: `backbone` (protocol knn/2) or `embedding`, the output of the head (knn-embedding/1)
     #[arg(long, value_enum, default_value = "backbone", hide_possible_values = true)]
     features: Layer,
@@ -45,6 +47,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         }
         Layer::Embedding => FeatureSource::Embedding,
     };
+    let out = arguments.file.checked()?;
     let inputs = Inputs::open(common)?;
     let mut stages = Stages::new(&inputs.progress, "k-NN");
     let mut of = |dataset| {
@@ -58,7 +61,13 @@ pub fn run(arguments: Arguments) -> Outcome {
         let used = result.k;
         inputs.progress.warning(&format!("-k {asked} exceeds the {used} training images: all of them are neighbors"));
     }
-    let text = format!(
+    let name = if source == FeatureSource::Embedding { "knn-embedding" } else { "knn" };
+    inputs.finish(common, out, name, &result, &text(&result))
+}
+
+/// The result as one line.
+pub fn text(result: &KnnResult) -> String {
+    format!(
         "k-NN top-1 {:.2} %  ({}, k {}{}, t {}, {})",
         result.top1,
         result.protocol,
@@ -66,7 +75,5 @@ pub fn run(arguments: Arguments) -> Outcome {
         if result.k_automatic { " (automatic)" } else { "" },
         result.temperature,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
-    );
-    let name = if source == FeatureSource::Embedding { "knn-embedding" } else { "knn" };
-    inputs.finish(common, name, &result, &text)
+    )
 }

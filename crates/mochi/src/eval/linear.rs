@@ -9,7 +9,7 @@ use mochi_eval::{
 
 use super::inputs::{Inputs, counts};
 use super::stages::Stages;
-use super::{Common, failure};
+use super::{Common, ResultFile, failure};
 use crate::failure::{Failure, Outcome};
 
 /// Arguments of the subcommand.
@@ -17,6 +17,8 @@ use crate::failure::{Failure, Outcome};
 pub struct Arguments {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    file: ResultFile,
     /// Published training recipe with augmentation: in1k or in100. By default, train on cached features and select the learning rate
     /// on a held-out 10 % of the training images
     #[arg(long, value_name = "NAME")]
@@ -39,6 +41,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let options = arguments.cached();
     // Ranges first; whether images can be held out is known when the labels are.
     options.check(&[0, 0]).map_err(failure)?;
+    let out = arguments.file.checked()?;
     let inputs = Inputs::open(common)?;
     let mut stages = Stages::new(&inputs.progress, "linear");
     let result = match (&recipe, &inputs.loaded) {
@@ -52,6 +55,11 @@ pub fn run(arguments: Arguments) -> Outcome {
     let result = result.map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
+    finish(&inputs, common, out, &result)
+}
+
+/// Writes and prints the result.
+pub fn finish(inputs: &Inputs, common: &Common, out: Option<&Path>, result: &LinearResult) -> Outcome {
     if result.learning_rate_at_edge {
         inputs.progress.warning(&format!(
             "the selected learning rate, {}, is at the edge of the sweep: a better one may exist outside",
@@ -67,7 +75,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         result.seed,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );
-    inputs.finish(common, "linear", &result, &text)
+    inputs.finish(common, out, "linear", result, &text)
 }
 
 fn cached(

@@ -1,15 +1,17 @@
-//! `mochi eval knn|linear RUN --train DIR --test DIR`
+//! `mochi eval knn|linear|all RUN --train DIR --test DIR`
 
+mod all;
 mod inputs;
 mod knn;
 mod linear;
 mod stages;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use mochi_data::DataError;
 use mochi_eval::EvalError;
+use mochi_files::check_writable;
 
 use crate::failure::{Failure, Outcome};
 
@@ -20,6 +22,8 @@ pub enum Command {
     Knn(knn::Arguments),
     /// Linear classifier on frozen features
     Linear(linear::Arguments),
+    /// k-NN and the linear classifier with their defaults, on the same features
+    All(all::Arguments),
 }
 
 /// Arguments of every protocol.
@@ -39,12 +43,27 @@ pub struct Common {
     /// Fail if a larger fraction of the images of a split cannot be read
     #[arg(long, value_name = "FRACTION", default_value_t = 0.01)]
     max_bad_fraction: f64,
+    /// Print one JSON object per protocol
+    #[arg(long)]
+    json: bool,
+}
+
+/// The file of one result.
+#[derive(Args)]
+pub struct ResultFile {
     /// Also write the result to this file, as JSON
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+}
+
+impl ResultFile {
+    /// The path, after a check that it can be written.
+    fn checked(&self) -> Outcome<Option<&Path>> {
+        if let Some(path) = &self.out {
+            check_writable(path)?;
+        }
+        Ok(self.out.as_deref())
+    }
 }
 
 /// Runs the subcommand.
@@ -52,6 +71,7 @@ pub fn run(command: Command) -> Outcome {
     match command {
         Command::Knn(arguments) => knn::run(arguments),
         Command::Linear(arguments) => linear::run(arguments),
+        Command::All(arguments) => all::run(arguments),
     }
 }
 

@@ -64,6 +64,15 @@ fn a_run_is_compared_with_raw_pixels() {
         for key in ["protocol", "top1", "top5", "learning_rate", "epochs", "seed"] {
             assert!(!linear[key].is_null(), "{key} is missing: {linear}");
         }
+        // `all` gives what each of them gives, except for the time.
+        let all = run(&["eval", "all", &subject, "--train", &text(&train), "--test", &text(&test), "--json"]);
+        let all: Vec<serde_json::Value> =
+            all.stdout.split(|&b| b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        let timeless = |mut value: serde_json::Value| {
+            value.as_object_mut().unwrap().remove("seconds");
+            value
+        };
+        assert_eq!(all.into_iter().map(timeless).collect::<Vec<_>>(), [knn, linear].map(timeless));
     }
     assert!(out.join("eval/knn.json").exists() && out.join("eval/linear.json").exists());
     let page = run(&["report", &text(&out)]);

@@ -27,6 +27,7 @@ fn help_texts_are_the_snapshots() {
         "eval",
         "eval knn",
         "eval linear",
+        "eval all",
         "pack",
         "report",
         "presets",
