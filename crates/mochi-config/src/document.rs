@@ -42,7 +42,7 @@ pub(crate) fn describe<T: Serialize>(document: &T, origins: &BTreeMap<&'static s
                 Some((section, field)) => table.get(section).and_then(|section| section.get(field)),
             }?;
             let origin = origins.get(key.name).cloned().unwrap_or(Origin::Run(String::from("config.toml")));
-            Some(Described { key: key.name, value: value.to_string(), origin })
+            Some(Described { key: key.name, value: value.clone(), origin })
         })
         .collect()
 }

@@ -130,6 +130,9 @@ impl Problem {
     /// What to do about it, if there is anything to suggest.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Problem::UnknownKey { nearest: None, .. } => {
+                Some("docs/reference/configuration.md lists every key".to_owned())
+            }
             Problem::UnknownKey { nearest: Some(key), .. } => Some(format!("did you mean `{key}`?")),
             Problem::OutOfRange { nearest: Some(word), .. } => Some(format!("did you mean {word:?}?")),
             Problem::UnknownPreset { nearest: Some(name), .. } => Some(format!("did you mean {name:?}?")),

@@ -78,7 +78,12 @@ pub(crate) enum Fault {
 impl Key {
     /// The accepted values, as a phrase that ends the sentence "expected ...".
     pub fn expected(&self) -> String {
-        if self.auto { format!("{} or \"auto\"", self.kind) } else { self.kind.to_string() }
+        let kind = self.kind.to_string();
+        match self.auto {
+            false => kind,
+            true if kind.contains(" or ") => format!("\"auto\", {kind}"),
+            true => format!("\"auto\" or {kind}"),
+        }
     }
 
     /// Validates a value and converts it to the type that is read later (an integer given for a number becomes a number).

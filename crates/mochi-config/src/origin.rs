@@ -34,12 +34,12 @@ impl fmt::Display for Origin {
 }
 
 /// One line of `mochi config`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Described {
     /// Dotted name.
     pub key: &'static str,
-    /// The value in TOML.
-    pub value: String,
+    /// The value.
+    pub value: toml::Value,
     /// Its origin.
     pub origin: Origin,
 }

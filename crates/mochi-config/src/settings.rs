@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auto::Auto;
 use crate::document;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Problem};
 use crate::layers::Layers;
 use crate::origin::{Described, Origin};
 use crate::presets;
@@ -70,7 +70,15 @@ impl Settings {
         }
         if let Some((table, origin)) = &mut document {
             // Only a run's `config.toml` has a format number.
-            layers.take_format(table, origin);
+            let of_a_run = layers.take_format(table, origin).is_some();
+            if let (true, Some(name)) = (of_a_run, preset) {
+                layers.problems.push(Problem::Conflict {
+                    message: format!(
+                        "--preset {name} has no effect: {origin} is a run's config.toml, which sets every key"
+                    ),
+                    hint: "leave --preset out; KEY=VALUE changes single keys".to_owned(),
+                });
+            }
             if let Some(name) = layers.take_extends(table, origin) {
                 base = base.or(Some((name, origin.clone())));
             }

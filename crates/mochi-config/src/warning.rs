@@ -138,7 +138,9 @@ impl Warning {
                 }
             }
             Warning::QueueSmallerThanBatch { keys, .. } => format!("set moco.queue to at least {keys}"),
-            Warning::HardestClamped { .. } => "set negatives.hardest=auto (a sixteenth of them)".to_owned(),
+            Warning::HardestClamped { .. } => {
+                "set negatives.hardest=auto (a sixteenth of them, but at least 64)".to_owned()
+            }
             Warning::SynthesisNeverStarts { epochs, .. } => {
                 format!("set negatives.warmup_epochs below {epochs}, or auto")
             }

@@ -244,12 +244,18 @@ impl DataError {
     /// The next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::NotFound { path } if path.to_str().is_some_and(|path| path.contains('=')) => {
+                "this looks like a setting: give DATA before the settings".into()
+            }
             Self::NotFound { .. } => "check the spelling; relative paths start at the current folder".into(),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 "check the permissions of the file and of the folders above it".into()
             }
             Self::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 "free disk space, then run the same command again: it continues after the last complete shard".into()
+            }
+            Self::Write { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                "it is not a folder: choose a new folder".into()
             }
             Self::Write { .. } => "check the permissions of the folder, then run the same command again".into(),
             Self::Occupied { .. } => "choose a new folder, or remove this one first".into(),

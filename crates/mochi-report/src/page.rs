@@ -40,7 +40,7 @@ pub(crate) fn render(
             page,
             "<tr><td><code>{}</code></td><td><code>{}</code></td><td class=\"small\">{}</td></tr>",
             Escaped(line.key),
-            Escaped(&line.value),
+            Escaped(&line.value.to_string()),
             Escaped(&line.origin.to_string())
         );
     }

@@ -17,14 +17,6 @@ pub enum RunError {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder of a new run holds a run without a checkpoint that has other settings.
-    #[error("{} holds a run that was started with other settings and has no checkpoint: {difference}", path.display())]
-    OtherSettings {
-        /// The folder.
-        path: PathBuf,
-        /// The first setting that differs.
-        difference: String,
-    },
     /// The folder of a new run holds something that is no run.
     #[error("{} is not empty and not a run", path.display())]
     NotEmpty {
@@ -130,9 +122,6 @@ impl RunError {
         Some(match self {
             RunError::Exists { path } => {
                 format!("continue it with `mochi resume {}`, or start a new run with another --out", shell_word(path))
-            }
-            RunError::OtherSettings { path, .. } => {
-                format!("remove it with `rm -r {}`, or give another --out", shell_word(path))
             }
             RunError::NotEmpty { .. } => "give another --out".to_owned(),
             RunError::Missing { .. } => "check the path; `mochi pretrain DATA --out RUN` makes a run".to_owned(),

@@ -52,7 +52,7 @@ struct Lock {
 
 impl RunFolder {
     /// Makes the folder of a new run and locks it. An empty folder is taken as it is, and so is a run that ended before its first
-    /// checkpoint: [`write_config`](RunFolder::write_config) starts it over if its settings are the same.
+    /// checkpoint: [`write_config`](RunFolder::write_config) starts it over.
     ///
     /// # Errors
     /// [`RunError::Exists`] for a run with checkpoints, [`RunError::NotEmpty`] for a folder that holds anything else.
@@ -154,16 +154,13 @@ impl RunFolder {
     }
 
     /// Writes `config.toml`, whole or not at all. From here on the folder is a run. Where it already was one without a checkpoint, its logs are
-    /// removed: it starts over.
+    /// removed: it starts over, with these settings.
     ///
     /// # Errors
-    /// [`RunError::OtherSettings`] if it was one with other settings, [`RunError::File`].
+    /// [`RunError::File`].
     pub fn write_config(&self, text: &str) -> Result<(), RunError> {
         self.clean()?;
         if self.folder.file_type(CONFIG)?.is_some() {
-            if let Some(difference) = difference(&self.read_config()?, text) {
-                return Err(RunError::OtherSettings { path: self.path().to_owned(), difference });
-            }
             for entry in self.folder.list()? {
                 let log = |name: &str| name.ends_with(".jsonl") || name.starts_with("events.out.tfevents.");
                 if entry.file_type == FileType::File && entry.name.to_str().is_some_and(log) {
@@ -276,22 +273,6 @@ fn lock(folder: &Folder) -> Result<Lock, RunError> {
             Ok(Lock { _file: file, exclusive: false })
         }
         Err(TryLockError::Error(error)) => Err(RunError::io("lock", &folder.path().join(LOCK))(error)),
-    }
-}
-
-/// The first line in which two files of settings differ; their remarks do not count.
-fn difference(before: &str, now: &str) -> Option<String> {
-    let value = |line: &'_ str| line.split("  # ").next().unwrap_or(line).trim().to_owned();
-    let shown = |line: Option<String>| {
-        line.filter(|line| !line.is_empty()).map_or("nothing".to_owned(), |line| format!("`{line}`"))
-    };
-    let (mut before, mut now) = (before.lines().map(value), now.lines().map(value));
-    loop {
-        match (before.next(), now.next()) {
-            (None, None) => return None,
-            (before, now) if before != now => return Some(format!("{} then, {} now", shown(before), shown(now))),
-            _ => {}
-        }
     }
 }
 

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, sheet};
 use mochi_data::{Cancel, display_source};
-use mochi_files::{check_writable, write_atomic};
+use mochi_files::write_atomic;
 use mochi_report::{Encoding, Image, ShownView, ViewsPage, ViewsRow};
 use mochi_term::Progress;
 use mochi_views::plan::Op;
 use mochi_views::{Augmentation, DecodeError};
 
 use crate::failure::{Failure, Outcome, print_line};
+use crate::output_file;
 use crate::settings::SettingArguments;
 use crate::sources::Sources;
 
@@ -43,12 +44,12 @@ pub struct Arguments {
 /// Runs the subcommand: the path of the output file goes to stdout.
 pub fn run(arguments: Arguments) -> Outcome {
     let settings = arguments.settings.load()?;
-    let kind = arguments.out.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    if !["html", "htm", "png"].contains(&kind.as_str()) {
+    let Some(kind) = [output_file::PAGE, output_file::SHEET].into_iter().find(|kind| kind.names(&arguments.out)) else {
         let what = format!("--out expects a name ending in .html or .png, got {}", arguments.out.display());
         return Err(Failure::new(what, "for example --out views.html"));
-    }
-    check_writable(&arguments.out)?;
+    };
+    kind.check(&arguments.out)?;
+    let sheet_only = output_file::SHEET.names(&arguments.out);
     let augment = settings.data.augment.as_str();
     let augmentation = Augmentation::preset(augment).ok_or_else(|| {
         Failure::new(format!("unknown augmentation pipeline \"{augment}\""), "report this bug in Mochi")
@@ -61,7 +62,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         size,
         augmentation,
         fast_decode: settings.data.fast_decode,
-        thumbnail: if kind == "png" { size } else { 448 },
+        thumbnail: if sheet_only { size } else { 448 },
     };
     let progress = Progress::detect();
     let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
@@ -70,7 +71,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         progress.warning(&format!("bad image replaced: {}: {} ({})", image.name, image.reason, image.detail));
     }
     let drawing = |e: DecodeError| Failure::new(format!("cannot draw the views: {e}"), "lower --images");
-    let bytes = if kind == "png" {
+    let bytes = if sheet_only {
         sheet(&previews, size).map_err(drawing)?
     } else {
         page(arguments.sources.data(), &options, augment, &previews).map_err(drawing)?.render().into_bytes()

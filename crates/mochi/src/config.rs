@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_config::Resolved;
 use mochi_run::RunFolder;
+use serde::Serialize;
 
 use crate::failure::{Outcome, print_json, print_line};
 
@@ -20,22 +21,31 @@ pub struct Arguments {
     json: bool,
 }
 
+/// One setting of `--json`.
+#[derive(Serialize)]
+struct Setting<V> {
+    value: V,
+    source: String,
+}
+
 /// Prints the settings of a run with the source of each value.
 pub fn run(arguments: Arguments) -> Outcome {
     let run = RunFolder::read(&arguments.run)?;
     let settings = Resolved::parse(&run.read_config()?, &run.config_path())?;
     let rows = settings.describe();
     if arguments.json {
-        let value = |value: String, source: String| BTreeMap::from([("value", value), ("source", source)]);
-        let map: BTreeMap<_, _> =
-            rows.into_iter().map(|row| (row.key, value(row.value, row.origin.to_string()))).collect();
+        let map: BTreeMap<_, _> = rows
+            .into_iter()
+            .map(|row| (row.key, Setting { value: row.value, source: row.origin.to_string() }))
+            .collect();
         print_json(&map)?;
     } else {
-        let keys = rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
+        let rows: Vec<_> = rows.into_iter().map(|row| (row.key, row.value.to_string(), row.origin)).collect();
+        let keys = rows.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);
         // A long path must not push the sources of all values off the screen.
-        let values = rows.iter().map(|row| row.value.len()).filter(|&n| n <= 24).max().unwrap_or(0);
-        for row in rows {
-            print_line(&format!("{:keys$} = {:values$}  # {}", row.key, row.value, row.origin))?;
+        let values = rows.iter().map(|(_, value, _)| value.len()).filter(|&n| n <= 24).max().unwrap_or(0);
+        for (key, value, origin) in rows {
+            print_line(&format!("{key:keys$} = {value:values$}  # {origin}"))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -13,6 +13,7 @@ mod doctor;
 mod drive;
 mod eval;
 mod failure;
+mod output_file;
 mod pack;
 mod presets;
 mod pretrain;

@@ -11,7 +11,7 @@ use mochi_term::{Progress, counted};
 use mochi_train::{Contrastive, facts};
 
 use crate::drive::{drive, listen};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::sources::Sources;
 
 /// Arguments of the subcommand.
@@ -19,7 +19,7 @@ use crate::sources::Sources;
 pub struct Arguments {
     #[command(flatten)]
     sources: Sources,
-    /// Preset to start from, also in place of the one that the settings file extends; `mochi presets` lists them
+    /// Preset to start from, instead of the one named in the settings file; `mochi presets` lists them
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// TOML file of settings, which override the preset
@@ -42,6 +42,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     if let Some(out) = &arguments.out {
         // Known before the dataset is opened.
         RunFolder::check_free(out)?;
+    }
+    if let Some(source) = arguments.settings.iter().find(|setting| setting.starts_with("data.source=")) {
+        return Err(Failure::new(format!("{source} has no effect: DATA is the source"), "leave it out"));
     }
     let stop = listen()?;
     let progress = Progress::detect();

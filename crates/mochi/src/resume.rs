@@ -45,7 +45,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     progress.note(&if step < steps {
         format!("continuing from step {step} of {steps}")
     } else {
-        format!("the run has finished its {} already", counted(steps, "step"))
+        format!("nothing to train: the run has finished its {}", counted(steps, "step"))
     });
     drive(run, &stop, &progress, arguments.json)
 }

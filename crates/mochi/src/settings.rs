@@ -10,7 +10,7 @@ use crate::failure::Outcome;
 /// Preset, settings file and `KEY=VALUE` arguments.
 #[derive(Args)]
 pub struct SettingArguments {
-    /// Preset to start from, also in place of the one that the settings file extends; `mochi presets` lists them
+    /// Preset to start from, instead of the one named in the settings file; `mochi presets` lists them
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// TOML file of settings, which override the preset

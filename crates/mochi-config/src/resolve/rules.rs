@@ -136,7 +136,7 @@ pub fn bn_groups(batch: usize) -> (usize, String) {
 pub fn hardest(queue: usize) -> (usize, String) {
     match (queue / 16).clamp(64, 1024) {
         hardest if hardest > queue => (queue, "all candidate keys".to_owned()),
-        hardest => (hardest, format!("{queue} / 16, from 64 to 1024")),
+        hardest => (hardest, format!("a sixteenth of {queue}, but 64 to 1024")),
     }
 }
 

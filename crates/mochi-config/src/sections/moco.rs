@@ -14,7 +14,7 @@ section! {
         /// memory, but at least 32 and at most the number of images.
         auto batch: usize = Kind::Integer { min: 2, max: 1 << 20 };
         /// K: number of keys in the queue. auto: the largest power of two that is at most a quarter of the keys produced per epoch, from 256
-        /// to 65536. Below 1024 keys per epoch the lower bound of 256 is more than a quarter.
+        /// to 65536, but at least the keys of one step and at most those of one epoch.
         auto queue: usize = Kind::Integer { min: 1, max: 1 << 26 };
         /// Encoder of the keys: `momentum`, the moving average of the query encoder (MoCo); `shared`, the query encoder itself, with the
         /// gradient through both views (SimCLR, SupCon, NNCLR; requires `negatives.from = "batch"`).

@@ -27,10 +27,10 @@ fn one_fault_is_one_sentence_with_a_hint() {
     let cases = [
         ("moco.batsh=3", "unknown key `moco.batsh` (command line)", Some("did you mean `moco.batch`?")),
         ("batch=64", "unknown key `batch` (command line)", Some("did you mean `moco.batch`?")),
-        ("zzzzzz=1", "unknown key `zzzzzz` (command line)", None),
+        ("zzzzzz=1", "unknown key `zzzzzz` (command line)", Some("docs/reference/configuration.md lists every key")),
         (
             "moco.batch=many",
-            "invalid value for `moco.batch` (command line): expected an integer from 2 to 1048576 or \"auto\", got \"many\"",
+            "invalid value for `moco.batch` (command line): expected \"auto\" or an integer from 2 to 1048576, got \"many\"",
             None,
         ),
         (
@@ -112,10 +112,10 @@ fn all_faults_of_all_layers_come_at_once() {
         format!(
             "invalid configuration (5 problems):\n  \
              unknown preset \"moco-v3\" ({at}); did you mean \"moco-v1\"?\n  \
-             invalid value for `epochs` ({at}): expected an integer from 0 to 1000000 or \"auto\", got -1\n  \
+             invalid value for `epochs` ({at}): expected \"auto\" or an integer from 0 to 1000000, got -1\n  \
              unknown key `moco.qeue` ({at}); did you mean `moco.queue`?\n  \
              unknown key `modle.arch` ({at}); did you mean `model.arch`?\n  \
-             invalid value for `negatives.hardest` (command line): expected an integer from 0 to 67108864 or \"auto\", got \"x\""
+             invalid value for `negatives.hardest` (command line): expected \"auto\" or an integer from 0 to 67108864, got \"x\""
         )
     );
     assert_eq!(error.problems().len(), 5);

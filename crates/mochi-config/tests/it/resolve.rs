@@ -123,7 +123,7 @@ fn warnings_say_why() {
     );
     assert_eq!(
         warnings("moco-v1", &["epochs=130", "moco.queue=1024", "moco.batch=64"], LAPTOP),
-        ["optimizer.milestones [160] are not reached within 130 epochs"]
+        ["optimizer.milestones [160] are not reached with epochs=130"]
     );
     let (resolved, list) = load("small", &["negatives.hardest=2000"]).resolve(&LAPTOP).unwrap();
     assert_eq!(resolved.negatives.hardest, 512);

@@ -65,18 +65,16 @@ fn f12_what_a_failed_start_leaves_does_not_block_the_same_command() {
 
 /// Field case F13: `pretrain` said "resume it", `resume` said "start it again with another --out".
 #[test]
-fn f13_a_run_without_a_checkpoint_starts_over_with_the_same_settings() {
+fn f13_a_run_without_a_checkpoint_starts_over() {
     let base = tempfile::tempdir().unwrap();
     drop(run(base.path(), &[]));
     for name in ["metrics.jsonl", "curves.jsonl", "bad-images.jsonl", "events.out.tfevents.1.mochi", "notes.txt"] {
         std::fs::write(base.path().join(name), "{\"step\":1}\n").unwrap();
     }
     let again = RunFolder::create(base.path()).unwrap();
-    let other = again.write_config(&SETTINGS.replace("batch = 256", "batch = 512")).unwrap_err();
-    assert!(other.to_string().contains("`batch = 256` then, `batch = 512` now"), "{other}");
-    assert!(other.hint().unwrap().starts_with("remove it with `rm -r "), "{other}");
-    assert!(base.path().join("metrics.jsonl").exists(), "nothing was removed yet");
-    again.write_config(&SETTINGS.replace("16384 MiB", "8192 MiB")).expect("remarks do not count");
+    // Nor does it matter whether the settings are the same: without a checkpoint there is nothing to continue.
+    again.write_config(&SETTINGS.replace("batch = 256", "batch = 512")).unwrap();
+    assert!(again.read_config().unwrap().contains("batch = 512"));
     assert_eq!(names(base.path()), ["config.toml", "notes.txt", "run.lock"], "logs of the start that failed are gone");
     save(&again.checkpoints(), 1, "x");
     drop(again);

@@ -9,11 +9,12 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_data::dataset_report::{DatasetReport, ReportOptions, Severity, Stage, check_dataset};
 use mochi_data::{Cancel, display_source};
-use mochi_files::{check_writable, write_atomic};
+use mochi_files::write_atomic;
 use mochi_term::{Progress, Task};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::output_file;
 use crate::settings::SettingArguments;
 use crate::sources::Sources;
 
@@ -48,9 +49,8 @@ struct Checked<'a> {
 pub fn run(arguments: Arguments) -> Outcome {
     let settings = arguments.settings.load()?;
     if let Some(path) = &arguments.out {
-        check_writable(path)?;
-        // An image that is named by mistake must not be overwritten.
-        if !path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("html") || kind.eq_ignore_ascii_case("htm")) {
+        output_file::PAGE.check(path)?;
+        if !output_file::PAGE.names(path) {
             let what = format!("--out expects a name ending in .html, got {}", path.display());
             return Err(Failure::new(what, "for example --out dataset.html"));
         }

@@ -65,7 +65,7 @@ pub fn rows(report: &DatasetReport) -> Vec<(&'static str, String)> {
         rows.push(("skipped", report.skipped.to_string()));
     }
     if let Some(classes) = &report.classes {
-        rows.push(("classes", format!("{}; {}", classes.count, spread(&classes.images, "images"))));
+        rows.push(("classes", format!("{}; {}", classes.count, spread(&classes.images, "images each"))));
     }
     if report.readable > 0 {
         rows.push(("formats", counts(report.formats.iter())));
@@ -112,7 +112,7 @@ pub fn rows(report: &DatasetReport) -> Vec<(&'static str, String)> {
     let speed = &report.speed;
     let mut pace = format!("{:.0} images/s on {} threads", speed.images_per_s, speed.threads);
     if let (Some(images), Some(mb)) = (speed.decoded_per_s_per_thread, speed.decoded_mb_per_s_per_thread) {
-        let _ = write!(pace, "; one thread decodes {images:.0} images/s, {mb:.1} MB/s");
+        let _ = write!(pace, "; decoding alone: {images:.0} images/s ({mb:.1} MB/s) per thread");
     }
     rows.push(("speed", pace));
     rows

@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(short)]
     k: Option<usize>,
     /// Temperature of the weights exp(cosine / temperature)
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]
     temperature: f64,
 }
 

@@ -27,7 +27,7 @@ pub struct Arguments {
     #[arg(long)]
     epochs: Option<usize>,
     /// Learning rate, instead of the sweep or of the recipe's
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     learning_rate: Option<f64>,
     /// Seed of the held-out images, the initial weights and the order
     #[arg(long, default_value_t = 0)]

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use mochi_data::DataError;
 use mochi_eval::EvalError;
-use mochi_files::check_writable;
 
 use crate::failure::{Failure, Outcome};
+use crate::output_file;
 
 /// Evaluation protocols.
 #[derive(Subcommand)]
@@ -41,7 +41,7 @@ pub struct Common {
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
     size: Option<u32>,
     /// Fail if a larger fraction of the images of a split cannot be read
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.01)]
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.01, allow_negative_numbers = true)]
     max_bad_fraction: f64,
     /// Print one JSON object per protocol
     #[arg(long)]
@@ -60,7 +60,7 @@ impl ResultFile {
     /// The path, after a check that it can be written.
     fn checked(&self) -> Outcome<Option<&Path>> {
         if let Some(path) = &self.out {
-            check_writable(path)?;
+            output_file::RESULT.check(path)?;
         }
         Ok(self.out.as_deref())
     }

@@ -57,8 +57,14 @@ fn bad_files_give_status_1_and_are_escaped_on_the_page() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(table.matches("2 of 7 images are bad (28.6 %); a run fails").count(), 1, "{table}");
     // An image is not overwritten by a page.
-    let output = run(&["check", text(&data), "--out", text(&data.join("class-0/0.png"))]);
-    assert!(said(&output).contains("--out expects a name ending in .html"), "{}", said(&output));
+    let photo = folder.path().join("photo.png");
+    std::fs::copy(data.join("class-0/deep/000.png"), &photo).unwrap();
+    let output = run(&["augment", text(&data), "data.max_bad_fraction=0.5", "--images", "1", "--out", text(&photo)]);
+    assert!(said(&output).contains("is not an earlier result"), "{}", said(&output));
+    let sheet = folder.path().join("sheet.png");
+    for _ in 0..2 {
+        assert!(run(&["augment", text(&data), "--images", "1", "--out", text(&sheet)]).status.success());
+    }
     // With a higher limit, the same folder passes.
     assert!(run(&["check", text(&data), "data.max_bad_fraction=0.3"]).status.success());
 }

@@ -62,7 +62,7 @@ fn resolved_settings_are_written_and_shown() {
     let text = std::fs::read_to_string(out.join("config.toml")).unwrap();
     assert!(!text.lines().any(|line| line.contains("= \"auto\"")), "{text}");
     let shown = json(&run(&["config", out.to_str().unwrap(), "--json"]));
-    assert_eq!(shown["moco.batch"]["value"], "8");
+    assert_eq!(shown["moco.batch"]["value"], 8);
     assert!(shown.as_object().unwrap().len() > 30);
     let said_of = |epochs: &str| {
         let out = folder.path().join(epochs);

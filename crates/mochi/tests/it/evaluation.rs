@@ -194,7 +194,7 @@ fn f1_an_out_file_that_cannot_be_written_is_refused_before_the_work() {
         }
     }
     let target = folders.path("target.json");
-    std::fs::write(&target, "old").unwrap();
+    std::fs::write(&target, "{\"protocol\": \"knn/1\"}").unwrap();
     std::os::unix::fs::symlink("target.json", folders.path("link.json")).unwrap();
     let link = folders.path("link.json");
     assert!(pixels("knn", &train, &test, &["--out", text(&link)]).status.success());

@@ -107,9 +107,8 @@ fn f13_the_same_command_works_after_the_list_was_corrected() {
     let resumed = run(&["resume", &text(&out)]);
     assert!(said(&resumed).contains("repeat the `mochi pretrain` command"), "{}", said(&resumed));
     std::fs::write(&list, lines("deep")).unwrap();
-    let other = pretrain(&list, &out, &["epochs=3"]).output().unwrap();
-    assert!(said(&other).contains("`epochs = 1` then, `epochs = 3` now"), "{}", said(&other));
-    let worked = pretrain(&list, &out, &["epochs=1", "--json"]).output().unwrap();
+    // Without a checkpoint there is nothing to keep: other settings start the run over as well.
+    let worked = pretrain(&list, &out, &["epochs=1", "seed=5", "--json"]).output().unwrap();
     assert_eq!(json(&worked)["finished"], true);
     assert!(newest(&out).ends_with("step-2"));
     let quoted = format!("'{}'", text(&out).replace('\'', r"'\''"));

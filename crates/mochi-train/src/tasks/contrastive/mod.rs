@@ -208,7 +208,7 @@ impl Task for Contrastive {
             }
         };
         let described = self.settings.describe().into_iter();
-        described.map(|s| Setting { key: s.key, value: s.value, on_change: on_change(s.key) }).collect()
+        described.map(|s| Setting { key: s.key, value: s.value.to_string(), on_change: on_change(s.key) }).collect()
     }
 
     fn loader(&self, step: u64, shard: Shard, stop: &StopFlag) -> Result<Views, TrainError> {
