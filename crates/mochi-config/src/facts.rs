@@ -3,10 +3,14 @@
 use crate::device::Device;
 
 /// Properties of the dataset and of the machine. [`Facts::default`] knows nothing: no image, no GPU, no memory limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// Number of images in the dataset.
     pub images: usize,
+    /// Median of the images' shorter sides in pixels, where it is known.
+    pub short_side: Option<u32>,
+    /// Speed of training steps on this machine, by rising view size. Empty: not measured.
+    pub speeds: Vec<Speed>,
     /// Whether the dataset has class labels.
     pub labels: bool,
     /// CPU cores that this process may use.
@@ -17,6 +21,15 @@ pub struct Facts {
     pub gpus: Vec<DeviceFacts>,
 }
 
+/// Speed of training steps at a view size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Speed {
+    /// View size in pixels.
+    pub size: u32,
+    /// Images per second.
+    pub images_per_s: f64,
+}
+
 /// Properties of one device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceFacts {
@@ -25,6 +38,15 @@ pub struct DeviceFacts {
     pub memory_bytes: u64,
     /// Whether bf16 is faster than float32: CPUs with AMX or AVX512-BF16, GPUs of compute capability 8 and above.
     pub fast_bf16: bool,
+}
+
+impl Speed {
+    /// The speed at another size if the time of a step is proportional to the area of a view.
+    #[must_use]
+    pub fn scaled(self, size: u32) -> Speed {
+        let ratio = f64::from(self.size) / f64::from(size.max(1));
+        Speed { size, images_per_s: self.images_per_s * ratio * ratio }
+    }
 }
 
 impl Facts {

@@ -15,10 +15,19 @@ const TOP: &[Key] = &[
     },
     Key {
         name: "epochs",
-        kind: Kind::Integer { min: 0, max: 1_000_000 },
+        kind: Kind::Number { min: 0.0, max: 1e6 },
         auto: true,
-        doc: "Passes over the dataset. 0 writes the untrained encoder as a run. auto: 400 below 2,000 images, 200 below 20,000, \
-              100 below 200,000, otherwise 50.",
+        doc: "Passes over the dataset. 0 writes the untrained encoder as a run. auto: as many as `time` allows at the measured speed, which may be \
+              a fraction; without a time limit 400 below 2,000 images, 200 below 20,000, 100 below 200,000, otherwise 50.",
+    },
+    Key {
+        name: "time",
+        kind: Kind::Time,
+        auto: true,
+        doc: "Training time, such as `20m` or `1h 30m`. The machine's speed is measured first, and the `auto` values follow from it. The \
+              learning rate follows the time, so the run ends in time on a machine that becomes slower, also over several sessions. \
+              `none`: as long as the epochs take. auto: an hour, or `none` if `epochs` is given. `--time` on the command line sets \
+              this key.",
     },
 ];
 

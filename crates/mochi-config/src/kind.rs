@@ -7,6 +7,7 @@ use toml::Value;
 
 use crate::device::Device;
 use crate::selection::{Choices, SelectionFault};
+use crate::time::{EXPECTED, TimeBudget};
 
 /// Largest count that any key accepts: sums of counts up to it do not overflow.
 pub(crate) const MANY: i64 = 1 << 40;
@@ -56,6 +57,8 @@ pub enum Kind {
     Selections(Choices),
     /// A list of increasing positive integers.
     Rising,
+    /// A time budget: `none` or a duration.
+    Time,
     /// A device: `cpu`, `cuda` or `cuda:N`.
     Device,
     /// Any string.
@@ -99,6 +102,7 @@ impl Key {
             (Kind::Positive { max }, Value::Float(x)) => in_range(x > 0.0 && x <= max, Value::Float(x)),
             (Kind::Switch, Value::Boolean(b)) => Ok(Value::Boolean(b)),
             (Kind::Choice(words), Value::String(word)) => in_range(words.contains(&word.as_str()), Value::String(word)),
+            (Kind::Time, Value::String(text)) => in_range(text.parse::<TimeBudget>().is_ok(), Value::String(text)),
             (Kind::Device, Value::String(text)) => in_range(text.parse::<Device>().is_ok(), Value::String(text)),
             (Kind::Selection(choices), value) => select(choices, &value),
             (Kind::Selections(choices), Value::Array(items)) => {
@@ -135,6 +139,7 @@ impl fmt::Display for Kind {
                 list(f, choices.written())
             }
             Kind::Rising => f.write_str("a list of increasing positive integers, such as [120, 160]"),
+            Kind::Time => f.write_str(EXPECTED),
             Kind::Device => f.write_str("\"cpu\", \"cuda\" or \"cuda:N\""),
             Kind::Text => f.write_str("a string"),
             Kind::Texts => f.write_str("a list of strings, such as [\"a\", \"b\"]"),

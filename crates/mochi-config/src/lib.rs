@@ -48,6 +48,7 @@ mod section;
 mod sections;
 mod selection;
 mod settings;
+mod time;
 mod warning;
 
 pub use auto::Auto;
@@ -57,15 +58,16 @@ pub use choice::{
 };
 pub use device::{Device, UnknownDevice};
 pub use error::{ConfigError, Problem};
-pub use facts::{DeviceFacts, Facts};
+pub use facts::{DeviceFacts, Facts, Speed};
 pub use kind::{Key, Kind};
 pub use origin::{Described, Origin};
 pub use reference::reference;
-pub use resolved::Resolved;
+pub use resolved::{Resolved, epochs_to_steps};
 pub use sections::{
     Checkpoint, CheckpointSettings, Compute, ComputeSettings, Data, DataSettings, Log, LogSettings, Mix, MixSettings,
     Moco, MocoSettings, Model, ModelSettings, Negatives, NegativesSettings, Optimizer, OptimizerSettings,
 };
 pub use selection::{Choices, Selection};
 pub use settings::Settings;
+pub use time::{TimeBudget, UnknownTime};
 pub use warning::Warning;

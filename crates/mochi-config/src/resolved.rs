@@ -13,6 +13,7 @@ use crate::keys;
 use crate::layers::{FORMAT, Layers};
 use crate::origin::{Described, Origin};
 use crate::sections::{Checkpoint, Compute, Data, Log, Mix, Moco, Model, Negatives, Optimizer};
+use crate::time::TimeBudget;
 
 /// Every setting, resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,7 +22,9 @@ pub struct Resolved {
     /// Seed of every random number.
     pub seed: u64,
     /// Passes over the dataset. 0 writes the untrained encoder.
-    pub epochs: u32,
+    pub epochs: f64,
+    /// Training time. With a limit, `epochs` are those that were expected at the start.
+    pub time: TimeBudget,
     /// `[data]`
     pub data: Data,
     /// `[model]`
@@ -61,7 +64,7 @@ impl Resolved {
 
     /// Steps of the whole run over `images` images.
     pub fn total_steps(&self, images: usize) -> u64 {
-        self.steps_per_epoch(images).saturating_mul(u64::from(self.epochs))
+        epochs_to_steps(self.epochs, self.steps_per_epoch(images))
     }
 
     /// Every key with its value and origin, in the order of the reference.
@@ -128,6 +131,12 @@ impl Resolved {
     pub fn read(path: &Path) -> Result<Resolved, ConfigError> {
         Resolved::parse(&document::read(path)?, path)
     }
+}
+
+/// Steps in so many epochs, to the nearest step.
+pub fn epochs_to_steps(epochs: f64, steps_per_epoch: u64) -> u64 {
+    // A cast saturates.
+    (epochs * steps_per_epoch as f64).round() as u64
 }
 
 /// The origins that [`Resolved::to_toml`] wrote in comments. They are for the reader: a file with other line formats loses its comments, never

@@ -15,6 +15,7 @@ use crate::sections::{
     CheckpointSettings, ComputeSettings, DataSettings, LogSettings, MixSettings, MocoSettings, ModelSettings,
     NegativesSettings, OptimizerSettings,
 };
+use crate::time::TimeBudget;
 
 /// Every setting, as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +24,9 @@ pub struct Settings {
     /// Seed of every random number.
     pub seed: u64,
     /// Passes over the dataset.
-    pub epochs: Auto<u32>,
+    pub epochs: Auto<f64>,
+    /// Training time.
+    pub time: Auto<TimeBudget>,
     /// `[data]`
     pub data: DataSettings,
     /// `[model]`
@@ -45,6 +48,9 @@ pub struct Settings {
     /// Name of the preset of the first layer.
     #[serde(skip)]
     pub(crate) preset: String,
+    /// Whether the file is a run's `config.toml`.
+    #[serde(skip)]
+    pub(crate) of_run: bool,
     /// Origin of each value.
     #[serde(skip)]
     pub(crate) origins: BTreeMap<&'static str, Origin>,
@@ -60,7 +66,7 @@ impl Settings {
     pub fn load(preset: Option<&str>, file: Option<&Path>, arguments: &[String]) -> Result<Settings, ConfigError> {
         let mut layers = Layers::default();
         let mut base = preset.map(|name| (name.to_owned(), Origin::CommandLine));
-        let mut document = None;
+        let (mut document, mut of_run) = (None, false);
         if let Some(path) = file {
             let origin = Origin::File(path.to_owned());
             match document::read(path) {
@@ -70,8 +76,8 @@ impl Settings {
         }
         if let Some((table, origin)) = &mut document {
             // Only a run's `config.toml` has a format number.
-            let of_a_run = layers.take_format(table, origin).is_some();
-            if let (true, Some(name)) = (of_a_run, preset) {
+            of_run = layers.take_format(table, origin).is_some();
+            if let (true, Some(name)) = (of_run, preset) {
                 layers.problems.push(Problem::Conflict {
                     message: format!(
                         "--preset {name} has no effect: {origin} is a run's config.toml, which sets every key"
@@ -91,7 +97,7 @@ impl Settings {
         for argument in arguments {
             layers.argument(argument);
         }
-        Settings::from_layers(layers, name)
+        Ok(Settings { of_run, ..Settings::from_layers(layers, name)? })
     }
 
     /// A built-in preset.

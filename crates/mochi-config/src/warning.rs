@@ -58,9 +58,9 @@ pub enum Warning {
     #[error("negatives.warmup_epochs ({warmup}) is not below epochs ({epochs}): no negative is ever synthesized")]
     SynthesisNeverStarts {
         /// Epochs of the synthesis warm-up.
-        warmup: u32,
+        warmup: f64,
         /// All epochs.
-        epochs: u32,
+        epochs: f64,
     },
     /// The standard stem with small views.
     #[error("model.stem \"standard\" reduces a view of {size} pixels to a feature map of {cells} x {cells}")]
@@ -82,15 +82,15 @@ pub enum Warning {
         /// Those that are not reached.
         milestones: Vec<u32>,
         /// All epochs.
-        epochs: u32,
+        epochs: f64,
     },
     /// The learning-rate warm-up covers the whole run.
     #[error("optimizer.warmup_epochs ({warmup}) is not below epochs ({epochs}): the learning rate rises until the end")]
     OnlyWarmup {
         /// Epochs of the learning-rate warm-up.
-        warmup: u32,
+        warmup: f64,
         /// All epochs.
-        epochs: u32,
+        epochs: f64,
     },
     /// One batch-norm group on one device.
     #[error(

@@ -182,15 +182,18 @@ fn leaving_a_strategy_out_removes_exactly_its_logits() {
 }
 
 #[test]
-fn threads_do_not_change_a_bit() {
+fn the_same_number_of_threads_gives_the_same_bits() {
     let (query, key, queue) = embeddings(16, 3000, 32, 2.0, Kind::Float);
     let run = |threads| {
         mochi_tensor::set_threads(threads);
         info_nce(&query, &key, queue.rows(), &Objective::mochi(0.2, 256, 100, 50), &context()).unwrap()
     };
-    let (one, two) = (run(1), run(2));
-    assert!(one.gradient.equal(&two.gradient));
-    assert_eq!(one.value.to_bits(), two.value.to_bits());
+    let (one, two, again) = (run(1), run(2), run(2));
+    assert!(two.gradient.equal(&again.gradient));
+    assert_eq!(two.value.to_bits(), again.value.to_bits());
+    // MKL divides the sums of a matrix product among its threads, on some processors only.
+    assert!(error(&one.gradient, &two.gradient) < 1e-6);
+    assert!((one.value - two.value).abs() < 1e-6 * one.value.abs());
 }
 
 #[test]

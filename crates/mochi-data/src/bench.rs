@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mochi_views::Augmentation;
-use mochi_views::decode::{DecodeOptions, Decoder, JpegTimes, Pixels, simd_in_jpeg, time_jpeg_decoders};
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels, simd_in_jpeg};
 use mochi_views::plan::ViewPlan;
 use mochi_views::random::{Purpose, Stream};
 use mochi_views::views::{Normalize, ViewMaker};
@@ -65,8 +65,6 @@ pub struct BenchResult {
     pub fast_decode: bool,
     /// Whether libjpeg-turbo was built with SIMD.
     pub jpeg_simd: bool,
-    /// The two JPEG decoders on the JPEG files among the images; absent without any.
-    pub jpeg_decoders: Option<JpegTimes>,
     /// Peak memory of the process so far, in bytes (Linux only).
     pub peak_bytes: Option<u64>,
 }
@@ -118,7 +116,6 @@ pub fn bench(dataset: &Dataset, options: &BenchOptions) -> Result<BenchResult, D
         size: options.size,
         fast_decode: options.fast_decode,
         jpeg_simd: simd_in_jpeg(),
-        jpeg_decoders: time_jpeg_decoders(images.iter().map(|(_, bytes)| bytes.as_slice()), options.repeat),
         peak_bytes: mochi_system::peak_memory(),
     })
 }

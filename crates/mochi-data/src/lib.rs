@@ -38,6 +38,7 @@ pub mod pack;
 pub mod preview;
 mod read_error;
 mod read_file;
+mod short_side;
 mod skipped;
 mod targets;
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use dataset::{Counter, Dataset, OpenOptions, Split};
 pub use error::{BadImage, DataError};
 pub use loader::{Batch, Heap, Loader, LoaderOptions, Memory, Order, Position, Shard};
 pub use read_error::ReadError;
+pub use short_side::short_side;
 pub use skipped::Skipped;
 pub use targets::{Mask, Object, Targets};
 pub use thumbnail::{Thumbnail, Thumbnailer};

@@ -24,12 +24,13 @@
 //!     warm_up: WarmUp::From { factor: 1e-3, length: 1000.0 },
 //!     decay: Decay::Steps { milestones: vec![60_000.0, 80_000.0], factor: 0.1 },
 //! };
-//! assert_eq!(schedule.at(30_000), 0.02);
-//! assert!((schedule.at(70_000) - 0.002).abs() < 1e-12);
+//! assert_eq!(schedule.at(30_000.0), 0.02);
+//! assert!((schedule.at(70_000.0) - 0.002).abs() < 1e-12);
 //! ```
 #![forbid(unsafe_code)]
 
 mod checkpoint;
+mod clock;
 mod encoder;
 mod error;
 mod failure;
@@ -37,6 +38,7 @@ mod pace;
 mod part;
 mod records;
 mod schedule;
+mod speed;
 mod state;
 mod task;
 mod tasks;
@@ -47,6 +49,7 @@ pub use encoder::{LoadedEncoder, load_encoder};
 pub use error::TrainError;
 pub use part::{Part, PartContent, Parts};
 pub use schedule::{Decay, LearningRate, Update, WarmUp};
+pub use speed::{measure_speed, noise_views};
 pub use state::{Data, State};
 pub use task::{Batches, DataIdentity, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
 pub use tasks::contrastive::learner::Learner;

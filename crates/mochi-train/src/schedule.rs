@@ -81,12 +81,12 @@ impl LearningRate {
         }
     }
 
-    /// The rate of step `step`, from 0.
-    pub fn at(&self, step: u64) -> f64 {
-        let unit = self.steps_per_unit.max(1);
+    /// The rate of a step at this position: its number, from 0, unless a time budget moves it ([`crate::Timeline::budget`]).
+    pub fn at(&self, position: f64) -> f64 {
+        let unit = self.steps_per_unit.max(1) as f64;
         let (x, change) = match self.update {
-            Update::EveryUnit => ((step / unit) as f64, 1.0),
-            Update::EveryStep => (step as f64 / unit as f64, 1.0 / unit as f64),
+            Update::EveryUnit => ((position / unit).floor(), 1.0),
+            Update::EveryStep => (position / unit, 1.0 / unit),
         };
         match self.warm_up {
             WarmUp::Linear(length) if x < length => return self.peak * ((x + change) / length).min(1.0),
@@ -97,7 +97,9 @@ impl LearningRate {
         }
         match &self.decay {
             Decay::Constant => self.peak,
-            Decay::Cosine => self.peak * 0.5 * (1.0 + (std::f64::consts::PI * x / self.length.max(1.0)).cos()),
+            Decay::Cosine => {
+                self.peak * 0.5 * (1.0 + (std::f64::consts::PI * x / self.length.max(f64::MIN_POSITIVE)).cos())
+            }
             Decay::Steps { milestones, factor } => {
                 let passed = milestones.iter().filter(|&&milestone| x >= milestone).count();
                 self.peak * factor.powi(i32::try_from(passed).unwrap_or(i32::MAX))
@@ -118,7 +120,7 @@ mod tests {
     fn mocos_two_schedules() {
         // python: 0.03 * 0.5 * (1 + math.cos(math.pi * epoch / 200)), as main_moco.py has it.
         let cosine = epochs(Decay::Cosine, Update::EveryUnit, WarmUp::None, 200.0);
-        let at = |s: &LearningRate, epoch: u64| s.at(epoch * 10 + 3);
+        let at = |s: &LearningRate, epoch: u64| s.at((epoch * 10 + 3) as f64);
         assert_eq!(at(&cosine, 0), 0.03);
         assert!((at(&cosine, 50) - 0.025606601717798212).abs() < 1e-15);
         assert!((at(&cosine, 199) - 1.8505127750911841e-06).abs() < 1e-15);
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn warm_up_climbs_from_above_zero_to_the_peak() {
         let s = epochs(Decay::Cosine, Update::EveryStep, WarmUp::Linear(2.0), 100.0);
-        let rates: Vec<f64> = (0..30).map(|step| s.at(step)).collect();
+        let rates: Vec<f64> = (0..30).map(|step| s.at(f64::from(step))).collect();
         assert!((rates[0] - 0.03 / 20.0).abs() < 1e-12);
         assert!(rates[..20].windows(2).all(|w| w[1] > w[0]));
         assert!((rates[19] - 0.03).abs() < 1e-12);
@@ -160,7 +162,7 @@ mod tests {
             (60_000, 0.002),
             (80_000, 0.0002),
         ] {
-            assert!((schedule.at(step) - wanted).abs() < 1e-12, "{step}: {}", schedule.at(step));
+            assert!((schedule.at(f64::from(step)) - wanted).abs() < 1e-12, "{step}: {}", schedule.at(f64::from(step)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `state.json`, format 2: everything about a checkpoint that is not a tensor.
+//! `state.json`, format 3: everything about a checkpoint that is not a tensor.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::TrainError;
 
 /// The layout of this file; checkpoints of another are refused.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Longest training time that is believed: 300 years in seconds.
 const LONGEST_S: f64 = 1e10;
 
@@ -25,6 +25,11 @@ pub struct State {
     pub world_size: usize,
     /// Steps done; the next one has this number.
     pub step: u64,
+    /// Whether the run's last step was among them.
+    pub finished: bool,
+    /// Seconds of the run's time budget, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_s: Option<f64>,
     /// Images seen so far.
     pub images_seen: u64,
     /// Seconds of training so far, over all sessions.

@@ -1,6 +1,8 @@
 //! What the trainer asks of a task. Contrastive pre-training is one ([`crate::Contrastive`]); detection, probes and supervised fine-tuning are of
 //! the same shape: a loader that continues at any step, a step that follows a plan, and named parts of state.
 
+use std::time::Duration;
+
 use mochi_data::{BadImage, Shard};
 use mochi_run::{Line, Metric, Metrics};
 use mochi_term::StopFlag;
@@ -35,7 +37,7 @@ pub trait Task {
     /// Settings as they are now. A checkpoint keeps them; [`OnChange`] says what a resumed run does if one differs.
     fn settings(&self) -> Vec<Setting>;
 
-    /// The batches from step `step` on, to the end of the run and across its epochs. A process of several sees the batches of its shard. A request to
+    /// The batches from step `step` on, to the end of the run ([`Timeline::end_epoch`]) and across its epochs. A process of several sees the batches of its shard. A request to
     /// stop ends waiting for data with [`mochi_data::DataError::Canceled`].
     ///
     /// # Errors
@@ -146,12 +148,14 @@ impl<E: Into<TrainError>> From<E> for StepError {
 /// Steps of a run. A task that counts in iterations says so in its schedule and keeps the epochs for display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeline {
-    /// Steps of the whole run.
+    /// Steps of the whole run. With a budget: those that it is expected to take.
     pub steps: u64,
     /// Steps of one pass over the data.
     pub steps_per_epoch: u64,
     /// First step after the task's own warm-up (contrastive pre-training: without synthetic negatives). Not the learning rate's.
     pub warm_up: u64,
+    /// Training time, over all sessions. The run ends when it is over, however many steps were taken, and its schedule follows the time.
+    pub budget: Option<Duration>,
 }
 
 impl Timeline {
@@ -160,9 +164,19 @@ impl Timeline {
         step / self.steps_per_epoch.max(1)
     }
 
+    /// The epoch before which the data may end: that of the last step, or never, because a budget leaves the number of steps open.
+    pub fn end_epoch(&self) -> u64 {
+        if self.budget.is_some() { u64::MAX } else { self.epochs() }
+    }
+
     /// Epochs of the whole run, the last one whole or not.
     pub fn epochs(&self) -> u64 {
-        self.steps.div_ceil(self.steps_per_epoch.max(1))
+        self.epochs_of(self.steps)
+    }
+
+    /// Epochs of so many steps, the last one whole or not.
+    pub(crate) fn epochs_of(&self, steps: u64) -> u64 {
+        steps.div_ceil(self.steps_per_epoch.max(1))
     }
 }
 

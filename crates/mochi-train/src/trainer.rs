@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mochi_data::{BadImage, DataError, Shard};
 use mochi_run::metric::{Averages, general};
 use mochi_run::{Checkpoint, Metrics, Record, RunFolder};
 use mochi_term::StopFlag;
 
+use crate::clock::Clock;
 use crate::pace::Pace;
 use crate::records::Records;
 use crate::state::{Data, State};
@@ -50,12 +51,14 @@ pub enum Event<'a> {
 pub struct Progress<'a> {
     /// Steps done so far, this one included.
     pub step: u64,
-    /// Steps of the whole run.
+    /// Steps of the whole run; with a time budget, as many as the recent speed lets expect.
     pub steps: u64,
     /// Epoch of this step, from 0.
     pub epoch: u64,
-    /// Epochs of the whole run.
+    /// Epochs of the whole run, likewise.
     pub epochs: u64,
+    /// What is left of the time budget, if there is one.
+    pub left: Option<Duration>,
     /// The step's own values, and the speed since the last record.
     pub metrics: &'a Metrics,
 }
@@ -81,8 +84,9 @@ pub struct Trainer<T> {
     options: TrainerOptions,
     step: u64,
     images: u64,
-    /// Seconds of earlier sessions.
+    /// Seconds of earlier sessions, and of what was done for this one before its first step.
     earlier_s: f64,
+    clock: Clock,
     resumed: bool,
     notes: Vec<String>,
 }
@@ -91,7 +95,15 @@ impl<T: Task> Trainer<T> {
     /// A new run in a fresh folder.
     pub fn new(run: RunFolder, task: T, options: TrainerOptions) -> Self {
         let notes = task.notes();
-        Self { run, task, options, step: 0, images: 0, earlier_s: 0.0, resumed: false, notes }
+        let clock = Clock::new(task.timeline(), 0, 0.0, false);
+        Self { run, task, options, step: 0, images: 0, earlier_s: 0.0, clock, resumed: false, notes }
+    }
+
+    /// Counts seconds that were spent before the first step, on measuring the machine for instance, as training time.
+    #[must_use]
+    pub fn after(mut self, seconds: f64) -> Self {
+        self.earlier_s += seconds;
+        self
     }
 
     /// A run as a checkpoint left it, in the middle of an epoch or not. `task` is a new one; its parts are restored.
@@ -112,8 +124,12 @@ impl<T: Task> Trainer<T> {
         checkpoint::check_state(&state, checkpoint, task.name(), task.timeline())?;
         let mut parts = checkpoint::read_parts(&checkpoint.path, &state)?;
         task.restore(&mut parts)?;
+        let timeline = task.timeline();
+        // With more time than before, a run that has ended goes on.
+        let ended = state.finished && state.budget_s == timeline.budget.map(|budget| budget.as_secs_f64());
         let (step, images, earlier_s) = (state.step, state.images_seen, state.elapsed_s);
-        Ok(Self { run, task, options, step, images, earlier_s, resumed: true, notes })
+        let clock = Clock::new(timeline, step, earlier_s, ended);
+        Ok(Self { run, task, options, step, images, earlier_s, clock, resumed: true, notes })
     }
 
     /// The task.
@@ -131,9 +147,19 @@ impl<T: Task> Trainer<T> {
         self.step
     }
 
-    /// Steps of the whole run.
+    /// Steps of the whole run, as far as they can be known.
     pub fn total_steps(&self) -> u64 {
-        self.task.timeline().steps
+        self.clock.total_steps(self.step, self.earlier_s)
+    }
+
+    /// What is left of the time budget, if there is one.
+    pub fn left(&self) -> Option<Duration> {
+        self.clock.left(self.earlier_s)
+    }
+
+    /// Whether no step is left.
+    pub fn ended(&self) -> bool {
+        self.clock.ended()
     }
 
     /// Trains to the end, or until `stop` is requested: then a checkpoint is written after the current step.
@@ -146,10 +172,11 @@ impl<T: Task> Trainer<T> {
         let mut records = Records::open(&self.run, self.resumed, self.step)?;
         self.notes.drain(..).for_each(|note| watch(Event::Note(note)));
         let mut saved = None;
-        if self.step < timeline.steps && !stop.requested() {
+        if !self.clock.ended() && !stop.requested() {
             let mut batches = self.task.loader(self.step, Shard::WHOLE, stop)?;
             let (mut averages, mut pace) = (Averages::default(), Pace::start());
-            while self.step < timeline.steps && !stop.requested() {
+            let mut begin_s = self.elapsed(begun);
+            while !self.clock.ended() && !stop.requested() {
                 let waiting = Instant::now();
                 let batch = batches.next_batch();
                 let waited = waiting.elapsed();
@@ -164,32 +191,39 @@ impl<T: Task> Trainer<T> {
                     Err(TrainError::Data(DataError::Canceled)) if stop.requested() => break,
                     batch => batch?,
                 };
-                let output = self.take_step(&mut batch, timeline, begun)?;
+                let last = self.clock.is_last(self.step, begin_s);
+                let plan = self.plan(timeline, begin_s, last);
+                let output = self.take_step(&mut batch, &plan, begun)?;
                 batches.recycle(batch);
                 self.step += 1;
                 self.images += output.images;
                 pace.step(output.images, waited);
-                let metrics = self.metrics(output.metrics, timeline, begun, &pace);
+                let metrics = self.metrics(output.metrics, &plan, timeline, begun, &pace);
                 output.note.into_iter().for_each(|note| watch(Event::Note(note)));
-                watch(Event::Step(Progress {
-                    step: self.step,
-                    steps: timeline.steps,
-                    epoch: timeline.epoch(self.step - 1),
-                    epochs: timeline.epochs(),
-                    metrics: &metrics,
-                }));
                 averages.add(&metrics);
-                if self.due(self.options.evaluate_every, self.step, timeline) {
+                if self.due(self.options.evaluate_every, self.step, last) {
                     averages.add(&self.task.evaluate(self.step)?);
                 }
-                if self.due(self.options.record_every, self.step, timeline) {
+                let end_s = self.elapsed(begun);
+                self.clock.step(end_s - begin_s, last);
+                begin_s = end_s;
+                let steps = self.clock.total_steps(self.step, end_s);
+                watch(Event::Step(Progress {
+                    step: self.step,
+                    steps,
+                    epoch: timeline.epoch(self.step - 1),
+                    epochs: timeline.epochs_of(steps),
+                    left: self.clock.left(end_s),
+                    metrics: &metrics,
+                }));
+                if self.due(self.options.record_every, self.step, last) {
                     records.append(&Record { step: self.step, values: averages.take() })?;
                     pace = Pace::start();
                 }
                 if let Some(curve) = output.curve {
                     records.curve(&curve)?;
                 }
-                if stop.requested() || self.due(self.options.checkpoint_every, self.step, timeline) {
+                if stop.requested() || self.due(self.options.checkpoint_every, self.step, last) {
                     saved = Some(self.save(begun, &records, watch)?);
                 }
             }
@@ -198,29 +232,33 @@ impl<T: Task> Trainer<T> {
             Some(saved) if saved.step == self.step => saved.path,
             _ => self.save(begun, &records, watch)?.path,
         };
-        let finished = self.step >= timeline.steps;
-        Ok(Outcome { step: self.step, finished, checkpoint, elapsed_s: self.elapsed(begun) })
+        Ok(Outcome { step: self.step, finished: self.clock.ended(), checkpoint, elapsed_s: self.elapsed(begun) })
     }
 
     /// Whether something that is done every `every` steps is due after `step` steps, or because they are the last.
-    fn due(&self, every: u64, step: u64, timeline: Timeline) -> bool {
-        every > 0 && (step.is_multiple_of(every) || step == timeline.steps)
+    fn due(&self, every: u64, step: u64, last: bool) -> bool {
+        every > 0 && (step.is_multiple_of(every) || last)
+    }
+
+    /// The plan of the next step, which begins after `elapsed_s` seconds of training.
+    fn plan(&self, timeline: Timeline, elapsed_s: f64, last: bool) -> StepPlan {
+        let position = self.clock.position(self.step, elapsed_s);
+        StepPlan {
+            step: self.step,
+            learning_rate: self.task.schedule().at(position),
+            warm_up: position < timeline.warm_up as f64,
+            diagnostics: self.due(self.options.diagnostics_every, self.step + 1, last),
+        }
     }
 
     /// One step of the task; the dump of one that failed.
     fn take_step(
         &mut self,
         batch: &mut T::Batch,
-        timeline: Timeline,
+        plan: &StepPlan,
         begun: Instant,
     ) -> Result<StepReport<T::Curve>, TrainError> {
-        let plan = StepPlan {
-            step: self.step,
-            learning_rate: self.task.schedule().at(self.step),
-            warm_up: self.step < timeline.warm_up,
-            diagnostics: self.due(self.options.diagnostics_every, self.step + 1, timeline),
-        };
-        match self.task.step(batch, &plan) {
+        match self.task.step(batch, plan) {
             Ok(output) => Ok(output),
             Err(StepError::Other(error)) => Err(error),
             Err(StepError::NotFinite { reason, state }) => {
@@ -234,13 +272,13 @@ impl<T: Task> Trainer<T> {
     }
 
     /// The step's values with the trainer's own.
-    fn metrics(&self, of_task: Metrics, timeline: Timeline, begun: Instant, pace: &Pace) -> Metrics {
+    fn metrics(&self, of_task: Metrics, plan: &StepPlan, timeline: Timeline, begun: Instant, pace: &Pace) -> Metrics {
         debug_assert!(of_task.iter().all(|(metric, _)| self.task.metrics().iter().any(|m| m.key == metric.key)));
         let (images_per_s, wait_fraction) = pace.speed();
         let mut metrics = Metrics::new()
             .with(&general::EPOCH, timeline.epoch(self.step - 1) as f64)
             .with(&general::IMAGES, self.images as f64)
-            .with(&general::LEARNING_RATE, self.task.schedule().at(self.step - 1))
+            .with(&general::LEARNING_RATE, plan.learning_rate)
             .with(&general::IMAGES_PER_S, images_per_s)
             .with(&general::DATA_WAIT_FRACTION, wait_fraction)
             .with(&general::ELAPSED_S, self.elapsed(begun));
@@ -259,6 +297,8 @@ impl<T: Task> Trainer<T> {
             task: self.task.name().to_owned(),
             world_size: Shard::WHOLE.world_size,
             step: self.step,
+            finished: self.clock.ended(),
+            budget_s: self.task.timeline().budget.map(|budget| budget.as_secs_f64()),
             images_seen: self.images,
             elapsed_s: self.elapsed(begun),
             data: Data { images: data.images, fingerprint: format!("{:016x}", data.fingerprint) },

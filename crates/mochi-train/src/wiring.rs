@@ -18,6 +18,8 @@ use crate::TrainError;
 pub fn facts(engine: &Engine, images: usize) -> Facts {
     Facts {
         images,
+        short_side: None,
+        speeds: Vec::new(),
         labels: true,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         cpu: DeviceFacts { memory_bytes: mochi_system::memory_limit().unwrap_or(0), fast_bf16: engine.fast_bf16 },

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, sheet};
-use mochi_data::{Cancel, display_source};
+use mochi_data::{Cancel, display_source, short_side};
 use mochi_files::write_atomic;
 use mochi_report::{Encoding, Image, ShownView, ViewsPage, ViewsRow};
 use mochi_term::Progress;
@@ -54,7 +54,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     let augmentation = Augmentation::preset(augment).ok_or_else(|| {
         Failure::new(format!("unknown augmentation pipeline \"{augment}\""), "report this bug in Mochi")
     })?;
-    let size = arguments.size.unwrap_or(settings.data.size);
+    let progress = Progress::detect();
+    let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
+    let size = arguments.size.unwrap_or_else(|| settings.view_size(short_side(&dataset, &Cancel::default())));
     let options = PreviewOptions {
         images: usize::from(arguments.images),
         seed: arguments.seed.unwrap_or(settings.seed),
@@ -64,8 +66,6 @@ pub fn run(arguments: Arguments) -> Outcome {
         fast_decode: settings.data.fast_decode,
         thumbnail: if sheet_only { size } else { 448 },
     };
-    let progress = Progress::detect();
-    let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
     let (previews, bad) = preview(&dataset, &options)?;
     for image in &bad {
         progress.warning(&format!("bad image replaced: {}: {} ({})", image.name, image.reason, image.detail));

@@ -33,7 +33,7 @@ pub fn listen() -> Outcome<StopFlag> {
 /// Trains to the end or to a stop signal, shows progress, writes the report page.
 pub fn drive<T: Task>(run: Trainer<T>, stop: &StopFlag, progress: &Progress, json: bool) -> Outcome {
     let folder = run.folder().to_owned();
-    let steps = run.total_steps();
+    let mut steps = run.total_steps();
     let mut pace = Pace::start(run.step());
     let mut told_stop = false;
     let trained = run.train(stop, &mut |event| match event {
@@ -44,13 +44,15 @@ pub fn drive<T: Task>(run: Trainer<T>, stop: &StopFlag, progress: &Progress, jso
         Event::Saved(_) => {}
         Event::Step(at) => {
             pace.reach(at.step);
+            steps = at.steps;
+            let left = at.left.or_else(|| pace.left(at.steps - at.step));
             progress.update(&Snapshot {
                 epoch: at.epoch,
                 epochs: at.epochs,
                 step: at.step,
                 steps: at.steps,
                 images_per_s: at.metrics.get(&general::IMAGES_PER_S).unwrap_or(0.0),
-                eta_s: pace.left(at.steps - at.step).map(|left| left.as_secs_f64()),
+                eta_s: left.map(|left| left.as_secs_f64()),
                 rows: rows(at.metrics),
             });
             if stop.requested() && !told_stop {

@@ -15,6 +15,7 @@ mod eval;
 mod failure;
 mod output_file;
 mod pack;
+mod plan;
 mod presets;
 mod pretrain;
 mod report;

@@ -1,9 +1,10 @@
 //! `mochi pretrain DATA [--preset NAME | --config FILE] [--out RUN] [KEY=VALUE ...]`
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
-use mochi_config::{Facts, Resolved, Settings};
+use mochi_config::{Facts, Resolved, Settings, TimeBudget};
 use mochi_data::dataset::path_to_text;
 use mochi_data::{display_source, is_remote};
 use mochi_run::{RunFolder, default_path};
@@ -12,6 +13,7 @@ use mochi_train::{Contrastive, facts};
 
 use crate::drive::{drive, listen};
 use crate::failure::{Failure, Outcome};
+use crate::plan;
 use crate::sources::Sources;
 
 /// Arguments of the subcommand.
@@ -28,6 +30,9 @@ pub struct Arguments {
     /// Run folder [default: a new folder under runs/]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
+    /// Training time, e.g. 20m or 1h30m: view size, epochs and schedule follow from the speed of this machine
+    #[arg(long, value_name = "TIME")]
+    time: Option<String>,
     /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
@@ -38,7 +43,10 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
-    let mut settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &arguments.settings)?;
+    let begun = Instant::now();
+    let words = arguments.time.iter().map(|time| format!("time={time}")).chain(arguments.settings.iter().cloned());
+    let words: Vec<String> = words.collect();
+    let mut settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &words)?;
     if let Some(out) = &arguments.out {
         // Known before the dataset is opened.
         RunFolder::check_free(out)?;
@@ -64,7 +72,8 @@ pub fn run(arguments: Arguments) -> Outcome {
     });
     settings.set_sources(whole.next().unwrap_or_default(), whole.collect(), arguments.sources.has_more());
     let known = Facts { labels: dataset.labels().is_some(), ..facts(&engine, dataset.len()) };
-    let (resolved, warnings) = settings.resolve(&known)?;
+    let known = plan::measure(&settings, known, &dataset, &engine, &stop, &progress)?;
+    let (resolved, warnings) = settings.clone().resolve(&known)?;
     for warning in &warnings {
         progress.warning(&warning.to_string());
         if let Some(hint) = warning.hint() {
@@ -88,6 +97,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     if let Some(differences) = differences_from_moco(&resolved) {
         progress.note(&differences);
     }
+    plan::explain(&settings, &known, &resolved, &progress);
     progress.note(&format!(
         "{} of {}, batch {}, {}, {}",
         counted(resolved.epochs, "epoch"),
@@ -96,7 +106,11 @@ pub fn run(arguments: Arguments) -> Outcome {
         if resolved.uses_queue() { format!("queue {}", resolved.moco.queue) } else { "no queue".to_owned() },
         synthesis(&resolved)
     ));
-    drive(Contrastive::start(folder, resolved, dataset, &engine)?, &stop, &progress, arguments.json)
+    let limited = resolved.time != TimeBudget::None;
+    let trainer = Contrastive::start(folder, resolved, dataset, &engine)?;
+    // What was done until here is part of the time that was asked for.
+    let spent = if limited { begun.elapsed().as_secs_f64() } else { 0.0 };
+    drive(trainer.after(spent), &stop, &progress, arguments.json)
 }
 
 /// The synthetic negatives, as in the paper: MoCHi (N, s, s'), and those of `negatives.extra`.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mochi_files::shell_word;
 use mochi_run::RunFolder;
-use mochi_term::{Progress, counted};
+use mochi_term::{Progress, counted, duration};
 use mochi_train::Contrastive;
 
 use crate::drive::{drive, listen};
@@ -42,8 +42,13 @@ pub fn run(arguments: Arguments) -> Outcome {
     let engine = mochi_tensor::start(None)?;
     let run = Contrastive::resume(&arguments.run, &engine, &stop)?;
     let (step, steps) = (run.step(), run.total_steps());
-    progress.note(&if step < steps {
-        format!("continuing from step {step} of {steps}")
+    progress.note(&if !run.ended() {
+        match run.left() {
+            Some(left) => {
+                format!("continuing from step {step} of about {steps}, {} left", duration(left.as_secs_f64()))
+            }
+            None => format!("continuing from step {step} of {steps}"),
+        }
     } else {
         format!("nothing to train: the run has finished its {}", counted(steps, "step"))
     });

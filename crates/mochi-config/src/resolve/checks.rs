@@ -20,13 +20,13 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     let mut conflict = |message: String, hint: String| problems.push(Problem::Conflict { message, hint });
     let Resolved { moco, negatives, compute, epochs, .. } = resolved;
     // Without an epoch there is no batch: the untrained encoder can be written for any dataset.
-    if *epochs > 0 && facts.images < 2 {
+    if *epochs > 0.0 && facts.images < 2 {
         let images = if facts.images == 1 { "1 image" } else { "no images" };
         conflict(
             format!("the dataset has {images}; contrastive learning requires at least 2"),
             "give a folder with more images".to_owned(),
         );
-    } else if *epochs > 0 && moco.batch > facts.images {
+    } else if *epochs > 0.0 && moco.batch > facts.images {
         conflict(
             format!("`moco.batch` is {} but the dataset has {} images", moco.batch, facts.images),
             format!("set moco.batch to at most {}, or auto", facts.images),
@@ -124,7 +124,7 @@ pub(super) fn warnings(
 ) {
     let Resolved { moco, negatives, model, data, compute, optimizer, epochs, .. } = resolved;
     let epochs = *epochs;
-    if epochs == 0 {
+    if epochs == 0.0 {
         return;
     }
     queue_warnings(resolved, images, warnings);
@@ -140,7 +140,7 @@ pub(super) fn warnings(
     } else if model.stem == Stem::Standard && cells < 3 {
         warnings.push(Warning::StemTooCoarse { size: data.size, cells });
     }
-    let milestones: Vec<u32> = optimizer.milestones.iter().copied().filter(|&at| at >= epochs).collect();
+    let milestones: Vec<u32> = optimizer.milestones.iter().copied().filter(|&at| f64::from(at) >= epochs).collect();
     if optimizer.schedule == Schedule::Step && !milestones.is_empty() {
         warnings.push(Warning::MilestonesBeyondEnd { milestones, epochs });
     }
@@ -181,7 +181,7 @@ fn queue_warnings(resolved: &Resolved, images: usize, warnings: &mut Vec<Warning
     let (keys, step_keys) = (images.saturating_mul(keys_per_image), moco.batch.saturating_mul(keys_per_image));
     // Only as negatives do they do harm: NNCLR's queue may hold them, and the filter excludes them.
     // In a single epoch no image comes a second time.
-    let own_keys = resolved.epochs > 1
+    let own_keys = resolved.epochs > 1.0
         && resolved.negatives_from_queue()
         && !negatives.filters.iter().any(|f| f.name() == "same-image");
     if own_keys && keys > 0 {

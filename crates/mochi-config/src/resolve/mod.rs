@@ -2,6 +2,7 @@
 //!
 //! Each rule may use the values resolved before it: epochs, device, precision, layout, batch, queue, hard negatives, the rest.
 
+pub mod budget;
 mod checks;
 mod flows;
 pub mod rules;
@@ -47,12 +48,20 @@ impl Settings {
     /// Every contradiction between settings, dataset and machine, in one error: a batch larger than the dataset, batch-norm groups that do not
     /// divide the batch, an unsupported combination of methods, a device that this machine does not have.
     pub fn resolve(self, facts: &Facts) -> Result<(Resolved, Vec<Warning>), ConfigError> {
-        let Settings { seed, epochs, data, model, moco, negatives, mix, optimizer, compute, checkpoint, log, .. } =
-            self;
+        let mut problems = Vec::new();
+        let (time, epochs) = budget::written(&self).unwrap_or_else(|problem| {
+            problems.push(problem);
+            (self.time, self.epochs)
+        });
+        let Settings { seed, data, model, moco, negatives, mix, optimizer, compute, checkpoint, log, .. } = self;
         let mut choices = Choices { origins: self.origins };
         let pick = &mut choices;
 
-        let epochs = pick.pick("epochs", epochs, || rules::epochs(facts.images));
+        let size = pick.pick("data.size", data.size, || budget::size(time, facts));
+        let time = pick.pick("time", time, || budget::time(facts));
+        let epochs = pick.pick("epochs", epochs, || {
+            budget::epochs(time, size, facts).unwrap_or_else(|| rules::epochs(facts.images))
+        });
         let device = pick.pick("compute.device", compute.device, || rules::device(!facts.gpus.is_empty()));
         // Properties of the chosen device. A device that does not exist is reported by the checks, with all other problems.
         let on = facts.device(device).unwrap_or_default();
@@ -66,7 +75,7 @@ impl Settings {
         let data = Data {
             source: data.source,
             also: data.also,
-            size: data.size,
+            size,
             augment: data.augment,
             threads,
             prefetch: data.prefetch,
@@ -74,7 +83,7 @@ impl Settings {
             fast_decode: data.fast_decode,
         };
 
-        let per_image = rules::bytes_per_image(&model, data.size, precision);
+        let per_image = rules::bytes_per_image(&model, size, precision);
         let batch = pick.pick("moco.batch", moco.batch, || rules::batch(facts.images, on.memory_bytes, per_image));
         let unused = negatives.from == NegativesFrom::Batch && moco.positive != Positive::Nearest;
         let queue = pick.pick("moco.queue", moco.queue, || match unused {
@@ -116,7 +125,7 @@ impl Settings {
             hardest = columns;
         }
         let warmup_epochs = pick.pick("negatives.warmup_epochs", negatives.warmup_epochs, || {
-            (epochs / 20, format!("{epochs} epochs / 20"))
+            (epochs / 20.0, format!("{epochs} epochs / 20"))
         });
         let negatives = Negatives {
             from: negatives.from,
@@ -165,6 +174,7 @@ impl Settings {
         let resolved = Resolved {
             seed,
             epochs,
+            time,
             data,
             model,
             moco,
@@ -177,7 +187,7 @@ impl Settings {
             preset,
             origins,
         };
-        let mut problems = checks::problems(&resolved, facts);
+        problems.extend(checks::problems(&resolved, facts));
         problems.extend(flows::problems(&resolved, facts));
         ConfigError::unless_empty(problems)?;
         checks::warnings(&resolved, facts.images, on, per_image, &mut warnings);

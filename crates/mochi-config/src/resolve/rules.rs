@@ -13,12 +13,12 @@ use crate::sections::Model;
 /// | under 20,000 | 200 |
 /// | under 200,000 | 100 |
 /// | more | 50 |
-pub fn epochs(images: usize) -> (u32, String) {
+pub fn epochs(images: usize) -> (f64, String) {
     let (epochs, bound) = match images {
-        0..2_000 => (400, "under 2000"),
-        2_000..20_000 => (200, "under 20000"),
-        20_000..200_000 => (100, "under 200000"),
-        _ => (50, "200000 or more"),
+        0..2_000 => (400.0, "under 2000"),
+        2_000..20_000 => (200.0, "under 20000"),
+        20_000..200_000 => (100.0, "under 200000"),
+        _ => (50.0, "200000 or more"),
     };
     (epochs, format!("{images} images, {bound}"))
 }

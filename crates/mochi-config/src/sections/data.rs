@@ -13,7 +13,7 @@ section! {
         /// More sources, whose images follow those of `data.source`. `--also` on the command line sets this key.
         plain also: Vec<String> = Kind::Texts;
         /// View size: width and height in pixels.
-        plain size: u32 = Kind::Integer { min: 8, max: 4096 };
+        auto size: u32 = Kind::Integer { min: 8, max: 4096 };
         /// Augmentation pipeline that draws the two views of an image: `moco-v1`, `moco-v2`, `simclr`, `cifar` (MoCo's CIFAR-10 notebook:
         /// crops of 0.08 to 1, no blur), `supcon-cifar` (the same with crops of 0.2 to 1), `infomin` (PyContrast's steps, with RandAugment
         /// about twice as strong: both of its operations are always applied, there each with probability 0.5), `gray` (small grayscale

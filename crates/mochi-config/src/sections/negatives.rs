@@ -24,7 +24,7 @@ section! {
         /// eighth of `hardest`.
         auto query_mixes: usize = Kind::Integer { min: 0, max: 1 << 20 };
         /// Synthesis warm-up: number of epochs at the start without synthetic negatives. auto: a twentieth of the epochs, rounded down.
-        auto warmup_epochs: u32 = Kind::Integer { min: 0, max: 1_000_000 };
+        auto warmup_epochs: f64 = Kind::Number { min: 0.0, max: 1e6 };
         /// More strategies that synthesize negatives from the same N hardest keys, each at most once, such as
         /// `[{ noise = { s = 64 } }, "weight"]`; a bare name has every argument at its default. SynCo (Giakoumoglou and Stathaki 2024)
         /// has `extrapolate`, `noise`, `perturb` and `adversarial`; its other two are `query_mixes` and `pairs`.

@@ -23,6 +23,6 @@ section! {
         plain per: Per = Kind::Choice(Per::WORDS);
         /// Learning-rate warm-up: number of epochs over which the learning rate rises linearly to its peak. The cosine schedule counts from
         /// the start of the run, so the learning rate then continues at the cosine's value, slightly below the peak.
-        plain warmup_epochs: u32 = Kind::Integer { min: 0, max: 1_000_000 };
+        plain warmup_epochs: f64 = Kind::Number { min: 0.0, max: 1e6 };
     }
 }

@@ -14,7 +14,7 @@ fn failure(list: &[&str]) -> (String, Option<String>) {
 
 fn facts() -> Facts {
     let cpu = DeviceFacts { memory_bytes: 16 << 30, fast_bf16: false };
-    Facts { images: 4000, labels: true, cores: 4, cpu, gpus: Vec::new() }
+    Facts { images: 4000, labels: true, cores: 4, cpu, ..Facts::default() }
 }
 
 fn conflict(list: &[&str], facts: Facts) -> (String, Option<String>) {
@@ -35,7 +35,7 @@ fn one_fault_is_one_sentence_with_a_hint() {
         ),
         (
             "data.size=3",
-            "invalid value for `data.size` (command line): expected an integer from 8 to 4096, got 3",
+            "invalid value for `data.size` (command line): expected \"auto\" or an integer from 8 to 4096, got 3",
             None,
         ),
         (
@@ -112,7 +112,7 @@ fn all_faults_of_all_layers_come_at_once() {
         format!(
             "invalid configuration (5 problems):\n  \
              unknown preset \"moco-v3\" ({at}); did you mean \"moco-v1\"?\n  \
-             invalid value for `epochs` ({at}): expected \"auto\" or an integer from 0 to 1000000, got -1\n  \
+             invalid value for `epochs` ({at}): expected \"auto\" or a number from 0 to 1000000, got -1\n  \
              unknown key `moco.qeue` ({at}); did you mean `moco.queue`?\n  \
              unknown key `modle.arch` ({at}); did you mean `model.arch`?\n  \
              invalid value for `negatives.hardest` (command line): expected \"auto\" or an integer from 0 to 67108864, got \"x\""

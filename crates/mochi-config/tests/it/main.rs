@@ -1,6 +1,7 @@
 //! Integration tests of the settings: one binary.
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy.toml does not see as tests
 
+mod budget;
 mod errors;
 mod presets;
 mod reference;
@@ -11,7 +12,15 @@ use mochi_config::{DeviceFacts, Facts, Settings};
 const LAPTOP_CPU: DeviceFacts = DeviceFacts { memory_bytes: 16 << 30, fast_bf16: false };
 
 /// 4000 labeled images on a machine without a GPU.
-const LAPTOP: Facts = Facts { images: 4000, labels: true, cores: 8, cpu: LAPTOP_CPU, gpus: Vec::new() };
+const LAPTOP: Facts = Facts {
+    images: 4000,
+    labels: true,
+    cores: 8,
+    cpu: LAPTOP_CPU,
+    gpus: Vec::new(),
+    short_side: None,
+    speeds: Vec::new(),
+};
 
 /// The laptop with one GPU of this much memory that is fast at bf16.
 fn with_gpu(images: usize, memory_bytes: u64) -> Facts {

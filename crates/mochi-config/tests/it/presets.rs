@@ -54,7 +54,7 @@ fn a1_mochi_presets_of_imagenet_100_have_its_queue() {
     for preset in presets::all().filter(|preset| preset.name.starts_with("mochi-")) {
         let settings = resolved(preset.name);
         let images = own_facts(preset.name).images;
-        let (queue, warmup) = if images == IMAGENET_100 { (16_384, 10) } else { (65_536, 15) };
+        let (queue, warmup) = if images == IMAGENET_100 { (16_384, 10.0) } else { (65_536, 15.0) };
         assert_eq!((settings.moco.queue, settings.negatives.warmup_epochs), (queue, warmup), "{}", preset.name);
         assert!((queue as f64 / images as f64).powi(2) / 2.0 < 0.05);
     }
@@ -102,9 +102,9 @@ fn a5_supcon_takes_the_steps_of_the_authors_command() {
     // SGD on c * loss: v <- m v + c g + d w, w <- w - r v. With v = c u it is u <- m u + g + (d / c) w, w <- w - (r c) u.
     assert!((rate / (0.5 * scale) - 1.0).abs() < 1e-12, "{rate}");
     assert!((decay / (1e-4 / scale) - 1.0).abs() < 1e-12, "{decay}");
-    assert_eq!((settings.moco.temperature, settings.moco.batch, settings.epochs), (0.1, 1024, 1000));
+    assert_eq!((settings.moco.temperature, settings.moco.batch, settings.epochs), (0.1, 1024, 1000.0));
     assert_eq!(settings.model.head.as_str(), "mlp", "two layers without batch norm");
-    assert_eq!(settings.optimizer.warmup_epochs, 10);
+    assert_eq!(settings.optimizer.warmup_epochs, 10.0);
 }
 
 /// A6: the authors' ImageNet command as it is today: CutMix, alpha 1, batch 512, 800 epochs.
@@ -114,8 +114,8 @@ fn a6_i_mix_is_the_authors_imagenet_command() {
     let (mix, moco, optimizer) = (&settings.mix, &settings.moco, &settings.optimizer);
     assert_eq!((mix.images.as_str(), mix.alpha, mix.region), ("i-mix", 1.0, 1.0));
     assert_eq!((moco.batch, moco.queue, moco.temperature, moco.momentum), (512, 65_536, 0.2, 0.999));
-    assert_eq!((optimizer.learning_rate, optimizer.weight_decay, optimizer.warmup_epochs), (0.06, 1e-4, 10));
-    assert_eq!((settings.epochs, settings.negatives.from.as_str(), moco.bn_groups), (800, "both", 8));
+    assert_eq!((optimizer.learning_rate, optimizer.weight_decay, optimizer.warmup_epochs), (0.06, 1e-4, 10.0));
+    assert_eq!((settings.epochs, settings.negatives.from.as_str(), moco.bn_groups), (800.0, "both", 8));
 }
 
 /// B5: the counts and strengths of the authors' command.
@@ -123,7 +123,7 @@ fn a6_i_mix_is_the_authors_imagenet_command() {
 fn b5_synco_has_the_counts_of_the_authors_command() {
     let settings = resolved("synco");
     let n = &settings.negatives;
-    assert_eq!((n.hardest, n.query_mixes, n.pairs, n.warmup_epochs), (1024, 256, 256, 10));
+    assert_eq!((n.hardest, n.query_mixes, n.pairs, n.warmup_epochs), (1024, 256, 256, 10.0));
     let extra: Vec<String> = n.extra.iter().map(ToString::to_string).collect();
     assert_eq!(
         extra,
@@ -140,7 +140,7 @@ fn b5_synco_has_the_counts_of_the_authors_command() {
 fn moco_presets_are_those_of_the_authors() {
     let v2 = resolved("moco-v2");
     assert_eq!((v2.moco.batch, v2.moco.queue, v2.moco.momentum, v2.moco.temperature), (256, 65_536, 0.999, 0.2));
-    assert_eq!((v2.epochs, v2.optimizer.learning_rate, v2.optimizer.weight_decay), (200, 0.03, 1e-4));
+    assert_eq!((v2.epochs, v2.optimizer.learning_rate, v2.optimizer.weight_decay), (200.0, 0.03, 1e-4));
     let v1 = Settings::preset("moco-v1").unwrap();
     assert_eq!((v1.moco.temperature, v1.model.head.as_str(), v1.data.augment.as_str()), (0.07, "linear", "moco-v1"));
     assert_eq!((v1.optimizer.schedule.as_str(), v1.optimizer.milestones), ("step", vec![120, 160]));
@@ -154,7 +154,7 @@ fn moco_presets_are_those_of_the_authors() {
     // A4: the authors' head has a batch norm after both layers.
     let simclr = resolved("simclr");
     assert_eq!(simclr.model.head.as_str(), "mlp-bn");
-    assert_eq!((simclr.moco.batch, simclr.moco.temperature, simclr.epochs), (4096, 0.1, 1000));
+    assert_eq!((simclr.moco.batch, simclr.moco.temperature, simclr.epochs), (4096, 0.1, 1000.0));
     assert_eq!((simclr.optimizer.name.as_str(), simclr.optimizer.learning_rate), ("lars", 4.8));
     let un_mix = resolved("un-mix").mix;
     assert_eq!((un_mix.images.as_str(), un_mix.alpha, un_mix.region), ("un-mix", 1.0, 0.5));

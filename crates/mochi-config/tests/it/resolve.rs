@@ -36,15 +36,15 @@ fn later_layers_cover_earlier_ones_and_say_so() {
 fn auto_follows_the_data_and_the_machine() {
     let resolve = |facts: Facts| load("small", &[]).resolve(&facts).unwrap().0;
     let small = resolve(LAPTOP);
-    assert_eq!((small.epochs, small.moco.batch, small.moco.queue, small.moco.bn_groups), (200, 64, 512, 4));
+    assert_eq!((small.epochs, small.moco.batch, small.moco.queue, small.moco.bn_groups), (200.0, 64, 512, 4));
     let n = &small.negatives;
-    assert_eq!((n.hardest, n.pairs, n.query_mixes, n.warmup_epochs), (64, 64, 8, 10));
+    assert_eq!((n.hardest, n.pairs, n.query_mixes, n.warmup_epochs), (64, 64, 8, 10.0));
     assert_eq!(small.optimizer.learning_rate, 0.03 * 64.0 / 256.0);
     assert_eq!((small.compute.device, small.compute.precision), (Device::Cpu, Precision::Float32));
     assert_eq!((small.compute.threads, small.data.threads, small.checkpoint.every_steps), (8, 2, 62));
 
     let large = resolve(with_gpu(1_281_167, 16 << 30));
-    assert_eq!((large.epochs, large.moco.batch, large.moco.queue, large.negatives.hardest), (50, 256, 65_536, 1024));
+    assert_eq!((large.epochs, large.moco.batch, large.moco.queue, large.negatives.hardest), (50.0, 256, 65_536, 1024));
     assert_eq!((large.compute.device, large.compute.layout), (Device::Cuda(0), Layout::ChannelsLast));
 
     let few = resolve(Facts { images: 20, ..LAPTOP });
@@ -62,7 +62,14 @@ fn h6_3_automatic_values_are_those_of_the_chosen_device() {
     let old_gpu = DeviceFacts { memory_bytes: 16 << 30, fast_bf16: false };
     let new_gpu = DeviceFacts { memory_bytes: 24 << 30, fast_bf16: true };
     let slow_cpu = DeviceFacts { memory_bytes: 512 << 30, fast_bf16: false };
-    let facts = Facts { images: 1_281_167, labels: true, cores: 32, cpu: slow_cpu, gpus: vec![old_gpu, new_gpu] };
+    let facts = Facts {
+        images: 1_281_167,
+        labels: true,
+        cores: 32,
+        cpu: slow_cpu,
+        gpus: vec![old_gpu, new_gpu],
+        ..Facts::default()
+    };
     let resolve = |words: &[&str]| load("moco-v2", words).resolve(&facts).unwrap();
 
     let (cpu, warned) = resolve(&["compute.device=cpu"]);
@@ -134,7 +141,7 @@ fn warnings_say_why() {
 fn zero_epochs_writes_the_untrained_encoder_of_any_data() {
     let facts = Facts { images: 10, ..LAPTOP };
     let (resolved, warnings) = load("moco-v2", &["epochs=0"]).resolve(&facts).unwrap();
-    assert_eq!((resolved.epochs, resolved.total_steps(10)), (0, 0));
+    assert_eq!((resolved.epochs, resolved.total_steps(10)), (0.0, 0));
     assert_eq!(warnings, []);
 }
 
@@ -202,7 +209,7 @@ proptest! {
         symmetric: bool,
     ) {
         let device = DeviceFacts { memory_bytes: memory, fast_bf16 };
-        let facts = Facts { images, labels: true, cores, cpu: device, gpus: vec![device; gpus] };
+        let facts = Facts { images, labels: true, cores, cpu: device, gpus: vec![device; gpus], ..Facts::default() };
         let (resolved, warnings) =
             load("small", &[&format!("moco.symmetric={symmetric}")]).resolve(&facts).unwrap();
         let moco = &resolved.moco;

@@ -14,7 +14,7 @@ fn run(folder: &Path, steps: u64) -> RunFolder {
         labels: true,
         cores: 2,
         cpu: DeviceFacts { memory_bytes: 8 << 30, fast_bf16: true },
-        gpus: Vec::new(),
+        ..Facts::default()
     };
     let words = [
         "data.source=images/<fashion> & \"more\"",

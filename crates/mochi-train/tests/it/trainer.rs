@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use mochi_data::Shard;
 use mochi_run::metric::Unit;
@@ -35,6 +36,7 @@ struct Samples {
 /// Makes the samples of every step from its number: 2, 3 or 4 of them.
 struct Generator {
     step: u64,
+    end: u64,
 }
 
 fn samples(step: u64) -> Samples {
@@ -49,7 +51,7 @@ impl Batches for Generator {
     type Batch = Samples;
 
     fn next_batch(&mut self) -> Option<Result<Samples, TrainError>> {
-        let batch = (self.step < STEPS).then(|| Ok(samples(self.step)));
+        let batch = (self.step < self.end).then(|| Ok(samples(self.step)));
         self.step += 1;
         batch
     }
@@ -60,6 +62,8 @@ struct LeastSquares {
     weights: Tensor,
     updates: u64,
     schedule: LearningRate,
+    /// With a budget a step takes 4 ms.
+    budget: Option<Duration>,
 }
 
 impl LeastSquares {
@@ -72,7 +76,7 @@ impl LeastSquares {
             warm_up: WarmUp::From { factor: 0.1, length: 5.0 },
             decay: Decay::Steps { milestones: vec![25.0], factor: 0.1 },
         };
-        Self { weights: Tensor::zeros([3], (Kind::Float, Device::Cpu)), updates: 0, schedule }
+        Self { weights: Tensor::zeros([3], (Kind::Float, Device::Cpu)), updates: 0, schedule, budget: None }
     }
 
     fn distance(&self) -> f64 {
@@ -90,7 +94,7 @@ impl Task for LeastSquares {
     }
 
     fn timeline(&self) -> Timeline {
-        Timeline { steps: STEPS, steps_per_epoch: 12, warm_up: 0 }
+        Timeline { steps: STEPS, steps_per_epoch: 12, warm_up: 0, budget: self.budget }
     }
 
     fn schedule(&self) -> &LearningRate {
@@ -111,10 +115,15 @@ impl Task for LeastSquares {
 
     fn loader(&self, step: u64, shard: Shard, _stop: &StopFlag) -> Result<Generator, TrainError> {
         assert_eq!(shard, Shard::WHOLE);
-        Ok(Generator { step })
+        let timeline = self.timeline();
+        let end = if self.budget.is_some() { timeline.end_epoch() } else { timeline.steps };
+        Ok(Generator { step, end })
     }
 
     fn step(&mut self, batch: &mut Samples, plan: &StepPlan) -> Result<StepReport<NoCurve>, StepError> {
+        if self.budget.is_some() {
+            std::thread::sleep(Duration::from_millis(4));
+        }
         let residual = batch.rows.f_matmul(&self.weights)?.f_sub(&batch.targets)?;
         let loss = residual.square().mean(Kind::Double).double_value(&[]);
         if !loss.is_finite() {
@@ -225,7 +234,7 @@ fn a_second_task_trains_stops_and_resumes_bit_for_bit() {
     let states = [&straight, &resumed].map(|outcome| State::read(&outcome.checkpoint).unwrap());
     assert_eq!(states[0].parts["history"], STEPS);
     assert_eq!(states[0].images_seen, states[1].images_seen);
-    assert_eq!((states[0].task.as_str(), states[0].world_size, states[0].format), ("least-squares", 1, 2));
+    assert_eq!((states[0].task.as_str(), states[0].world_size, states[0].format), ("least-squares", 1, 3));
 
     assert!(TABLE.iter().all(|metric| METRICS.iter().any(|declared| declared.key == metric.key)));
     // Stopped at a multiple of `record_every`: the records are the same as well.
@@ -241,6 +250,53 @@ fn a_second_task_trains_stops_and_resumes_bit_for_bit() {
     assert_eq!(read.last().unwrap().values.get(&DISTANCE), None);
     assert!((read[0].values.get(&LEARNING_RATE).unwrap() - 0.5 * (0.1 + 0.9 * 3.0 / 5.0)).abs() < 1e-12);
     assert!(Log::<CurveRecord>::read(&path("straight").join("curves.jsonl")).unwrap().is_empty());
+}
+
+/// A run with a budget takes as many steps as fit, over all sessions, and its learning rate goes its whole course.
+#[test]
+fn a_time_budget_holds_over_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let timed = |seconds: u64| LeastSquares { budget: Some(Duration::from_secs(seconds)), ..LeastSquares::new(0.5) };
+    let run = RunFolder::create(&path).unwrap();
+    run.write_config("").unwrap();
+    let options = || TrainerOptions { record_every: 1, ..options() };
+    let stop = StopFlag::default();
+    let mut left = Vec::new();
+    // Half of the second was spent before the first step.
+    let first = Trainer::new(run, timed(1), options()).after(0.5).train(&stop, &mut |event| {
+        if let Event::Step(at) = event {
+            left.push(at.left.unwrap());
+            assert!(at.steps >= at.step);
+            if at.step == 20 {
+                stop.request();
+            }
+        }
+    });
+    let first = first.unwrap();
+    assert!(!first.finished && first.elapsed_s < 0.9, "{first:?}");
+    assert!(left[0] < Duration::from_millis(500) && left.is_sorted_by(|a, b| a > b), "{left:?}");
+
+    let resume = |task: LeastSquares| {
+        let run = RunFolder::open(&path).unwrap();
+        let newest = run.checkpoints().latest().unwrap().unwrap();
+        Trainer::resume(run, task, options(), &newest).unwrap()
+    };
+    let resumed = resume(timed(1));
+    assert!(!resumed.ended() && resumed.left().unwrap() > Duration::from_millis(100));
+    let second = resumed.train(&StopFlag::default(), &mut |_| {}).unwrap();
+    assert!(second.finished && second.step > 30, "{second:?}");
+    assert!((0.9..1.1).contains(&second.elapsed_s), "{second:?}");
+    let rates = MetricsLog::read(&path.join("metrics.jsonl")).unwrap();
+    let rates: Vec<f64> = rates.iter().map(|record| record.values.get(&LEARNING_RATE).unwrap()).collect();
+    assert_eq!(rates.len() as u64, second.step);
+    // Half of the time had passed when it began: the rate is at its peak, and falls at 25 of 30 planned steps.
+    assert_eq!((rates[0], *rates.last().unwrap()), (0.5, 0.05));
+    assert!(rates.is_sorted_by(|a, b| a >= b), "{rates:?}");
+
+    assert!(resume(timed(1)).ended());
+    let longer = resume(timed(2));
+    assert!(!longer.ended(), "more time than before continues a run that had ended");
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! JPEG decoding: common files with `mochi-jpeg`, all others with libjpeg-turbo. Both give bitwise identical pixels.
+//! JPEG decoding with libjpeg-turbo and the options of Pillow: "islow" IDCT and smooth chroma upsampling.
 //!
-//! libjpeg-turbo runs with the options of Pillow: "islow" IDCT and smooth chroma upsampling. Only libjpeg-turbo decides whether a file is bad. Its
-//! warnings can be harmless or mean damage; [`repair`] distinguishes the two.
+//! Warnings of libjpeg-turbo can be harmless or mean damage; [`repair`] distinguishes the two.
 
 mod repair;
 #[cfg(test)]
@@ -22,125 +21,91 @@ const MAX_EXTRANEOUS: u32 = 64;
 /// Working memory of a progressive image: coefficients of three components (6 bytes per pixel) and RGB.
 const BYTES_PER_PIXEL: u64 = 9;
 
-pub(super) struct JpegDecoder {
-    fast: mochi_jpeg::Decoder,
+/// Decodes a JPEG into `pixels`, whose contents are unspecified after an error. `scratch` is working memory.
+pub(super) fn decode(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    pixels: &mut Pixels,
+    scratch: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    try_repaired(bytes, options, pixels, scratch).map_err(|error| {
+        // Truncated data often causes another error message; a missing end marker shows the truncation.
+        let cut = error.reason == BadReason::Corrupt && !bytes.windows(2).rev().any(|w| w == [0xFF, 0xD9]);
+        if cut { DecodeError { reason: BadReason::Truncated, ..error } } else { error }
+    })
 }
 
-impl JpegDecoder {
-    pub(super) fn new() -> Self {
-        Self { fast: mochi_jpeg::Decoder::new() }
-    }
-
-    pub(super) fn decode(
-        &mut self,
-        bytes: &[u8],
-        options: &DecodeOptions,
-        pixels: &mut Pixels,
-        scratch: &mut Vec<u8>,
-    ) -> Result<(), DecodeError> {
-        if options.shrink_to.is_none() && self.try_fast(bytes, pixels) {
-            return Ok(());
-        }
-        Self::decode_any(bytes, options, pixels, scratch)
-    }
-
-    /// Decodes with `mochi-jpeg`, if it supports the file.
-    pub(super) fn try_fast(&mut self, bytes: &[u8], pixels: &mut Pixels) -> bool {
-        let Ok(header) = mochi_jpeg::Header::read(bytes) else { return false };
-        let Ok((width, height)) = check_size(header.width().into(), header.height().into()) else { return false };
-        pixels.shape(width, height);
-        self.fast.decode(&header, bytes, &mut pixels.rgb).is_ok()
-    }
-
-    /// Decodes with libjpeg-turbo.
-    pub(super) fn decode_any(
-        bytes: &[u8],
-        options: &DecodeOptions,
-        pixels: &mut Pixels,
-        scratch: &mut Vec<u8>,
-    ) -> Result<(), DecodeError> {
-        Self::try_repaired(bytes, options, pixels, scratch).map_err(|error| {
-            // Truncated data often causes another error message; a missing end marker shows the truncation.
-            let cut = error.reason == BadReason::Corrupt && !bytes.windows(2).rev().any(|w| w == [0xFF, 0xD9]);
-            if cut { DecodeError { reason: BadReason::Truncated, ..error } } else { error }
-        })
-    }
-
-    /// Decodes the file. If libjpeg-turbo warns, decodes a copy without the harmless parts.
-    fn try_repaired(
-        bytes: &[u8],
-        options: &DecodeOptions,
-        pixels: &mut Pixels,
-        scratch: &mut Vec<u8>,
-    ) -> Result<(), DecodeError> {
-        let first = match Self::try_any(bytes, options, pixels, scratch) {
-            Err(error) if is_repairable(&error.detail) => error,
-            done => return done,
-        };
-        let mut last = first;
-        for strip_padding in [false, true] {
-            let Some(repaired) = repair::repair(bytes, strip_padding) else { return Err(last) };
-            match Self::try_any(&repaired, options, pixels, scratch) {
-                Ok(()) => return Ok(()),
-                Err(error) => {
-                    if extraneous(&error.detail)
-                        .is_some_and(|(count, marker)| marker == 0xD9 || count <= MAX_EXTRANEOUS)
-                    {
-                        return Ok(());
-                    }
-                    // The first warning is the relevant one: stripping may have removed image data.
-                    if !strip_padding {
-                        last = error;
-                    }
-                    if extraneous(&last.detail).is_none() {
-                        return Err(last);
-                    }
+/// Decodes the file. If libjpeg-turbo warns, decodes a copy without the harmless parts.
+fn try_repaired(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    pixels: &mut Pixels,
+    scratch: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    let first = match try_any(bytes, options, pixels, scratch) {
+        Err(error) if is_repairable(&error.detail) => error,
+        done => return done,
+    };
+    let mut last = first;
+    for strip_padding in [false, true] {
+        let Some(repaired) = repair::repair(bytes, strip_padding) else { return Err(last) };
+        match try_any(&repaired, options, pixels, scratch) {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                if extraneous(&error.detail).is_some_and(|(count, marker)| marker == 0xD9 || count <= MAX_EXTRANEOUS) {
+                    return Ok(());
+                }
+                // The first warning is the relevant one: stripping may have removed image data.
+                if !strip_padding {
+                    last = error;
+                }
+                if extraneous(&last.detail).is_none() {
+                    return Err(last);
                 }
             }
         }
-        Err(last)
     }
+    Err(last)
+}
 
-    fn try_any(
-        bytes: &[u8],
-        options: &DecodeOptions,
-        pixels: &mut Pixels,
-        scratch: &mut Vec<u8>,
-    ) -> Result<(), DecodeError> {
-        // A new decompressor each time: libjpeg would use the tables of the previous file for a file without tables.
-        let mut decompressor = Decompressor::new().map_err(broken)?;
-        decompressor.set_scan_limit(MAX_SCANS).map_err(broken)?;
-        let header = decompressor.read_header(bytes).map_err(broken)?;
-        let (w, h) = check_size(header.width as u64, header.height as u64)?;
-        let area = u64::from(w) * u64::from(h);
-        // An MCU covers at most 32 x 32 pixels and takes at least one bit. Arithmetic coding may need less.
-        if !header.is_arithmetic && bytes.len() as u64 * 8 < area / 1024 {
-            let detail = format!("{} bytes cannot hold {w} x {h} pixels", bytes.len());
-            return Err(DecodeError::new(BadReason::Truncated, detail));
-        }
-        let _permit = memory::reserve(area * BYTES_PER_PIXEL);
-        let shrink = match options.shrink_to {
-            Some(keep) if !header.is_lossless => scaling_for(header.width.min(header.height), keep),
-            _ => ScalingFactor::ONE,
-        };
-        decompressor.set_scaling_factor(shrink).map_err(broken)?;
-        decompressor.set_fast_upsample(options.shrink_to.is_some()).map_err(broken)?;
-        let (width, height) = (shrink.scale(header.width), shrink.scale(header.height));
-        pixels.shape(width as u32, height as u32);
-        if matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK) {
-            scratch.resize(width * height * 4, 0);
-            let output = Image { pixels: &mut scratch[..], width, pitch: width * 4, height, format: PixelFormat::CMYK };
-            let done = decompressor.decompress(bytes, output).map_err(broken);
-            // After a warning too: the image may be complete.
-            cmyk_to_rgb(scratch, &mut pixels.rgb);
-            done?;
-        } else {
-            let output =
-                Image { pixels: &mut pixels.rgb[..], width, pitch: width * 3, height, format: PixelFormat::RGB };
-            decompressor.decompress(bytes, output).map_err(broken)?;
-        }
-        Ok(())
+fn try_any(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    pixels: &mut Pixels,
+    scratch: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    // A new decompressor each time: libjpeg would use the tables of the previous file for a file without tables.
+    let mut decompressor = Decompressor::new().map_err(broken)?;
+    decompressor.set_scan_limit(MAX_SCANS).map_err(broken)?;
+    let header = decompressor.read_header(bytes).map_err(broken)?;
+    let (w, h) = check_size(header.width as u64, header.height as u64)?;
+    let area = u64::from(w) * u64::from(h);
+    // An MCU covers at most 32 x 32 pixels and takes at least one bit. Arithmetic coding may need less.
+    if !header.is_arithmetic && bytes.len() as u64 * 8 < area / 1024 {
+        let detail = format!("{} bytes cannot hold {w} x {h} pixels", bytes.len());
+        return Err(DecodeError::new(BadReason::Truncated, detail));
     }
+    let _permit = memory::reserve(area * BYTES_PER_PIXEL);
+    let shrink = match options.shrink_to {
+        Some(keep) if !header.is_lossless => scaling_for(header.width.min(header.height), keep),
+        _ => ScalingFactor::ONE,
+    };
+    decompressor.set_scaling_factor(shrink).map_err(broken)?;
+    decompressor.set_fast_upsample(options.shrink_to.is_some()).map_err(broken)?;
+    let (width, height) = (shrink.scale(header.width), shrink.scale(header.height));
+    pixels.shape(width as u32, height as u32);
+    if matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK) {
+        scratch.resize(width * height * 4, 0);
+        let output = Image { pixels: &mut scratch[..], width, pitch: width * 4, height, format: PixelFormat::CMYK };
+        let done = decompressor.decompress(bytes, output).map_err(broken);
+        // After a warning too: the image may be complete.
+        cmyk_to_rgb(scratch, &mut pixels.rgb);
+        done?;
+    } else {
+        let output = Image { pixels: &mut pixels.rgb[..], width, pitch: width * 3, height, format: PixelFormat::RGB };
+        decompressor.decompress(bytes, output).map_err(broken)?;
+    }
+    Ok(())
 }
 
 /// The smallest scale of 1/2, 1/4 and 1/8 that leaves `keep` pixels on the shorter side.

@@ -12,8 +12,6 @@ mod memory;
 mod png_webp;
 mod unknown;
 
-use std::time::Instant;
-
 use crate::error::{BadReason, DecodeError};
 
 pub use exif::orientation;
@@ -87,21 +85,15 @@ pub struct DecodeOptions {
 }
 
 /// Decodes images and reuses its buffers.
+#[derive(Default)]
 pub struct Decoder {
-    jpeg: jpeg::JpegDecoder,
     scratch: Vec<u8>,
-}
-
-impl Default for Decoder {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 impl Decoder {
     /// Makes a decoder with empty buffers.
     pub fn new() -> Self {
-        Self { jpeg: jpeg::JpegDecoder::new(), scratch: Vec::new() }
+        Self::default()
     }
 
     /// Decodes `bytes` into `pixels`. On an error the contents of `pixels` are unspecified.
@@ -111,7 +103,7 @@ impl Decoder {
         }
         match sniff(bytes) {
             Some(Format::Jpeg) => {
-                self.jpeg.decode(bytes, options, pixels, &mut self.scratch)?;
+                jpeg::decode(bytes, options, pixels, &mut self.scratch)?;
                 if options.exif_orientation {
                     exif::turn(exif::orientation(bytes), pixels, &mut self.scratch);
                 }
@@ -122,46 +114,6 @@ impl Decoder {
             None => Err(unknown::describe(bytes)),
         }
     }
-}
-
-/// Seconds that each of the two JPEG decoders takes for the same files, those that `mochi-jpeg` accepts: the best of `rounds` interleaved rounds.
-pub fn time_jpeg_decoders<'a>(files: impl Iterator<Item = &'a [u8]>, rounds: usize) -> Option<JpegTimes> {
-    let (mut decoder, mut pixels, mut scratch) = (jpeg::JpegDecoder::new(), Pixels::default(), Vec::new());
-    let accepted = |bytes: &&[u8]| sniff(bytes) == Some(Format::Jpeg) && decoder.try_fast(bytes, &mut pixels);
-    let files: Vec<&[u8]> = files.filter(accepted).collect();
-    if files.is_empty() {
-        return None;
-    }
-    let (mut pixels, options) = (Pixels::default(), DecodeOptions::default());
-    let mut best = [f64::INFINITY; 2];
-    for _ in 0..rounds.max(1) {
-        let started = Instant::now();
-        for bytes in &files {
-            decoder.try_fast(bytes, &mut pixels);
-        }
-        best[0] = best[0].min(started.elapsed().as_secs_f64());
-        let started = Instant::now();
-        for bytes in &files {
-            // Both decoders accept these files; an error would end the decoding early.
-            let _ = jpeg::JpegDecoder::decode_any(bytes, &options, &mut pixels, &mut scratch);
-        }
-        best[1] = best[1].min(started.elapsed().as_secs_f64());
-    }
-    let [mochi_jpeg_s, libjpeg_turbo_s] = best;
-    Some(JpegTimes { images: files.len(), mochi_jpeg_s, libjpeg_turbo_s, ratio: libjpeg_turbo_s / mochi_jpeg_s })
-}
-
-/// Times of the two JPEG decoders for the same files, on one thread.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
-pub struct JpegTimes {
-    /// Number of files.
-    pub images: usize,
-    /// Seconds of `mochi-jpeg`.
-    pub mochi_jpeg_s: f64,
-    /// Seconds of libjpeg-turbo.
-    pub libjpeg_turbo_s: f64,
-    /// Time of libjpeg-turbo divided by that of `mochi-jpeg`.
-    pub ratio: f64,
 }
 
 /// Refuses images without pixels and decompression bombs before anything is allocated.

@@ -63,12 +63,6 @@ pub fn run(arguments: Arguments) -> Outcome {
             "{:.1} images/s on {} thread(s): decoding {:.2} s, augmentation {:.2} s for {} images of {} views",
             result.images_per_s, result.threads, result.decode_s, result.augment_s, result.images, result.views
         ))?;
-        if let Some(times) = result.jpeg_decoders {
-            print_line(&format!(
-                "decoding {} JPEGs on one thread: mochi-jpeg {:.3} s, libjpeg-turbo {:.3} s ({:.2}x)",
-                times.images, times.mochi_jpeg_s, times.libjpeg_turbo_s, times.ratio
-            ))?;
-        }
         if let Some(peak) = result.peak_bytes {
             print_line(&format!("peak memory: {:.0} MB", peak as f64 / 1e6))?;
         }

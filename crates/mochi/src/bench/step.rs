@@ -5,10 +5,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use mochi_config::{Resolved, Settings};
+use mochi_config::Settings;
 use mochi_contrast::SampleMetadata;
-use mochi_tensor::{Device, Kind, Tensor, with_seed};
-use mochi_train::{Learner, StepPlan, TrainError, compute, facts};
+use mochi_train::{Learner, StepPlan, compute, facts, noise_views};
 use serde::Serialize;
 
 use super::{median, median_interval};
@@ -100,7 +99,7 @@ pub fn run(a: Arguments) -> Outcome {
     // As many images as ImageNet, so that no rule reduces a size.
     let (settings, _) = Settings::load(Some("moco-v2"), None, &arguments)?.resolve(&facts(&engine, 1_281_167))?;
     let mut learner = Learner::new(&settings, compute(&settings, &engine)?)?;
-    let views = views(&settings)?;
+    let views = noise_views(&settings)?;
     let (mut moco, mut mochi) = (Vec::new(), Vec::new());
     let mut step = 0;
     for round in 0..a.warmup + a.steps {
@@ -154,11 +153,4 @@ pub fn run(a: Arguments) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Two batches of noise (B, 3, S, S).
-fn views(settings: &Resolved) -> Outcome<[Tensor; 2]> {
-    let (batch, side) = (i64::try_from(settings.moco.batch).unwrap_or(i64::MAX), i64::from(settings.data.size));
-    let noise = || Tensor::f_randn([batch, 3, side, side], (Kind::Float, Device::Cpu));
-    with_seed(1, || Ok([noise().map_err(TrainError::from)?, noise().map_err(TrainError::from)?]))
 }

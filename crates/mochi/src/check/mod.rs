@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::dataset_report::{DatasetReport, ReportOptions, Severity, Stage, check_dataset};
-use mochi_data::{Cancel, display_source};
+use mochi_data::{Cancel, display_source, short_side};
 use mochi_files::write_atomic;
 use mochi_term::{Progress, Task};
 use serde::Serialize;
@@ -55,14 +55,14 @@ pub fn run(arguments: Arguments) -> Outcome {
             return Err(Failure::new(what, "for example --out dataset.html"));
         }
     }
-    let options = ReportOptions {
-        view: settings.data.size,
-        max_bad_fraction: settings.data.max_bad_fraction,
-        threads: arguments.threads,
-    };
     // No stop signal is caught: nothing is written before the end, so Ctrl-C may quit immediately.
     let progress = Progress::detect();
     let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
+    let options = ReportOptions {
+        view: settings.view_size(short_side(&dataset, &Cancel::default())),
+        max_bad_fraction: settings.data.max_bad_fraction,
+        threads: arguments.threads,
+    };
     let mut line = Line { progress: progress.clone(), current: None };
     let report = check_dataset(&dataset, &options, &mut |stage, done, of| line.update(stage, done, of))?;
     line.finish();

@@ -44,7 +44,7 @@ impl Views {
             order: Order::Shuffled { seed: settings.seed },
             seed: settings.seed,
             start: Position { epoch: step / per_epoch, batch },
-            end_epoch: u64::from(settings.epochs),
+            end_epoch: timeline.end_epoch(),
             batch: settings.moco.batch,
             shard,
             views: 2,

@@ -18,7 +18,7 @@ pub(crate) mod step;
 
 use std::path::Path;
 
-use mochi_config::{EncoderKind, Positive, Resolved};
+use mochi_config::{EncoderKind, Positive, Resolved, epochs_to_steps};
 use mochi_contrast::{ContrastError, SampleMetadata};
 use mochi_data::{Batch, Dataset, OpenOptions, Shard};
 use mochi_run::metric::{contrastive, general};
@@ -80,7 +80,8 @@ impl Contrastive {
         let timeline = Timeline {
             steps: settings.total_steps(dataset.len()),
             steps_per_epoch,
-            warm_up: u64::from(settings.negatives.warmup_epochs).saturating_mul(steps_per_epoch),
+            warm_up: epochs_to_steps(settings.negatives.warmup_epochs, steps_per_epoch),
+            budget: settings.time.limit(),
         };
         let schedule = schedule(&settings, steps_per_epoch);
         Ok(Self { settings, dataset, learner, timeline, schedule, clamping_noted: false })
@@ -299,11 +300,8 @@ fn schedule(settings: &Resolved, steps_per_epoch: u64) -> LearningRate {
             Per::Epoch => Update::EveryUnit,
             Per::Step => Update::EveryStep,
         },
-        length: f64::from(settings.epochs),
-        warm_up: match optimizer.warmup_epochs {
-            0 => WarmUp::None,
-            epochs => WarmUp::Linear(f64::from(epochs)),
-        },
+        length: settings.epochs,
+        warm_up: if optimizer.warmup_epochs > 0.0 { WarmUp::Linear(optimizer.warmup_epochs) } else { WarmUp::None },
         decay: match optimizer.schedule {
             Schedule::Cosine => Decay::Cosine,
             Schedule::Step => {

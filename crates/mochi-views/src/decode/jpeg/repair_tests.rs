@@ -20,7 +20,7 @@ const FILES: [&str; 6] = ["420.jpg", "444.jpg", "gray.jpg", "restart.jpg", "prog
 fn assert_unharmed(name: &str, what: &str, changed: &[u8]) {
     let want = alone(&fixture(name)).unwrap();
     let mut pixels = Pixels::default();
-    let done = JpegDecoder::new().decode(changed, &DecodeOptions::default(), &mut pixels, &mut Vec::new());
+    let done = decode(changed, &DecodeOptions::default(), &mut pixels, &mut Vec::new());
     assert!(done.is_ok(), "{name}, {what}: {done:?}");
     assert!(pixels == want, "{name}, {what}: other pixels");
 }
@@ -130,7 +130,7 @@ fn s13_a_huge_image_in_a_few_bytes_is_refused_before_memory_is_taken() {
     bytes.truncate(1000);
     bytes.extend([0xFF, 0xD9]);
     let mut pixels = Pixels::default();
-    let done = JpegDecoder::new().decode(&bytes, &DecodeOptions::default(), &mut pixels, &mut Vec::new());
+    let done = decode(&bytes, &DecodeOptions::default(), &mut pixels, &mut Vec::new());
     let error = done.unwrap_err();
     assert!(error.reason == BadReason::Truncated && error.detail.contains("9459 x 9459"), "{error}");
     assert!(pixels.rgb.capacity() < 1 << 20);

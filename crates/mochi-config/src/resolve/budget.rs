@@ -1,0 +1,143 @@
+//! How long a run trains: `time` and `epochs`, of which one follows from the other, and the view size that the time allows.
+
+use crate::auto::Auto;
+use crate::error::Problem;
+use crate::facts::{Facts, Speed};
+use crate::origin::Origin;
+use crate::settings::Settings;
+use crate::time::TimeBudget;
+
+/// View sizes that `data.size = "auto"` chooses from, in pixels.
+pub const VIEW_SIZES: [u32; 8] = [32, 48, 64, 96, 128, 160, 192, 224];
+
+/// Image presentations (images x epochs) below which a larger view size is not worth its time.
+pub const ENOUGH_PRESENTATIONS: f64 = 400_000.0;
+
+impl Settings {
+    /// View sizes whose speed the automatic values need to know, rising; none if `time` and `epochs` leave nothing to compute.
+    pub fn sizes_to_measure(&self, short_side: Option<u32>) -> Vec<u32> {
+        match (written(self), self.data.size) {
+            (Ok((Auto::Set(TimeBudget::None), _) | (_, Auto::Set(_))) | Err(_), _) => Vec::new(),
+            (_, Auto::Set(size)) => vec![size],
+            (_, Auto::Auto) => view_sizes(short_side),
+        }
+    }
+
+    /// The same settings with a written view size.
+    #[must_use]
+    pub fn at_size(&self, size: u32) -> Settings {
+        let mut settings = self.clone();
+        settings.data.size = Auto::Set(size);
+        settings
+    }
+
+    /// The same settings with so many seconds of training.
+    #[must_use]
+    pub fn with_time(&self, seconds: f64) -> Settings {
+        let mut settings = self.clone();
+        settings.time = Auto::Set(TimeBudget::of_seconds(seconds));
+        settings.origins.insert("time", Origin::CommandLine);
+        settings
+    }
+
+    /// Whether a size is small enough to be chosen after these speeds were measured, by its area.
+    pub fn worth_measuring(&self, size: u32, speeds: &[Speed]) -> bool {
+        speeds.last().is_none_or(|last| presentations(self.time, &last.scaled(size)) >= 0.8 * ENOUGH_PRESENTATIONS)
+    }
+
+    /// The view size: the written one, or that of `"auto"` where no speed was measured.
+    pub fn view_size(&self, short_side: Option<u32>) -> u32 {
+        let facts = Facts { short_side, ..Facts::default() };
+        self.data.size.written().unwrap_or_else(|| size(self.time, &facts).0)
+    }
+}
+
+/// `time` and `epochs` as they count. A time limit leaves the epochs open, and epochs leave the time open: the later layer wins, and within a layer
+/// of the user both together contradict each other. A run's `config.toml` has both: the limit, and the epochs that it was expected to allow.
+pub(super) fn written(settings: &Settings) -> Result<(Auto<TimeBudget>, Auto<f64>), Problem> {
+    let (time, epochs) = (settings.time, settings.epochs);
+    let layer = |key| match settings.origins.get(key) {
+        Some(Origin::CommandLine) => 2,
+        Some(Origin::File(_)) => 1,
+        _ => 0,
+    };
+    let (of_time, of_epochs) = (layer("time"), layer("epochs"));
+    Ok(match (time, epochs) {
+        (Auto::Auto, Auto::Set(epochs)) => (Auto::Set(TimeBudget::None), Auto::Set(epochs)),
+        (Auto::Set(TimeBudget::Limit(limit)), Auto::Set(epochs)) => {
+            let limit = Auto::Set(TimeBudget::Limit(limit));
+            match of_time.cmp(&of_epochs) {
+                std::cmp::Ordering::Greater => (limit, Auto::Auto),
+                std::cmp::Ordering::Less => (Auto::Set(TimeBudget::None), Auto::Set(epochs)),
+                std::cmp::Ordering::Equal if settings.of_run || of_time == 0 => (limit, Auto::Set(epochs)),
+                std::cmp::Ordering::Equal => {
+                    return Err(Problem::Conflict {
+                        message: format!(
+                            "`time` and `epochs` are both given, and each decides how long the run trains (`epochs` is {epochs})"
+                        ),
+                        hint: "leave one of them out".to_owned(),
+                    });
+                }
+            }
+        }
+        both => both,
+    })
+}
+
+/// View size where no speed was measured and the images are not smaller, in pixels.
+const UNMEASURED: u32 = 128;
+
+/// Sizes whose speed is worth measuring: those of [`VIEW_SIZES`] up to the short side of the images, and smaller images at their own size.
+fn view_sizes(short_side: Option<u32>) -> Vec<u32> {
+    let side = short_side.unwrap_or(u32::MAX);
+    let mut sizes: Vec<u32> = VIEW_SIZES.into_iter().filter(|&size| size <= side).collect();
+    if sizes.is_empty() {
+        sizes.push(side.max(8));
+    }
+    sizes
+}
+
+/// The largest measured size at which the time allows [`ENOUGH_PRESENTATIONS`], otherwise the smallest. If nothing was measured, the images' shorter side, at most 128.
+pub(super) fn size(time: Auto<TimeBudget>, facts: &Facts) -> (u32, String) {
+    let Some(smallest) = facts.speeds.first() else {
+        let side = facts.short_side.unwrap_or(UNMEASURED).clamp(8, UNMEASURED);
+        return (side, format!("the images' shorter side, at most {UNMEASURED}; no speed was measured"));
+    };
+    if time == Auto::Set(TimeBudget::None) {
+        return (smallest.size, "no time limit".to_owned());
+    }
+    let enough = facts.speeds.iter().rev().find(|speed| presentations(time, speed) >= ENOUGH_PRESENTATIONS);
+    let chosen = enough.unwrap_or(smallest);
+    (chosen.size, format!("{:.0} images/s", chosen.images_per_s))
+}
+
+/// Images times epochs that the time allows at this speed.
+fn presentations(time: Auto<TimeBudget>, speed: &Speed) -> f64 {
+    let limit = match time {
+        Auto::Set(time) => time.limit(),
+        Auto::Auto => Some(AUTO_TIME),
+    };
+    limit.map_or(f64::INFINITY, |limit| limit.as_secs_f64() * speed.images_per_s)
+}
+
+/// Time that a run gets if neither `time` nor `epochs` is given.
+const AUTO_TIME: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// An hour, if the speed of the machine was measured; otherwise the epochs decide.
+pub(super) fn time(facts: &Facts) -> (TimeBudget, String) {
+    match facts.speeds.is_empty() {
+        true => (TimeBudget::None, "no speed was measured".to_owned()),
+        false => (TimeBudget::Limit(AUTO_TIME), "neither time nor epochs is given".to_owned()),
+    }
+}
+
+/// Epochs that a time limit allows at the measured speed.
+pub(super) fn epochs(time: TimeBudget, size: u32, facts: &Facts) -> Option<(f64, String)> {
+    let seconds = time.limit()?.as_secs_f64();
+    let speed = facts.speeds.iter().find(|speed| speed.size == size)?.images_per_s;
+    let epochs = seconds * speed / facts.images.max(1) as f64;
+    // Three digits: more are not known.
+    let digits = 10f64.powf(2.0 - epochs.max(1e-3).log10().floor());
+    let rounded = ((epochs * digits).round() / digits).max(1e-3);
+    Some((rounded, format!("{time} at {speed:.0} images/s, {} images", facts.images)))
+}
