@@ -66,13 +66,7 @@ pub(crate) fn ensure(place: &Place, cuda: bool) -> Outcome<Work> {
     if own.is_none() {
         machine::check_platform()?;
     }
-    machine::check_compiler()?;
-    machine::check_make()?;
-    let _lock = lock(place)?;
-    if !libtorch_ready {
-        libtorch::install(place, cuda)?;
-    }
-    tools::install(place)?;
+    install(place, (!libtorch_ready).then_some(cuda))?;
     Ok(Work::Done)
 }
 
@@ -81,9 +75,17 @@ pub(crate) fn ensure_tools(place: &Place) -> Outcome<()> {
     if tools::are_ready(place) {
         return Ok(());
     }
+    install(place, None)
+}
+
+/// Installs the build tools, and libtorch first if a build of it, with CUDA or without, is asked for.
+fn install(place: &Place, libtorch_with_cuda: Option<bool>) -> Outcome<()> {
     machine::check_compiler()?;
     machine::check_make()?;
     let _lock = lock(place)?;
+    if let Some(cuda) = libtorch_with_cuda {
+        libtorch::install(place, cuda)?;
+    }
     tools::install(place)
 }
 

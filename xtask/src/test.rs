@@ -104,6 +104,12 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     checks.run("build without remote data", || {
         not_when_fast(&|| status(cargo(place).args(["check", "--package", "mochi-data", "--no-default-features"])))
     })?;
+    checks.run("fuzz targets", || {
+        not_when_fast(&|| {
+            let check = ["check", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target"];
+            status(cargo(place).args(check))
+        })
+    })?;
     checks.run("documentation", || {
         not_when_fast(&|| {
             status(cargo(place).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))

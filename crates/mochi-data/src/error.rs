@@ -54,6 +54,12 @@ pub enum DataError {
         /// The folder.
         path: PathBuf,
     },
+    /// The output folder of `mochi pack` holds a complete dataset.
+    #[error("output folder {} holds a packed dataset already", path.display())]
+    Packed {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A remote file could not be read in any attempt.
     #[error("cannot read {url}: {detail} ({tries} {})", if *tries == 1 { "attempt" } else { "attempts" })]
     Remote {
@@ -258,6 +264,9 @@ impl DataError {
                 "it is not a folder: choose a new folder".into()
             }
             Self::Write { .. } => "check the permissions of the folder, then run the same command again".into(),
+            Self::Packed { path } => {
+                format!("train on it with `mochi pretrain {}`, or choose a new folder", path.display())
+            }
             Self::Occupied { .. } => "choose a new folder, or remove this one first".into(),
             Self::Remote { missing: true, url, .. } if url.split('?').next().is_some_and(|url| url.ends_with(".idx")) => {
                 "pack the images with `mochi pack`, which writes the index file that each remote shard needs".into()
@@ -317,6 +326,7 @@ impl DataError {
             }
             Self::ListingStalled { .. } => "check the disk or the network file system".into(),
             Self::Stalled { .. } => "check the disk or the network file system; then resume the run".into(),
+            Self::Setting { what: "short side", .. } => "leave it out to copy the images unchanged".into(),
             Self::Threads { .. } => "reduce the number of loader threads".into(),
             _ => return None,
         })

@@ -103,6 +103,11 @@ impl RunFolder {
         &self.folder
     }
 
+    /// The path of a run's page, which need not exist.
+    pub fn page_path(run: &Path) -> PathBuf {
+        run.join(PAGE)
+    }
+
     /// The path of `config.toml`, for messages.
     pub fn config_path(&self) -> PathBuf {
         self.path().join(CONFIG)

@@ -68,6 +68,8 @@ pub struct Progress<'a> {
 pub struct Outcome {
     /// Steps done in all.
     pub step: u64,
+    /// Those of this session.
+    pub trained: u64,
     /// Whether it reached its last step; otherwise it was asked to stop and can be resumed.
     pub finished: bool,
     /// The newest checkpoint.
@@ -87,7 +89,8 @@ pub struct Trainer<T> {
     /// Seconds of earlier sessions, and of what was done for this one before its first step.
     earlier_s: f64,
     clock: Clock,
-    resumed: bool,
+    /// The checkpoint that it was resumed from.
+    resumed: Option<PathBuf>,
     notes: Vec<String>,
 }
 
@@ -96,7 +99,7 @@ impl<T: Task> Trainer<T> {
     pub fn new(run: RunFolder, task: T, options: TrainerOptions) -> Self {
         let notes = task.notes();
         let clock = Clock::new(task.timeline(), 0, 0.0, false);
-        Self { run, task, options, step: 0, images: 0, earlier_s: 0.0, clock, resumed: false, notes }
+        Self { run, task, options, step: 0, images: 0, earlier_s: 0.0, clock, resumed: None, notes }
     }
 
     /// Counts seconds that were spent before the first step, on measuring the machine for instance, as training time.
@@ -129,7 +132,7 @@ impl<T: Task> Trainer<T> {
         let ended = state.finished && state.budget_s == timeline.budget.map(|budget| budget.as_secs_f64());
         let (step, images, earlier_s) = (state.step, state.images_seen, state.elapsed_s);
         let clock = Clock::new(timeline, step, earlier_s, ended);
-        Ok(Self { run, task, options, step, images, earlier_s, clock, resumed: true, notes })
+        Ok(Self { run, task, options, step, images, earlier_s, clock, resumed: Some(checkpoint.path.clone()), notes })
     }
 
     /// The task.
@@ -167,9 +170,14 @@ impl<T: Task> Trainer<T> {
     /// # Errors
     /// Too many bad images, values that are not finite ([`TrainError::Diverged`]), a full disk.
     pub fn train(mut self, stop: &StopFlag, watch: &mut dyn FnMut(Event)) -> Result<Outcome, TrainError> {
-        let begun = Instant::now();
+        let (begun, first) = (Instant::now(), self.step);
         let timeline = self.task.timeline();
-        let mut records = Records::open(&self.run, self.resumed, self.step)?;
+        if let (true, Some(checkpoint)) = (self.clock.ended(), &self.resumed) {
+            // Nothing is left to do, so that no file is written either.
+            let (step, checkpoint) = (self.step, checkpoint.clone());
+            return Ok(Outcome { step, finished: true, trained: 0, checkpoint, elapsed_s: self.earlier_s });
+        }
+        let mut records = Records::open(&self.run, self.resumed.is_some(), self.step)?;
         self.notes.drain(..).for_each(|note| watch(Event::Note(note)));
         let mut saved = None;
         if !self.clock.ended() && !stop.requested() {
@@ -232,7 +240,8 @@ impl<T: Task> Trainer<T> {
             Some(saved) if saved.step == self.step => saved.path,
             _ => self.save(begun, &records, watch)?.path,
         };
-        Ok(Outcome { step: self.step, finished: self.clock.ended(), checkpoint, elapsed_s: self.elapsed(begun) })
+        let (step, finished) = (self.step, self.clock.ended());
+        Ok(Outcome { step, finished, trained: step - first, checkpoint, elapsed_s: self.elapsed(begun) })
     }
 
     /// Whether something that is done every `every` steps is due after `step` steps, or because they are the last.

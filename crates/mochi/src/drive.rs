@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use mochi_files::shell_word;
-use mochi_run::Metrics;
 use mochi_run::metric::{self, general};
+use mochi_run::{Metrics, RunFolder};
 use mochi_term::{
     Cell, Pace, Progress, Row, Snapshot, StopFlag, counted, duration, printable, stop::STOPPED, write_stderr,
 };
@@ -64,7 +64,11 @@ pub fn drive<T: Task>(run: Trainer<T>, stop: &StopFlag, progress: &Progress, jso
     });
     progress.finish();
     let outcome: TrainOutcome = trained?;
-    let page = mochi_report::write_page(&folder)?;
+    let page = match outcome.trained {
+        // A run that had ended stays as it is.
+        0 if outcome.finished && RunFolder::page_path(&folder).exists() => RunFolder::page_path(&folder),
+        _ => mochi_report::write_page(&folder)?,
+    };
     let run = shell_word(&folder);
     if json {
         print_json(&Summary {
@@ -85,7 +89,7 @@ pub fn drive<T: Task>(run: Trainer<T>, stop: &StopFlag, progress: &Progress, jso
         return Ok(ExitCode::from(STOPPED));
     }
     say(format!("{} in {}; report: {}", counted(outcome.step, "step"), duration(outcome.elapsed_s), page.display()));
-    say(format!("next: mochi eval knn {run} --train DIR --test DIR   (class folders)"));
+    say(format!("next: mochi eval all {run} --train DIR --test DIR   (class folders)"));
     Ok(ExitCode::SUCCESS)
 }
 

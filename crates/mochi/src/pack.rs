@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_data::pack::{PackOptions, ShardSize, pack, parse_bytes};
 use mochi_data::{Cancel, Split};
-use mochi_term::Progress;
+use mochi_term::{Progress, counted};
 use serde::Serialize;
 
 use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::sources::is_inside;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -51,6 +52,12 @@ struct Summary<'a> {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
+    if is_inside(&arguments.out, &arguments.data) {
+        let (out, data) = (arguments.out.display(), arguments.data.display());
+        let what =
+            format!("the output folder {out} is inside the dataset folder {data}, whose images would be found twice");
+        return Err(Failure::new(what, "choose a folder outside"));
+    }
     let progress = Progress::detect();
     let dataset = begin(vec![arguments.data.clone()], Split::Train, Cancel::default()).wait(&progress)?;
     for warning in dataset.warnings() {
@@ -71,10 +78,10 @@ pub fn run(arguments: Arguments) -> Outcome {
     })?;
     task.finish();
     if packed.continued_from > 0 {
-        progress.note(&format!("continued after {} images that were already packed", packed.continued_from));
+        progress.note(&format!("continued after {} already packed", counted(packed.continued_from, "image")));
     }
     for (reason, count) in &packed.bad {
-        progress.warning(&format!("{count} bad images left out: {reason} (listed in bad-images.jsonl)"));
+        progress.warning(&format!("{} left out: {reason} (listed in bad-images.jsonl)", counted(count, "bad image")));
     }
     let Some(out) = arguments.out.to_str() else {
         let what = format!("{} was packed, but its name is not UTF-8 and cannot be printed", arguments.out.display());
@@ -86,8 +93,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         let resized = if packed.resized > 0 { format!(", {} resized", packed.resized) } else { String::new() };
         let megabytes = packed.bytes as f64 / 1e6;
         progress.note(&format!(
-            "{} images{resized} in {} shards, {megabytes:.1} MB in total",
-            packed.images, packed.shards
+            "{}{resized} in {}, {megabytes:.1} MB in total",
+            counted(packed.images, "image"),
+            counted(packed.shards, "shard")
         ));
         print_line(out)?;
     }

@@ -14,7 +14,7 @@ use mochi_train::{Contrastive, facts};
 use crate::drive::{drive, listen};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
-use crate::sources::Sources;
+use crate::sources::{Sources, is_inside};
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -65,10 +65,10 @@ pub fn run(arguments: Arguments) -> Outcome {
         progress.warning(warning);
     }
     // Absolute paths, so that `mochi resume` finds the data from anywhere; addresses without their secrets.
-    let mut whole = sources.into_iter().map(|source| match std::path::absolute(&source) {
-        _ if is_remote(&source) => display_source(&source),
+    let mut whole = sources.iter().map(|source| match std::path::absolute(source) {
+        _ if is_remote(source) => display_source(source),
         Ok(whole) => path_to_text(&whole),
-        Err(_) => path_to_text(&source),
+        Err(_) => path_to_text(source),
     });
     settings.set_sources(whole.next().unwrap_or_default(), whole.collect(), arguments.sources.has_more());
     let known = Facts { labels: dataset.labels().is_some(), ..facts(&engine, dataset.len()) };
@@ -81,6 +81,10 @@ pub fn run(arguments: Arguments) -> Outcome {
         }
     }
     let path = arguments.out.unwrap_or_else(|| default_path(resolved.preset_name()));
+    if sources.iter().any(|source| is_inside(&path, source)) {
+        progress.warning(&format!("the run folder {} is inside the dataset folder", path.display()));
+        progress.hint("the dataset changes with the files of the run: choose another place with --out");
+    }
     let folder = RunFolder::create(&path)?;
     if let Some(warning) = folder.warning() {
         progress.warning(&warning);
@@ -98,10 +102,14 @@ pub fn run(arguments: Arguments) -> Outcome {
         progress.note(&differences);
     }
     plan::explain(&settings, &known, &resolved, &progress);
+    let schedule = match resolved.epochs {
+        0.0 => "the untrained encoder, without a step".to_owned(),
+        epochs => {
+            format!("{} of {}", counted(epochs, "epoch"), counted(resolved.steps_per_epoch(dataset.len()), "step"))
+        }
+    };
     progress.note(&format!(
-        "{} of {}, batch {}, {}, {}",
-        counted(resolved.epochs, "epoch"),
-        counted(resolved.steps_per_epoch(dataset.len()), "step"),
+        "{schedule}, batch {}, {}, {}",
         resolved.moco.batch,
         if resolved.uses_queue() { format!("queue {}", resolved.moco.queue) } else { "no queue".to_owned() },
         synthesis(&resolved)

@@ -5,9 +5,23 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mochi_config::Settings;
 use mochi_data::dataset::path_from_text;
-use mochi_data::{Cancel, Split};
+use mochi_data::{Cancel, Split, is_remote};
 
 use crate::discovery::{Discovery, begin};
+
+/// Whether a path, which need not exist, is a local source folder or lies below it. Links are followed.
+pub fn is_inside(path: &Path, source: &Path) -> bool {
+    if is_remote(source) || !source.is_dir() {
+        return false;
+    }
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // The part that exists; the rest of the path lies below it.
+    let existing = whole.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
+    match (existing, source.canonicalize()) {
+        (Some(existing), Ok(source)) => existing.starts_with(source),
+        _ => false,
+    }
+}
 
 /// DATA and additional sources.
 #[derive(Args)]

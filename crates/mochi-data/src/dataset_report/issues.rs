@@ -34,26 +34,31 @@ const IMBALANCE: u64 = 10;
 /// Median number of pixels (two megapixels) above which decoding takes longer than augmentation.
 const LARGE: u64 = 2_000_000;
 
+/// `1 of 20 images is bad`, `2 of 20 images are bad`: what one image of a dataset does, and what several do.
+fn part_of(part: usize, images: usize, [one, several]: [&str; 2]) -> String {
+    let noun = if images == 1 { "image" } else { "images" };
+    format!("{part} of {images} {noun} {}", if part == 1 { one } else { several })
+}
+
 /// All issues, the most severe first.
 pub(super) fn find(report: &DatasetReport) -> Vec<Issue> {
     let mut all = Vec::new();
     let mut add = |severity, message: String, hint: &str| all.push(Issue { severity, message, hint: hint.to_owned() });
-    let of = |part: usize| format!("{part} of {}", report.readable);
+    let of = |part: usize, verbs| part_of(part, report.readable, verbs);
     let bad = &report.bad;
     if report.readable == 0 {
         let message = format!("none of the {} images can be read", report.images);
         add(Severity::Error, message, "see the reasons in the list of bad images");
     } else if bad.count > bad.allowed {
         let message = format!(
-            "{} of {} images are bad ({:.1} %); a run fails above {:.1} %",
-            bad.count,
-            report.images,
+            "{} ({:.1} %); a run fails above {:.1} %",
+            part_of(bad.count, report.images, ["is bad", "are bad"]),
             bad.fraction * 100.0,
             bad.limit * 100.0
         );
         add(Severity::Error, message, "repair or remove them, or raise data.max_bad_fraction to tolerate them");
     } else if bad.count > 0 {
-        let message = format!("{} of {} images are bad", bad.count, report.images);
+        let message = part_of(bad.count, report.images, ["is bad", "are bad"]);
         add(Severity::Note, message, "a run replaces each of them by another image; remove them to avoid failed reads");
     }
     let skipped = report.skipped.warning();
@@ -72,13 +77,16 @@ pub(super) fn find(report: &DatasetReport) -> Vec<Issue> {
     if duplicates.redundant_exact > 0 {
         let many = duplicates.redundant_exact as f64 > MANY_DUPLICATES * report.readable as f64;
         let severity = if many { Severity::Warning } else { Severity::Note };
-        let message = format!("{} images are exact duplicates of another image", of(duplicates.redundant_exact));
+        let message = {
+            let verbs = ["is an exact duplicate", "are exact duplicates"];
+            format!("{} of another image", of(duplicates.redundant_exact, verbs))
+        };
         add(severity, message, "remove duplicates: a copy of the query's image in the queue acts as a false negative");
     }
     if duplicates.redundant_near > 0 {
         let message = format!(
-            "{} images are near duplicates of another image (re-encoded, resized, or taken in a burst)",
-            of(duplicates.redundant_near)
+            "{} of another image (re-encoded, resized, or taken in a burst)",
+            of(duplicates.redundant_near, ["is a near duplicate", "are near duplicates"])
         );
         add(Severity::Note, message, "look at the groups on the page of --out; a small fraction is harmless");
     }
@@ -97,7 +105,7 @@ pub(super) fn find(report: &DatasetReport) -> Vec<Issue> {
     if let Some(sizes) = &report.sizes {
         if sizes.smaller_than_view > 0 {
             let message =
-                format!("{} images are smaller than a view of {} px", of(sizes.smaller_than_view), sizes.view);
+                format!("{} smaller than a view of {} px", of(sizes.smaller_than_view, ["is", "are"]), sizes.view);
             let most = sizes.smaller_than_view * 2 > report.readable;
             let severity = if most { Severity::Warning } else { Severity::Note };
             add(
@@ -121,13 +129,14 @@ pub(super) fn find(report: &DatasetReport) -> Vec<Issue> {
         add(Severity::Note, "all images are grayscale".to_owned(), hint);
     }
     if report.exif_rotated > 0 {
-        let message = format!("{} images have an EXIF orientation, which training ignores", of(report.exif_rotated));
+        let message =
+            format!("{} an EXIF orientation, which training ignores", of(report.exif_rotated, ["has", "have"]));
         add(Severity::Note, message, "rotate the files if orientation matters");
     }
     let alpha = report.color_types.iter().filter(|(color_type, _)| color_type.has_alpha());
     let alpha: usize = alpha.map(|(_, count)| count).sum();
     if alpha > 0 {
-        let message = format!("{} images have an alpha channel, which is dropped", of(alpha));
+        let message = format!("{} an alpha channel, which is dropped", of(alpha, ["has", "have"]));
         add(Severity::Note, message, "flatten them if the colors of transparent pixels are not meant to be visible");
     }
     if let Some(classes) = &report.classes

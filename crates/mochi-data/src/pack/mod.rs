@@ -80,7 +80,7 @@ struct Unfinished {
 /// `progress` is called with the number of processed images.
 ///
 /// # Errors
-/// [`DataError::Occupied`], [`DataError::Write`] (a full disk), [`DataError::Io`] and [`DataError::Remote`] (the source cannot be read): the same
+/// [`DataError::Packed`], [`DataError::Occupied`], [`DataError::Write`] (a full disk), [`DataError::Io`] and [`DataError::Remote`] (the source cannot be read): the same
 /// call continues later. [`DataError::TooManyBad`] if no image is good, [`DataError::Setting`].
 pub fn pack(
     dataset: &Dataset,
@@ -239,6 +239,7 @@ fn begin(dataset: &Dataset, out: &Path, options: &PackOptions) -> Result<Unfinis
             }
             _ => Err(DataError::Occupied { path: out.into() }),
         },
+        Err(_) if out.join(manifest::FILE).is_file() => Err(DataError::Packed { path: out.into() }),
         Err(_) if fs::read_dir(out).map_err(read)?.next().is_some() => Err(DataError::Occupied { path: out.into() }),
         Err(_) => {
             write_whole(&out.join(manifest::UNFINISHED), &json(&fresh)?)?;

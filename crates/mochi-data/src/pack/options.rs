@@ -47,7 +47,9 @@ impl PackOptions {
             _ => {}
         }
         match self.short_side {
-            Some(n) if !(8..=16_384).contains(&n) => setting("short side", "expected 8 to 16384 pixels"),
+            Some(n) if !(8..=16_384).contains(&n) => {
+                setting("short side", &format!("expected 8 to 16384 pixels, got {n}"))
+            }
             _ => Ok(()),
         }
     }

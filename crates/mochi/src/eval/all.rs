@@ -1,7 +1,7 @@
 //! `mochi eval all`: every protocol on frozen features with its defaults. Features are computed once.
 
 use clap::Args;
-use mochi_eval::{FeatureSource, KnnOptions, LinearOptions, extract, knn, linear_cached};
+use mochi_eval::{FeatureSource, KnnOptions, LinearOptions, knn, linear_cached};
 
 use super::inputs::Inputs;
 use super::stages::Stages;
@@ -23,18 +23,14 @@ pub fn run(arguments: Arguments) -> Outcome {
     options.check(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
 
     let mut stages = Stages::new(&inputs.progress, "eval");
-    let mut of = |dataset| {
-        let extractor = inputs.extractor(FeatureSource::Backbone);
-        extract(dataset, extractor, &inputs.views, &mut |now| stages.update(now)).map_err(failure)
-    };
-    let (train, test) = (of(&inputs.train)?, of(&inputs.test)?);
+    let (train, test) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
     stages.finish();
 
     let mut stages = Stages::new(&inputs.progress, "k-NN");
     let neighbors = knn(&train, &test, &KnnOptions::default(), &mut |now| stages.update(now)).map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&neighbors.bad_images);
-    inputs.finish(common, None, "knn", &neighbors, &knn::text(&neighbors))?;
+    knn::finish(&inputs, common, None, FeatureSource::Backbone, &neighbors)?;
 
     let mut stages = Stages::new(&inputs.progress, "linear");
     let probe = linear_cached(&train, &test, &options, &mut |now| stages.update(now)).map_err(failure)?;

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use mochi_config::Device;
 use mochi_data::{BadImage, Cancel, Dataset, Split, display_source};
-use mochi_eval::{BadImages, Extractor, FeatureSource, Overlap, ViewOptions, check_splits};
+use mochi_eval::{
+    BadImages, EvalError, Extractor, FeatureSource, Features, Overlap, ViewOptions, check_splits, extract,
+};
 use mochi_files::write_atomic;
 use mochi_run::RunFolder;
 use mochi_term::Progress;
@@ -13,6 +15,7 @@ use mochi_train::{LoadedEncoder, load_encoder};
 use mochi_views::Augmentation;
 use serde::Serialize;
 
+use super::stages::Stages;
 use super::{Common, failure};
 use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};
@@ -97,6 +100,12 @@ impl Inputs {
             (Some(loaded), _) => Extractor::Backbone(&loaded.encoder),
             (None, _) => Extractor::Pixels,
         }
+    }
+
+    /// Features of the training and of the test images.
+    pub fn features(&self, source: FeatureSource, stages: &mut Stages) -> Result<(Features, Features), EvalError> {
+        let mut of = |dataset| extract(dataset, self.extractor(source), &self.views, &mut |now| stages.update(now));
+        Ok((of(&self.train)?, of(&self.test)?))
     }
 
     /// Device on which a classifier is trained.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use mochi_eval::{FeatureSource, KnnOptions, KnnResult, extract, knn};
+use mochi_eval::{FeatureSource, KnnOptions, KnnResult, knn};
 
 use super::inputs::{Inputs, counts};
 use super::stages::Stages;
@@ -50,10 +50,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let out = arguments.file.checked()?;
     let inputs = Inputs::open(common)?;
     let mut stages = Stages::new(&inputs.progress, "k-NN");
-    let mut of = |dataset| {
-        extract(dataset, inputs.extractor(source), &inputs.views, &mut |now| stages.update(now)).map_err(failure)
-    };
-    let (train, test) = (of(&inputs.train)?, of(&inputs.test)?);
+    let (train, test) = inputs.features(source, &mut stages).map_err(failure)?;
     let result = knn(&train, &test, &options, &mut |now| stages.update(now)).map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
@@ -61,13 +58,19 @@ pub fn run(arguments: Arguments) -> Outcome {
         let used = result.k;
         inputs.progress.warning(&format!("-k {asked} exceeds the {used} training images: all of them are neighbors"));
     }
-    let name = if source == FeatureSource::Embedding { "knn-embedding" } else { "knn" };
-    inputs.finish(common, out, name, &result, &text(&result))
+    finish(&inputs, common, out, source, &result)
 }
 
-/// The result as one line.
-pub fn text(result: &KnnResult) -> String {
-    format!(
+/// Writes and prints the result.
+pub fn finish(
+    inputs: &Inputs,
+    common: &Common,
+    out: Option<&Path>,
+    source: FeatureSource,
+    result: &KnnResult,
+) -> Outcome {
+    let name = if source == FeatureSource::Embedding { "knn-embedding" } else { "knn" };
+    let text = format!(
         "k-NN top-1 {:.2} %  ({}, k {}{}, t {}, {})",
         result.top1,
         result.protocol,
@@ -75,5 +78,6 @@ pub fn text(result: &KnnResult) -> String {
         if result.k_automatic { " (automatic)" } else { "" },
         result.temperature,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
-    )
+    );
+    inputs.finish(common, out, name, result, &text)
 }

@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use mochi_eval::{
-    AugmentedRecipe, FeatureSource, LinearOptions, LinearResult, extract, linear_augmented, linear_cached,
-};
+use mochi_eval::{AugmentedRecipe, FeatureSource, LinearOptions, LinearResult, linear_augmented, linear_cached};
 
 use super::inputs::{Inputs, counts};
 use super::stages::Stages;
@@ -85,10 +83,7 @@ fn cached(
 ) -> Result<LinearResult, mochi_eval::EvalError> {
     options.check(inputs.train.labels().unwrap_or_default())?;
     let options = LinearOptions { device: inputs.device(), ..options.clone() };
-    let mut of = |dataset| {
-        extract(dataset, inputs.extractor(FeatureSource::Backbone), &inputs.views, &mut |now| stages.update(now))
-    };
-    let (train, test) = (of(&inputs.train)?, of(&inputs.test)?);
+    let (train, test) = inputs.features(FeatureSource::Backbone, stages)?;
     linear_cached(&train, &test, &options, &mut |now| stages.update(now))
 }
 

@@ -112,7 +112,7 @@ fn f13_the_same_command_works_after_the_list_was_corrected() {
     assert_eq!(json(&worked)["finished"], true);
     assert!(newest(&out).ends_with("step-2"));
     let quoted = format!("'{}'", text(&out).replace('\'', r"'\''"));
-    assert!(said(&worked).contains(&format!("next: mochi eval knn {quoted} --train")), "{}", said(&worked));
+    assert!(said(&worked).contains(&format!("next: mochi eval all {quoted} --train")), "{}", said(&worked));
     let again = pretrain(&list, &out, &["epochs=1"]).output().unwrap();
     assert!(said(&again).contains(&format!("continue it with `mochi resume {quoted}`")), "{}", said(&again));
 }
@@ -163,4 +163,30 @@ fn f11_resume_uses_the_last_whole_checkpoint_or_the_one_that_is_asked_for() {
     assert!(std::fs::read(&damaged).unwrap() == straight);
     let none = run(&["resume", &text(&out), "--from", "3"]);
     assert!(said(&none).contains("hint: choose one of the steps 2, 4, 6"), "{}", said(&none));
+}
+
+/// A run's settings name every key: a preset on top would be ignored, and so would a source beside DATA.
+#[test]
+fn settings_without_effect_are_refused() {
+    let base = tempfile::tempdir().unwrap();
+    let (data, out) = (base.path().join("data"), base.path().join("run"));
+    images(&data, 1, 16);
+    json(&pretrain(&data, &out, &["epochs=0", "--json"]).output().unwrap());
+    let config = text(&out.join("config.toml"));
+    let both = run(&["pretrain", &text(&data), "--config", &config, "--preset", "small"]);
+    assert!(said(&both).contains("--preset small has no effect"), "{}", said(&both));
+    let source = run(&["pretrain", &text(&data), "data.source=elsewhere"]);
+    assert!(said(&source).contains("data.source=elsewhere has no effect: DATA is the source"), "{}", said(&source));
+}
+
+#[test]
+fn a_run_folder_inside_the_dataset_is_warned_about() {
+    let base = tempfile::tempdir().unwrap();
+    let data = base.path().join("data");
+    images(&data, 1, 16);
+    let inside = pretrain(&data, &data.join("runs/first"), &["epochs=0"]).output().unwrap();
+    assert!(said(&inside).contains("warning: the run folder") && said(&inside).contains("--out"), "{}", said(&inside));
+    assert!(said(&inside).contains("the untrained encoder, without a step"), "{}", said(&inside));
+    let outside = pretrain(&data, &base.path().join("run"), &["epochs=0"]).output().unwrap();
+    assert!(!said(&outside).contains("inside the dataset"), "{}", said(&outside));
 }

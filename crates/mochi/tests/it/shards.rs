@@ -22,7 +22,20 @@ fn a_killed_run_from_a_web_server_ends_with_the_same_bytes() {
     assert_eq!((packed["images"].as_u64(), packed["shards"].as_u64()), (Some(60), Some(4)));
     assert_eq!(packed["bad"]["corrupt"], 1);
     let again = run(&words);
-    assert!(!again.status.success() && said(&again).contains("hint:"), "{}", said(&again));
+    assert!(!again.status.success(), "{}", said(&again));
+    let told = said(&again);
+    assert!(
+        told.contains("holds a packed dataset already") && told.contains("hint: train on it with `mochi pretrain"),
+        "{told}"
+    );
+    let inside = run(&["pack", text(&data), text(&data.join("class-0/new/packed"))]);
+    assert!(said(&inside).contains("is inside the dataset folder"), "{}", said(&inside));
+    assert!(!data.join("class-0/new").exists());
+    let nothing = said(&run(&["pack", text(&data), text(&path("zero")), "--short-side", "0"]));
+    assert!(
+        nothing.contains("expected 8 to 16384 pixels, got 0") && nothing.contains("hint: leave it out"),
+        "{nothing}"
+    );
 
     let server = Server::start(&path("packed"));
     let url = server.url();

@@ -1,0 +1,86 @@
+//! `mochi pretrain --time`: the time is kept, also over a stop, and what was chosen is said.
+
+use crate::common::{images, json, mochi, run, said};
+
+/// A tiny network, so that a debug build measures its speed at once.
+const SETTINGS: [&str; 6] = [
+    "compute.threads=1",
+    "model.arch=resnet20",
+    "moco.batch=8",
+    "data.size=24",
+    "moco.queue=64",
+    "compute.precision=float32",
+];
+
+#[test]
+fn a_run_ends_in_time_and_says_what_it_chose() {
+    let base = tempfile::tempdir().unwrap();
+    let (data, out) = (base.path().join("data"), base.path().join("run"));
+    images(&data, 2, 20);
+    let place = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let words = ["pretrain", &place(&data), "--out", &place(&out), "--time", "10s", "--json"];
+    let started = std::time::Instant::now();
+    let output = mochi(&[&words[..], &SETTINGS[..]].concat()).output().unwrap();
+    let (took, told) = (started.elapsed().as_secs_f64(), said(&output));
+    let summary = json(&output);
+    assert_eq!(summary["finished"], true);
+    let elapsed = summary["elapsed_s"].as_f64().unwrap();
+    assert!((9.0..11.0).contains(&elapsed) && took < 13.0, "{elapsed} s of training, {took} s in all: {told}");
+    for line in ["this machine trains ", "10s of training, ", "3x the time (30s) would allow "] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    assert!(config.contains("\ntime = \"10s\"  # command line\n"), "{config}");
+    assert!(config.contains("  # auto: 10s at "), "{config}");
+
+    // The schedule went its whole course, however many steps there were.
+    let metrics = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    let peak = config.lines().find_map(|line| line.strip_prefix("learning_rate = ")).unwrap();
+    let peak: f64 = peak.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(last["learning_rate"].as_f64().unwrap() < 0.2 * peak, "{last}");
+
+    // Nothing is left to do, and nothing is touched.
+    let state = || {
+        let mut files: Vec<_> = walk(&out).into_iter().filter(|(name, ..)| !name.ends_with("run.lock")).collect();
+        files.sort();
+        files
+    };
+    let before = state();
+    let again = run(&["resume", &place(&out), "--json"]);
+    assert_eq!(
+        (json(&again)["finished"].as_bool(), json(&again)["step"].clone()),
+        (Some(true), summary["step"].clone())
+    );
+    assert!(said(&again).contains("nothing to train"), "{}", said(&again));
+    assert_eq!(state(), before);
+}
+
+/// Every file below a folder with its length and the time when it was written.
+fn walk(folder: &std::path::Path) -> Vec<(String, u64, std::time::SystemTime)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let about = entry.metadata().unwrap();
+        match about.is_dir() {
+            true => files.extend(walk(&entry.path())),
+            false => files.push((entry.path().display().to_string(), about.len(), about.modified().unwrap())),
+        }
+    }
+    files
+}
+
+#[test]
+fn both_lengths_at_once_are_refused_before_anything_is_read() {
+    let output = mochi(&["pretrain", "no-such-folder", "--time", "soon"]).output().unwrap();
+    assert!(
+        said(&output).contains("invalid value for `time` (command line): expected \"auto\", \"none\" or a time"),
+        "{}",
+        said(&output)
+    );
+    let base = tempfile::tempdir().unwrap();
+    images(base.path(), 1, 4);
+    let output = mochi(&["pretrain", base.path().to_str().unwrap(), "--time", "1m", "epochs=3"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("`time` and `epochs` are both given"), "{}", said(&output));
+    assert!(!std::path::Path::new("runs").exists());
+}
