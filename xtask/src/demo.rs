@@ -12,7 +12,6 @@ use std::time::Instant;
 use crate::cargo::build_release;
 use crate::command;
 use crate::failure::{Failure, Outcome};
-use crate::machine::has_bf16;
 use crate::place::Place;
 use crate::setup;
 use scores::{Score, Subject};
@@ -51,15 +50,10 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
 
     let program = Mochi { program: mochi, data };
     say("creating the untrained encoder, one of the two baselines");
-    let before: Vec<String> = options.settings.iter().filter(|set| !set.starts_with("epochs=")).cloned().collect();
+    let length = |set: &&String| set.starts_with("epochs=") || set.starts_with("time=");
+    let before: Vec<String> = options.settings.iter().filter(|set| !length(set)).cloned().collect();
     program.pretrain(&untrained, &[before.as_slice(), &["epochs=0".to_owned()]].concat())?;
     say(&format!("pre-training into {}", place.short(&out)));
-    if !has_bf16() && before.len() == options.settings.len() {
-        say(
-            "this processor has no bf16 instructions, so steps take two to three times as long; training for 3 epochs instead of 6 (epochs=6 overrides this)",
-        );
-        options.settings.push("epochs=3".to_owned());
-    }
     program.pretrain(&out, &options.settings)?;
 
     let eval = out.join("eval");

@@ -14,7 +14,7 @@ use crate::presets;
 use crate::selection::SelectionFault;
 
 /// Number of the format of a run's `config.toml`: it increases when a key is added, removed, renamed or changes its meaning.
-pub(crate) const FORMAT: i64 = 2;
+pub(crate) const FORMAT: i64 = 3;
 
 /// Validated values by key, each with its origin, and every problem found.
 #[derive(Default)]

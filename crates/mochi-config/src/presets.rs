@@ -28,6 +28,7 @@ macro_rules! presets {
 
 const PRESETS: &[Preset] = presets![
     "small",
+    "small-mochi",
     "demo",
     "moco-v1",
     "moco-v2",

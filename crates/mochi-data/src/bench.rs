@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mochi_views::Augmentation;
+use mochi_views::average::Averager;
 use mochi_views::decode::{DecodeOptions, Decoder, Pixels, simd_in_jpeg};
 use mochi_views::plan::ViewPlan;
 use mochi_views::random::{Purpose, Stream};
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::dataset::Dataset;
 use crate::error::DataError;
+use crate::loader::reduce;
 
 /// Options of the benchmark.
 #[derive(Clone, Debug)]
@@ -32,13 +34,24 @@ pub struct BenchOptions {
     pub repeat: usize,
     /// See [`crate::LoaderOptions::fast_decode`].
     pub fast_decode: bool,
+    /// Reduce decoded images to this shorter side, as [`crate::CacheOptions`] does. Counts as decoding.
+    pub reduce_to: Option<u32>,
 }
 
 impl Default for BenchOptions {
     /// Two `moco-v2` views at 224 px of at most 400 images, three rounds, one thread.
     fn default() -> Self {
         let augmentation = Augmentation::preset("moco-v2").unwrap_or_else(|| unreachable!("moco-v2 is in PRESETS"));
-        Self { size: 224, threads: 1, views: 2, augmentation, limit: 400, repeat: 3, fast_decode: false }
+        Self {
+            size: 224,
+            threads: 1,
+            views: 2,
+            augmentation,
+            limit: 400,
+            repeat: 3,
+            fast_decode: false,
+            reduce_to: None,
+        }
     }
 }
 
@@ -129,7 +142,7 @@ fn round(
     next: &AtomicUsize,
 ) -> (Duration, Duration) {
     let normalize = Normalize::new(options.augmentation.mean, options.augmentation.std);
-    let (mut decoder, mut pixels) = (Decoder::new(), Pixels::default());
+    let (mut decoder, mut pixels, mut averager) = (Decoder::new(), Pixels::default(), Averager::default());
     let (mut maker, mut plan) = (ViewMaker::new(), ViewPlan::default());
     let mut out = vec![0f32; options.size as usize * options.size as usize * 3 * options.views];
     let (mut decoding, mut augmenting) = (Duration::ZERO, Duration::ZERO);
@@ -137,6 +150,9 @@ fn round(
         let started = Instant::now();
         if dataset.decode(*index, bytes, &mut decoder, decode, &mut pixels).is_err() {
             continue;
+        }
+        if let Some(short_side) = options.reduce_to {
+            reduce(&mut averager, &mut pixels, short_side);
         }
         let decoded = Instant::now();
         for (view, out) in out.chunks_exact_mut(options.size as usize * options.size as usize * 3).enumerate() {

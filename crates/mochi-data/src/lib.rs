@@ -49,7 +49,7 @@ pub use cancel::Cancel;
 pub use dataset::shards::{Address, MOCHI_URL_QUERY, RemoteOptions, display_source, is_remote};
 pub use dataset::{Counter, Dataset, OpenOptions, Split};
 pub use error::{BadImage, DataError};
-pub use loader::{Batch, Heap, Loader, LoaderOptions, Memory, Order, Position, Shard};
+pub use loader::{Batch, CacheOptions, Heap, Loader, LoaderOptions, Memory, Order, Position, Shard};
 pub use read_error::ReadError;
 pub use short_side::short_side;
 pub use skipped::Skipped;

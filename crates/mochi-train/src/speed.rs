@@ -13,7 +13,7 @@ use crate::{Learner, StepPlan, TrainError, augmentation, compute};
 /// Timed steps go on for this long, but there are at least two of them.
 const TIMED: Duration = Duration::from_millis(700);
 /// Images of which views are made.
-const SAMPLE: usize = 64;
+const SAMPLE: usize = 16;
 
 /// Two batches of noise, (B, 3, S, S) each.
 ///
@@ -25,38 +25,38 @@ pub fn noise_views(settings: &Resolved) -> Result<[Tensor; 2], TrainError> {
     with_seed(1, || Ok([noise()?, noise()?]))
 }
 
-/// Images per second of training with these settings: the median of some steps on noise after an untimed one, and the making of the views. On a CPU
-/// both share the cores, so their times add up; a GPU waits only for the slower one.
+/// Images per second of training with these settings, after the first epoch: the median of some steps on noise after an untimed one, and the making
+/// of the views. On a CPU both share the cores, so their work adds up; a GPU waits only for the slower one. Kept images (`data.cache`) need no decoding.
 ///
 /// # Errors
 /// Settings that the networks do not support, no memory.
 pub fn measure_speed(settings: &Resolved, dataset: &Dataset, engine: &Engine) -> Result<f64, TrainError> {
+    let (data, threads) = (&settings.data, settings.compute.threads.max(1) as f64);
     set_threads(settings.compute.threads);
     let step_s = step_time(settings, compute(settings, engine)?)?;
+    let augmentation = augmentation(settings)?;
     let views = bench(
         dataset,
         &BenchOptions {
-            size: settings.data.size,
-            threads: if settings.compute.device == ConfigDevice::Cpu {
-                settings.compute.threads
-            } else {
-                settings.data.threads
-            },
-            augmentation: augmentation(settings)?,
+            size: data.size,
+            threads: 1,
+            reduce_to: data.cache.then(|| augmentation.needed_side(data.size)),
+            augmentation,
             limit: SAMPLE,
             repeat: 1,
-            fast_decode: settings.data.fast_decode,
+            fast_decode: data.fast_decode,
             ..BenchOptions::default()
         },
     )?;
-    let network_s = step_s / settings.moco.batch.max(1) as f64;
+    let decode_s = if data.cache { 0.0 } else { views.decode_s };
     // A dataset whose first images are all bad has no speed; the run itself will say so.
-    let views_s = if views.images == 0 { 0.0 } else { 1.0 / views.images_per_s };
-    let image_s = match settings.compute.device {
-        ConfigDevice::Cpu => network_s + views_s,
-        ConfigDevice::Cuda(_) => network_s.max(views_s),
+    let views_s = (decode_s + views.augment_s) / views.images.max(1) as f64;
+    let network_s = step_s / settings.moco.batch.max(1) as f64;
+    let shared_s = match settings.compute.device {
+        ConfigDevice::Cpu => network_s + views_s / threads,
+        ConfigDevice::Cuda(_) => network_s,
     };
-    Ok(1.0 / image_s.max(1e-9))
+    Ok(1.0 / shared_s.max(views_s / data.threads.max(1) as f64).max(1e-9))
 }
 
 /// Median seconds of a step of these settings.

@@ -161,6 +161,16 @@ impl Augmentation {
         })
     }
 
+    /// Shorter side, in pixels, that an image of any size can be reduced to without enlarging a crop of the smallest area (of a square image) to a view
+    /// of `size` pixels: `size / sqrt(smallest fraction of the area)`.
+    pub fn needed_side(&self, size: u32) -> u32 {
+        let factor = match self.geometry {
+            Geometry::RandomResizedCrop { scale, .. } => 1.0 / scale[0].max(1e-4).sqrt(),
+            Geometry::ResizeCenterCrop { enlarge } => enlarge,
+        };
+        (f64::from(size) * factor).ceil() as u32
+    }
+
     /// Deterministic pipeline for the evaluation of an encoder trained with this pipeline: same normalization, no random transforms. Views up to
     /// 64 px show the whole image (usual for CIFAR and MNIST), larger views the center crop after resizing to 256/224.
     pub fn evaluation(&self, size: u32) -> Self {

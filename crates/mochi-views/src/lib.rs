@@ -28,8 +28,10 @@ pub mod augmentation;
 pub mod average;
 pub mod decode;
 mod error;
+pub mod perceptual_hash;
 pub mod plan;
 pub mod random;
+pub mod statistics;
 pub mod views;
 
 pub use augmentation::{Augmentation, Geometry, Transform};

@@ -62,15 +62,11 @@ pub fn explain(settings: &Settings, facts: &Facts, resolved: &Resolved, progress
     }
     let of =
         |key: &str| resolved.describe().into_iter().find(|line| line.key == key).map(|line| line.origin.to_string());
-    let reason = of("data.size").unwrap_or_default();
     let size = resolved.data.size;
-    progress.note(&format!(
-        "{} of training, {}: {} at {size} px ({})",
-        resolved.time,
-        of("time").unwrap_or_default().trim_start_matches("auto: "),
-        epochs(resolved),
-        reason.trim_start_matches("auto: ")
-    ));
+    let reason =
+        of("data.size").and_then(|origin| Some(format!(", {}", origin.strip_prefix("auto: ")?))).unwrap_or_default();
+    let why = of("time").and_then(|origin| Some(format!(" ({})", origin.strip_prefix("auto: ")?))).unwrap_or_default();
+    progress.note(&format!("{} of training{why}: {} with views of {size} px{reason}", resolved.time, epochs(resolved)));
     let Some(longer) = at_time(settings, facts, 3.0 * seconds) else { return };
     let mut changes = vec![epochs(&longer)];
     if longer.data.size != size {

@@ -1,5 +1,6 @@
 //! How long a run trains: `time` and `epochs`, of which one follows from the other, and the view size that the time allows.
 
+use super::rules;
 use crate::auto::Auto;
 use crate::error::Problem;
 use crate::facts::{Facts, Speed};
@@ -107,8 +108,13 @@ pub(super) fn size(time: Auto<TimeBudget>, facts: &Facts) -> (u32, String) {
         return (smallest.size, "no time limit".to_owned());
     }
     let enough = facts.speeds.iter().rev().find(|speed| presentations(time, speed) >= ENOUGH_PRESENTATIONS);
-    let chosen = enough.unwrap_or(smallest);
-    (chosen.size, format!("{:.0} images/s", chosen.images_per_s))
+    match enough {
+        Some(speed) if speed.size == facts.short_side.unwrap_or(0) => (speed.size, "the size of the images".to_owned()),
+        Some(speed) => (speed.size, format!("the largest size at which the time allows {ENOUGH_PRESENTATIONS} images")),
+        None => {
+            (smallest.size, format!("the smallest size: the time allows {:.0} images", presentations(time, smallest)))
+        }
+    }
 }
 
 /// Images times epochs that the time allows at this speed.
@@ -136,8 +142,6 @@ pub(super) fn epochs(time: TimeBudget, size: u32, facts: &Facts) -> Option<(f64,
     let seconds = time.limit()?.as_secs_f64();
     let speed = facts.speeds.iter().find(|speed| speed.size == size)?.images_per_s;
     let epochs = seconds * speed / facts.images.max(1) as f64;
-    // Three digits: more are not known.
-    let digits = 10f64.powf(2.0 - epochs.max(1e-3).log10().floor());
-    let rounded = ((epochs * digits).round() / digits).max(1e-3);
-    Some((rounded, format!("{time} at {speed:.0} images/s, {} images", facts.images)))
+    // More digits are not known.
+    Some((rules::three_digits(epochs).max(1e-3), format!("{time} at {speed:.0} images/s, {} images", facts.images)))
 }

@@ -86,7 +86,9 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
             if set {
                 conflict(
                     &format!("{what} is not supported by the {name} loss"),
-                    &format!("set {off}, or moco.encoder=momentum with negatives.from=queue"),
+                    &format!(
+                        "set {off}, or moco.encoder=momentum with negatives.from=queue (as the preset small-mochi has)"
+                    ),
                 );
             }
         };

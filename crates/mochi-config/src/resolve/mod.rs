@@ -81,6 +81,7 @@ impl Settings {
             prefetch: data.prefetch,
             max_bad_fraction: data.max_bad_fraction,
             fast_decode: data.fast_decode,
+            cache: data.cache,
         };
 
         let per_image = rules::bytes_per_image(&model, size, precision);
@@ -125,7 +126,7 @@ impl Settings {
             hardest = columns;
         }
         let warmup_epochs = pick.pick("negatives.warmup_epochs", negatives.warmup_epochs, || {
-            (epochs / 20.0, format!("{epochs} epochs / 20"))
+            (rules::three_digits(epochs / 20.0), format!("{epochs} epochs / 20"))
         });
         let negatives = Negatives {
             from: negatives.from,
@@ -146,8 +147,12 @@ impl Settings {
             temperature: mix.temperature,
         };
 
-        let learning_rate = pick
-            .pick("optimizer.learning_rate", optimizer.learning_rate, || rules::learning_rate(optimizer.name, batch));
+        let learning_rate = pick.pick("optimizer.learning_rate", optimizer.learning_rate, || {
+            rules::learning_rate(optimizer.name, moco.encoder, batch)
+        });
+        let optimizer_warmup = pick.pick("optimizer.warmup_epochs", optimizer.warmup_epochs, || {
+            (rules::three_digits(0.03 * epochs), format!("3 % of {epochs} epochs"))
+        });
         let optimizer = Optimizer {
             name: optimizer.name,
             learning_rate,
@@ -156,7 +161,7 @@ impl Settings {
             schedule: optimizer.schedule,
             milestones: optimizer.milestones,
             per: optimizer.per,
-            warmup_epochs: optimizer.warmup_epochs,
+            warmup_epochs: optimizer_warmup,
         };
 
         let every_steps = pick.pick("checkpoint.every_steps", checkpoint.every_steps, || {

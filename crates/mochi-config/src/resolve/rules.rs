@@ -1,6 +1,6 @@
 //! The rule of each `"auto"` value. Each returns the value and the reason that is written to `config.toml`.
 
-use crate::choice::{Arch, Layout, OptimizerName, Precision, Stem};
+use crate::choice::{Arch, EncoderKind, Layout, OptimizerName, Precision, Stem};
 use crate::device::Device;
 use crate::sections::Model;
 
@@ -84,15 +84,11 @@ pub fn bytes_per_image(model: &Model, size: u32, precision: Precision) -> u64 {
     (mib * area * stem * bytes * 1_048_576.0) as u64
 }
 
-/// Images per step: 256 as in MoCo, halved while an epoch has fewer than 50 steps or the step needs more than half of the device's memory, but at
-/// least 32 (smaller batches harm batch norm and the turnover of the queue) and at most the number of images.
+/// Images per step: 256 as in MoCo, halved while a step needs more than half of the device's memory, but at least 32 (smaller batches harm batch norm
+/// and the turnover of the queue) and at most the number of images.
 pub fn batch(images: usize, memory_bytes: u64, bytes_per_image: u64) -> (usize, String) {
     let (mut batch, mut reason) = (256usize, "as in MoCo".to_owned());
     let fits = |batch: usize| memory_bytes == 0 || bytes_per_image.saturating_mul(batch as u64) <= memory_bytes / 2;
-    while batch > 32 && images / batch < 50 {
-        batch /= 2;
-        reason = format!("{} steps per epoch of {} images", images / batch, images);
-    }
     while batch > 32 && !fits(batch) {
         batch /= 2;
         reason = format!("about half of {} MiB of memory", memory_bytes >> 20);
@@ -140,13 +136,30 @@ pub fn hardest(queue: usize) -> (usize, String) {
     }
 }
 
-/// Linear scaling of 0.03 per 256 images (SGD, MoCo) or 0.3 per 256 images (LARS, SimCLR).
-pub fn learning_rate(name: OptimizerName, batch: usize) -> (f64, String) {
-    let base = match name {
-        OptimizerName::Sgd => 0.03,
-        OptimizerName::Lars => 0.3,
+/// Linear scaling of 0.03 per 256 images (SGD, MoCo) or 0.3 per 256 images (LARS, SimCLR). SGD with a shared encoder: by the square root of the batch,
+/// as SimCLR's for small batches (section B.1), from the rate that was found for 256 images (docs/results/recipes).
+pub fn learning_rate(name: OptimizerName, encoder: EncoderKind, batch: usize) -> (f64, String) {
+    let (base, ratio) = match (name, encoder) {
+        (OptimizerName::Sgd, EncoderKind::Shared) => {
+            return (SHARED_RATE * (batch as f64 / 256.0).sqrt(), format!("{SHARED_RATE} x sqrt({batch} / 256)"));
+        }
+        (OptimizerName::Sgd, EncoderKind::Momentum) => (0.03, batch as f64 / 256.0),
+        (OptimizerName::Lars, _) => (0.3, batch as f64 / 256.0),
     };
-    (base * batch as f64 / 256.0, format!("{base} x {batch} / 256"))
+    (base * ratio, format!("{base} x {batch} / 256"))
+}
+
+/// Rate of SGD with a shared encoder at 256 images.
+const SHARED_RATE: f64 = 0.12;
+
+/// A number rounded to three significant digits.
+pub(super) fn three_digits(number: f64) -> f64 {
+    if number <= 0.0 || !number.is_finite() {
+        return number;
+    }
+    let digits = 10f64.powf(2.0 - number.log10().floor());
+    // Division, so that 3.1 is written as 3.1.
+    (number * digits).round() / digits
 }
 
 /// The steps of one epoch. Diagnostics cost about as much as the loss of a step, which is little once per 20 steps; the upper bound serves datasets

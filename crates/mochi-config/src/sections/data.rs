@@ -12,7 +12,8 @@ section! {
         plain source: String = Kind::Text;
         /// More sources, whose images follow those of `data.source`. `--also` on the command line sets this key.
         plain also: Vec<String> = Kind::Texts;
-        /// View size: width and height in pixels.
+        /// View size: width and height in pixels. auto: the largest of 32, 48, 64, 96, 128, 160, 192 and 224, up to the images' shorter side,
+        /// at which the time allows 400,000 images; without a time limit the shorter side, at most 128.
         auto size: u32 = Kind::Integer { min: 8, max: 4096 };
         /// Augmentation pipeline that draws the two views of an image: `moco-v1`, `moco-v2`, `simclr`, `cifar` (MoCo's CIFAR-10 notebook:
         /// crops of 0.08 to 1, no blur), `supcon-cifar` (the same with crops of 0.2 to 1), `infomin` (PyContrast's steps, with RandAugment
@@ -30,5 +31,9 @@ section! {
         /// Decode JPEGs at 1/2, 1/4 or 1/8 of their size if that is at least twice the view size. Faster; pixels differ slightly, and crops
         /// of less than a quarter of the image's area (`simclr` and `cifar` go down to 0.08) are enlarged from the reduced image.
         plain fast_decode: bool = Kind::Switch;
+        /// Keep decoded images in memory, up to a quarter of it, reduced to the size that the smallest crop of a view needs. Later epochs then
+        /// neither read nor decode them, which is much faster for large photos. Images larger than that (2.24 times the view size for
+        /// `moco-v2`) are resized twice, so pixels differ slightly from torchvision's.
+        plain cache: bool = Kind::Switch;
     }
 }

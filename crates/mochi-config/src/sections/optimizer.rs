@@ -9,7 +9,8 @@ section! {
     Optimizer, OptimizerSettings, "optimizer" {
         /// Optimizer: `sgd` (with momentum, as PyTorch's) or `lars` (for large batches, as MoCo v3's).
         plain name: OptimizerName = Kind::Choice(OptimizerName::WORDS);
-        /// Peak learning rate. auto: 0.03 x batch / 256 for `sgd`, 0.3 x batch / 256 for `lars`.
+        /// Peak learning rate. auto: 0.03 x batch / 256 for `sgd` (MoCo), with a shared
+        /// encoder 0.12 x sqrt(batch / 256); 0.3 x batch / 256 for `lars`.
         auto learning_rate: f64 = Kind::Number { min: 0.0, max: 1000.0 };
         /// Momentum of the optimizer.
         plain momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
@@ -22,7 +23,7 @@ section! {
         /// Update the learning rate at each `epoch` (MoCo) or at each `step`.
         plain per: Per = Kind::Choice(Per::WORDS);
         /// Learning-rate warm-up: number of epochs over which the learning rate rises linearly to its peak. The cosine schedule counts from
-        /// the start of the run, so the learning rate then continues at the cosine's value, slightly below the peak.
-        plain warmup_epochs: f64 = Kind::Number { min: 0.0, max: 1e6 };
+        /// the start of the run, so the learning rate then continues at the cosine's value, slightly below the peak. auto: 3 % of the epochs.
+        auto warmup_epochs: f64 = Kind::Number { min: 0.0, max: 1e6 };
     }
 }

@@ -18,7 +18,7 @@ fn facts() -> Facts {
 }
 
 fn conflict(list: &[&str], facts: Facts) -> (String, Option<String>) {
-    let error = Settings::load(Some("small"), None, &words(list)).unwrap().resolve(&facts).unwrap_err();
+    let error = Settings::load(Some("small-mochi"), None, &words(list)).unwrap().resolve(&facts).unwrap_err();
     (error.to_string(), error.hint())
 }
 
@@ -249,7 +249,8 @@ fn ways_that_do_not_stand_together_are_all_told() {
         &["mix.images=mixco", "moco.batch=24", "moco.bn_groups=8"],
         &["`moco.bn_groups` is 8 and does not divide the 12"],
     );
-    let resolves = |list: &[&str]| Settings::load(Some("small"), None, &words(list)).unwrap().resolve(&facts()).is_ok();
+    let resolves =
+        |list: &[&str]| Settings::load(Some("small-mochi"), None, &words(list)).unwrap().resolve(&facts()).is_ok();
     for mix in ["none", "un-mix", "i-mix", "mixco"] {
         for from in ["queue", "batch", "both"] {
             let list = [format!("mix.images={mix}"), format!("negatives.from={from}"), "moco.extrapolate=2".to_owned()];
@@ -267,7 +268,7 @@ fn ways_that_do_not_stand_together_are_all_told() {
 #[test]
 fn a_batch_without_a_queue_needs_none() {
     let resolve =
-        |list: &[&str]| Settings::load(Some("small"), None, &words(list)).unwrap().resolve(&facts()).unwrap().0;
+        |list: &[&str]| Settings::load(Some("small-mochi"), None, &words(list)).unwrap().resolve(&facts()).unwrap().0;
     let batch = resolve(&["negatives.from=batch", "moco.batch=64"]);
     assert!(!batch.uses_queue());
     assert_eq!((batch.moco.queue, batch.negatives.hardest), (1, 64));

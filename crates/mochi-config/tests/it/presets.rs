@@ -1,6 +1,6 @@
 //! Built-in presets: each value that its source states.
 
-use mochi_config::{Augment, Auto, Facts, Resolved, Settings, Warning, presets};
+use mochi_config::{Augment, Auto, Facts, Resolved, Settings, presets};
 
 use crate::{LAPTOP, load, with_gpu};
 
@@ -11,7 +11,7 @@ const IMAGENET_1K: usize = 1_281_167;
 fn own_facts(preset: &str) -> Facts {
     match preset {
         "small" => LAPTOP,
-        "demo" => Facts { images: 60_000, cores: 2, ..LAPTOP },
+        "demo" => Facts { images: 60_000, cores: 2, short_side: Some(28), ..LAPTOP },
         "moco-v2-cifar" | "supcon" => with_gpu(50_000, 80 << 30),
         "mochi-1024-1024-128" | "mochi-1024-256-512" | "mochi-1024-128-256" => with_gpu(IMAGENET_100, 80 << 30),
         "simclr" | "nnclr" => with_gpu(IMAGENET_1K, 1 << 40),
@@ -27,13 +27,27 @@ fn resolved(preset: &str) -> Resolved {
 fn every_preset_resolves_without_an_unexpected_warning_on_its_own_data() {
     for preset in presets::all() {
         let (resolved, warnings) = Settings::preset(preset.name).unwrap().resolve(&own_facts(preset.name)).unwrap();
-        // The demo accepts a coarse stem for its speed.
-        let expected = if preset.name == "demo" { vec![Warning::StemTooCoarse { size: 28, cells: 1 }] } else { vec![] };
-        assert_eq!(warnings, expected, "{}", preset.name);
+        assert_eq!(warnings, [], "{}", preset.name);
         assert_eq!(resolved.preset_name(), preset.name);
         let summary = preset.summary();
         assert!(summary.ends_with('.') && !summary.contains("Source:"), "{}: {summary}", preset.name);
     }
+}
+
+#[test]
+fn small_is_simclr_at_sizes_that_follow_from_the_data() {
+    let of = |images| Settings::preset("small").unwrap().resolve(&Facts { images, ..LAPTOP }).unwrap().0;
+    let run = of(4000);
+    assert!(run.within_batch() && !run.negatives.synthesizes());
+    assert_eq!((run.moco.batch, run.moco.bn_groups, run.model.head.as_str()), (256, 1, "mlp-bn"));
+    assert_eq!((run.optimizer.learning_rate, run.optimizer.weight_decay), (0.12, 5e-4));
+    assert_eq!((run.epochs, run.optimizer.warmup_epochs), (200.0, 6.0));
+    // A smaller batch: the rate falls with its square root.
+    let few = of(64);
+    assert_eq!((few.moco.batch, few.optimizer.learning_rate), (64, 0.06));
+
+    let (mochi, _) = Settings::preset("small-mochi").unwrap().resolve(&LAPTOP).unwrap();
+    assert!(mochi.uses_queue() && mochi.negatives.synthesizes());
 }
 
 #[test]

@@ -34,14 +34,14 @@ fn later_layers_cover_earlier_ones_and_say_so() {
 
 #[test]
 fn auto_follows_the_data_and_the_machine() {
-    let resolve = |facts: Facts| load("small", &[]).resolve(&facts).unwrap().0;
+    let resolve = |facts: Facts| load("small-mochi", &[]).resolve(&facts).unwrap().0;
     let small = resolve(LAPTOP);
-    assert_eq!((small.epochs, small.moco.batch, small.moco.queue, small.moco.bn_groups), (200.0, 64, 512, 4));
+    assert_eq!((small.epochs, small.moco.batch, small.moco.queue, small.moco.bn_groups), (200.0, 256, 512, 8));
     let n = &small.negatives;
     assert_eq!((n.hardest, n.pairs, n.query_mixes, n.warmup_epochs), (64, 64, 8, 10.0));
-    assert_eq!(small.optimizer.learning_rate, 0.03 * 64.0 / 256.0);
+    assert_eq!((small.optimizer.learning_rate, small.optimizer.warmup_epochs), (0.03, 6.0));
     assert_eq!((small.compute.device, small.compute.precision), (Device::Cpu, Precision::Float32));
-    assert_eq!((small.compute.threads, small.data.threads, small.checkpoint.every_steps), (8, 2, 62));
+    assert_eq!((small.compute.threads, small.data.threads, small.checkpoint.every_steps), (8, 2, 15));
 
     let large = resolve(with_gpu(1_281_167, 16 << 30));
     assert_eq!((large.epochs, large.moco.batch, large.moco.queue, large.negatives.hardest), (50.0, 256, 65_536, 1024));
@@ -52,7 +52,7 @@ fn auto_follows_the_data_and_the_machine() {
     let tight =
         resolve(Facts { images: 1_000_000, cpu: DeviceFacts { memory_bytes: 1 << 30, fast_bf16: false }, ..LAPTOP });
     assert_eq!(tight.moco.batch, 32, "the batch gives way to the memory");
-    let lars = load("small", &["optimizer.name=lars", "moco.batch=128"]).resolve(&LAPTOP).unwrap().0;
+    let lars = load("small-mochi", &["optimizer.name=lars", "moco.batch=128"]).resolve(&LAPTOP).unwrap().0;
     assert_eq!(lars.optimizer.learning_rate, 0.15);
 }
 
@@ -100,39 +100,40 @@ fn h6_3_automatic_values_are_those_of_the_chosen_device() {
 #[test]
 fn warnings_say_why() {
     assert_eq!(
-        warnings("small", &["moco.queue=65536"], LAPTOP),
+        warnings("small-mochi", &["moco.queue=65536"], LAPTOP),
         [
             "moco.queue (65536) exceeds the 4000 keys produced per epoch: the queue contains older keys of each query's own image, which \
              act as false negatives"
         ]
     );
-    let (_, list) = load("small", &["moco.queue=65536"]).resolve(&LAPTOP).unwrap();
+    let (_, list) = load("small-mochi", &["moco.queue=65536"]).resolve(&LAPTOP).unwrap();
     assert_eq!(
         list[0].hint().unwrap(),
         "set negatives.filters=[\"same-image\"], which excludes these keys, or moco.queue=auto (here 512)"
     );
     assert!(
-        warnings("small", &["moco.queue=8000", "moco.symmetric=true"], LAPTOP)[0].contains("is large for the 8000"),
+        warnings("small-mochi", &["moco.queue=8000", "moco.symmetric=true"], LAPTOP)[0]
+            .contains("is large for the 8000"),
         "two keys per image"
     );
     assert_eq!(
-        warnings("small", &["negatives.hardest=2000"], LAPTOP),
+        warnings("small-mochi", &["negatives.hardest=2000"], LAPTOP),
         ["negatives.hardest (2000) exceeds the 512 available negatives: all of them are used as mixing candidates"]
     );
     assert!(warnings("moco-v2", &["moco.queue=512", "moco.batch=64"], LAPTOP).is_empty(), "plain MoCo mixes nothing");
     assert_eq!(
-        warnings("small", &["epochs=5", "negatives.warmup_epochs=5"], LAPTOP),
+        warnings("small-mochi", &["epochs=5", "negatives.warmup_epochs=5"], LAPTOP),
         ["negatives.warmup_epochs (5) is not below epochs (5): no negative is ever synthesized"]
     );
     assert_eq!(
-        warnings("small", &["data.size=32"], LAPTOP),
+        warnings("small-mochi", &["data.size=32"], LAPTOP),
         ["model.stem \"standard\" reduces a view of 32 pixels to a feature map of 1 x 1"]
     );
     assert_eq!(
         warnings("moco-v1", &["epochs=130", "moco.queue=1024", "moco.batch=64"], LAPTOP),
         ["optimizer.milestones [160] are not reached with epochs=130"]
     );
-    let (resolved, list) = load("small", &["negatives.hardest=2000"]).resolve(&LAPTOP).unwrap();
+    let (resolved, list) = load("small-mochi", &["negatives.hardest=2000"]).resolve(&LAPTOP).unwrap();
     assert_eq!(resolved.negatives.hardest, 512);
     assert_eq!(list, [Warning::HardestClamped { hardest: 2000, columns: 512 }]);
 }
@@ -147,9 +148,9 @@ fn zero_epochs_writes_the_untrained_encoder_of_any_data() {
 
 #[test]
 fn config_toml_records_origins_and_reads_back() {
-    let (resolved, _) = load("small", &["data.source=a \"b\"  # c", "seed=7"]).resolve(&LAPTOP).unwrap();
+    let (resolved, _) = load("small-mochi", &["data.source=a \"b\"  # c", "seed=7"]).resolve(&LAPTOP).unwrap();
     let text = resolved.to_toml();
-    assert!(text.contains("extends = \"small\"\n"), "{text}");
+    assert!(text.contains("extends = \"small-mochi\"\n"), "{text}");
     assert!(text.contains("\nseed = 7  # command line\n"), "{text}");
     assert!(
         text.contains("\nqueue = 512  # auto: about a quarter of 4000 keys per epoch, from 256 to 65536\n"),
@@ -170,7 +171,7 @@ fn config_toml_records_origins_and_reads_back() {
 
 #[test]
 fn config_toml_must_be_complete_and_resolved() {
-    let text = load("small", &[]).resolve(&LAPTOP).unwrap().0.to_toml();
+    let text = load("small-mochi", &[]).resolve(&LAPTOP).unwrap().0.to_toml();
     let cut = text.replace("temperature = 0.2", "").replace("queue = 512", "queue = \"auto\"");
     let error = Resolved::parse(&cut, Path::new("config.toml")).unwrap_err().to_string();
     assert!(error.contains("missing key `moco.temperature` (config.toml)"), "{error}");
@@ -184,19 +185,19 @@ fn config_toml_must_be_complete_and_resolved() {
 
 #[test]
 fn config_toml_of_another_format_is_refused() {
-    let text = load("small", &[]).resolve(&LAPTOP).unwrap().0.to_toml();
-    assert!(text.contains("\nformat = 2\n"), "{text}");
+    let text = load("small-mochi", &[]).resolve(&LAPTOP).unwrap().0.to_toml();
+    assert!(text.contains("\nformat = 3\n"), "{text}");
     let read = |text: &str| Resolved::parse(text, Path::new("config.toml")).unwrap_err();
-    let newer = read(&text.replace("format = 2", "format = 3"));
-    assert_eq!(newer.to_string(), "unsupported `format` (config.toml): expected 2, got 3");
+    let newer = read(&text.replace("format = 3", "format = 4"));
+    assert_eq!(newer.to_string(), "unsupported `format` (config.toml): expected 3, got 4");
     assert_eq!(newer.hint().unwrap(), "use the version of mochi that wrote the file");
-    let none = read(&text.replace("format = 2\n", ""));
+    let none = read(&text.replace("format = 3\n", ""));
     assert_eq!(none.to_string(), "missing key `format` (config.toml)");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
-    std::fs::write(&path, text.replace("format = 2", "format = 3")).unwrap();
+    std::fs::write(&path, text.replace("format = 3", "format = 4")).unwrap();
     let started_from = Settings::load(None, Some(&path), &[]).unwrap_err().to_string();
-    assert!(started_from.ends_with("expected 2, got 3"), "{started_from}");
+    assert!(started_from.ends_with("expected 3, got 4"), "{started_from}");
 }
 
 proptest! {
@@ -211,7 +212,7 @@ proptest! {
         let device = DeviceFacts { memory_bytes: memory, fast_bf16 };
         let facts = Facts { images, labels: true, cores, cpu: device, gpus: vec![device; gpus], ..Facts::default() };
         let (resolved, warnings) =
-            load("small", &[&format!("moco.symmetric={symmetric}")]).resolve(&facts).unwrap();
+            load("small-mochi", &[&format!("moco.symmetric={symmetric}")]).resolve(&facts).unwrap();
         let moco = &resolved.moco;
         let keys = if symmetric { 2 * images } else { images };
         prop_assert!(moco.batch >= 2 && moco.batch <= 256 && moco.batch <= images);
@@ -248,7 +249,7 @@ proptest! {
 
 #[test]
 fn data_of_the_command_line_is_said_to_be_so() {
-    let mut settings = load("small", &[]);
+    let mut settings = load("small-mochi", &[]);
     settings.set_sources("my photos".to_owned(), vec!["more".to_owned()], true);
     let (resolved, _) = settings.resolve(&LAPTOP).unwrap();
     assert!(
@@ -262,7 +263,7 @@ fn more_sources_are_a_list_of_texts() {
     let (resolved, _) = also("data.also=[\"a b\", 'c']").unwrap().resolve(&LAPTOP).unwrap();
     assert!(resolved.to_toml().contains("\nalso = [\"a b\", \"c\"]  # command line\n"), "{}", resolved.to_toml());
     assert_eq!(Resolved::parse(&resolved.to_toml(), Path::new("x")).unwrap().data.also, ["a b", "c"]);
-    assert!(load("small", &[]).data.also.is_empty());
+    assert!(load("small-mochi", &[]).data.also.is_empty());
     for wrong in ["data.also=photos", "data.also=[1]"] {
         assert!(also(wrong).unwrap_err().to_string().contains("a list of strings"), "{wrong}");
     }
@@ -281,11 +282,13 @@ fn names_with_arguments_need_no_quotes_on_the_command_line() {
     );
     assert_eq!(settings.moco.loss.to_string(), "{ hcl = { beta = 1.0, c = 0.1 } }");
     let settings =
-        load("small", &["moco.loss.hcl.beta=0.5", "moco.loss.hcl.c=0.05", "negatives.filters=same-image,margin"]);
+        load("small-mochi", &["moco.loss.hcl.beta=0.5", "moco.loss.hcl.c=0.05", "negatives.filters=same-image,margin"]);
     assert_eq!(settings.moco.loss.to_string(), "{ hcl = { beta = 0.5, c = 0.05 } }");
     assert_eq!(list(&settings.negatives.filters), "\"same-image\", { margin = { m = 0.05 } }");
-    let settings =
-        load("small", &["negatives.filters=[{ margin = { m = 0.1 } }, 'same-image']", "optimizer.milestones=3,5"]);
+    let settings = load(
+        "small-mochi",
+        &["negatives.filters=[{ margin = { m = 0.1 } }, 'same-image']", "optimizer.milestones=3,5"],
+    );
     assert_eq!(list(&settings.negatives.filters), "{ margin = { m = 0.1 } }, \"same-image\"");
     assert_eq!(settings.optimizer.milestones, [3, 5]);
     let (resolved, _) = load("synco", &["moco.loss.hcl.beta=0.5"]).resolve(&with_gpu(1_281_167, 80 << 30)).unwrap();
@@ -293,6 +296,6 @@ fn names_with_arguments_need_no_quotes_on_the_command_line() {
     assert_eq!((back.negatives, back.moco), (resolved.negatives, resolved.moco));
     assert_eq!(list(&load("synco", &["negatives.extra="]).negatives.extra), "", "an empty list");
     for wrong in ["negatives.extra.noise=3", "moco.loss.hcl.beta.x=1", "data.size.noise.s=3"] {
-        assert!(Settings::load(Some("small"), None, &[wrong.to_owned()]).is_err(), "{wrong}");
+        assert!(Settings::load(Some("small-mochi"), None, &[wrong.to_owned()]).is_err(), "{wrong}");
     }
 }

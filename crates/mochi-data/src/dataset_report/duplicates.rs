@@ -1,14 +1,14 @@
 //! Exact and near duplicates. Duplicates act as false negatives in the queue, and a duplicate in another class has a wrong label.
 //!
 //! *Exact*: identical pixels (128-bit XXH3 of size and RGB), whatever the encoding; `same_bytes` tells whether the files are identical too.
-//! *Near*: perceptual hashes that differ in at most 31 of 256 bits ([`super::perceptual_hash`]). Of each group of exact duplicates only the
+//! *Near*: perceptual hashes that differ in at most 31 of 256 bits ([`mochi_views::perceptual_hash`]). Of each group of exact duplicates only the
 //! first image is compared.
 
 use serde::Serialize;
 
-use super::perceptual_hash::{NEAR, PerceptualHash};
 use super::{ImageSummary, near};
 use crate::dataset::Dataset;
+use mochi_views::perceptual_hash::{NEAR, PerceptualHash};
 
 /// Group of duplicates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -4,12 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
+use mochi_views::perceptual_hash::{MIN_QUALITY, PerceptualHash, PerceptualHasher};
+use mochi_views::statistics::Moments;
 use mochi_views::{BadReason, DecodeError};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::perceptual_hash::{MIN_QUALITY, PerceptualHash, PerceptualHasher};
 use super::probe::{ColorType, probe};
-use super::statistics::Moments;
 use crate::dataset::Dataset;
 use crate::read_error::ReadError;
 

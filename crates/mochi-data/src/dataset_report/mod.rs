@@ -1,7 +1,7 @@
 //! Dataset report: reads, decodes and measures every image of a dataset, and compares the images with each other.
 //!
-//! Each measurement has its own file: `sizes`, `statistics`, `probe` (file headers), `duplicates` (with `perceptual_hash` and `near`) and
-//! `classes`. `issues` lists errors, warnings and notes; `sample` selects the images of a contact sheet. Memory per image is about
+//! Each measurement has its own file: `sizes`, `probe` (file headers), `duplicates` (with `near`) and `classes`; those of pixels are in
+//! [`mochi_views::statistics`] and [`mochi_views::perceptual_hash`]. `issues` lists errors, warnings and notes; `sample` selects the images of a contact sheet. Memory per image is about
 //! 80 bytes, and 220 bytes during the search for duplicates. Except for timings, the report does not depend on the number of threads.
 
 mod classes;
@@ -9,17 +9,16 @@ mod duplicates;
 mod inspect;
 mod issues;
 mod near;
-mod perceptual_hash;
 mod probe;
 mod sample;
 mod sizes;
-mod statistics;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use mochi_views::statistics::{Statistics, Sums};
 use mochi_views::{BadReason, DecodeError};
 use serde::Serialize;
 
@@ -36,7 +35,6 @@ pub use issues::{Issue, Severity};
 pub use probe::ColorType;
 pub use sample::{Section, sample};
 pub use sizes::{Bin, Sizes, Spread};
-pub use statistics::Statistics;
 
 /// Options of a dataset report.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -185,7 +183,7 @@ struct Totals {
     grayscale_images: usize,
     exif_rotated: usize,
     wrong_extension: usize,
-    sums: statistics::Sums,
+    sums: Sums,
     reading: Duration,
     decoding: Duration,
 }

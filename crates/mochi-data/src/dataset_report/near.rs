@@ -10,7 +10,7 @@
 
 use rayon::prelude::*;
 
-use super::perceptual_hash::{NEAR, PerceptualHash};
+use mochi_views::perceptual_hash::{NEAR, PerceptualHash};
 
 const BANDS: usize = 16;
 const _: () = assert!((BANDS as u32) * 2 > NEAR);

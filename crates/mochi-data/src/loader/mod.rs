@@ -11,6 +11,7 @@
 //! provides. The next epoch starts while the last batches of the previous one are still being made.
 
 mod batch;
+mod cache;
 mod epoch;
 mod health;
 mod memory;
@@ -28,6 +29,8 @@ use crate::dataset::Dataset;
 use crate::error::{BadImage, DataError};
 
 pub use batch::Batch;
+pub use cache::CacheOptions;
+pub(crate) use cache::reduce;
 use epoch::Epoch;
 use health::Health;
 pub(crate) use health::allowed_bad;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cache::CacheOptions;
 use crate::cancel::Cancel;
 use crate::dataset::Dataset;
 use crate::error::DataError;
@@ -82,6 +83,8 @@ pub struct LoaderOptions {
     /// Decode JPEGs at 1/2, 1/4 or 1/8 of their size if the shorter side remains at least twice the view size, with fast chroma upsampling. This is
     /// faster but not exact, because crops are resized from an image that was already shrunk by a box filter.
     pub fast_decode: bool,
+    /// Keep decoded images in memory, reduced to this size. Images without an encoding (IDX, CIFAR) are in memory anyway and stay as they are.
+    pub cache: Option<CacheOptions>,
     /// Apply the EXIF orientation of JPEGs. Off by default, as in Pillow and torchvision.
     pub exif_orientation: bool,
     /// Fail if no image is completed for this time, for example because a network file system hangs.
@@ -108,6 +111,7 @@ impl Default for LoaderOptions {
             prefetch: 4,
             max_bad_fraction: 0.01,
             fast_decode: false,
+            cache: None,
             exif_orientation: false,
             stall_timeout: Duration::from_secs(600),
             cancel: Cancel::default(),

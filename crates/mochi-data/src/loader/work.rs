@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use mochi_views::average::Averager;
 use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
 use mochi_views::plan::ViewPlan;
 use mochi_views::random::{Purpose, Stream};
@@ -14,6 +15,7 @@ use mochi_views::{BadReason, DecodeError};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
 use super::batch::Batch;
+use super::cache::Cache;
 use super::epoch::Epoch;
 use super::memory::Memory;
 use super::options::{LoaderOptions, Order};
@@ -29,6 +31,7 @@ pub(super) struct Job<M> {
     memory: M,
     decode: DecodeOptions,
     normalize: Normalize,
+    cache: Option<Cache>,
     /// With more bad images than this the epoch fails, so replacements are no longer searched.
     doomed_above: usize,
     signals: Arc<Signals>,
@@ -55,6 +58,7 @@ struct Reader {
     bytes: Vec<u8>,
     decoder: Decoder,
     pixels: Pixels,
+    averager: Averager,
     maker: ViewMaker,
     plan: ViewPlan,
 }
@@ -98,7 +102,8 @@ impl<M: Memory> Job<M> {
         };
         let normalize = Normalize::new(options.augmentation.mean, options.augmentation.std);
         let (failure, busy) = (Mutex::default(), Mutex::default());
-        Self { dataset, options, memory, decode, normalize, doomed_above, signals, failure, busy }
+        let cache = options.cache.filter(|_| !dataset.is_raw()).map(|options| Cache::new(dataset.len(), options));
+        Self { dataset, options, memory, decode, normalize, cache, doomed_above, signals, failure, busy }
     }
 
     pub(super) fn options(&self) -> &LoaderOptions {
@@ -245,12 +250,20 @@ impl<M: Memory> Job<M> {
 
     fn make_with(&self, epoch: &Epoch, reader: &mut Reader, image: u32, slot: &mut Slot<'_>) -> Result<(), ReadError> {
         let index = image as usize;
-        match &epoch.stream {
-            Some(stream) => stream.read(image, &mut reader.bytes, &self.signals.stop)?,
-            None => self.dataset.read(index, &mut reader.bytes)?,
+        let kept = self.cache.as_ref().and_then(|cache| cache.get(index));
+        if kept.is_none() {
+            match &epoch.stream {
+                Some(stream) => stream.read(image, &mut reader.bytes, &self.signals.stop)?,
+                None => self.dataset.read(index, &mut reader.bytes)?,
+            }
+            self.dataset.decode(index, &reader.bytes, &mut reader.decoder, &self.decode, &mut reader.pixels)?;
+            if let Some(cache) = &self.cache {
+                cache.reduce(&mut reader.averager, &mut reader.pixels);
+                cache.keep(index, &reader.pixels);
+            }
         }
-        self.dataset.decode(index, &reader.bytes, &mut reader.decoder, &self.decode, &mut reader.pixels)?;
         let Reader { pixels, maker, plan, .. } = reader;
+        let pixels = kept.unwrap_or(pixels);
         let options = &self.options;
         for (view, out) in slot.views.iter_mut().enumerate() {
             let Some(out) = out else { continue };

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::common::{all, content, folder, image_path, open, options};
-use mochi_data::{Batch, DataError, Dataset, Loader, LoaderOptions, Order, Position, Shard};
+use mochi_data::{Batch, CacheOptions, DataError, Dataset, Loader, LoaderOptions, Order, Position, Shard};
 use mochi_views::{Augmentation, BadReason};
 
 fn index_of(dataset: &Dataset, i: usize) -> u32 {
@@ -29,6 +29,34 @@ fn views_do_not_depend_on_threads_or_prefetch() {
     let next = Position { epoch: 3, batch: 0 };
     let other = all(&dataset, LoaderOptions { start: next, end_epoch: 4, ..options(8) });
     assert_ne!(one[0].images, other[0].images);
+}
+
+#[test]
+fn kept_images_give_the_same_views_and_are_not_read_again() {
+    let dir = folder(30);
+    let dataset = open(dir.path());
+    let epochs = |cache: Option<CacheOptions>| LoaderOptions { end_epoch: 4, cache, ..options(6) };
+    let cached = |bytes, short_side| epochs(Some(CacheOptions { bytes, short_side }));
+    // No image is larger: the pixels are those of the files.
+    assert!(content(&all(&dataset, epochs(None))) == content(&all(&dataset, cached(1 << 30, 1000))));
+    // Larger images are reduced, whether they are kept or not.
+    let reduced = all(&dataset, cached(1 << 30, 12));
+    assert!(content(&all(&dataset, epochs(None))) != content(&reduced));
+    for bytes in [0, 3000] {
+        assert!(content(&all(&dataset, cached(bytes, 12))) == content(&reduced), "{bytes} bytes");
+    }
+
+    // The files can go after the first epoch.
+    let mut loader = Loader::new(&dataset, LoaderOptions { prefetch: 1, ..cached(1 << 30, 12) }).unwrap();
+    let mut batches = Vec::new();
+    for _ in 0..5 {
+        batches.push(loader.next().unwrap().unwrap());
+    }
+    for i in 0..30 {
+        std::fs::remove_file(image_path(dir.path(), i)).unwrap();
+    }
+    batches.extend(loader.map(Result::unwrap));
+    assert!(content(&batches) == content(&reduced));
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn run(folder: &Path, steps: u64) -> RunFolder {
         "negatives.query_mixes=64",
     ];
     let words = words.map(str::to_owned);
-    let (settings, _) = Settings::load(Some("demo"), None, &words).unwrap().resolve(&facts).unwrap();
+    let (settings, _) = Settings::load(Some("small-mochi"), None, &words).unwrap().resolve(&facts).unwrap();
     run.write_config(&settings.to_toml()).unwrap();
     let mut log = MetricsLog::create(&run.metrics_path()).unwrap();
     for i in 1..=steps {

@@ -26,7 +26,7 @@ fn a_run_ends_in_time_and_says_what_it_chose() {
     assert_eq!(summary["finished"], true);
     let elapsed = summary["elapsed_s"].as_f64().unwrap();
     assert!((9.0..11.0).contains(&elapsed) && took < 13.0, "{elapsed} s of training, {took} s in all: {told}");
-    for line in ["this machine trains ", "10s of training, ", "3x the time (30s) would allow "] {
+    for line in ["this machine trains ", "10s of training: ", "3x the time (30s) would allow "] {
         assert!(told.contains(line), "{line}: {told}");
     }
     let config = std::fs::read_to_string(out.join("config.toml")).unwrap();

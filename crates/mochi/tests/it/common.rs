@@ -60,10 +60,10 @@ pub const TINY: [&str; 11] = [
     "compute.precision=float32",
 ];
 
-/// `mochi pretrain data --out out TINY... more...`
+/// `mochi pretrain data --out out --preset small-mochi TINY... more...`
 pub fn pretrain(data: &Path, out: &Path, more: &[&str]) -> Command {
     let mut command = mochi(&["pretrain"]);
-    command.arg(data).arg("--out").arg(out).args(TINY).args(more);
+    command.arg(data).arg("--out").arg(out).args(["--preset", "small-mochi"]).args(TINY).args(more);
     command
 }
 

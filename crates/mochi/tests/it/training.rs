@@ -125,7 +125,7 @@ fn several_sources_are_recorded_so_that_resuming_finds_them() {
     }
     images(&here.join(odd), 1, 12);
     std::fs::write(here.join("list.txt"), "one/class-0/deep/000.png\nmore/2020-01\n").unwrap();
-    let mut command = mochi(&["pretrain"]);
+    let mut command = mochi(&["pretrain", "--preset", "small-mochi"]);
     command.arg(odd).args(["--also", "more/2019-*/**/*.png", "--also", "one", "--also", "list.txt"]);
     command
         .args(["--out", "run"])

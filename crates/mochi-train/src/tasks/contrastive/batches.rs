@@ -1,11 +1,16 @@
 //! Batches of two views, made by one loader for the whole run.
 
 use mochi_config::Resolved;
-use mochi_data::{BadImage, Batch, DataError, Dataset, Loader, LoaderOptions, Memory, Order, Position, Shard};
+use mochi_data::{
+    BadImage, Batch, CacheOptions, DataError, Dataset, Loader, LoaderOptions, Memory, Order, Position, Shard,
+};
 use mochi_tensor::{Device, HostValues};
 use mochi_term::StopFlag;
 
 use crate::{Batches, Timeline, TrainError, augmentation};
+
+/// Bytes of kept images where the memory of the machine is unknown.
+const CACHE_BYTES: u64 = 1 << 30;
 
 /// Memory of tensors, from which the device takes the views: the training thread copies nothing.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +45,11 @@ impl Views {
         let per_epoch = timeline.steps_per_epoch.max(1);
         let batch = usize::try_from(step % per_epoch);
         let batch = batch.map_err(|_| TrainError::Internal(format!("an epoch of {per_epoch} steps")))?;
+        let augmentation = augmentation(settings)?;
+        let cache = data.cache.then(|| CacheOptions {
+            bytes: mochi_system::memory_limit().unwrap_or(CACHE_BYTES * 4) / 4,
+            short_side: augmentation.needed_side(data.size),
+        });
         let options = LoaderOptions {
             order: Order::Shuffled { seed: settings.seed },
             seed: settings.seed,
@@ -49,12 +59,13 @@ impl Views {
             shard,
             views: 2,
             size: data.size,
-            augmentation: augmentation(settings)?,
+            augmentation,
             drop_last: true,
             threads: data.threads,
             prefetch: data.prefetch,
             max_bad_fraction: data.max_bad_fraction,
             fast_decode: data.fast_decode,
+            cache,
             cancel: stop.flag().into(),
             ..LoaderOptions::default()
         };

@@ -8,8 +8,8 @@
 //! Hashes of two unrelated images differ in about half of the bits. PDQ's authors treat up to 31 differing bits as the same image, and exclude
 //! images whose quality (the sum of their gradients) is below 50, because the bits of an image with little detail are noise.
 
-use mochi_views::average::Averager;
-use mochi_views::decode::Pixels;
+use crate::average::Averager;
+use crate::decode::Pixels;
 
 /// Largest number of differing bits between near duplicates.
 pub const NEAR: u32 = 31;
@@ -21,17 +21,17 @@ const LOW: usize = 16;
 
 /// 256 bits; bit `16 i + j` belongs to the frequency (i + 1, j + 1), rows first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct PerceptualHash(pub(super) [u64; 4]);
+pub struct PerceptualHash(pub [u64; 4]);
 
 impl PerceptualHash {
     /// Number of differing bits.
-    pub(super) fn distance(&self, other: &Self) -> u32 {
+    pub fn distance(&self, other: &Self) -> u32 {
         self.0.iter().zip(&other.0).map(|(a, b)| (a ^ b).count_ones()).sum()
     }
 }
 
 /// Computes perceptual hashes and reuses its buffers.
-pub(super) struct PerceptualHasher {
+pub struct PerceptualHasher {
     averager: Averager,
     /// D: (16, 64).
     cosines: Vec<f32>,
@@ -53,7 +53,7 @@ impl Default for PerceptualHasher {
 
 impl PerceptualHasher {
     /// Perceptual hash and quality (0..=100) of an image.
-    pub(super) fn hash(&mut self, pixels: &Pixels) -> (PerceptualHash, u8) {
+    pub fn hash(&mut self, pixels: &Pixels) -> (PerceptualHash, u8) {
         let small = self.averager.run(pixels, SIDE as u32, SIDE as u32);
         self.luma.clear();
         self.luma.extend(small.chunks_exact(3).map(|p| 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]));
@@ -103,14 +103,14 @@ fn quality(luma: &[f32]) -> u8 {
 mod tests {
     use serde_json::Value;
 
-    use super::super::statistics::{Moments, Sums};
     use super::*;
+    use crate::statistics::{Moments, Sums};
 
     fn expected() -> Value {
-        serde_json::from_str(include_str!("../../tests/fixtures/dataset_report.json")).unwrap()
+        serde_json::from_str(include_str!("../tests/fixtures/measures.json")).unwrap()
     }
 
-    /// The images of `make_dataset_report.py`.
+    /// The images of `make_measures.py`.
     fn drawn(width: u32, height: u32) -> Pixels {
         let value =
             |x: u32, y: u32, c: u32| (x * (3 + c) + y * (5 - c) + x * y / (7 + c) + (x / 9) * (y / 11) * 13) as u8;

@@ -6,23 +6,24 @@
 
 use serde::Serialize;
 
-use mochi_views::decode::Pixels;
+use crate::decode::Pixels;
 
 /// Fractional bits of a mean, in fixed point.
 const BITS: u32 = 32;
 
 /// Sums of an image's values and of their squares, per channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Moments {
+pub struct Moments {
     sums: [u64; 3],
     squares: [u64; 3],
     area: u64,
     /// Whether red, green and blue are equal in every pixel.
-    pub(super) grayscale: bool,
+    pub grayscale: bool,
 }
 
 impl Moments {
-    pub(super) fn of(pixels: &Pixels) -> Self {
+    /// Those of an image.
+    pub fn of(pixels: &Pixels) -> Self {
         let area = u64::from(pixels.width) * u64::from(pixels.height);
         let mut all = Self { area, grayscale: true, ..Self::default() };
         // The sums of squares of a piece fit into 32 bits, so that the loop vectorizes.
@@ -47,15 +48,16 @@ impl Moments {
 }
 
 /// Sums over all images.
-#[derive(Default)]
-pub(super) struct Sums {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sums {
     means: [u128; 3],
     squares: [u128; 3],
     images: u128,
 }
 
 impl Sums {
-    pub(super) fn add(&mut self, one: &Moments) {
+    /// Adds an image.
+    pub fn add(&mut self, one: &Moments) {
         let area = u128::from(one.area.max(1));
         for c in 0..3 {
             self.means[c] += (u128::from(one.sums[c]) << BITS) / area;
@@ -64,7 +66,8 @@ impl Sums {
         self.images += 1;
     }
 
-    pub(super) fn finish(&self) -> Option<Statistics> {
+    /// The statistics of the images so far; `None` without any.
+    pub fn finish(&self) -> Option<Statistics> {
         if self.images == 0 {
             return None;
         }
