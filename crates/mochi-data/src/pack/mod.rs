@@ -80,8 +80,9 @@ struct Unfinished {
 /// `progress` is called with the number of processed images.
 ///
 /// # Errors
-/// [`DataError::Packed`], [`DataError::Occupied`], [`DataError::Write`] (a full disk), [`DataError::Io`] and [`DataError::Remote`] (the source cannot be read): the same
-/// call continues later. [`DataError::TooManyBad`] if no image is good, [`DataError::Setting`].
+/// [`DataError::Packed`] and [`DataError::Occupied`] (what the folder holds). [`DataError::Write`] (a full disk), [`DataError::Io`] and
+/// [`DataError::Remote`] (the source cannot be read): the same call continues later. [`DataError::TooManyBad`] if no image is good,
+/// [`DataError::Setting`].
 pub fn pack(
     dataset: &Dataset,
     out: &Path,

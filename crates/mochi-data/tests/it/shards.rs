@@ -226,7 +226,8 @@ fn a_failed_write_is_one_error_and_the_same_call_ends_with_the_same_bytes() {
     let done = pack(&source, out.path(), &small(), &mut |_| ()).unwrap();
     assert_eq!((done.continued_from, done.images, done.shards), (48, 50, 4));
     assert!(files(out.path()) == whole);
-    assert!(matches!(pack(&source, out.path(), &small(), &mut |_| ()), Err(DataError::Occupied { .. })));
+    let again = pack(&source, out.path(), &small(), &mut |_| ());
+    assert!(matches!(again, Err(DataError::Packed { .. })), "a complete dataset is named as such");
 }
 
 // Security case S5.
