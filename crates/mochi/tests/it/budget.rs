@@ -1,6 +1,6 @@
 //! `mochi pretrain --time`: the time is kept, also over a stop, and what was chosen is said.
 
-use crate::common::{images, json, mochi, run, said};
+use crate::common::{images, json, mochi, run, said, written};
 
 /// A tiny network, so that a debug build measures its speed at once.
 const SETTINGS: [&str; 6] = [
@@ -41,32 +41,14 @@ fn a_run_ends_in_time_and_says_what_it_chose() {
     assert!(last["learning_rate"].as_f64().unwrap() < 0.2 * peak, "{last}");
 
     // Nothing is left to do, and nothing is touched.
-    let state = || {
-        let mut files: Vec<_> = walk(&out).into_iter().filter(|(name, ..)| !name.ends_with("run.lock")).collect();
-        files.sort();
-        files
-    };
-    let before = state();
+    let before = written(&out);
     let again = run(&["resume", &place(&out), "--json"]);
     assert_eq!(
         (json(&again)["finished"].as_bool(), json(&again)["step"].clone()),
         (Some(true), summary["step"].clone())
     );
     assert!(said(&again).contains("nothing to train"), "{}", said(&again));
-    assert_eq!(state(), before);
-}
-
-/// Every file below a folder with its length and the time when it was written.
-fn walk(folder: &std::path::Path) -> Vec<(String, u64, std::time::SystemTime)> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let about = entry.metadata().unwrap();
-        match about.is_dir() {
-            true => files.extend(walk(&entry.path())),
-            false => files.push((entry.path().display().to_string(), about.len(), about.modified().unwrap())),
-        }
-    }
-    files
+    assert_eq!(written(&out), before);
 }
 
 #[test]

@@ -81,3 +81,17 @@ pub fn assert_same_weights(a: &Path, b: &Path) {
         assert!(std::fs::read(a.join(file)).unwrap() == std::fs::read(b.join(file)).unwrap(), "{file} differs");
     }
 }
+
+/// Every file below a folder with its length and the time when it was written, in the order of their names.
+pub fn written(folder: &Path) -> Vec<(PathBuf, u64, std::time::SystemTime)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let about = entry.metadata().unwrap();
+        match about.is_dir() {
+            true => files.extend(written(&entry.path())),
+            false => files.push((entry.path(), about.len(), about.modified().unwrap())),
+        }
+    }
+    files.sort();
+    files
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use crate::common::{images, json, mochi, newest, pretrain, run, said};
+use crate::common::{images, json, mochi, newest, pretrain, run, said, written};
 
 fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
@@ -189,4 +189,19 @@ fn a_run_folder_inside_the_dataset_is_warned_about() {
     assert!(said(&inside).contains("the untrained encoder, without a step"), "{}", said(&inside));
     let outside = pretrain(&data, &base.path().join("run"), &["epochs=0"]).output().unwrap();
     assert!(!said(&outside).contains("inside the dataset"), "{}", said(&outside));
+}
+
+#[test]
+fn a_run_that_has_ended_is_left_as_it_is() {
+    let base = tempfile::tempdir().unwrap();
+    let (data, out) = (base.path().join("data"), base.path().join("run"));
+    images(&data, 1, 16);
+    json(&pretrain(&data, &out, &["epochs=1", "--json"]).output().unwrap());
+    let before = written(&out);
+    for from in [&[][..], &["--from", "2"]] {
+        let again = run(&[&["resume", &text(&out)], from].concat());
+        assert!(again.status.success(), "{}", said(&again));
+        assert!(said(&again).contains("nothing to train: the run has finished its 2 steps"), "{}", said(&again));
+        assert_eq!(written(&out), before);
+    }
 }
