@@ -1,5 +1,7 @@
 //! Warnings: valid settings that probably do not do what they should.
 
+use mochi_text::counted;
+
 use crate::choice::Arch;
 use crate::device::Device;
 
@@ -46,7 +48,8 @@ pub enum Warning {
     },
     /// N was larger than the number of candidate keys.
     #[error(
-        "negatives.hardest ({hardest}) exceeds the {columns} available negatives: all of them are used as mixing candidates"
+        "negatives.hardest ({hardest}) exceeds the {}: all of them are used as mixing candidates",
+        counted(columns, "available negative")
     )]
     HardestClamped {
         /// N as written.

@@ -87,7 +87,7 @@ impl<'a> Context<'a> {
     /// [`CoreError`] naming the part.
     pub fn check(&self, objective: &Objective, batch: usize, candidates: usize) -> Result<(), CoreError> {
         let wrong = |what: &str, len: usize, wanted: usize| {
-            Err(CoreError::Shape(format!("{what} has {len} entries; expected {wanted}")))
+            Err(CoreError::Shape(format!("{what} has length {len}, expected {wanted}")))
         };
         let lengths = [
             ("queries.images", self.queries.images.map(<[i64]>::len), batch),
@@ -104,9 +104,7 @@ impl<'a> Context<'a> {
         }
         if !self.positive_indices.len().is_multiple_of(batch.max(1)) {
             let len = self.positive_indices.len();
-            return Err(CoreError::Shape(format!(
-                "positive_indices has {len} entries; expected a multiple of {batch}"
-            )));
+            return Err(CoreError::Shape(format!("positive_indices has length {len}, expected a multiple of {batch}")));
         }
         let outside = |&&key: &&u32| key != Self::NO_INDEX && key as usize >= candidates;
         if let Some(key) = self.positive_indices.iter().find(outside) {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use mochi_text::{counted, part_of};
 use serde::{Deserialize, Serialize};
 
 use mochi_views::{BadReason, RangeError};
@@ -61,7 +62,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A remote file could not be read in any attempt.
-    #[error("cannot read {url}: {detail} ({tries} {})", if *tries == 1 { "attempt" } else { "attempts" })]
+    #[error("cannot read {url}: {detail} ({})", counted(tries, "attempt"))]
     Remote {
         /// The address without secrets.
         url: String,
@@ -93,7 +94,7 @@ pub enum DataError {
         detail: String,
     },
     /// A shard is shorter than its index expects.
-    #[error("shard {} is incomplete: its index expects {expected} bytes, the file has {bytes}", path.display())]
+    #[error("shard {} is incomplete: its index expects {}, the file has {bytes}", path.display(), counted(expected, "byte"))]
     CutShort {
         /// The shard.
         path: PathBuf,
@@ -103,7 +104,7 @@ pub enum DataError {
         expected: u64,
     },
     /// Tar shards contain no image.
-    #[error("{} contains no images (.jpg, .jpeg, .png, .webp), but {others} other files", path.display())]
+    #[error("{} contains no images (.jpg, .jpeg, .png, .webp), but {}", path.display(), counted(others, "other file"))]
     NoImagesInShards {
         /// The shards as given.
         path: PathBuf,
@@ -111,7 +112,7 @@ pub enum DataError {
         others: usize,
     },
     /// A folder contains tar files and no images.
-    #[error("{} contains no images, but {count} tar files", folder.display())]
+    #[error("{} contains no images, but {}", folder.display(), counted(count, "tar file"))]
     TarFolder {
         /// The folder.
         folder: PathBuf,
@@ -183,8 +184,8 @@ pub enum DataError {
     },
     /// The fraction of bad images exceeds the limit.
     #[error(
-        "{bad} of {read} images read so far are bad ({:.1} %, limit {:.1} %); first: {first}",
-        fraction * 100.0, limit * 100.0
+        "{} ({:.1} %, limit {:.1} %); first: {first}",
+        part_of(*bad, *read, "image", ["read so far is bad", "read so far are bad"]), fraction * 100.0, limit * 100.0
     )]
     TooManyBad {
         /// Distinct bad images so far.
@@ -199,7 +200,7 @@ pub enum DataError {
         first: String,
     },
     /// No image can be read.
-    #[error("none of the {images} images can be read; first: {first}")]
+    #[error("{}; first: {first}", none_readable(*images))]
     NoneReadable {
         /// Number of images that were tried.
         images: usize,
@@ -233,6 +234,14 @@ pub enum DataError {
 impl From<RangeError> for DataError {
     fn from(error: RangeError) -> Self {
         Self::Setting { what: error.what, detail: error.detail }
+    }
+}
+
+/// The message where not one of so many images can be read.
+pub(crate) fn none_readable(images: usize) -> String {
+    match images {
+        1 => "the only image cannot be read".to_owned(),
+        images => format!("none of the {images} images can be read"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use mochi_text::{counted, counted_with};
 use serde::Serialize;
 
 /// Extensions of image and video formats that are not read.
@@ -59,8 +60,8 @@ impl Skipped {
     pub fn warning(&self) -> Option<String> {
         let unread = self.unread_images();
         let count = unread.files();
-        let files = if count == 1 { "1 file was" } else { &format!("{count} files were") };
-        (count > 0).then(|| format!("{files} skipped because of an unsupported format: {unread}"))
+        let skipped = counted_with(count, "file", ["was skipped", "were skipped"]);
+        (count > 0).then(|| format!("{skipped} because of an unsupported format: {unread}"))
     }
 }
 
@@ -77,7 +78,7 @@ impl fmt::Display for Skipped {
             }
         }
         let more: usize = all.iter().skip(NAMED).map(|(_, count)| **count).sum();
-        if more > 0 { write!(f, ", {more} others") } else { Ok(()) }
+        if more > 0 { write!(f, ", {}", counted(more, "other")) } else { Ok(()) }
     }
 }
 

@@ -7,6 +7,8 @@ use crate::EvalError;
 use crate::near_miss::near_misses;
 use std::collections::{BTreeMap, BTreeSet};
 
+use mochi_text::counted;
+
 /// As [`match_classes`], from the names and labels of each split: what is known before any image is read.
 pub(crate) fn match_names(train: (&[String], &[u32]), test: (&[String], &[u32])) -> Result<Vec<u32>, EvalError> {
     let train_labels = distinct(train, "training")?;
@@ -33,7 +35,9 @@ fn distinct<'a>((names, labels): (&'a [String], &[u32]), set: &'static str) -> R
     let named = labels.into_iter().map(|label| {
         let name = usize::try_from(label).ok().and_then(|index| names.get(index));
         let count = names.len();
-        let missing = || EvalError::Shape(format!("a {set} label is {label}, but the {set} set names {count} classes"));
+        let missing = || {
+            EvalError::Shape(format!("a {set} label is {label}, but the {set} set names {}", counted(count, "class")))
+        };
         Ok((label, name.ok_or_else(missing)?.as_str()))
     });
     named.collect()

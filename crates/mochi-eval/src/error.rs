@@ -3,6 +3,7 @@
 use crate::near_miss::{NearMiss, unknown_classes};
 use mochi_data::DataError;
 use mochi_tensor::TensorError;
+use mochi_text::{counted, counted_with};
 
 /// An error of an evaluation.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum EvalError {
         near_misses: Vec<NearMiss>,
     },
     /// Less than two classes to tell apart.
-    #[error("the training set has images of {classes} class{}; evaluation needs at least 2", if *classes == 1 { "" } else { "es" })]
+    #[error("the training set has images of {}; evaluation needs at least 2", counted(classes, "class"))]
     TooFewClasses {
         /// Number of classes with training images.
         classes: usize,
@@ -44,7 +45,7 @@ pub enum EvalError {
         learning_rates: Vec<f64>,
     },
     /// The test set is the training set.
-    #[error("all {images} test images are training images as well")]
+    #[error("the {} as well", counted_with(images, "test image", ["is a training image", "are all training images"]))]
     SameImages {
         /// Number of test images.
         images: usize,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use mochi_text::counted;
 use unicode_normalization::UnicodeNormalization;
 
 /// Names listed in an error message, at most.
@@ -89,9 +90,9 @@ pub(crate) fn unknown_classes(unknown: &[String], known: &[String], near_misses:
         .collect();
     format!(
         "the test set has {} without training images: {}; the training set has {}: {}{}",
-        if let [_] = unknown { "a class".to_owned() } else { format!("{} classes", unknown.len()) },
+        counted(unknown.len(), "class"),
         quoted(unknown),
-        if let [_] = known { "1 class".to_owned() } else { format!("{} classes", known.len()) },
+        counted(known.len(), "class"),
         quoted(known),
         near.concat()
     )

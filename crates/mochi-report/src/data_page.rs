@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use mochi_text::counted_with;
+
 use crate::bars::Bars;
 use crate::escape::Escaped;
 use crate::frame;
@@ -166,7 +168,7 @@ impl DataPage {
             );
         }
         page.push_str("</tbody></table></div>\n");
-        push_more(page, self.more_bad, "bad files");
+        push_more(page, self.more_bad, "bad file");
     }
 
     fn push_sheet(&self, page: &mut String) {
@@ -186,8 +188,8 @@ impl DataPage {
             page.push_str("</div>\n");
         }
         if self.more_sections > 0 {
-            let more = grouped(self.more_sections as u64);
-            let _ = writeln!(page, "<p class=\"small\">{more} more classes are not shown.</p>");
+            let more = more(self.more_sections, "class");
+            let _ = writeln!(page, "<p class=\"small\">{more}.</p>");
         }
     }
 }
@@ -217,14 +219,18 @@ impl Duplicates {
             page.push_str("</div>\n");
         }
         page.push_str("</div>\n");
-        push_more(page, self.more, "groups");
+        push_more(page, self.more, "group");
     }
 }
 
-fn push_more(page: &mut String, more: usize, what: &str) {
-    if more > 0 {
-        let more = grouped(more as u64);
-        let _ =
-            writeln!(page, "<p class=\"small\">{more} more {what} are not shown; <code>--json</code> lists all.</p>");
+/// `1 more group is not shown`
+fn more(number: usize, noun: &str) -> String {
+    counted_with(grouped(number as u64), &format!("more {noun}"), ["is not shown", "are not shown"])
+}
+
+fn push_more(page: &mut String, number: usize, noun: &str) {
+    if number > 0 {
+        let more = more(number, noun);
+        let _ = writeln!(page, "<p class=\"small\">{more}; <code>--json</code> lists all.</p>");
     }
 }

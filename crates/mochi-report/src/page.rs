@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use mochi_config::Resolved;
 use mochi_run::Record;
 use mochi_run::metric::general;
+use mochi_text::counted;
 
 use crate::escape::Escaped;
 use crate::number::grouped;
@@ -56,9 +57,9 @@ pub(crate) fn render(
 fn subtitle(settings: &Resolved, last: Option<&Record>) -> String {
     let mut text = format!("preset {}", settings.preset_name());
     let Some(last) = last else { return text };
-    let _ = write!(text, ", {} steps", grouped(last.step));
+    let _ = write!(text, ", {}", counted(grouped(last.step), "step"));
     if let Some(images) = last.values.get(&general::IMAGES) {
-        let _ = write!(text, ", {} images", grouped(images as u64));
+        let _ = write!(text, ", {}", counted(grouped(images as u64), "image"));
     }
     if let Some(seconds) = last.values.get(&general::ELAPSED_S).filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
     {

@@ -2,6 +2,7 @@
 //! in percent. `subject` is what was evaluated: `trained` (or absent), `untrained` or `raw pixels`.
 
 use mochi_run::RunFolder;
+use mochi_text::counted;
 use serde_json::Value;
 
 use crate::number::grouped;
@@ -58,7 +59,7 @@ fn evaluation(value: &Value, stem: &str) -> Option<Evaluation> {
         number("k").map(|k| format!("k {k}")),
         number("temperature").map(|temperature| format!("t {temperature}")),
         number("learning_rate").map(|rate| format!("lr {rate}")),
-        value.get("test_images").and_then(Value::as_u64).map(|images| format!("{} images", grouped(images))),
+        value.get("test_images").and_then(Value::as_u64).map(|images| counted(grouped(images), "image")),
     ];
     Some(Evaluation {
         protocol,

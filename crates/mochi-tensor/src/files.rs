@@ -5,6 +5,7 @@
 
 use crate::load::Shape;
 use crate::{Device, Kind, Tensor, TensorError, dim, extent};
+use mochi_text::counted;
 use safetensors::tensor::{Dtype, Metadata, TensorView};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -124,7 +125,8 @@ impl WeightsReader {
         let rest = length - 8;
         if header > rest || header > HEADER_LIMIT {
             return Err(damaged(format!(
-                "its first 8 bytes announce a header of {header} bytes, but {rest} follow and {HEADER_LIMIT} are allowed"
+                "its first 8 bytes announce a header of {}, but {rest} follow and {HEADER_LIMIT} are allowed",
+                counted(header, "byte")
             )));
         }
         let mut text = Vec::new();
@@ -197,9 +199,10 @@ fn entries(header: &Metadata, start: u64, length: u64) -> Result<BTreeMap<String
         let expected = elements.checked_mul(dim(kind.elt_size_in_bytes()).unsigned_abs());
         if expected != u64::try_from(bytes).ok() {
             return Err(format!(
-                "\"{name}\" of shape {} and dtype {:?} has {bytes} bytes",
+                "\"{name}\" of shape {} and dtype {:?} has {}",
                 Shape(&info.shape),
-                info.dtype
+                info.dtype,
+                counted(bytes, "byte")
             ));
         }
         let at = u64::try_from(begin).ok().and_then(|begin| begin.checked_add(start));
@@ -215,7 +218,9 @@ fn entries(header: &Metadata, start: u64, length: u64) -> Result<BTreeMap<String
     }
     match end {
         Some(end) if end == start + length => Ok(entries),
-        Some(end) => Err(format!("its header describes {} bytes of tensors, but {length} follow", end - start)),
+        Some(end) => {
+            Err(format!("its header describes tensors of {}, but {length} follow", counted(end - start, "byte")))
+        }
         None => Err("its tensors overlap or leave gaps".to_owned()),
     }
 }

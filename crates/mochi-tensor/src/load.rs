@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use mochi_text::counted_with;
+
 /// How many names of each sort a message shows.
 const SHOWN: usize = 5;
 
@@ -42,7 +44,7 @@ impl LoadReport {
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quoted = |name: &String| format!("\"{}{name}\"", self.prefix);
-        write!(f, "{} tensors match", self.matched)?;
+        write!(f, "{}", counted_with(self.matched, "tensor", ["matches", "match"]))?;
         list(f, "missing", self.missing.iter().map(quoted))?;
         list(f, "unexpected", self.unexpected.iter().map(quoted))?;
         let shapes = |found: &Found| {

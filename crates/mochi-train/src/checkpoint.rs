@@ -6,6 +6,7 @@ use std::path::Path;
 
 use mochi_run::Checkpoint;
 use mochi_tensor::{read_tensors, write_tensors};
+use mochi_text::counted_with;
 
 use crate::TrainError;
 use crate::part::{Part, Parts, first_not_finite};
@@ -33,7 +34,11 @@ pub(crate) fn check_state(state: &State, at: &Checkpoint, task: &str, timeline: 
         return bad(format!("it is of step {}, the folder of step {}", state.step, at.step));
     }
     if timeline.budget.is_none() && state.step > timeline.steps {
-        return bad(format!("{} steps were done, and the run has {}", state.step, timeline.steps));
+        return bad(format!(
+            "{}, and the run has {}",
+            counted_with(state.step, "step", ["was done", "were done"]),
+            timeline.steps
+        ));
     }
     if state.world_size != 1 {
         return bad(format!("{} processes trained together, and here is one", state.world_size));

@@ -7,6 +7,7 @@ use mochi_contrast::ContrastError;
 use mochi_data::DataError;
 use mochi_run::RunError;
 use mochi_tensor::TensorError;
+use mochi_text::{counted, counted_with};
 
 /// An error of training.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,7 @@ pub enum TrainError {
         reason: String,
     },
     /// A setting that a resumed run may not change.
-    #[error("{key} is {now} in {}, but the {step} steps so far were trained with {before}", .path.display())]
+    #[error("{key} is {now} in {}, but {} with {before}", .path.display(), counted_with(step, "step", ["was trained", "were trained"]))]
     SettingChanged {
         /// The setting.
         key: &'static str,
@@ -115,9 +116,12 @@ impl TrainError {
 /// What differs between a dataset and that of a checkpoint.
 fn data_change(now: usize, before: usize) -> String {
     if now == before {
-        format!("still has {now} images, but their names, sizes or labels are not those that the run was trained on")
+        format!(
+            "still has {}, but their names, sizes or labels are not those that the run was trained on",
+            counted(now, "image")
+        )
     } else {
-        format!("has {now} images now; the run was trained on {before}")
+        format!("has {} now; the run was trained on {before}", counted(now, "image"))
     }
 }
 

@@ -8,6 +8,7 @@ use mochi_data::{BadImage, DataError, Shard};
 use mochi_run::metric::{Averages, general};
 use mochi_run::{Checkpoint, Metrics, Record, RunFolder};
 use mochi_term::StopFlag;
+use mochi_text::counted_with;
 
 use crate::clock::Clock;
 use crate::pace::Pace;
@@ -346,7 +347,10 @@ fn changed_settings<T: Task>(task: &T, state: &State, config: &Path) -> Result<V
                 let (before, path) = (before.clone(), config.to_owned());
                 return Err(TrainError::SettingChanged { key, now, before, step, path });
             }
-            OnChange::Note => notes.push(format!("{key} is {now}; the first {step} steps were trained with {before}")),
+            OnChange::Note => {
+                let steps = counted_with(step, "step", ["was trained", "were trained"]);
+                notes.push(format!("{key} is {now}; {steps} with {before}"));
+            }
             OnChange::Accept => {}
         }
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_config::resolve::rules;
 use mochi_config::{DeviceFacts, Facts};
+use mochi_text::counted;
 use mochi_train::facts;
 use serde::Serialize;
 
@@ -82,7 +83,7 @@ fn devices(facts: &Facts, no_cuda: Option<&str>) -> Vec<Check> {
         0 => "memory unknown".to_owned(),
         known => format!("{} of memory", bytes(known)),
     };
-    let mut checks = vec![Check::ok("CPU", format!("{} cores, {}", facts.cores, memory(facts.cpu)))];
+    let mut checks = vec![Check::ok("CPU", format!("{}, {}", counted(facts.cores, "core"), memory(facts.cpu)))];
     match no_cuda {
         Some(reason) => checks.push(Check::ok("CUDA", format!("not used: {reason}"))),
         None => checks.extend(

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use mochi_files::shell_word;
 use mochi_run::metric::{self, general};
 use mochi_run::{Metrics, RunFolder};
-use mochi_term::{
-    Cell, Pace, Progress, Row, Snapshot, StopFlag, counted, duration, printable, stop::STOPPED, write_stderr,
-};
+use mochi_term::{Cell, Pace, Progress, Row, Snapshot, StopFlag, printable, stop::STOPPED, write_stderr};
+use mochi_text::{counted, duration};
 use mochi_train::{Event, Outcome as TrainOutcome, Task, Trainer};
 use serde::Serialize;
 

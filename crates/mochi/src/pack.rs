@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_data::pack::{PackOptions, ShardSize, pack, parse_bytes};
 use mochi_data::{Cancel, Split};
-use mochi_term::{Progress, counted};
+use mochi_term::Progress;
+use mochi_text::counted;
 use serde::Serialize;
 
 use crate::discovery::begin;

@@ -5,7 +5,8 @@ use std::time::Instant;
 use mochi_config::{Auto, Facts, Resolved, Settings, Speed, TimeBudget};
 use mochi_data::{DataError, Dataset, short_side};
 use mochi_tensor::Engine;
-use mochi_term::{Progress, StopFlag, counted, duration};
+use mochi_term::{Progress, StopFlag};
+use mochi_text::{counted, duration};
 use mochi_train::measure_speed;
 
 use crate::failure::Outcome;

@@ -8,7 +8,8 @@ use mochi_config::{Facts, Resolved, Settings, TimeBudget};
 use mochi_data::dataset::path_to_text;
 use mochi_data::{display_source, is_remote};
 use mochi_run::{RunFolder, default_path};
-use mochi_term::{Progress, counted};
+use mochi_term::Progress;
+use mochi_text::counted;
 use mochi_train::{Contrastive, facts};
 
 use crate::drive::{drive, listen};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mochi_files::shell_word;
 use mochi_run::RunFolder;
-use mochi_term::{Progress, counted, duration};
+use mochi_term::Progress;
+use mochi_text::{counted, duration};
 use mochi_train::Contrastive;
 
 use crate::drive::{drive, listen};

@@ -1,5 +1,7 @@
 //! How long a run trains: `time` and `epochs`, of which one follows from the other, and the view size that the time allows.
 
+use mochi_text::counted;
+
 use super::rules;
 use crate::auto::Auto;
 use crate::error::Problem;
@@ -111,9 +113,10 @@ pub(super) fn size(time: Auto<TimeBudget>, facts: &Facts) -> (u32, String) {
     match enough {
         Some(speed) if speed.size == facts.short_side.unwrap_or(0) => (speed.size, "the size of the images".to_owned()),
         Some(speed) => (speed.size, format!("the largest size at which the time allows {ENOUGH_PRESENTATIONS} images")),
-        None => {
-            (smallest.size, format!("the smallest size: the time allows {:.0} images", presentations(time, smallest)))
-        }
+        None => (
+            smallest.size,
+            format!("the smallest size: the time allows {}", counted(presentations(time, smallest).round(), "image")),
+        ),
     }
 }
 

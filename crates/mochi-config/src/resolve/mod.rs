@@ -9,6 +9,8 @@ pub mod rules;
 
 use std::collections::BTreeMap;
 
+use mochi_text::counted;
+
 use crate::auto::Auto;
 use crate::choice::{NegativesFrom, Positive};
 use crate::error::ConfigError;
@@ -122,11 +124,11 @@ impl Settings {
             if pairs + query_mixes > 0 || !negatives.extra.is_empty() {
                 warnings.push(Warning::HardestClamped { hardest, columns });
             }
-            pick.adjust("negatives.hardest", format!("{hardest} exceeds the {columns} candidate keys"));
+            pick.adjust("negatives.hardest", format!("{hardest} exceeds the {}", counted(columns, "candidate key")));
             hardest = columns;
         }
         let warmup_epochs = pick.pick("negatives.warmup_epochs", negatives.warmup_epochs, || {
-            (rules::three_digits(epochs / 20.0), format!("{epochs} epochs / 20"))
+            (rules::three_digits(epochs / 20.0), format!("{} / 20", counted(epochs, "epoch")))
         });
         let negatives = Negatives {
             from: negatives.from,
@@ -151,7 +153,7 @@ impl Settings {
             rules::learning_rate(optimizer.name, moco.encoder, batch)
         });
         let optimizer_warmup = pick.pick("optimizer.warmup_epochs", optimizer.warmup_epochs, || {
-            (rules::three_digits(0.03 * epochs), format!("3 % of {epochs} epochs"))
+            (rules::three_digits(0.03 * epochs), format!("3 % of {}", counted(epochs, "epoch")))
         });
         let optimizer = Optimizer {
             name: optimizer.name,

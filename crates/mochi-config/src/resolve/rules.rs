@@ -1,5 +1,7 @@
 //! The rule of each `"auto"` value. Each returns the value and the reason that is written to `config.toml`.
 
+use mochi_text::counted;
+
 use crate::choice::{Arch, EncoderKind, Layout, OptimizerName, Precision, Stem};
 use crate::device::Device;
 use crate::sections::Model;
@@ -20,7 +22,7 @@ pub fn epochs(images: usize) -> (f64, String) {
         20_000..200_000 => (100.0, "under 200000"),
         _ => (50.0, "200000 or more"),
     };
-    (epochs, format!("{images} images, {bound}"))
+    (epochs, format!("{}, {bound}", counted(images, "image")))
 }
 
 /// The first GPU if one is usable, otherwise the CPU.
@@ -46,11 +48,7 @@ pub fn layout(device: Device, precision: Precision) -> (Layout, String) {
 
 /// Threads of the tensor library: one per core.
 pub fn threads(available: usize) -> (usize, String) {
-    (available.max(1), cores(available))
-}
-
-fn cores(cores: usize) -> String {
-    if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") }
+    (available.max(1), counted(available, "core"))
 }
 
 /// Threads that decode and augment. With a GPU the cores have little else to do. On a CPU the network needs them, and one core prepares views many
@@ -60,7 +58,7 @@ pub fn data_threads(device: Device, available: usize) -> (usize, String) {
         Device::Cuda(_) => available.saturating_sub(1).clamp(1, 32),
         Device::Cpu => (available / 4).clamp(1, 8),
     };
-    (threads, format!("{} with the network on {device}", cores(available)))
+    (threads, format!("{} with the network on {device}", counted(available, "core")))
 }
 
 /// Memory per image of a batch during a step, in bytes (activations kept for the backward pass).
@@ -115,7 +113,7 @@ pub fn queue(images: usize, batch: usize, symmetric: bool) -> (usize, String) {
     let queue: usize = power.clamp(256, 65_536);
     let step = batch.saturating_mul(keys_an_image);
     let reason = match () {
-        () if keys < queue.max(step) => format!("all {keys} keys of an epoch"),
+        () if keys < queue.max(step) => format!("all {} of an epoch", counted(keys, "key")),
         () if queue < step => format!("the {step} keys of a step"),
         () => format!("about a quarter of {keys} keys per epoch, from 256 to 65536"),
     };
@@ -165,5 +163,5 @@ pub(super) fn three_digits(number: f64) -> f64 {
 /// The steps of one epoch. Diagnostics cost about as much as the loss of a step, which is little once per 20 steps; the upper bound serves datasets
 /// with long epochs.
 pub fn diagnostics_every_steps(steps_per_epoch: u64) -> (u64, String) {
-    (steps_per_epoch.clamp(20, 1000), format!("{steps_per_epoch} steps per epoch, from 20 to 1000"))
+    (steps_per_epoch.clamp(20, 1000), format!("{} per epoch, from 20 to 1000", counted(steps_per_epoch, "step")))
 }

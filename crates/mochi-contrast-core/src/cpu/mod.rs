@@ -45,7 +45,7 @@ pub fn info_nce(
     let (Some(count), Some(width)) = (rows(query).filter(|_| key.len() == query.len()), rows(candidates)) else {
         let lengths = format!("{}, {} and {}", query.len(), key.len(), candidates.len());
         return Err(CoreError::Shape(format!(
-            "query, key and candidates have {lengths} entries; expected rows of {dim}"
+            "query, key and candidates have lengths {lengths}, expected rows of {dim}"
         )));
     };
     objective.check()?;

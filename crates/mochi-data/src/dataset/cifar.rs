@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use mochi_text::counted;
+
 use super::file::{file_name, read_maybe_gzip};
 use super::raw::Raw;
 use super::{Opened, Split};
@@ -89,8 +91,10 @@ pub(super) fn open_file(path: &Path) -> Result<Opened, DataError> {
         (true, true) if !named_hundred => Kind::Ten,
         (_, true) => Kind::Hundred,
         (false, false) => {
-            let detail =
-                format!("its length of {length} bytes is not a multiple of a CIFAR record (3073 or 3074 bytes)");
+            let detail = format!(
+                "its length of {} is not a multiple of a CIFAR record (3073 or 3074 bytes)",
+                counted(length, "byte")
+            );
             return Err(DataError::Format { path: path.into(), detail });
         }
     };
@@ -105,8 +109,8 @@ fn read(kind: Kind, paths: &[PathBuf]) -> Result<Opened, DataError> {
         let batch = read_maybe_gzip(path, MAX_RECORDS * record as u64)?;
         if batch.is_empty() || !batch.len().is_multiple_of(record) {
             return Err(wrong(format!(
-                "its length of {} bytes is not a multiple of a {} record",
-                batch.len(),
+                "its length of {} is not a multiple of a {} record",
+                counted(batch.len(), "byte"),
                 kind.name()
             )));
         }

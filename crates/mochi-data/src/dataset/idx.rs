@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mochi_text::counted;
 use mochi_views::decode::check_size;
 
 use super::file::{Source, file_name};
@@ -71,7 +72,10 @@ fn read(images: &Path, labels: Option<&Path>) -> Result<Opened, DataError> {
         Some(path) => {
             let (dimensions, bytes) = read_idx(path)?;
             if dimensions != [count] {
-                return Err(wrong(path, format!("expected {count} labels, got dimensions {dimensions:?}")));
+                return Err(wrong(
+                    path,
+                    format!("expected {}, got dimensions {dimensions:?}", counted(count, "label")),
+                ));
             }
             Some(bytes.iter().map(|&l| u32::from(l)).collect::<Vec<_>>())
         }
@@ -107,7 +111,10 @@ fn read_idx(path: &Path) -> Result<(Vec<usize>, Vec<u8>), DataError> {
     let bytes = source.read(need as u64 + 1)?;
     if bytes.len() != need {
         let holds = if bytes.len() > need { "more".to_owned() } else { bytes.len().to_string() };
-        return Err(damaged(format!("dimensions {dimensions:?} require {need} bytes, the file has {holds}")));
+        return Err(damaged(format!(
+            "dimensions {dimensions:?} require {}, the file has {holds}",
+            counted(need, "byte")
+        )));
     }
     Ok((dimensions, bytes))
 }

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mochi_text::counted_with;
+
 use super::paths::{Paths, as_bytes, as_path};
 use super::unique::unique;
 use super::{Opened, Store};
@@ -50,7 +52,8 @@ pub(super) fn merge(opened: Vec<(PathBuf, Opened)>) -> Result<Opened, DataError>
         warnings.extend(remarks);
     }
     if let (Some(kept), _) = unique(&relative, |_| true) {
-        warnings.push(format!("{} images are in two sources and are used once", relative.len() - kept.len()));
+        let verbs = ["is in two sources and is used once", "are in two sources and are used once"];
+        warnings.push(counted_with(relative.len() - kept.len(), "image", verbs));
         labels = if labelled { kept.iter().filter_map(|&i| labels.get(i).copied()).collect() } else { labels };
         relative = kept.iter().filter_map(|&i| relative.get(i)).collect();
     }

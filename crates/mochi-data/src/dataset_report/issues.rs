@@ -1,8 +1,10 @@
 //! Issues of a dataset: sentences with the next step, from errors to notes.
 
+use mochi_text::{counted, counted_with, part_of};
 use serde::Serialize;
 
 use super::DatasetReport;
+use crate::error::none_readable;
 
 /// Severity of an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -34,31 +36,25 @@ const IMBALANCE: u64 = 10;
 /// Median number of pixels (two megapixels) above which decoding takes longer than augmentation.
 const LARGE: u64 = 2_000_000;
 
-/// `1 of 20 images is bad`, `2 of 20 images are bad`: what one image of a dataset does, and what several do.
-fn part_of(part: usize, images: usize, [one, several]: [&str; 2]) -> String {
-    let noun = if images == 1 { "image" } else { "images" };
-    format!("{part} of {images} {noun} {}", if part == 1 { one } else { several })
-}
-
 /// All issues, the most severe first.
 pub(super) fn find(report: &DatasetReport) -> Vec<Issue> {
     let mut all = Vec::new();
     let mut add = |severity, message: String, hint: &str| all.push(Issue { severity, message, hint: hint.to_owned() });
-    let of = |part: usize, verbs| part_of(part, report.readable, verbs);
+    let of = |part: usize, verbs| part_of(part, report.readable, "image", verbs);
     let bad = &report.bad;
     if report.readable == 0 {
-        let message = format!("none of the {} images can be read", report.images);
+        let message = none_readable(report.images);
         add(Severity::Error, message, "see the reasons in the list of bad images");
     } else if bad.count > bad.allowed {
         let message = format!(
             "{} ({:.1} %); a run fails above {:.1} %",
-            part_of(bad.count, report.images, ["is bad", "are bad"]),
+            part_of(bad.count, report.images, "image", ["is bad", "are bad"]),
             bad.fraction * 100.0,
             bad.limit * 100.0
         );
         add(Severity::Error, message, "repair or remove them, or raise data.max_bad_fraction to tolerate them");
     } else if bad.count > 0 {
-        let message = part_of(bad.count, report.images, ["is bad", "are bad"]);
+        let message = part_of(bad.count, report.images, "image", ["is bad", "are bad"]);
         add(Severity::Note, message, "a run replaces each of them by another image; remove them to avoid failed reads");
     }
     let skipped = report.skipped.warning();
@@ -92,10 +88,8 @@ pub(super) fn find(report: &DatasetReport) -> Vec<Issue> {
     }
     let crossing = duplicates.exact.iter().chain(&duplicates.near).filter(|group| group.across_classes).count();
     if crossing > 0 {
-        let message = match crossing {
-            1 => "1 group of duplicates has images in different classes".to_owned(),
-            n => format!("{n} groups of duplicates have images in different classes"),
-        };
+        let groups = counted_with(crossing, "duplicate group", ["has", "have"]);
+        let message = format!("{groups} images in different classes");
         add(
             Severity::Warning,
             message,
@@ -142,8 +136,11 @@ pub(super) fn find(report: &DatasetReport) -> Vec<Issue> {
     if let Some(classes) = &report.classes
         && classes.images.max > IMBALANCE * classes.images.min
     {
-        let message =
-            format!("the largest class has {} images, the smallest has {}", classes.images.max, classes.images.min);
+        let message = format!(
+            "the largest class has {}, the smallest has {}",
+            counted(classes.images.max, "image"),
+            classes.images.min
+        );
         add(
             Severity::Note,
             message,

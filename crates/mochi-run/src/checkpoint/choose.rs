@@ -1,5 +1,7 @@
 //! Which checkpoint a run resumes from.
 
+use mochi_text::counted_with;
+
 use super::manifest::Manifest;
 use super::name::Name;
 use super::stored::{Checkpoint, Damaged};
@@ -19,9 +21,8 @@ impl Chosen {
     /// A sentence for each damaged checkpoint, and what is used in its place.
     pub fn warnings(&self) -> Vec<String> {
         let Checkpoint { step, .. } = self.checkpoint;
-        let lost = |damaged: &Damaged| match damaged.checkpoint.step.saturating_sub(step) {
-            1 => "1 step is lost".to_owned(),
-            steps => format!("{steps} steps are lost"),
+        let lost = |damaged: &Damaged| {
+            counted_with(damaged.checkpoint.step.saturating_sub(step), "step", ["is lost", "are lost"])
         };
         self.damaged
             .iter()

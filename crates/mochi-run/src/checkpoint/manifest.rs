@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use mochi_files::{FileError, FileType, Folder};
+use mochi_text::counted;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -93,7 +94,7 @@ impl Manifest {
             let file = folder.open_file(Path::new(name)).map_err(|error| error.to_string())?;
             let length = file.metadata().map_err(|error| format!("{name}: {error}"))?.len();
             if length != expected.bytes {
-                return Err(format!("{name} has {length} bytes, expected {}", expected.bytes));
+                return Err(format!("{name} has {}, expected {}", counted(length, "byte"), expected.bytes));
             }
             if Contents::of(&file).map_err(|error| format!("{name}: {error}"))? != *expected {
                 return Err(format!("{name} has changed since it was written (its checksum differs)"));

@@ -3,7 +3,7 @@
 use console::Style;
 
 use super::snapshot::{Row, Snapshot, percent, rate};
-use crate::duration;
+use mochi_text::duration;
 
 pub(super) fn render(s: &Snapshot, width: usize, color: bool) -> String {
     let plain = || Style::new().force_styling(color);

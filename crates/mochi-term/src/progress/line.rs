@@ -1,7 +1,7 @@
 //! The state of training as one plain line for a pipe or a log file.
 
 use super::snapshot::{Snapshot, rate};
-use crate::duration;
+use mochi_text::duration;
 
 pub(super) fn render(s: &Snapshot) -> String {
     let epoch = (s.epoch + 1).min(s.epochs.max(1));

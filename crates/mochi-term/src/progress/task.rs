@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use indicatif::ProgressBar;
+use mochi_text::duration;
 
 use super::{LINE, Progress, Target, style};
-use crate::{Pace, duration, printable};
+use crate::{Pace, printable};
 
 /// Work that is being done; its bar goes when it is finished or dropped.
 pub struct Task {

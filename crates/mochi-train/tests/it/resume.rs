@@ -244,7 +244,7 @@ fn f10_a_changed_batch_is_refused_with_both_values_and_a_changed_rate_is_noted()
     let line = |key: &str| text.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
     std::fs::write(&config, text.replace(line("batch"), "batch = 8")).unwrap();
     let error = Contrastive::resume(&path, &engine, &StopFlag::default()).unwrap_err();
-    let told = format!("moco.batch is 8 in {}, but the 1 steps so far were trained with 16", config.display());
+    let told = format!("moco.batch is 8 in {}, but 1 step was trained with 16", config.display());
     assert_eq!(error.to_string(), told);
     assert!(error.hint().unwrap().starts_with("set moco.batch = 16 in "), "{:?}", error.hint());
 

@@ -313,7 +313,7 @@ fn a_changed_setting_is_noted_and_another_task_refused() {
             }
         })
         .unwrap();
-    assert_eq!(notes, ["peak is 0.25; the first 8 steps were trained with 0.5"]);
+    assert_eq!(notes, ["peak is 0.25; 8 steps were trained with 0.5"]);
 }
 
 #[test]

@@ -81,5 +81,5 @@ fn f15_a_palette_of_odd_length_is_refused_without_a_panic() {
     let parts = [chunk(b"IHDR", &head), chunk(b"PLTE", b"1234"), chunk(b"IDAT", b"x"), chunk(b"IEND", b"")];
     let file = [&b"\x89PNG\r\n\x1a\n"[..], &parts.concat()].concat();
     let error = decode(&file).unwrap_err();
-    assert!(error.reason == BadReason::Corrupt && error.detail.contains("palette has 4 bytes"), "{error}");
+    assert!(error.reason == BadReason::Corrupt && error.detail.contains("palette in bytes, 4, is not"), "{error}");
 }

@@ -74,7 +74,7 @@ fn check_palette(bytes: &[u8]) -> Result<(), DecodeError> {
         let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
         match &head[4..] {
             b"PLTE" if !length.is_multiple_of(3) => {
-                let detail = format!("the palette has {length} bytes, which is not a multiple of 3");
+                let detail = format!("the length of the palette in bytes, {length}, is not a multiple of 3");
                 return Err(DecodeError::new(BadReason::Corrupt, detail));
             }
             b"IDAT" => break,

@@ -7,6 +7,7 @@ use clap::Args;
 use mochi_data::bench::{BenchOptions, bench};
 use mochi_data::{Cancel, Split};
 use mochi_term::Progress;
+use mochi_text::counted;
 use mochi_views::Augmentation;
 
 use crate::discovery::begin;
@@ -60,8 +61,13 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_json(&result)?;
     } else {
         print_line(&format!(
-            "{:.1} images/s on {} thread(s): decoding {:.2} s, augmentation {:.2} s for {} images of {} views",
-            result.images_per_s, result.threads, result.decode_s, result.augment_s, result.images, result.views
+            "{:.1} images/s on {}: decoding {:.2} s, augmentation {:.2} s for {} with {} each",
+            result.images_per_s,
+            counted(result.threads, "thread"),
+            result.decode_s,
+            result.augment_s,
+            counted(result.images, "image"),
+            counted(result.views, "view")
         ))?;
         if let Some(peak) = result.peak_bytes {
             print_line(&format!("peak memory: {:.0} MB", peak as f64 / 1e6))?;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use mochi_config::Settings;
 use mochi_contrast::SampleMetadata;
+use mochi_text::counted;
 use mochi_train::{Learner, StepPlan, compute, facts, noise_views};
 use serde::Serialize;
 
@@ -140,8 +141,12 @@ pub fn run(a: Arguments) -> Outcome {
         print_json(&report)?;
     } else {
         print_line(&format!(
-            "{} at {} px, batch {}, {}, {} threads",
-            report.arch, report.size, report.batch, report.precision, report.threads
+            "{} at {} px, batch {}, {}, {}",
+            report.arch,
+            report.size,
+            report.batch,
+            report.precision,
+            counted(report.threads, "thread")
         ))?;
         print_line(&format!("MoCo   {:.3} s per step, {:.2} images/s", report.moco_s, report.images_per_s))?;
         if let (Some(s), Some(ratio)) = (report.mochi_s, report.mochi_over_moco) {

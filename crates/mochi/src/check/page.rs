@@ -6,6 +6,7 @@ use mochi_data::dataset_report::{self, Bin, DatasetReport, sample};
 use mochi_data::{Dataset, Thumbnail, Thumbnailer, display_source};
 use mochi_report::{BadFile, Bars, DataPage, Duplicates, Encoding, Group, Image, Issue, Section, Severity};
 use mochi_term::Progress;
+use mochi_text::counted;
 
 use super::table::rows;
 
@@ -69,7 +70,7 @@ pub fn page(data: &Path, dataset: &Dataset, report: &DatasetReport, progress: &P
     let bad = &report.bad.list;
     DataPage {
         name: name.unwrap_or_else(|| display_source(data)),
-        summary: format!("{}: {}, {} images", display_source(data), report.kind, report.images),
+        summary: format!("{}: {}, {}", display_source(data), report.kind, counted(report.images, "image")),
         issues: report.issues.iter().map(issue).collect(),
         facts: rows(report).into_iter().map(|(term, value)| (capital(term), value)).collect(),
         bars: bars(report),

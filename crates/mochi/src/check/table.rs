@@ -5,6 +5,7 @@ use std::path::Path;
 
 use mochi_data::dataset_report::{Bin, DatasetReport, Severity, Spread};
 use mochi_data::display_source;
+use mochi_text::counted;
 
 /// Cells of the longest bar.
 const BAR: usize = 32;
@@ -65,7 +66,10 @@ pub fn rows(report: &DatasetReport) -> Vec<(&'static str, String)> {
         rows.push(("skipped", report.skipped.to_string()));
     }
     if let Some(classes) = &report.classes {
-        rows.push(("classes", format!("{}; {}", classes.count, spread(&classes.images, "images each"))));
+        rows.push((
+            "classes",
+            format!("{}; {}", classes.count, spread(&classes.images, |n| format!("{} each", counted(n, "image")))),
+        ));
     }
     if report.readable > 0 {
         rows.push(("formats", counts(report.formats.iter())));
@@ -78,8 +82,9 @@ pub fn rows(report: &DatasetReport) -> Vec<(&'static str, String)> {
         rows.push(("grayscale", format!("{} of {}", report.grayscale_images, report.readable)));
     }
     if let Some(sizes) = &report.sizes {
-        rows.push(("width", spread(&sizes.width, "px")));
-        rows.push(("height", spread(&sizes.height, "px")));
+        let pixels = |n| format!("{n} px");
+        rows.push(("width", spread(&sizes.width, pixels)));
+        rows.push(("height", spread(&sizes.height, pixels)));
         rows.push(("small", format!("{} smaller than a view of {} px", sizes.smaller_than_view, sizes.view)));
         if let Some(bytes) = &sizes.file_bytes {
             let kb = |bytes: u64| format!("{:.1}", bytes as f64 / 1e3);
@@ -96,8 +101,7 @@ pub fn rows(report: &DatasetReport) -> Vec<(&'static str, String)> {
     let duplicates = &report.duplicates;
     let found = |redundant: usize, groups: usize| match groups {
         0 => "none".to_owned(),
-        1 => format!("{redundant} in 1 group"),
-        n => format!("{redundant} in {n} groups"),
+        n => format!("{redundant} in {}", counted(n, "group")),
     };
     rows.push(("duplicates", found(duplicates.redundant_exact, duplicates.exact.len())));
     let low_detail = match duplicates.low_detail {
@@ -110,7 +114,7 @@ pub fn rows(report: &DatasetReport) -> Vec<(&'static str, String)> {
         format!("{near} within {} of {} bits{low_detail}", duplicates.near_bits, duplicates.hash_bits),
     ));
     let speed = &report.speed;
-    let mut pace = format!("{:.0} images/s on {} threads", speed.images_per_s, speed.threads);
+    let mut pace = format!("{:.0} images/s on {}", speed.images_per_s, counted(speed.threads, "thread"));
     if let (Some(images), Some(mb)) = (speed.decoded_per_s_per_thread, speed.decoded_mb_per_s_per_thread) {
         let _ = write!(pace, "; decoding alone: {images:.0} images/s ({mb:.1} MB/s) per thread");
     }
@@ -130,9 +134,11 @@ fn counts<'a, N: Display>(of: impl Iterator<Item = (N, &'a usize)>) -> String {
     of.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
 }
 
-fn spread(spread: &Spread, unit: &str) -> String {
+/// `224 px`, `median 224 px, 96 to 640`: `with_unit` writes the median.
+fn spread(spread: &Spread, with_unit: impl Fn(u64) -> String) -> String {
     let Spread { min, median, max } = spread;
-    if min == max { format!("{median} {unit}") } else { format!("median {median} {unit}, {min} to {max}") }
+    let middle = with_unit(*median);
+    if min == max { middle } else { format!("median {middle}, {min} to {max}") }
 }
 
 fn push_bars(text: &mut String, title: &str, bins: &[Bin]) {

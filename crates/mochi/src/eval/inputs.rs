@@ -11,6 +11,7 @@ use mochi_eval::{
 use mochi_files::write_atomic;
 use mochi_run::RunFolder;
 use mochi_term::Progress;
+use mochi_text::{counted, part_of};
 use mochi_train::{LoadedEncoder, load_encoder};
 use mochi_views::Augmentation;
 use serde::Serialize;
@@ -76,9 +77,9 @@ impl Inputs {
         let overlap = check_splits(&train, &test).map_err(failure)?;
         if let Some(first) = &overlap.first {
             let (shared, all) = (overlap.images, test.len());
-            progress.warning(&format!(
-                "{shared} of {all} test images are training images as well (first: {first}): accuracy is too high"
-            ));
+            let verbs = ["is a training image", "are training images"];
+            let shared = part_of(shared, all, "test image", verbs);
+            progress.warning(&format!("{shared} as well (first: {first}): accuracy is too high"));
         }
         let (augmentation, size) = match &loaded {
             Some(loaded) => (mochi_train::augmentation(&loaded.settings)?, loaded.settings.data.size),
@@ -128,7 +129,8 @@ impl Inputs {
             self.progress.warning(line);
         }
         if lines.len() > NAMED {
-            self.progress.warning(&format!("{} more bad images; --json lists all", lines.len() - NAMED));
+            let more = counted(lines.len() - NAMED, "more bad image");
+            self.progress.warning(&format!("{more}; --json lists all"));
         }
     }
 
@@ -176,7 +178,7 @@ impl Inputs {
 
 /// "20 training and 20 test images of 2 classes; bad images left out: 1 training, 0 test".
 pub fn counts(train: usize, test: usize, classes: usize, bad: &BadImages) -> String {
-    let mut text = format!("{train} training and {test} test images of {classes} classes");
+    let mut text = format!("{train} training and {} of {}", counted(test, "test image"), counted(classes, "class"));
     if !bad.is_empty() {
         text.push_str(&format!("; bad images left out: {} training, {} test", bad.training.len(), bad.test.len()));
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use mochi_eval::{FeatureSource, KnnOptions, KnnResult, knn};
+use mochi_text::counted;
 
 use super::inputs::{Inputs, counts};
 use super::stages::Stages;
@@ -55,8 +56,8 @@ pub fn run(arguments: Arguments) -> Outcome {
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
     if let Some(asked) = options.k.filter(|&asked| asked > result.k) {
-        let used = result.k;
-        inputs.progress.warning(&format!("-k {asked} exceeds the {used} training images: all of them are neighbors"));
+        let used = counted(result.k, "training image");
+        inputs.progress.warning(&format!("-k {asked} exceeds the {used}: all of them are neighbors"));
     }
     finish(&inputs, common, out, source, &result)
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use mochi_eval::{AugmentedRecipe, FeatureSource, LinearOptions, LinearResult, linear_augmented, linear_cached};
+use mochi_text::counted;
 
 use super::inputs::{Inputs, counts};
 use super::stages::Stages;
@@ -65,11 +66,11 @@ pub fn finish(inputs: &Inputs, common: &Common, out: Option<&Path>, result: &Lin
         ));
     }
     let text = format!(
-        "linear {}  ({}, learning rate {}, {} epochs, seed {}, {})",
+        "linear {}  ({}, learning rate {}, {}, seed {}, {})",
         super::accuracies(result.top1, result.top5, result.classes),
         result.protocol,
         result.learning_rate,
-        result.epochs,
+        counted(result.epochs, "epoch"),
         result.seed,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );

@@ -155,13 +155,13 @@ fn h6_10_evaluating_on_the_training_images_is_refused_however_they_are_named() {
     std::os::unix::fs::symlink("train", folders.path("link")).unwrap();
     for name in ["train", "./train", "test/../train", "link"] {
         let text = refused(&pixels("knn", &folders.path("train"), &folders.path(name), &[]));
-        assert!(text.contains("all 40 test images are training images as well"), "{name}: {text}");
+        assert!(text.contains("the 40 test images are all training images as well"), "{name}: {text}");
     }
     let shared = folders.path("test/class-0/deep/shared.png");
     std::fs::hard_link(folders.path("train/class-0/deep/000.png"), shared).unwrap();
     let output = pixels("knn", &folders.path("train"), &folders.path("test"), &["--json"]);
     assert_eq!(json(&output)["shared_images"], 1);
-    assert!(said(&output).contains("warning: 1 of 13 test images are training images as well"), "{}", said(&output));
+    assert!(said(&output).contains("warning: 1 of 13 test images is a training image as well"), "{}", said(&output));
 }
 
 // House review 20 and scientific review A7.

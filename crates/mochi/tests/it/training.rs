@@ -135,7 +135,7 @@ fn several_sources_are_recorded_so_that_resuming_finds_them() {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("48 images (several sources)"), "{}", said(&output));
-    assert!(said(&output).contains("1 images are in two"), "{}", said(&output));
+    assert!(said(&output).contains("1 image is in two"), "{}", said(&output));
     let config = std::fs::read_to_string(run_at.join("config.toml")).unwrap();
     let root = here.to_str().unwrap();
     assert!(config.contains(&format!("\nsource = \"file:{root}/odd %FF%25\"")), "{config}");

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use super::counter::Counter;
 use line::{Line, lines, quote};
+use mochi_text::{counted_with, part_of};
 
 use super::file::read_maybe_gzip;
 use super::folder::{classes, find_images};
@@ -71,7 +72,8 @@ pub(super) fn open(path: &Path, counter: &Counter) -> Result<Opened, DataError> 
     }
     if with_class > 0 && with_class < count {
         return Err(refused(format!(
-            "{with_class} of {count} lines have a class after a tab; all lines must have one, or none"
+            "{} a class after a tab; all lines must have one, or none",
+            part_of(with_class, count, "line", ["has", "have"])
         )));
     }
     if count == 0 {
@@ -223,16 +225,17 @@ impl Gathered {
             let left_out = relative.len() - kept.len();
             relative = kept.iter().filter_map(|&i| relative.get(i)).collect();
             labels = labels.map(|all| kept.iter().filter_map(|&i| all.get(i).copied()).collect());
-            self.warnings
-                .push(format!("{left_out} images are given by two lines of {} and are used once", path.display()));
+            let images = counted_with(left_out, "image", ["is given by two lines", "are given by two lines"]);
+            self.warnings.push(format!("{images} of {} and used once", path.display()));
         }
         if twice > 0 {
-            self.warnings
-                .push(format!("{twice} lines of {} repeat an image, which is used once per line", path.display()));
+            let lines = counted_with(twice, "line", ["repeats", "repeat"]);
+            self.warnings.push(format!("{lines} an image of the list {}, which is used once per line", path.display()));
         }
         if let Some(first) = self.missing.first() {
             let count = self.missing.len();
-            self.warnings.push(format!("{count} entries of {} do not exist; first: {first}", path.display()));
+            let entries = counted_with(count, "entry", ["does not exist", "do not exist"]);
+            self.warnings.push(format!("list {}: {entries}; first: {first}", path.display()));
         }
         relative.shrink();
         let class_names = match labels {

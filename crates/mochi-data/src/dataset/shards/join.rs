@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mochi_text::part_of;
+
 use super::index::Listing;
 use super::store::{Reach, Shards};
 use crate::dataset::{Opened, Store};
@@ -19,8 +21,10 @@ fn classes(
 ) -> (Option<Vec<u32>>, Vec<String>) {
     let Some(labels) = labels else {
         if labelled > 0 {
-            warnings
-                .push(format!("only {labelled} of {} images have a class (.cls); classes are ignored", shards.len()));
+            warnings.push(format!(
+                "only {} a class (.cls); classes are ignored",
+                part_of(labelled, shards.len(), "image", ["has", "have"])
+            ));
         }
         return (None, Vec::new());
     };

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mochi_text::counted;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::files::Files;
@@ -34,10 +35,10 @@ pub(in crate::dataset) fn open_folder(folder: &Path) -> Result<Option<Opened>, D
     for (shard, listing) in manifest.shards.iter().zip(&listings) {
         if shard.bytes != listing.bytes || shard.images as usize != listing.images.len() {
             return Err(wrong(format!(
-                "{}: expected {} images in {} bytes, got {} in {}; the shard is incomplete or was replaced",
+                "{}: expected {} in {}, got {} in {}; the shard is incomplete or was replaced",
                 shard.file,
-                shard.images,
-                shard.bytes,
+                counted(shard.images, "image"),
+                counted(shard.bytes, "byte"),
                 listing.images.len(),
                 listing.bytes
             )));
@@ -144,9 +145,9 @@ fn list(path: &Path) -> Result<Scanned, DataError> {
             Ok(listing) => {
                 expected = Some(listing.bytes);
                 warnings.push(format!(
-                    "{} is for a shard of {} bytes, not {bytes}; the tar headers are read instead",
+                    "{} is for a shard of {}, not {bytes}; the tar headers are read instead",
                     sidecar.display(),
-                    listing.bytes
+                    counted(listing.bytes, "byte")
                 ));
             }
             Err(detail) => warnings.push(format!("index {} is ignored: {detail}", sidecar.display())),

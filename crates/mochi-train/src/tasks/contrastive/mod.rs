@@ -28,6 +28,7 @@ use mochi_term::StopFlag;
 
 pub use batches::Views;
 use learner::Learner;
+use mochi_text::counted;
 pub(crate) use parts::KEY_PREFIX;
 
 use crate::part::{Part, Parts};
@@ -247,7 +248,8 @@ impl Task for Contrastive {
                     "negatives.filters exclude every key for a query at step {step}; such queries have no loss and no gradient (metric without_negatives)"
                 ),
                 _ => format!(
-                    "negatives.hardest is {n}, but filtering left only {fewest} negatives for a query at step {step}; all of them are used as hard negatives"
+                    "negatives.hardest is {n}, but filtering left only {} for a query at step {step}; all of them are used as hard negatives",
+                    counted(fewest, "negative")
                 ),
             }
         });

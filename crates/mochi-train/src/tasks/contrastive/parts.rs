@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use mochi_contrast::{Queue, SampleMetadata};
 use mochi_tensor::{Device, Tensor};
+use mochi_text::counted;
 use serde::{Deserialize, Serialize};
 
 use super::learner::Learner;
@@ -80,8 +81,8 @@ fn restore_queue(queue: &Queue, parts: &mut Parts) -> Result<Queue, TrainError> 
     let Ring { position, filled } = ring;
     // Keys enter at the position: a ring that is not full is filled up to there.
     if position >= queue.len() || filled > queue.len() || (filled < queue.len() && position != filled) {
-        let rows = queue.len();
-        return Err(parts.invalid(format!("the queue of {rows} rows has position {position} and {filled} keys")));
+        let (rows, keys) = (counted(queue.len(), "row"), counted(filled, "key"));
+        return Err(parts.invalid(format!("the queue of {rows} has position {position} and {keys}")));
     }
     let metadata = SampleMetadata { images: Some(&images), labels: Some(&labels) };
     let rows = rows.f_to_device(queue.rows().device())?;

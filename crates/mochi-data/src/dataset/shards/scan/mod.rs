@@ -14,6 +14,7 @@ use std::path::Path;
 use super::index::{Listing, Member};
 use crate::dataset::has_image_extension;
 use headers::{Content, End, Entry, Headers};
+use mochi_text::{counted, counted_with};
 
 /// Maximum size of a `.cls` member.
 const MOST_CLASS: u64 = 32;
@@ -66,23 +67,21 @@ fn scan_from<R: Read + Seek>(source: R, length: u64, shown: &str) -> std::io::Re
     };
     let mut scanned = scan.finish(length, shown);
     let images = scanned.listing.images.len();
+    let found = counted_with(images, "image", ["was found", "were found"]);
     let warning = match (&end, &last.content) {
         (End::Complete, _) => None,
-        (End::Damaged { at }, _) => {
-            Some(format!("shard {shown} is damaged at byte {at}; only the {images} images before it are used"))
-        }
+        (End::Damaged { at }, _) => Some(format!("shard {shown} is damaged at byte {at}; {found} before it")),
         (End::CutShort, Content::File { offset, length: wanted }) if *offset + *wanted > length => Some(format!(
-            "shard {shown} is truncated: it ends inside {} ({} of {wanted} bytes), the last of {images} images",
+            "shard {shown} is truncated: it ends inside {} ({} of {}), the last of {}",
             last.name,
-            length.saturating_sub(*offset)
+            length.saturating_sub(*offset),
+            counted(wanted, "byte"),
+            counted(images, "image")
         )),
-        (End::CutShort, _) => {
-            Some(format!("shard {shown} is truncated after {}; {images} images were found", last.name))
+        (End::CutShort, _) => Some(format!("shard {shown} is truncated after {}; {found}", last.name)),
+        (End::Unmarked, _) => {
+            Some(format!("shard {shown} ends after {} without an end marker and may be truncated; {found}", last.name))
         }
-        (End::Unmarked, _) => Some(format!(
-            "shard {shown} ends after {} without an end marker and may be truncated; {images} images were found",
-            last.name
-        )),
     };
     scanned.incomplete = warning.is_some();
     scanned.warnings.splice(0..0, warning);
@@ -214,20 +213,23 @@ impl Scan {
         let mut number = 0..;
         self.images.retain(|_| number.next().is_none_or(|number| left_out.binary_search(&number).is_err()));
         let mut warnings = Vec::new();
-        let mut tell = |cases: Option<(usize, String)>, what: &str| {
+        let mut tell = |cases: Option<(usize, String)>, what: &str, verbs| {
             if let Some((count, first)) = cases {
-                warnings.push(format!("shard {shown}: {count} {what}, first: {first}"));
+                warnings.push(format!("shard {shown}: {}, first: {first}", counted_with(count, what, verbs)));
             }
         };
-        tell(dangling, "links have no target in the archive and are ignored");
-        tell(self.unsupported, "images are in an unsupported form and are ignored");
-        tell(self.odd_classes, "class files (.cls) do not contain a number from 0");
-        tell(self.lone_classes, "class files (.cls) are not next to the image of their key");
+        let verbs = ["has no target in the archive and is ignored", "have no target in the archive and are ignored"];
+        tell(dangling, "link", verbs);
+        let verbs = ["is in an unsupported form and is ignored", "are in an unsupported form and are ignored"];
+        tell(self.unsupported, "image", verbs);
+        tell(self.odd_classes, ".cls file", ["does not contain a class number", "do not contain a class number"]);
+        let verbs = ["is not next to the image of its key", "are not next to the image of their key"];
+        tell(self.lone_classes, ".cls file", verbs);
         if self.more_images > 0 {
             warnings.push(format!(
-                "{} images of shard {shown} were ignored because another image has the same key (name up to the first dot); if the dots \
+                "shard {shown}: {} because another image has the same key (name up to the first dot); if the dots \
                  are part of the names, pack the images again with `mochi pack`, which replaces dots",
-                self.more_images
+                counted_with(self.more_images, "image", ["was ignored", "were ignored"])
             ));
         }
         let listing = Listing { bytes: length, images: self.images };
