@@ -56,4 +56,4 @@ pub use tasks::contrastive::learner::Learner;
 pub use tasks::contrastive::step::LearnerReport;
 pub use tasks::contrastive::{Contrastive, Views};
 pub use trainer::{Event, Outcome, Progress, Trainer, TrainerOptions};
-pub use wiring::{augmentation, compute, encoder_spec, facts, objective, open_data};
+pub use wiring::{augmentation, augmentation_of, compute, encoder_spec, facts, objective, open_data};

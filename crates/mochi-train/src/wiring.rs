@@ -3,14 +3,14 @@
 use std::str::FromStr;
 
 use mochi_config::{
-    DeviceFacts, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Selection, Stem as WantedStem,
+    Augment, DeviceFacts, Facts, Head, Layout, Precision as WantedPrecision, Resolved, Selection, Stem as WantedStem,
 };
 use mochi_contrast::Objective;
 use mochi_data::dataset::path_from_text;
 use mochi_data::{DataError, Dataset, OpenOptions};
 use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
 use mochi_tensor::{Compute, Engine, Precision, TensorError};
-use mochi_views::Augmentation;
+use mochi_views::{Augmentation, Geometry};
 
 use crate::TrainError;
 
@@ -96,17 +96,29 @@ pub fn open_data(settings: &Resolved, options: &OpenOptions) -> Result<Dataset, 
 /// Augmentation pipeline of the training views.
 ///
 /// # Errors
-/// A name that `mochi-data` does not have (a test compares the two lists).
+/// As [`augmentation_of`].
 pub fn augmentation(settings: &Resolved) -> Result<Augmentation, TrainError> {
-    let name = settings.data.augment.as_str();
-    Augmentation::preset(name)
-        .ok_or_else(|| TensorError::Mismatch(format!("\"{name}\" is not an augmentation pipeline")).into())
+    augmentation_of(settings.data.augment, settings.data.crop_min_scale)
+}
+
+/// A pipeline (`data.augment`) with another smallest crop, unless that is 0 (`data.crop_min_scale`).
+///
+/// # Errors
+/// A name that `mochi-views` does not have (a test compares the two lists).
+pub fn augmentation_of(augment: Augment, crop_min_scale: f64) -> Result<Augmentation, TrainError> {
+    let mut augmentation = Augmentation::preset(augment.as_str())
+        .ok_or_else(|| TensorError::Mismatch(format!("\"{augment}\" is not an augmentation pipeline")))?;
+    if let (Geometry::RandomResizedCrop { scale, .. }, true) = (&mut augmentation.geometry, crop_min_scale > 0.0) {
+        // The largest crop stays the whole image.
+        scale[0] = crop_min_scale.min(scale[1]);
+    }
+    Ok(augmentation)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mochi_config::{Arch as ArchName, Augment, Settings};
+    use mochi_config::{Arch as ArchName, Settings};
 
     /// The objective of some words of the command line.
     fn objective_of(words: &[&str]) -> Objective {
@@ -142,6 +154,11 @@ mod tests {
         for word in Augment::WORDS {
             assert!(Augmentation::preset(word).is_some(), "{word}");
         }
+        let smallest = |fraction| match augmentation_of(Augment::MocoV2, fraction).unwrap().geometry {
+            Geometry::RandomResizedCrop { scale, .. } => scale,
+            geometry => panic!("{geometry:?}"),
+        };
+        assert_eq!([smallest(0.0), smallest(0.5), smallest(1.0)], [[0.2, 1.0], [0.5, 1.0], [1.0, 1.0]]);
         for word in ArchName::WORDS {
             assert!(Arch::from_str(word).is_ok(), "{word}");
         }

@@ -9,8 +9,10 @@ use mochi_data::{Cancel, display_source, short_side};
 use mochi_files::write_atomic;
 use mochi_report::{Encoding, Image, ShownView, ViewsPage, ViewsRow};
 use mochi_term::Progress;
+
+use mochi_train::augmentation_of;
+use mochi_views::DecodeError;
 use mochi_views::plan::Op;
-use mochi_views::{Augmentation, DecodeError};
 
 use crate::failure::{Failure, Outcome, print_line};
 use crate::output_file;
@@ -51,9 +53,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     kind.check(&arguments.out)?;
     let sheet_only = output_file::SHEET.names(&arguments.out);
     let augment = settings.data.augment.as_str();
-    let augmentation = Augmentation::preset(augment).ok_or_else(|| {
-        Failure::new(format!("unknown augmentation pipeline \"{augment}\""), "report this bug in Mochi")
-    })?;
+    let augmentation = augmentation_of(settings.data.augment, settings.data.crop_min_scale)?;
     let progress = Progress::detect();
     let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
     let size = arguments.size.unwrap_or_else(|| settings.view_size(short_side(&dataset, &Cancel::default())));

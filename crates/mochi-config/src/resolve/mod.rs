@@ -79,6 +79,7 @@ impl Settings {
             also: data.also,
             size,
             augment: data.augment,
+            crop_min_scale: data.crop_min_scale,
             threads,
             prefetch: data.prefetch,
             max_bad_fraction: data.max_bad_fraction,

@@ -1,6 +1,6 @@
 //! Built-in presets: each value that its source states.
 
-use mochi_config::{Augment, Auto, Facts, Resolved, Settings, presets};
+use mochi_config::{Augment, Auto, Facts, Resolved, Settings, Warning, presets};
 
 use crate::{LAPTOP, load, with_gpu};
 
@@ -27,7 +27,9 @@ fn resolved(preset: &str) -> Resolved {
 fn every_preset_resolves_without_an_unexpected_warning_on_its_own_data() {
     for preset in presets::all() {
         let (resolved, warnings) = Settings::preset(preset.name).unwrap().resolve(&own_facts(preset.name)).unwrap();
-        assert_eq!(warnings, [], "{}", preset.name);
+        // The demo accepts a coarse stem for its speed.
+        let expected = if preset.name == "demo" { vec![Warning::StemTooCoarse { size: 28, cells: 1 }] } else { vec![] };
+        assert_eq!(warnings, expected, "{}", preset.name);
         assert_eq!(resolved.preset_name(), preset.name);
         let summary = preset.summary();
         assert!(summary.ends_with('.') && !summary.contains("Source:"), "{}: {summary}", preset.name);
