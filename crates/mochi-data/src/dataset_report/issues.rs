@@ -88,7 +88,7 @@ pub(super) fn find(report: &DatasetReport) -> Vec<Issue> {
     }
     let crossing = duplicates.exact.iter().chain(&duplicates.near).filter(|group| group.across_classes).count();
     if crossing > 0 {
-        let groups = counted_with(crossing, "duplicate group", ["has", "have"]);
+        let groups = counted_with(crossing, "group", ["of duplicates has", "of duplicates have"]);
         let message = format!("{groups} images in different classes");
         add(
             Severity::Warning,

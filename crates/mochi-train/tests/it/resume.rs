@@ -258,7 +258,7 @@ fn f10_a_changed_batch_is_refused_with_both_values_and_a_changed_rate_is_noted()
         }
     })
     .unwrap();
-    let note = notes.iter().find(|note| note.starts_with("optimizer.learning_rate is 0.001; the first 1 steps"));
+    let note = notes.iter().find(|note| note.starts_with("optimizer.learning_rate is 0.001; 1 step was"));
     assert!(note.is_some(), "{notes:?}");
 }
 
