@@ -13,8 +13,15 @@ use crate::time::TimeBudget;
 /// View sizes that `data.size = "auto"` chooses from, in pixels.
 pub const VIEW_SIZES: [u32; 8] = [32, 48, 64, 96, 128, 160, 192, 224];
 
-/// Image presentations (images x epochs) below which a larger view size is not worth its time.
-pub const ENOUGH_PRESENTATIONS: f64 = 400_000.0;
+/// Image presentations (images x epochs) per pixel of a view, below which a larger view size is not worth its time. At equal time 50,000 images at
+/// 48 pixels (22 per pixel) were better than 113,000 at 32 (docs/results/recipes). That the number grows with the area shares additional time between
+/// larger views and more of them.
+const PRESENTATIONS_PER_PIXEL: f64 = 16.0;
+
+/// Image presentations that a view size is worth.
+fn enough(size: u32) -> f64 {
+    PRESENTATIONS_PER_PIXEL * f64::from(size) * f64::from(size)
+}
 
 impl Settings {
     /// View sizes whose speed the automatic values need to know, rising; none if `time` and `epochs` leave nothing to compute.
@@ -45,7 +52,7 @@ impl Settings {
 
     /// Whether a size is small enough to be chosen after these speeds were measured, by its area.
     pub fn worth_measuring(&self, size: u32, speeds: &[Speed]) -> bool {
-        speeds.last().is_none_or(|last| presentations(self.time, &last.scaled(size)) >= 0.8 * ENOUGH_PRESENTATIONS)
+        speeds.last().is_none_or(|last| presentations(self.time, &last.scaled(size)) >= 0.8 * enough(size))
     }
 
     /// The view size: the written one, or that of `"auto"` where no speed was measured.
@@ -100,7 +107,7 @@ fn view_sizes(short_side: Option<u32>) -> Vec<u32> {
     sizes
 }
 
-/// The largest measured size at which the time allows [`ENOUGH_PRESENTATIONS`], otherwise the smallest. If nothing was measured, the images' shorter side, at most 128.
+/// The largest measured size at which the time allows enough presentations, otherwise the smallest. If nothing was measured, the images' shorter side, at most 128.
 pub(super) fn size(time: Auto<TimeBudget>, facts: &Facts) -> (u32, String) {
     let Some(smallest) = facts.speeds.first() else {
         let side = facts.short_side.unwrap_or(UNMEASURED).clamp(8, UNMEASURED);
@@ -109,13 +116,19 @@ pub(super) fn size(time: Auto<TimeBudget>, facts: &Facts) -> (u32, String) {
     if time == Auto::Set(TimeBudget::None) {
         return (smallest.size, "no time limit".to_owned());
     }
-    let enough = facts.speeds.iter().rev().find(|speed| presentations(time, speed) >= ENOUGH_PRESENTATIONS);
-    match enough {
+    let largest = facts.speeds.iter().rev().find(|speed| presentations(time, speed) >= enough(speed.size));
+    match largest {
         Some(speed) if speed.size == facts.short_side.unwrap_or(0) => (speed.size, "the size of the images".to_owned()),
-        Some(speed) => (speed.size, format!("the largest size at which the time allows {ENOUGH_PRESENTATIONS} images")),
+        Some(speed) => {
+            let images = counted(rules::three_digits(enough(speed.size)), "image");
+            (speed.size, format!("the largest size at which the time allows {images}"))
+        }
         None => (
             smallest.size,
-            format!("the smallest size: the time allows {}", counted(presentations(time, smallest).round(), "image")),
+            format!(
+                "the smallest size: the time allows {}",
+                counted(rules::three_digits(presentations(time, smallest)), "image")
+            ),
         ),
     }
 }

@@ -13,7 +13,7 @@ section! {
         /// More sources, whose images follow those of `data.source`. `--also` on the command line sets this key.
         plain also: Vec<String> = Kind::Texts;
         /// View size: width and height in pixels. auto: the largest of 32, 48, 64, 96, 128, 160, 192 and 224, up to the images' shorter side,
-        /// at which the time allows 400,000 images; without a time limit the shorter side, at most 128.
+        /// at which the time allows 16 x size x size images (images x epochs); without a time limit the shorter side, at most 128.
         auto size: u32 = Kind::Integer { min: 8, max: 4096 };
         /// Augmentation pipeline that draws the two views of an image: `moco-v1`, `moco-v2`, `simclr`, `cifar` (MoCo's CIFAR-10 notebook:
         /// crops of 0.08 to 1, no blur), `supcon-cifar` (the same with crops of 0.2 to 1), `infomin` (PyContrast's steps, with RandAugment

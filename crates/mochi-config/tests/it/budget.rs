@@ -85,7 +85,8 @@ fn a_runs_config_repeats_its_time_and_its_epochs() {
 fn larger_views_come_with_more_time() {
     let size = |words: &[&str], at_32: f64| resolve("small", words, &laptop(at_32)).data.size;
     let sizes = ["time=5m", "time=20m", "time=1h", "time=10h"].map(|time| size(&[time], 500.0));
-    assert!(sizes.is_sorted() && sizes[0] == 32 && sizes[3] == 96, "{sizes:?}");
+    assert_eq!(sizes, [48, 64, 96, 96]);
+    assert_eq!(size(&["time=20s"], 500.0), 32);
     assert_eq!(size(&["time=20m"], 1e5), 96, "never larger than the images");
     assert_eq!(size(&["time=5m", "data.size=64"], 500.0), 64);
 
