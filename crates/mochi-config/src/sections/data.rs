@@ -35,7 +35,7 @@ section! {
         plain fast_decode: bool = Kind::Switch;
         /// Keep decoded images in memory, up to a quarter of it, reduced to the size that the smallest crop of a view needs. Later epochs then
         /// neither read nor decode them, which is much faster for large photos. Images larger than that (2.24 times the view size for
-        /// `moco-v2`) are resized twice, so pixels differ slightly from torchvision's.
+        /// the crops of `moco-v2`) are resized twice, so pixels differ slightly from torchvision's.
         plain cache: bool = Kind::Switch;
     }
 }
