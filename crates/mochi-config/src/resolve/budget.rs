@@ -11,10 +11,10 @@ use crate::settings::Settings;
 use crate::time::TimeBudget;
 
 /// View sizes that `data.size = "auto"` chooses from, in pixels.
-pub const VIEW_SIZES: [u32; 8] = [32, 48, 64, 96, 128, 160, 192, 224];
+const VIEW_SIZES: [u32; 8] = [32, 48, 64, 96, 128, 160, 192, 224];
 
-/// Image presentations (images x epochs) per pixel of a view, below which a larger view size is not worth its time. At equal time 50,000 images at
-/// 48 pixels (22 per pixel) were better than 113,000 at 32 (docs/results/recipes). That the number grows with the area shares additional time between
+/// Image presentations (images x epochs) per pixel of a view, below which a larger view size is not worth its time. At equal compute 45,000 images
+/// at 48 pixels (20 per pixel) had the better linear probe than 104,000 at 32, and the same k-NN (docs/results/recipes). That the number grows with the area shares additional time between
 /// larger views and more of them.
 const PRESENTATIONS_PER_PIXEL: f64 = 16.0;
 

@@ -132,14 +132,14 @@ pub(super) fn warnings(
     if negatives.synthesizes() && negatives.warmup_epochs >= epochs {
         warnings.push(Warning::SynthesisNeverStarts { warmup: negatives.warmup_epochs, epochs });
     }
-    let chosen = |key| matches!(resolved.origins.get(key), Some(Origin::Auto(_)));
+    let automatic = |key| matches!(resolved.origins.get(key), Some(Origin::Auto(_)));
     // The total stride is 32; a map under 3 x 3 has little spatial information. A size that follows from a time budget is meant to.
     let cells = data.size.div_ceil(32);
     if model.arch.is_cifar_family() {
         if model.stem == Stem::Cifar {
             warnings.push(Warning::StemIgnored { arch: model.arch });
         }
-    } else if model.stem == Stem::Standard && cells < 3 && !chosen("data.size") {
+    } else if model.stem == Stem::Standard && cells < 3 && !automatic("data.size") {
         warnings.push(Warning::StemTooCoarse { size: data.size, cells });
     }
     let milestones: Vec<u32> = optimizer.milestones.iter().copied().filter(|&at| f64::from(at) >= epochs).collect();

@@ -2,7 +2,7 @@
 //!
 //! Each rule may use the values resolved before it: epochs, device, precision, layout, batch, queue, hard negatives, the rest.
 
-pub mod budget;
+mod budget;
 mod checks;
 mod flows;
 pub mod rules;
