@@ -156,6 +156,8 @@ choice! {
         Sgd = "sgd",
         /// Layer-wise adaptive learning rates, for large batches.
         Lars = "lars",
+        /// Adaptive moments with decoupled weight decay, as PyTorch's.
+        Adamw = "adamw",
     }
 }
 

@@ -18,7 +18,7 @@ const TOP: &[Key] = &[
         kind: Kind::Number { min: 0.0, max: 1e6 },
         auto: true,
         doc: "Passes over the dataset. 0 writes the untrained encoder as a run. auto: as many as `time` allows at the measured speed, which may be \
-              a fraction; without a time limit 400 below 2,000 images, 200 below 20,000, 100 below 200,000, otherwise 50.",
+              a fraction; without a time limit 400 below 2,000 images, 200 below 20,000, 100 below 200,000, otherwise 50, with more than two views fewer in proportion.",
     },
     Key {
         name: "time",

@@ -17,7 +17,7 @@
 //! let gpu = DeviceFacts { memory_bytes: 24 << 30, fast_bf16: true };
 //! let facts = Facts { images: 50_000, labels: false, cores: 16, gpus: vec![gpu], ..Facts::default() };
 //! let (resolved, warnings) = settings.resolve(&facts)?;
-//! assert_eq!((resolved.moco.batch, resolved.moco.queue), (256, 4096));
+//! assert_eq!((resolved.moco.batch, resolved.moco.queue), (64, 4096));
 //! assert!(resolved.to_toml().contains("queue = 4096  # command line"));
 //! assert!(warnings.is_empty());
 //!

@@ -6,7 +6,9 @@
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/full.h>
 #include <c10/core/GradMode.h>
 
 #include <vector>
@@ -20,6 +22,16 @@ std::vector<Tensor> list(Tensor** tensors, size_t n) {
   out.reserve(n);
   for (size_t i = 0; i < n; ++i) out.push_back(*tensors[i]);
   return out;
+}
+
+// Prepares lists for a fused kernel, which walks their memories in step, whatever their strides say: gradients in another order are copied, and
+// state in another order is refused.
+void align(const std::vector<Tensor>& p, std::vector<Tensor>& g, const std::vector<Tensor>& state) {
+  for (size_t i = 0; i < p.size(); ++i) {
+    TORCH_CHECK(p[i].is_non_overlapping_and_dense(), "a parameter's elements overlap or leave gaps in memory");
+    if (g[i].strides() != p[i].strides()) g[i] = at::empty_like(p[i]).copy_(g[i]);
+    TORCH_CHECK(state[i].sizes() == p[i].sizes() && state[i].strides() == p[i].strides(), "an optimizer's state is laid out unlike its parameter");
+  }
 }
 
 // |x_i|, one entry a tensor.
@@ -45,15 +57,24 @@ int mochi_fused_sgd(Tensor** params, Tensor** grads, Tensor** buffers, size_t n,
   return guarded([&] {
     c10::AutoGradMode off(false);
     auto p = list(params, n), g = list(grads, n), m = list(buffers, n);
-    // The fused kernel walks the three memories in step, whatever their strides say.
-    for (size_t i = 0; i < n; ++i) {
-      TORCH_CHECK(p[i].is_non_overlapping_and_dense(), "a parameter's elements overlap or leave gaps in memory");
-      if (g[i].strides() != p[i].strides()) g[i] = at::empty_like(p[i]).copy_(g[i]);
-      TORCH_CHECK(m[i].sizes() == p[i].sizes() && m[i].strides() == p[i].strides(), "a momentum buffer is laid out unlike its parameter");
-    }
+    align(p, g, m);
     // Without momentum the kernel takes no buffers.
     if (momentum == 0.0) m.clear();
     if (n) at::_fused_sgd_(p, g, m, weight_decay, momentum, lr, 0.0, false, false, false);
+  });
+}
+
+// torch.optim.AdamW: its `step`-th step (from 1) from gradients, first and second moments.
+int mochi_fused_adamw(Tensor** params, Tensor** grads, Tensor** means, Tensor** squares, size_t n, int64_t step, double lr, double beta1,
+                      double beta2, double eps, double weight_decay) {
+  return guarded([&] {
+    c10::AutoGradMode off(false);
+    auto p = list(params, n), g = list(grads, n), m = list(means, n), v = list(squares, n);
+    align(p, g, m);
+    align(p, g, v);
+    if (!n) return;
+    const std::vector<Tensor> steps(n, at::full({}, static_cast<double>(step), p[0].options()));
+    at::_fused_adamw_(p, g, m, v, {}, steps, lr, beta1, beta2, weight_decay, eps, false, false);
   });
 }
 

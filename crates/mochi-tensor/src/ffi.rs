@@ -38,6 +38,19 @@ unsafe extern "C" {
         momentum: f64,
         weight_decay: f64,
     ) -> c_int;
+    pub(crate) fn mochi_fused_adamw(
+        params: *mut *mut RawTensor,
+        grads: *mut *mut RawTensor,
+        means: *mut *mut RawTensor,
+        squares: *mut *mut RawTensor,
+        n: usize,
+        step: i64,
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+        weight_decay: f64,
+    ) -> c_int;
     pub(crate) fn mochi_clear_gradients(params: *mut *mut RawTensor, n: usize) -> c_int;
     pub(crate) fn mochi_clip_gradients(
         grads: *mut *mut RawTensor,

@@ -73,8 +73,39 @@ fn lars_follows_its_formula() {
     });
 }
 
+/// `torch.optim.AdamW`'s formula; no weight decay on vectors.
+#[test]
+fn adamw_follows_its_formula() {
+    let (lr, beta1, beta2, decay) = (0.1, 0.9, 0.999f64, 1e-2);
+    let store = store(0.7);
+    let mut optimizer = optimizer(Update::AdamW, decay, "query.", &store);
+    let mut p: Vec<Tensor> = store.parameters().iter().map(|p| p.detach().to_kind(Kind::Double)).collect();
+    let zeros = || p.iter().map(Tensor::zeros_like).collect::<Vec<_>>();
+    let (mut m, mut v) = (zeros(), zeros());
+    for step in 1..=4 {
+        optimizer.clear_gradients().unwrap();
+        let gradients = backward(&store, f64::from(step));
+        optimizer.step(lr).unwrap();
+        for (i, g) in gradients.iter().enumerate() {
+            let kept = if p[i].dim() > 1 { 1.0 - lr * decay } else { 1.0 };
+            m[i] = &m[i] * beta1 + g * (1.0 - beta1);
+            v[i] = &v[i] * beta2 + g.square() * (1.0 - beta2);
+            let (mean, square) = (&m[i] / (1.0 - beta1.powi(step)), &v[i] / (1.0 - beta2.powi(step)));
+            p[i] = &p[i] * kept - mean / (square.sqrt() + 1e-8) * lr;
+        }
+    }
+    for (ours, wanted) in store.parameters().iter().zip(&p) {
+        let error = (ours.to_kind(Kind::Double) - wanted).abs().max().double_value(&[]);
+        assert!(error < 1e-6, "{error:e}");
+    }
+}
+
 #[test]
 fn saved_state_continues_bit_for_bit() {
+    [Update::Sgd, Update::AdamW].into_iter().for_each(saved_state_continues);
+}
+
+fn saved_state_continues(update: Update) {
     let steps = |store: &ParameterStore, optimizer: &mut Optimizer, n: usize| {
         for _ in 0..n {
             optimizer.clear_gradients().unwrap();
@@ -83,15 +114,15 @@ fn saved_state_continues_bit_for_bit() {
         }
     };
     let straight = store(0.7);
-    let mut optimizer = self::optimizer(Update::Sgd, 1e-4, "", &straight);
+    let mut optimizer = self::optimizer(update, 1e-4, "", &straight);
     steps(&straight, &mut optimizer, 5);
 
     let first = store(0.7);
-    let mut optimizer = self::optimizer(Update::Sgd, 1e-4, "", &first);
+    let mut optimizer = self::optimizer(update, 1e-4, "", &first);
     steps(&first, &mut optimizer, 2);
     let second = store(0.1);
     second.load(&first.export(""), "").unwrap();
-    let mut resumed = self::optimizer(Update::Sgd, 1e-4, "", &second);
+    let mut resumed = self::optimizer(update, 1e-4, "", &second);
     resumed.load(&optimizer.export()).unwrap();
     steps(&second, &mut resumed, 3);
     assert!(second.identical(&straight.export("")));

@@ -15,14 +15,14 @@ const TIMED: Duration = Duration::from_millis(700);
 /// Images of which views are made.
 const SAMPLE: usize = 16;
 
-/// Two batches of noise, (B, 3, S, S) each.
+/// A batch of noise (B, 3, S, S) for each view.
 ///
 /// # Errors
 /// No memory.
-pub fn noise_views(settings: &Resolved) -> Result<[Tensor; 2], TrainError> {
+pub fn noise_views(settings: &Resolved) -> Result<Vec<Tensor>, TrainError> {
     let (batch, side) = (i64::try_from(settings.moco.batch).unwrap_or(i64::MAX), i64::from(settings.data.size));
     let noise = || Tensor::f_randn([batch, 3, side, side], (Kind::Float, Device::Cpu));
-    with_seed(1, || Ok([noise()?, noise()?]))
+    with_seed(1, || (0..settings.data.views).map(|_| Ok(noise()?)).collect())
 }
 
 /// Images per second of training with these settings, after the first epoch: the median of some steps on noise after an untimed one, and the making
@@ -38,6 +38,7 @@ pub fn measure_speed(settings: &Resolved, dataset: &Dataset, engine: &Engine) ->
     let views = bench(
         dataset,
         &BenchOptions {
+            views: data.views,
             size: data.size,
             threads: 1,
             reduce_to: data.cache.then(|| augmentation.needed_side(data.size)),
@@ -45,7 +46,6 @@ pub fn measure_speed(settings: &Resolved, dataset: &Dataset, engine: &Engine) ->
             limit: SAMPLE,
             repeat: 1,
             fast_decode: data.fast_decode,
-            ..BenchOptions::default()
         },
     )?;
     let decode_s = if data.cache { 0.0 } else { views.decode_s };
@@ -71,7 +71,7 @@ fn step_time(settings: &Resolved, compute: Compute) -> Result<f64, TrainError> {
         let metadata = SampleMetadata { images: Some(&images), labels: None };
         let started = Instant::now();
         // The report holds numbers, for which the step has waited.
-        learner.step([&views[0], &views[1]], metadata, &plan)?;
+        learner.step(&views, metadata, &plan)?;
         match step {
             0 => timed = Instant::now(),
             _ => times.push(started.elapsed().as_secs_f64()),

@@ -110,8 +110,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         }
     };
     progress.note(&format!(
-        "{schedule}, batch {}, {}, {}",
+        "{schedule}, batch {}{}, {}, {}",
         resolved.moco.batch,
+        if resolved.data.views > 2 { format!(" of {} views each", resolved.data.views) } else { String::new() },
         if resolved.uses_queue() { format!("queue {}", resolved.moco.queue) } else { "no queue".to_owned() },
         synthesis(&resolved)
     ));

@@ -13,14 +13,14 @@ use crate::time::TimeBudget;
 /// View sizes that `data.size = "auto"` chooses from, in pixels.
 const VIEW_SIZES: [u32; 8] = [32, 48, 64, 96, 128, 160, 192, 224];
 
-/// Image presentations (images x epochs) per pixel of a view, below which a larger view size is not worth its time. At equal compute 45,000 images
-/// at 48 pixels (20 per pixel) had the better linear probe than 104,000 at 32, and the same k-NN (docs/results/recipes). That the number grows with the area shares additional time between
-/// larger views and more of them.
-const PRESENTATIONS_PER_PIXEL: f64 = 16.0;
+/// Views (images x epochs x views of an image) per pixel of a view, below which a larger view size is not worth its time. At equal compute 90,000
+/// views of 48 pixels (40 per pixel) had the better linear probe than 208,000 of 32, and the same k-NN (docs/results/recipes). That the number grows
+/// with the area shares additional time between larger views and more of them.
+const VIEWS_PER_PIXEL: f64 = 32.0;
 
-/// Image presentations that a view size is worth.
+/// Views that a view size is worth.
 fn enough(size: u32) -> f64 {
-    PRESENTATIONS_PER_PIXEL * f64::from(size) * f64::from(size)
+    VIEWS_PER_PIXEL * f64::from(size) * f64::from(size)
 }
 
 impl Settings {
@@ -52,13 +52,13 @@ impl Settings {
 
     /// Whether a size is small enough to be chosen after these speeds were measured, by its area.
     pub fn worth_measuring(&self, size: u32, speeds: &[Speed]) -> bool {
-        speeds.last().is_none_or(|last| presentations(self.time, &last.scaled(size)) >= 0.8 * enough(size))
+        speeds.last().is_none_or(|last| views(self.time, self.data.views, &last.scaled(size)) >= 0.8 * enough(size))
     }
 
     /// The view size: the written one, or that of `"auto"` where no speed was measured.
     pub fn view_size(&self, short_side: Option<u32>) -> u32 {
         let facts = Facts { short_side, ..Facts::default() };
-        self.data.size.written().unwrap_or_else(|| size(self.time, &facts).0)
+        self.data.size.written().unwrap_or_else(|| size(self.time, self.data.views, &facts).0)
     }
 }
 
@@ -107,8 +107,8 @@ fn view_sizes(short_side: Option<u32>) -> Vec<u32> {
     sizes
 }
 
-/// The largest measured size at which the time allows enough presentations, otherwise the smallest. If nothing was measured, the images' shorter side, at most 128.
-pub(super) fn size(time: Auto<TimeBudget>, facts: &Facts) -> (u32, String) {
+/// The largest measured size at which the time allows enough views, otherwise the smallest. If nothing was measured, the images' shorter side, at most 128.
+pub(super) fn size(time: Auto<TimeBudget>, views_per_image: usize, facts: &Facts) -> (u32, String) {
     let Some(smallest) = facts.speeds.first() else {
         let side = facts.short_side.unwrap_or(UNMEASURED).clamp(8, UNMEASURED);
         return (side, format!("the images' shorter side, at most {UNMEASURED}; no speed was measured"));
@@ -116,30 +116,30 @@ pub(super) fn size(time: Auto<TimeBudget>, facts: &Facts) -> (u32, String) {
     if time == Auto::Set(TimeBudget::None) {
         return (smallest.size, "no time limit".to_owned());
     }
-    let largest = facts.speeds.iter().rev().find(|speed| presentations(time, speed) >= enough(speed.size));
+    let largest = facts.speeds.iter().rev().find(|speed| views(time, views_per_image, speed) >= enough(speed.size));
     match largest {
         Some(speed) if speed.size == facts.short_side.unwrap_or(0) => (speed.size, "the size of the images".to_owned()),
         Some(speed) => {
-            let images = counted(rules::three_digits(enough(speed.size)), "image");
-            (speed.size, format!("the largest size at which the time allows {images}"))
+            let needed = counted(rules::three_digits(enough(speed.size)), "view");
+            (speed.size, format!("the largest size at which the time allows {needed}"))
         }
         None => (
             smallest.size,
             format!(
                 "the smallest size: the time allows {}",
-                counted(rules::three_digits(presentations(time, smallest)), "image")
+                counted(rules::three_digits(views(time, views_per_image, smallest)), "view")
             ),
         ),
     }
 }
 
-/// Images times epochs that the time allows at this speed.
-fn presentations(time: Auto<TimeBudget>, speed: &Speed) -> f64 {
+/// Views that the time allows at this speed.
+fn views(time: Auto<TimeBudget>, per_image: usize, speed: &Speed) -> f64 {
     let limit = match time {
         Auto::Set(time) => time.limit(),
         Auto::Auto => Some(AUTO_TIME),
     };
-    limit.map_or(f64::INFINITY, |limit| limit.as_secs_f64() * speed.images_per_s)
+    limit.map_or(f64::INFINITY, |limit| limit.as_secs_f64() * speed.images_per_s * per_image as f64)
 }
 
 /// Time that a run gets if neither `time` nor `epochs` is given.
@@ -160,4 +160,14 @@ pub(super) fn epochs(time: TimeBudget, size: u32, facts: &Facts) -> Option<(f64,
     let epochs = seconds * speed / facts.images.max(1) as f64;
     // More digits are not known.
     Some((rules::three_digits(epochs).max(1e-3), format!("{time} at {speed:.0} images/s, {} images", facts.images)))
+}
+
+/// Time after which a checkpoint is written even if the epoch goes on: with several views of each image an epoch can be most of a run.
+const BETWEEN_CHECKPOINTS: f64 = 300.0;
+
+/// Steps of [`BETWEEN_CHECKPOINTS`] at the measured speed, if an epoch has more.
+pub(super) fn checkpoint_steps(epoch: u64, batch: usize, size: u32, facts: &Facts) -> Option<(u64, String)> {
+    let speed = facts.speeds.iter().find(|speed| speed.size == size)?.images_per_s;
+    let steps = (BETWEEN_CHECKPOINTS * speed / batch.max(1) as f64).max(1.0) as u64;
+    (steps < epoch).then(|| (steps, "steps of 5 minutes".to_owned()))
 }

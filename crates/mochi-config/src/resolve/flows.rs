@@ -76,6 +76,15 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
             "set negatives.from=queue, or negatives.interpolate=0",
         );
     }
+    if resolved.data.views > 2 && (!shared || moco.positive == Positive::Nearest) {
+        conflict(
+            &format!(
+                "`data.views` is {}, but more than 2 views require a shared encoder and their own images as positives",
+                resolved.data.views
+            ),
+            "set data.views=2, or moco.encoder=shared with moco.positive=key or label",
+        );
+    }
     if resolved.within_batch() {
         let name = match moco.positive {
             Positive::Key => "SimCLR",

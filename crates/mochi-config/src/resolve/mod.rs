@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use mochi_text::counted;
 
 use crate::auto::Auto;
-use crate::choice::{NegativesFrom, Positive};
+use crate::choice::{EncoderKind, NegativesFrom, Positive};
 use crate::error::ConfigError;
 use crate::facts::Facts;
 use crate::origin::Origin;
@@ -59,10 +59,10 @@ impl Settings {
         let mut choices = Choices { origins: self.origins };
         let pick = &mut choices;
 
-        let size = pick.pick("data.size", data.size, || budget::size(time, facts));
+        let size = pick.pick("data.size", data.size, || budget::size(time, data.views, facts));
         let time = pick.pick("time", time, || budget::time(facts));
         let epochs = pick.pick("epochs", epochs, || {
-            budget::epochs(time, size, facts).unwrap_or_else(|| rules::epochs(facts.images))
+            budget::epochs(time, size, facts).unwrap_or_else(|| rules::epochs(facts.images, data.views))
         });
         let device = pick.pick("compute.device", compute.device, || rules::device(!facts.gpus.is_empty()));
         // Properties of the chosen device. A device that does not exist is reported by the checks, with all other problems.
@@ -78,6 +78,7 @@ impl Settings {
             source: data.source,
             also: data.also,
             size,
+            views: data.views,
             augment: data.augment,
             crop_min_scale: data.crop_min_scale,
             threads,
@@ -87,8 +88,11 @@ impl Settings {
             cache: data.cache,
         };
 
-        let per_image = rules::bytes_per_image(&model, size, precision);
-        let batch = pick.pick("moco.batch", moco.batch, || rules::batch(facts.images, on.memory_bytes, per_image));
+        // The step keeps the activations of the views that have a gradient.
+        let kept_views = if moco.encoder == EncoderKind::Shared { data.views as u64 } else { 1 };
+        let per_image = rules::bytes_per_view(&model, size, precision).saturating_mul(kept_views);
+        let batch =
+            pick.pick("moco.batch", moco.batch, || rules::batch(facts.images, data.views, on.memory_bytes, per_image));
         let unused = negatives.from == NegativesFrom::Batch && moco.positive != Positive::Nearest;
         let queue = pick.pick("moco.queue", moco.queue, || match unused {
             true => (1, "the queue is not used".to_owned()),
@@ -151,7 +155,7 @@ impl Settings {
         };
 
         let learning_rate = pick.pick("optimizer.learning_rate", optimizer.learning_rate, || {
-            rules::learning_rate(optimizer.name, moco.encoder, batch)
+            rules::learning_rate(optimizer.name, moco.encoder, batch, data.views)
         });
         let optimizer_warmup = pick.pick("optimizer.warmup_epochs", optimizer.warmup_epochs, || {
             (rules::three_digits(0.03 * epochs), format!("3 % of {}", counted(epochs, "epoch")))
@@ -169,7 +173,7 @@ impl Settings {
 
         let every_steps = pick.pick("checkpoint.every_steps", checkpoint.every_steps, || {
             let steps = facts.images.checked_div(batch).unwrap_or(0).max(1) as u64;
-            (steps, "steps of one epoch".to_owned())
+            budget::checkpoint_steps(steps, batch, size, facts).unwrap_or((steps, "steps of one epoch".to_owned()))
         });
         let (keep_last, keep_every) = (checkpoint.keep_last, checkpoint.keep_every);
         let checkpoint = Checkpoint { every_steps, keep_last, keep_every };

@@ -15,14 +15,20 @@ use crate::sections::Model;
 /// | under 20,000 | 200 |
 /// | under 200,000 | 100 |
 /// | more | 50 |
-pub fn epochs(images: usize) -> (f64, String) {
+///
+/// They are of two views per image; more views shorten them, so that as many views are seen.
+pub fn epochs(images: usize, views: usize) -> (f64, String) {
     let (epochs, bound) = match images {
         0..2_000 => (400.0, "under 2000"),
         2_000..20_000 => (200.0, "under 20000"),
         20_000..200_000 => (100.0, "under 200000"),
         _ => (50.0, "200000 or more"),
     };
-    (epochs, format!("{}, {bound}", counted(images, "image")))
+    let images = counted(images, "image");
+    match views {
+        2 => (epochs, format!("{images}, {bound}")),
+        _ => (three_digits(epochs * 2.0 / views as f64), format!("{images}, {bound}, with {views} views")),
+    }
 }
 
 /// The first GPU if one is usable, otherwise the CPU.
@@ -61,11 +67,11 @@ pub fn data_threads(device: Device, available: usize) -> (usize, String) {
     (threads, format!("{} with the network on {device}", counted(available, "core")))
 }
 
-/// Memory per image of a batch during a step, in bytes (activations kept for the backward pass).
+/// Memory per view of a batch during a step, in bytes (activations kept for the backward pass).
 ///
 /// A rough estimate from the size of all feature maps at 224 pixels with the standard stem in float32 (32 pixels for CIFAR ResNets), scaled by
 /// area. The CIFAR stem has 16 times the area, bf16 half the bytes.
-pub fn bytes_per_image(model: &Model, size: u32, precision: Precision) -> u64 {
+pub fn bytes_per_view(model: &Model, size: u32, precision: Precision) -> u64 {
     let (mib, side) = match model.arch {
         Arch::Resnet18 => (30.0, 224.0),
         Arch::Resnet34 => (45.0, 224.0),
@@ -82,10 +88,13 @@ pub fn bytes_per_image(model: &Model, size: u32, precision: Precision) -> u64 {
     (mib * area * stem * bytes * 1_048_576.0) as u64
 }
 
-/// Images per step: 256 as in MoCo, halved while a step needs more than half of the device's memory, but at least 32 (smaller batches harm batch norm
-/// and the turnover of the queue) and at most the number of images.
-pub fn batch(images: usize, memory_bytes: u64, bytes_per_image: u64) -> (usize, String) {
-    let (mut batch, mut reason) = (256usize, "as in MoCo".to_owned());
+/// Images per step: 512 views (256 images of two views, as in MoCo), halved while a step needs more than half of the device's memory, but at least 32
+/// images (smaller batches harm batch norm and the turnover of the queue) and at most the number of images.
+pub fn batch(images: usize, views: usize, memory_bytes: u64, bytes_per_image: u64) -> (usize, String) {
+    let (mut batch, mut reason) = match views {
+        2 => (256usize, "as in MoCo".to_owned()),
+        views => ((VIEWS_PER_STEP / views).max(32), format!("about {VIEWS_PER_STEP} views")),
+    };
     let fits = |batch: usize| memory_bytes == 0 || bytes_per_image.saturating_mul(batch as u64) <= memory_bytes / 2;
     while batch > 32 && !fits(batch) {
         batch /= 2;
@@ -134,21 +143,35 @@ pub fn hardest(queue: usize) -> (usize, String) {
     }
 }
 
-/// Linear scaling of 0.03 per 256 images (SGD, MoCo) or 0.3 per 256 images (LARS, SimCLR). SGD with a shared encoder: by the square root of the batch,
-/// as SimCLR's for small batches (section B.1), from the rate that was found for 256 images (docs/results/recipes).
-pub fn learning_rate(name: OptimizerName, encoder: EncoderKind, batch: usize) -> (f64, String) {
-    let (base, ratio) = match (name, encoder) {
-        (OptimizerName::Sgd, EncoderKind::Shared) => {
-            return (SHARED_RATE * (batch as f64 / 256.0).sqrt(), format!("{SHARED_RATE} x sqrt({batch} / 256)"));
-        }
-        (OptimizerName::Sgd, EncoderKind::Momentum) => (0.03, batch as f64 / 256.0),
-        (OptimizerName::Lars, _) => (0.3, batch as f64 / 256.0),
+/// Linear scaling of 0.03 per 256 images (SGD, MoCo) or 0.3 per 256 images (LARS, SimCLR). SGD with a shared encoder, and AdamW: by the square root of
+/// the batch, as SimCLR's for small batches (section B.1), from the rate that was found for 256 images (docs/results/recipes).
+pub fn learning_rate(name: OptimizerName, encoder: EncoderKind, batch: usize, views: usize) -> (f64, String) {
+    let ratio = batch as f64 / 256.0;
+    let root = |base: f64| match views {
+        2 => (base * ratio.sqrt(), format!("{base} x sqrt({batch} / 256)")),
+        // By the number of views: those of an image are as many rows of the loss.
+        _ => (
+            three_digits(base * (batch as f64 * views as f64 / VIEWS_PER_STEP as f64).sqrt()),
+            format!("{base} x sqrt({batch} x {views} / {VIEWS_PER_STEP})"),
+        ),
     };
-    (base * ratio, format!("{base} x {batch} / 256"))
+    let linear = |base: f64| (base * ratio, format!("{base} x {batch} / 256"));
+    match (name, encoder) {
+        (OptimizerName::Sgd, EncoderKind::Shared) => root(SHARED_RATE),
+        (OptimizerName::Sgd, EncoderKind::Momentum) => linear(0.03),
+        (OptimizerName::Lars, _) => linear(0.3),
+        (OptimizerName::Adamw, _) => root(ADAMW_RATE),
+    }
 }
+
+/// Views of a step of 256 images with two views each.
+const VIEWS_PER_STEP: usize = 512;
 
 /// Rate of SGD with a shared encoder at 256 images.
 const SHARED_RATE: f64 = 0.12;
+
+/// Rate of AdamW at 256 images.
+const ADAMW_RATE: f64 = 0.001;
 
 /// A number rounded to three significant digits.
 pub(super) fn three_digits(number: f64) -> f64 {

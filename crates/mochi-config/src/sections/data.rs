@@ -13,9 +13,12 @@ section! {
         /// More sources, whose images follow those of `data.source`. `--also` on the command line sets this key.
         plain also: Vec<String> = Kind::Texts;
         /// View size: width and height in pixels. auto: the largest of 32, 48, 64, 96, 128, 160, 192 and 224, up to the images' shorter side,
-        /// at which the time allows 16 x size x size images (images x epochs); without a time limit the shorter side, at most 128.
+        /// at which the time allows 32 x size x size views (images x epochs x views); without a time limit the shorter side, at most 128.
         auto size: u32 = Kind::Integer { min: 8, max: 4096 };
-        /// Augmentation pipeline that draws the two views of an image: `moco-v1`, `moco-v2`, `simclr`, `cifar` (MoCo's CIFAR-10 notebook:
+        /// V: views of each image in a step. More than 2 require `moco.encoder = "shared"`: each view of an image is then a positive of all its
+        /// others.
+        plain views: usize = Kind::Integer { min: 2, max: 16 };
+        /// Augmentation pipeline that draws the views of an image: `moco-v1`, `moco-v2`, `simclr`, `cifar` (MoCo's CIFAR-10 notebook:
         /// crops of 0.08 to 1, no blur), `supcon-cifar` (the same with crops of 0.2 to 1), `infomin` (PyContrast's steps, with RandAugment
         /// about twice as strong: both of its operations are always applied, there each with probability 0.5), `gray` (small grayscale
         /// images such as Fashion-MNIST: no color changes).

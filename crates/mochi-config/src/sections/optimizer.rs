@@ -7,14 +7,15 @@ use crate::section::section;
 section! {
     /// Optimizer and learning-rate schedule.
     Optimizer, OptimizerSettings, "optimizer" {
-        /// Optimizer: `sgd` (with momentum, as PyTorch's) or `lars` (for large batches, as MoCo v3's).
+        /// Optimizer: `sgd` (with momentum, as PyTorch's), `lars` (for large batches, as MoCo v3's) or `adamw` (as PyTorch's, with
+        /// betas `momentum` and 0.999).
         plain name: OptimizerName = Kind::Choice(OptimizerName::WORDS);
         /// Peak learning rate. auto: 0.03 x batch / 256 for `sgd` (MoCo), with a shared
-        /// encoder 0.12 x sqrt(batch / 256); 0.3 x batch / 256 for `lars`.
+        /// encoder 0.12 x sqrt(batch / 256); 0.3 x batch / 256 for `lars`; 0.001 x sqrt(batch / 256) for `adamw`.
         auto learning_rate: f64 = Kind::Number { min: 0.0, max: 1000.0 };
         /// Momentum of the optimizer.
         plain momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
-        /// Weight decay: on all parameters for `sgd`, as MoCo's; on weights only for `lars`, not on biases and norms.
+        /// Weight decay: on all parameters for `sgd`, as MoCo's; on weights only for `lars` and `adamw`, not on biases and norms.
         plain weight_decay: f64 = Kind::Number { min: 0.0, max: 1.0 };
         /// Learning-rate schedule: `cosine`, half a cosine to zero over the whole run; `step`, times 0.1 at each milestone.
         plain schedule: Schedule = Kind::Choice(Schedule::WORDS);

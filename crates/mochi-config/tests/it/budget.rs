@@ -28,7 +28,7 @@ fn epochs_follow_from_time_and_speed() {
     let hour = resolve("small", &["data.size=32"], &laptop(500.0));
     assert_eq!((hour.time.to_string().as_str(), hour.epochs), ("1h", 450.0));
     let unmeasured = resolve("small", &[], &LAPTOP);
-    assert_eq!((unmeasured.time, unmeasured.epochs), (TimeBudget::None, 200.0));
+    assert_eq!((unmeasured.time, unmeasured.epochs), (TimeBudget::None, 50.0));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn the_later_layer_decides_between_time_and_epochs() {
     assert_eq!(of("small", &["epochs=5", "time=none"]), (TimeBudget::None, 5.0));
     assert_eq!(of("moco-v2", &[]), (TimeBudget::None, 200.0));
     assert_eq!(of("moco-v2", &["time=20m", "data.size=32", "moco.queue=512"]), (MINUTES_20, 150.0));
-    assert_eq!(of("small", &["time=none"]), (TimeBudget::None, 200.0));
+    assert_eq!(of("small", &["time=none"]), (TimeBudget::None, 50.0));
 
     let error = load("small", &["epochs=5", "time=20m"]).resolve(&facts).unwrap_err();
     assert_eq!(
@@ -83,7 +83,8 @@ fn a_runs_config_repeats_its_time_and_its_epochs() {
 
 #[test]
 fn larger_views_come_with_more_time() {
-    let size = |words: &[&str], at_32: f64| resolve("small", words, &laptop(at_32)).data.size;
+    // `small` has 8 views of each image: 2 views at this speed.
+    let size = |words: &[&str], at_32: f64| resolve("small", words, &laptop(at_32 / 4.0)).data.size;
     let sizes = ["time=5m", "time=20m", "time=1h", "time=10h"].map(|time| size(&[time], 500.0));
     assert_eq!(sizes, [48, 64, 96, 96]);
     assert_eq!(size(&["time=20s"], 500.0), 32);
@@ -96,7 +97,7 @@ fn larger_views_come_with_more_time() {
     assert_eq!(settings.sizes_to_measure(None).last(), Some(&224));
     assert_eq!(load("small", &["epochs=3"]).sizes_to_measure(Some(100)), [0; 0]);
     assert!(settings.worth_measuring(32, &[]));
-    assert!(!settings.worth_measuring(96, &laptop(500.0).speeds[..1]));
+    assert!(!settings.worth_measuring(96, &laptop(125.0).speeds[..1]));
     // Nothing measured: the images' own size up to 128 pixels.
     let unmeasured = |short_side| settings.view_size(short_side);
     assert_eq!([Some(28), Some(96), Some(3000), None].map(unmeasured), [28, 96, 128, 128]);

@@ -229,7 +229,9 @@ fn ways_that_do_not_stand_together_are_all_told() {
         &["moco.encoder=shared", "moco.positive=label", "mix.images=mixco", "negatives.interpolate=1.6"],
         &["no key encoder", "requires a loss within the batch", "`mix.images` requires a key encoder"],
     );
+    case(&["data.views=4"], &["`data.views` is 4, but more than 2 views require a shared encoder"]);
     let simclr = ["moco.encoder=shared", "negatives.from=batch"];
+    case(&[&simclr[..], &["data.views=4", "moco.positive=nearest"]].concat(), &["`data.views` is 4"]);
     case(&[&simclr[..], &["negatives.interpolate=1.6"]].concat(), &["mixes the keys of the queue"]);
     case(
         &[&simclr[..], &["negatives.pairs=8", "moco.extrapolate=2"]].concat(),

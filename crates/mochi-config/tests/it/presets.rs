@@ -41,12 +41,18 @@ fn small_is_simclr_at_sizes_that_follow_from_the_data() {
     let of = |images| Settings::preset("small").unwrap().resolve(&Facts { images, ..LAPTOP }).unwrap().0;
     let run = of(4000);
     assert!(run.within_batch() && !run.negatives.synthesizes());
-    assert_eq!((run.moco.batch, run.moco.bn_groups, run.model.head.as_str()), (256, 1, "mlp-bn"));
-    assert_eq!((run.optimizer.learning_rate, run.optimizer.weight_decay), (0.12, 5e-4));
-    assert_eq!((run.epochs, run.optimizer.warmup_epochs), (200.0, 6.0));
+    assert_eq!((run.data.views, run.moco.batch, run.moco.bn_groups, run.model.head.as_str()), (8, 64, 1, "mlp-bn"));
+    assert_eq!(
+        (run.optimizer.name.as_str(), run.optimizer.learning_rate, run.optimizer.weight_decay),
+        ("adamw", 0.001, 0.01)
+    );
+    assert_eq!((run.epochs, run.optimizer.warmup_epochs), (50.0, 1.5), "as many views as 200 epochs of two views");
     // A smaller batch: the rate falls with its square root.
-    let few = of(64);
-    assert_eq!((few.moco.batch, few.optimizer.learning_rate), (64, 0.06));
+    let few = of(16);
+    assert_eq!((few.moco.batch, few.optimizer.learning_rate), (16, 0.0005));
+    let two = Settings::load(Some("small"), None, &["data.views=2", "optimizer.name=sgd"].map(str::to_owned));
+    let two = two.unwrap().resolve(&LAPTOP).unwrap().0;
+    assert_eq!((two.moco.batch, two.optimizer.learning_rate, two.epochs), (256, 0.12, 200.0));
 
     let (mochi, _) = Settings::preset("small-mochi").unwrap().resolve(&LAPTOP).unwrap();
     assert!(mochi.uses_queue() && mochi.negatives.synthesizes());

@@ -152,8 +152,9 @@ impl LoaderOptions {
                 format!("{} images per batch are not a multiple of {world_size} processes", self.batch),
             );
         }
-        if !(1..=2).contains(&self.views) {
-            return setting("views", format!("expected 1 or 2 views per image, got {}", self.views));
+        // A view's number is part of the key of its random numbers, as u16.
+        if !(1..=usize::from(u16::MAX)).contains(&self.views) {
+            return setting("views", format!("expected 1 to {} views per image, got {}", u16::MAX, self.views));
         }
         if !(1..=4096).contains(&self.size) {
             return setting("view size", format!("expected 1 to 4096 px, got {}", self.size));

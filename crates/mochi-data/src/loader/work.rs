@@ -71,7 +71,7 @@ thread_local! {
 /// Slot of a batch: its intended image, and the destination of its views.
 struct Slot<'a> {
     image: u32,
-    views: [Option<&'a mut [f32]>; 2],
+    views: Vec<&'a mut [f32]>,
 }
 
 /// The image used for a slot, if any, and the bad images that it replaces.
@@ -151,7 +151,7 @@ impl<M: Memory> Job<M> {
             let slots: Vec<Slot<'_>> = positions
                 .map(|position| Slot {
                     image: epoch.image(position),
-                    views: [0, 1].map(|v| chunks.get_mut(v).and_then(Iterator::next)),
+                    views: chunks.iter_mut().filter_map(Iterator::next).collect(),
                 })
                 .collect();
             slots.into_par_iter().with_max_len(1).map(|slot| self.fill_and_release(epoch, slot)).collect()
@@ -266,7 +266,6 @@ impl<M: Memory> Job<M> {
         let pixels = kept.unwrap_or(pixels);
         let options = &self.options;
         for (view, out) in slot.views.iter_mut().enumerate() {
-            let Some(out) = out else { continue };
             // The stream is that of the intended image: a replacement must not have the same views as at its own position in the epoch.
             let mut stream = Stream::new(options.seed, Purpose::View, epoch.number, slot.image, view as u16);
             plan.draw(&options.augmentation, pixels.width, pixels.height, options.size, &mut stream);

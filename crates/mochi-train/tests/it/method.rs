@@ -40,11 +40,28 @@ fn plan(step: u64) -> StepPlan {
 }
 
 fn step(learner: &mut Learner, number: u64) -> LearnerReport {
-    let [first, second] = views(number);
     let images: Vec<i64> = (0..BATCH).map(|i| i + BATCH * i64::try_from(number).unwrap()).collect();
     let labels: Vec<i64> = (0..BATCH).map(|i| i % 3).collect();
     let metadata = SampleMetadata { images: Some(&images), labels: Some(&labels) };
-    learner.step([&first, &second], metadata, &plan(number)).unwrap()
+    learner.step(&views(number), metadata, &plan(number)).unwrap()
+}
+
+/// With a shared encoder every view of an image is a positive of its others; a key encoder takes two views.
+#[test]
+fn more_views_of_an_image_are_all_its_positives() {
+    let more = ["moco.encoder=shared", "negatives.from=batch", "data.views=4", "optimizer.name=adamw"];
+    let mut learner = learner(&more);
+    let [first, second] = views(0);
+    let four = [first.shallow_clone(), second.shallow_clone(), first, second];
+    let before = learner.query.store().export("");
+    let report = learner.step(&four, SampleMetadata::default(), &plan(0)).unwrap();
+    let chance = report.metrics.get(&LOSS_CHANCE).unwrap();
+    assert!((chance - (4.0 * BATCH as f64 - 1.0).ln()).abs() < 1e-12, "{chance}");
+    // log 3 is the least that three equal positives allow.
+    assert!((3.0f64.ln()..chance + 1.0).contains(&loss(&report)), "{}", loss(&report));
+    assert!(!learner.query.store().identical(&before));
+    let error = self::learner(&[]).step(&four, SampleMetadata::default(), &plan(0)).unwrap_err().to_string();
+    assert!(error.contains("4 views"), "{error}");
 }
 
 fn loss(report: &LearnerReport) -> f64 {
@@ -137,8 +154,7 @@ fn h26_a_shared_encoder_has_no_key_encoder_and_fills_the_queue_only_for_neighbor
 fn missing_labels_are_an_error_before_anything_changes() {
     let mut learner = learner(&["moco.encoder=shared", "negatives.from=batch", "moco.positive=label"]);
     let before = learner.query.store().parameters().iter().map(Tensor::copy).collect::<Vec<_>>();
-    let [first, second] = views(0);
-    let error = learner.step([&first, &second], SampleMetadata::default(), &plan(0)).unwrap_err();
+    let error = learner.step(&views(0), SampleMetadata::default(), &plan(0)).unwrap_err();
     assert!(matches!(error, TrainError::NoLabels { .. }), "{error}");
     assert!(learner.query.store().parameters().iter().zip(&before).all(|(now, before)| now.equal(before)));
 }
@@ -167,7 +183,7 @@ fn views_that_are_not_finite_are_an_error_before_the_encoder_changes() {
     let before = learner.query.store().parameters().iter().map(Tensor::copy).collect::<Vec<_>>();
     let [good, _] = views(0);
     let bad = &good * f64::NAN;
-    let error = learner.step([&bad, &good], SampleMetadata::default(), &plan(7)).unwrap_err();
+    let error = learner.step(&[bad, good], SampleMetadata::default(), &plan(7)).unwrap_err();
     assert!(matches!(error, TrainError::Contrast(ContrastError::NotFinite { what: "query", step: 7 })), "{error}");
     assert!(learner.query.store().parameters().iter().zip(&before).all(|(now, before)| now.equal(before)));
     assert_eq!(learner.queue.filled(), 0);

@@ -100,8 +100,10 @@ fn stopping_anywhere_changes_no_bit() {
     let within = |positive| {
         ["moco.encoder=shared", "negatives.from=batch", positive, "negatives.pairs=0", "negatives.query_mixes=0"]
     };
+    let several_views = [&within("moco.positive=key")[..], &["data.views=4", "optimizer.name=adamw"]].concat();
     let methods: &[&[&str]] = &[
         &[],
+        &several_views,
         &["moco.symmetric=true", "optimizer.name=lars", "negatives.warmup_epochs=0"],
         &within("moco.positive=key"),
         &within("moco.positive=nearest"),

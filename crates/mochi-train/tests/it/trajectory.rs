@@ -99,10 +99,9 @@ fn eight_steps_are_pytorchs() {
     let mut learner = learner();
     let mut losses = Vec::new();
     for step in 0..8u64 {
-        let [first, second] = views(step);
         let rate = 0.05 - 0.005 * step as f64;
         let plan = StepPlan { step, learning_rate: rate, warm_up: step < 2, diagnostics: false };
-        let report = learner.step([&first, &second], SampleMetadata::default(), &plan).unwrap();
+        let report = learner.step(&views(step), SampleMetadata::default(), &plan).unwrap();
         losses.push(report.metrics.get(&LOSS).unwrap());
         if step == 1 {
             let error = off(&summaries(learner.query.store()), &wanted["query_after_2"]);

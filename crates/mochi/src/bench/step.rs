@@ -110,7 +110,7 @@ pub fn run(a: Arguments) -> Outcome {
             }
             let start = Instant::now();
             let plan = StepPlan { step, learning_rate: 0.03, warm_up: !synthesise, diagnostics: false };
-            learner.step([&views[0], &views[1]], SampleMetadata::default(), &plan)?;
+            learner.step(&views, SampleMetadata::default(), &plan)?;
             step += 1;
             if round >= a.warmup {
                 (if synthesise { &mut mochi } else { &mut moco }).push(start.elapsed().as_secs_f64());

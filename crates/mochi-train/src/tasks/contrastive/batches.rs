@@ -1,4 +1,4 @@
-//! Batches of two views, made by one loader for the whole run.
+//! Batches of views, made by one loader for the whole run.
 
 use mochi_config::Resolved;
 use mochi_data::{
@@ -27,7 +27,7 @@ impl Memory for TensorMemory {
     }
 }
 
-/// Two views of each image, epoch after epoch.
+/// The views of each image, epoch after epoch.
 pub struct Views(Loader<TensorMemory>);
 
 impl Views {
@@ -57,7 +57,7 @@ impl Views {
             end_epoch: timeline.end_epoch(),
             batch: settings.moco.batch,
             shard,
-            views: 2,
+            views: data.views,
             size: data.size,
             augmentation,
             drop_last: true,

@@ -17,7 +17,7 @@ pub struct Learner {
     pub key: Option<Encoder>,
     /// Keys of past steps.
     pub queue: Queue,
-    /// State of SGD or LARS.
+    /// The optimizer and its state.
     pub optimizer: Optimizer,
     pub(crate) method: Method,
     pub(crate) seed: u64,
@@ -49,6 +49,7 @@ impl Learner {
         let update = match settings.optimizer.name {
             OptimizerName::Sgd => Update::Sgd,
             OptimizerName::Lars => Update::Lars,
+            OptimizerName::Adamw => Update::AdamW,
         };
         let (momentum, decay) = (settings.optimizer.momentum, settings.optimizer.weight_decay);
         let group = ParameterGroup::new(1.0, decay).with(query.store(), "", |_| true);

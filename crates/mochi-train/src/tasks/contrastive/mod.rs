@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `learner` | encoders, queue and optimizer |
 //! | `step` | one step of them |
-//! | `method` | from two views to losses and gradients: momentum or shared encoder, positives, candidate keys, mixed images |
+//! | `method` | from the views to losses and gradients: momentum or shared encoder, positives, candidate keys, mixed images |
 //! | `metrics` | what a step reports |
-//! | `batches` | two views of each image, over the whole run |
+//! | `batches` | the views of each image, over the whole run |
 //! | `parts` | model, optimizer and queue as parts of a checkpoint |
 
 mod batches;
@@ -140,19 +140,21 @@ impl Contrastive {
         Ok((whole, shaped))
     }
 
-    /// Runs `work` on both views of a batch, which gets its memory back afterwards.
+    /// Runs `work` on the views of a batch, which gets its memory back afterwards.
     fn with_views<T>(
         &mut self,
         batch: &mut Batch<HostValues>,
-        work: impl FnOnce(&mut Self, [&Tensor; 2]) -> T,
+        work: impl FnOnce(&mut Self, &[Tensor]) -> T,
     ) -> Result<T, TrainError> {
-        let Ok([first, second]) = <[HostValues; 2]>::try_from(std::mem::take(&mut batch.views)) else {
-            return Err(TrainError::Internal("a batch without two views".to_owned()));
-        };
-        let ((first, view_1), (second, view_2)) = (self.view(batch, first)?, self.view(batch, second)?);
-        let result = work(self, [&view_1, &view_2]);
-        drop((view_1, view_2));
-        batch.views = vec![HostValues::new(first)?, HostValues::new(second)?];
+        let (mut memory, mut views) = (Vec::new(), Vec::new());
+        for values in std::mem::take(&mut batch.views) {
+            let (whole, view) = self.view(batch, values)?;
+            memory.push(whole);
+            views.push(view);
+        }
+        let result = work(self, &views);
+        drop(views);
+        batch.views = memory.into_iter().map(HostValues::new).collect::<Result<_, _>>()?;
         Ok(result)
     }
 
@@ -161,7 +163,7 @@ impl Contrastive {
         let moco = &self.settings.moco;
         match moco.bn_groups {
             0 | 1 if moco.encoder == EncoderKind::Shared => {
-                "batch norm: statistics over both views of the batch".to_owned()
+                "batch norm: statistics over all views of the batch".to_owned()
             }
             0 | 1 => "batch norm: statistics over the whole batch; key shuffling is off (it has no effect with a single group)"
                 .to_owned(),

@@ -39,14 +39,14 @@ pub struct LearnerReport {
 }
 
 impl Learner {
-    /// One step on two batches of views (B, 3, S, S), float32; `known` is the metadata of their images. A warm-up step has no synthetic
+    /// One step on views (B, 3, S, S), float32, as many as `data.views`; `metadata` is that of their images. A warm-up step has no synthetic
     /// negatives.
     ///
     /// # Errors
     /// [`TrainError::Contrast`] if embeddings or loss are not finite: then no parameter of f_q has moved.
     pub fn step(
         &mut self,
-        views: [&Tensor; 2],
+        views: &[Tensor],
         metadata: SampleMetadata,
         plan: &StepPlan,
     ) -> Result<LearnerReport, TrainError> {

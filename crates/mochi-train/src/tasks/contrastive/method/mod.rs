@@ -1,7 +1,7 @@
-//! The method of a step, from two views to gradients: which encoder makes the keys, what the positives are, what the candidate keys are.
+//! The method of a step, from the views to gradients: which encoder makes the keys, what the positives are, what the candidate keys are.
 //!
 //! ```text
-//! encoder    momentum: [momentum], a pass for each direction          shared: [shared], both views in one pass
+//! encoder    momentum: [momentum], a pass for each direction          shared: [shared], all views in one pass
 //! positive   the key, its nearest neighbour in the queue, or the class (within the batch)
 //! candidates    [candidates]: the queue, interpolated or not, the batch's keys, or both
 //! queries    plain, mixed ([mixing]: Un-Mix, i-Mix, MixCo), or both
@@ -55,8 +55,8 @@ impl Method {
 /// One step's input.
 #[derive(Clone, Copy)]
 pub(crate) struct StepInput<'a> {
-    /// Two views (B, 3, S, S), float32.
-    pub views: [&'a Tensor; 2],
+    /// Views (B, 3, S, S), float32: two, or more with a shared encoder.
+    pub views: &'a [Tensor],
     /// What is known of their images.
     pub metadata: SampleMetadata<'a>,
     pub step: u64,

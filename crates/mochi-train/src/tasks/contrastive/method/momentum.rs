@@ -16,7 +16,10 @@ use crate::{Learner, TrainError};
 /// The losses of one step. Afterwards the key encoder has been updated.
 pub(crate) fn losses(learner: &Learner, key: &Encoder, input: StepInput) -> Result<StepOutput, TrainError> {
     let compute = learner.query.compute();
-    let inputs = [compute.input(input.views[0])?, compute.input(input.views[1])?];
+    let [view_1, view_2] = input.views else {
+        return Err(TrainError::Internal(format!("a key encoder and {} views", input.views.len())));
+    };
+    let inputs = [compute.input(view_1)?, compute.input(view_2)?];
     // i-Mix has queries of mixed images only.
     let plain = learner.method.mixing.as_ref().is_none_or(|mixing| !mixing.replaces_plain());
     let query = |side: usize| -> Result<Option<Tensor>, TrainError> {
@@ -77,7 +80,7 @@ fn direction(
         output = Some(StepOutput { diagnostics: measured, ..StepOutput::of(query, loss) });
     }
     if let Some(mixing) = &method.mixing {
-        let mixed = mixing.mix(input.views[index as usize % 2], draws)?;
+        let mixed = mixing.mix(&input.views[index as usize % 2], draws)?;
         let query = learner.query.embed(&learner.query.compute().input(&mixed.images)?, learner.mode())?;
         let candidates = candidates_of(from(mixing.meets_batch()))?;
         let objective = mixing.objective(objective);

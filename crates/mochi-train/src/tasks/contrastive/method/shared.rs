@@ -1,4 +1,4 @@
-//! Both views through f_q in one pass, as in SimCLR: the gradient reaches both views, there is no key encoder, and both directions of the loss need
+//! All views through f_q in one pass, as in SimCLR: the gradient reaches every view, there is no key encoder, and the other directions of the loss need
 //! no further pass.
 
 use mochi_config::Positive;
@@ -11,21 +11,21 @@ use crate::{Learner, TrainError};
 /// The loss of one step.
 pub(crate) fn losses(learner: &Learner, input: StepInput) -> Result<StepOutput, TrainError> {
     let compute = learner.query.compute();
-    let inputs = compute.input(&Tensor::f_cat(&[input.views[0], input.views[1]], 0)?)?;
-    let both = learner.query.embed(&inputs, learner.mode())?; // (2B, D)
-    let batch = rows_of(&both) / 2;
+    let inputs = compute.input(&Tensor::f_cat(input.views, 0)?)?;
+    let all = learner.query.embed(&inputs, learner.mode())?; // (VB, D)
+    let batch = rows_of(&all) / input.views.len().max(1);
     let temperature = learner.objective_of(false).temperature;
     match learner.method.positive {
         Positive::Key => {
-            let loss = sim_clr(&both, temperature, input.step)?;
-            Ok(StepOutput::of(both, loss))
+            let loss = sim_clr(&all, batch, temperature, input.step)?;
+            Ok(StepOutput::of(all, loss))
         }
         Positive::Label => {
             let labels = input.metadata.labels.ok_or(TrainError::NoLabels { option: "moco.positive=label" })?;
-            let loss = sup_con(&both, labels, temperature, input.step)?;
-            Ok(StepOutput::of(both, loss))
+            let loss = sup_con(&all, labels, temperature, input.step)?;
+            Ok(StepOutput::of(all, loss))
         }
-        Positive::Nearest => nearest(learner, both, batch, temperature, input.step),
+        Positive::Nearest => nearest(learner, all, batch, temperature, input.step),
     }
 }
 
