@@ -120,6 +120,14 @@ fn off(a: &Tensor, b: &Tensor) -> f64 {
     (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs().max().double_value(&[])
 }
 
+/// Whether a synthetic negative is as similar to its query as the hardest of `k` real ones, up to float32's rounding: a pair mixed with a
+/// coefficient near 1 is its parent. `cosines` (B, 1 + k + synthetic).
+fn synthetic_ties_with_hardest(cosines: &Tensor, k: usize) -> bool {
+    let synthetic = cosines.size()[1] - 1 - to_i64(k);
+    let hardest = cosines.narrow(1, 1, to_i64(k)).amax([1i64].as_slice(), true);
+    synthetic > 0 && (cosines.narrow(1, 1 + to_i64(k), synthetic) - hardest).abs().min().double_value(&[]) < 1e-6
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
@@ -143,7 +151,8 @@ proptest! {
         let context = facts.context(whole);
         let wide = double(&rows, &objective, &context).unwrap();
         let leaf = rows[0].copy().set_requires_grad(true);
-        let (explicit, _) = oracle::info_nce(&leaf, &rows[1], &rows[2], &objective, &context).unwrap();
+        let (explicit, logits) = oracle::info_nce(&leaf, &rows[1], &rows[2], &objective, &context).unwrap();
+        let tied = synthetic_ties_with_hardest(&(logits.detach() * t), k);
         explicit.backward();
         let gradient = leaf.grad();
         // Where no query has a negative, autograd has no gradient.
@@ -163,7 +172,8 @@ proptest! {
         let near = |a: Option<f64>, b: Option<f64>| a.is_some() == b.is_some() && (a.unwrap_or(0.0) - b.unwrap_or(0.0)).abs() < 1e-5;
         let Measures { hardest, pair, query_mix, synthetic_harder, .. } = fused.measures;
         prop_assert!(near(hardest, wide.measures.hardest) && near(pair, wide.measures.pair) && near(query_mix, wide.measures.query_mix));
-        prop_assert!(near(synthetic_harder, wide.measures.synthetic_harder), "{synthetic_harder:?} {:?}", wide.measures.synthetic_harder);
+        // Rounding decides whether a synthetic negative that equals the hardest real one is harder.
+        prop_assert!(tied || near(synthetic_harder, wide.measures.synthetic_harder), "{synthetic_harder:?} {:?}", wide.measures.synthetic_harder);
         let (ours, theirs) = (fused.measures.effective_negatives, wide.measures.effective_negatives);
         prop_assert!((ours - theirs).abs() <= 1e-4 * theirs);
     }

@@ -297,7 +297,7 @@ fn senseless_settings_are_errors() {
     assert!(refused(options(0)));
     assert!(refused(options(6)), "five images do not fill a batch of six");
     assert!(!refused(LoaderOptions { drop_last: false, ..options(6) }));
-    assert!(refused(LoaderOptions { views: 3, ..options(2) }));
+    assert!(refused(LoaderOptions { views: 0, ..options(2) }));
     assert!(refused(LoaderOptions { size: 0, ..options(2) }));
     assert!(refused(LoaderOptions { max_bad_fraction: f64::NAN, ..options(2) }));
 }
