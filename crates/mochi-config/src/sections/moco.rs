@@ -10,7 +10,7 @@ use crate::selection::{Choices, Selection};
 section! {
     /// Batch, queue, key encoder, positives and loss.
     Moco, MocoSettings, "moco" {
-        /// Images per step. auto: 256, halved while a step needs more than half of the device's memory, but at least 32 and at most the number of images.
+        /// Images per step. auto: 256, or about 512 views with more than two views of each image, halved while a step needs more than half of the device's memory, but at least 32 and at most the number of images.
         auto batch: usize = Kind::Integer { min: 2, max: 1 << 20 };
         /// K: number of keys in the queue. auto: the largest power of two that is at most a quarter of the keys produced per epoch, from 256
         /// to 65536, but at least the keys of one step and at most those of one epoch.

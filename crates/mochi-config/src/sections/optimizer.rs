@@ -11,7 +11,8 @@ section! {
         /// betas `momentum` and 0.999).
         plain name: OptimizerName = Kind::Choice(OptimizerName::WORDS);
         /// Peak learning rate. auto: 0.03 x batch / 256 for `sgd` (MoCo), with a shared
-        /// encoder 0.12 x sqrt(batch / 256); 0.3 x batch / 256 for `lars`; 0.001 x sqrt(batch / 256) for `adamw`.
+        /// encoder 0.12 x sqrt(batch / 256); 0.3 x batch / 256 for `lars`; 0.001 x sqrt(batch / 256) for `adamw`. With
+        /// more than two views of each image, batch x views / 512 takes the place of batch / 256 under the square root.
         auto learning_rate: f64 = Kind::Number { min: 0.0, max: 1000.0 };
         /// Momentum of the optimizer.
         plain momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
