@@ -6,7 +6,8 @@
 //! P(i) = the V-1 other views of i's image
 //! ```
 //!
-//! With more than two views this is SupCon's L_out (Khosla et al., NeurIPS 2020, eq. 2) with each image as a class. Every embedding has two parts of the gradient: as anchor, and as positive or negative of others.
+//! With more than two views this is SupCon's L_out (Khosla et al., NeurIPS 2020, eq. 2) with each image as a class. Every embedding has two parts of the
+//! gradient: as anchor, and as positive or negative of others.
 
 use crate::in_batch::InBatch;
 use crate::{ContrastError, Loss};
