@@ -6,7 +6,7 @@
 use crate::device::{Deferred, Numbers, Readback};
 use crate::{ContrastError, SampleMetadata};
 use mochi_contrast_core::CoreError;
-use mochi_tensor::{Device, Kind, Tensor, no_grad};
+use mochi_tensor::{Device, Kind, Tensor, no_grad, with_generator};
 
 /// Unknown image or label.
 const UNKNOWN: i64 = -1;
@@ -32,7 +32,7 @@ impl Queue {
             let what = if size == 0 { "the size of the queue" } else { "the dimension of the queue" };
             return Err(CoreError::Value { what: what.into(), value: "0".into(), expected: "at least 1" }.into());
         }
-        let rows = Tensor::f_randn([k, d], (Kind::Float, Device::Cpu))?;
+        let rows = with_generator(|| Tensor::f_randn([k, d], (Kind::Float, Device::Cpu)))?;
         let norm = rows.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
         let rows = rows.f_div(&norm)?.f_to_device(device)?;
         let unknown = vec![UNKNOWN; size];

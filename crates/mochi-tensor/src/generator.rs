@@ -1,23 +1,34 @@
 //! libtorch's own random numbers: only initial weights and the queue's first rows come from them, so a seed is enough for a run;
 //! the state can be saved for code that draws more.
+//!
+//! The process has one generator. Whatever draws from it does so inside [`with_seed`] or [`with_generator`]: a draw of another thread within a
+//! seeded sequence would change the rest of that sequence.
 
 use crate::ffi;
 use crate::{Tensor, TensorError};
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
-/// The process has one generator: a thread that draws from a seed holds it exclusively.
+/// Held by the thread that draws.
 static IN_USE: Mutex<()> = Mutex::new(());
 
 thread_local! {
-    /// How many calls of [`with_seed`] this thread is inside of.
+    /// How many calls of [`with_generator`] this thread is inside of.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs `body` with the generator started from `seed` (`torch.manual_seed`), while no other thread's `with_seed` draws.
+/// Runs `body` with the generator started from `seed` (`torch.manual_seed`), while no other thread draws.
 ///
 /// Calls may be nested: the inner call restarts the generator, and the outer one continues where the inner one left it.
 pub fn with_seed<R>(seed: u64, body: impl FnOnce() -> R) -> R {
+    with_generator(|| {
+        tch::manual_seed(seed.cast_signed());
+        body()
+    })
+}
+
+/// Runs `body`, which draws from the generator as it is, while no other thread draws. Calls may be nested in each other and in [`with_seed`].
+pub fn with_generator<R>(body: impl FnOnce() -> R) -> R {
     struct Level;
     impl Drop for Level {
         fn drop(&mut self) {
@@ -27,7 +38,6 @@ pub fn with_seed<R>(seed: u64, body: impl FnOnce() -> R) -> R {
     let _alone = (DEPTH.get() == 0).then(|| IN_USE.lock().unwrap_or_else(PoisonError::into_inner));
     DEPTH.set(DEPTH.get() + 1);
     let _level = Level;
-    tch::manual_seed(seed.cast_signed());
     body()
 }
 

@@ -48,7 +48,7 @@ pub use conv::{ConvOptions, conv2d};
 pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, set_threads, start};
 pub use error::TensorError;
 pub use files::{WeightsFile, WeightsReader, read_tensors, write_tensors};
-pub use generator::{generator_state, set_generator_state, with_seed};
+pub use generator::{generator_state, set_generator_state, with_generator, with_seed};
 pub use load::{Found, LoadReport};
 pub use memory::{HostValues, from_f32};
 pub use norm::{BatchNorm, NormMode, NormTraining};
