@@ -50,6 +50,7 @@ macro_rules! from_error {
 }
 
 from_error!(
+    mochi_ablate::AblateError,
     mochi_config::ConfigError,
     mochi_contrast::ContrastError,
     mochi_eval::EvalError,

@@ -1,0 +1,322 @@
+//! The plan file of an ablation study.
+//!
+//! ```toml
+//! seeds = [0, 1, 2]                  # each variant is trained once per seed
+//! evaluate = ["knn", "linear"]
+//!
+//! [data]
+//! images = "photos/train"            # relative to the plan
+//! train = "photos/train"             # labeled images, for the evaluation
+//! test = "photos/test"
+//!
+//! [base]                             # settings of every run, as in a settings file
+//! extends = "small-mochi"
+//! epochs = 10
+//!
+//! [[axis]]                           # the first value of each axis is the baseline
+//! key = "moco.temperature"
+//! values = [0.2, 0.1]
+//!
+//! [[axis]]                           # an axis of several keys
+//! name = "negatives"
+//! values = [
+//!     { name = "MoCo v2", negatives.pairs = 0, negatives.query_mixes = 0 },
+//!     { name = "MoCHi (1024, 512, 256)", negatives.pairs = 512, negatives.query_mixes = 256 },
+//! ]
+//! ```
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use mochi_files::read_capped;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::error::AblateError;
+use crate::name::slug;
+use crate::protocol::Protocol;
+
+/// Largest plan file in bytes.
+const LIMIT: u64 = 1 << 20;
+
+/// Which combinations of the axes' values are trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Design {
+    /// Every combination.
+    #[default]
+    Grid,
+    /// The baseline, and each other value of each axis with the other axes at their first value.
+    OneAtATime,
+}
+
+/// A plan as written.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Option<String>,
+    #[serde(default)]
+    design: Design,
+    #[serde(default = "one_seed")]
+    seeds: Vec<u64>,
+    evaluate: Option<Vec<Protocol>>,
+    hours: Option<f64>,
+    data: DataFile,
+    #[serde(default)]
+    base: Table,
+    axis: Vec<AxisFile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DataFile {
+    images: String,
+    train: String,
+    test: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AxisFile {
+    key: Option<String>,
+    name: Option<String>,
+    values: Vec<Value>,
+}
+
+fn one_seed() -> Vec<u64> {
+    vec![0]
+}
+
+/// One axis: what varies, and its values; the first is the baseline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// Heading of its column.
+    pub name: String,
+    /// The values.
+    pub values: Vec<AxisValue>,
+}
+
+/// One value of an axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AxisValue {
+    /// How the table calls it.
+    pub label: String,
+    /// `KEY=VALUE` arguments that it stands for.
+    pub settings: Vec<String>,
+}
+
+/// A plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The file that it was read from.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// Name of the study.
+    pub name: String,
+    /// Which combinations are trained.
+    pub design: Design,
+    /// Seeds of every variant, without repetition.
+    pub seeds: Vec<u64>,
+    /// Protocols, the first of which decides.
+    pub evaluate: Vec<Protocol>,
+    /// Time in hours after which no further cell is started.
+    pub hours: Option<f64>,
+    /// Images to train on.
+    pub images: PathBuf,
+    /// Labeled images for the evaluation: training and test.
+    pub labeled: [PathBuf; 2],
+    /// Settings of every run, as a settings file.
+    pub base: String,
+    /// What varies.
+    pub axes: Vec<Axis>,
+}
+
+impl Plan {
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// [`AblateError::File`], [`AblateError::Plan`]. Values of settings are checked by [`Cells::of`](crate::Cells::of).
+    pub fn read(path: &Path) -> Result<Plan, AblateError> {
+        let bytes = read_capped(path, LIMIT)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| problem(path)("it is not UTF-8 text".to_owned(), "write the plan in a text editor"))?;
+        Plan::parse(path, text)
+    }
+
+    /// `runs/NAME`: the folder of the study if no other is chosen.
+    pub fn default_folder(&self) -> PathBuf {
+        Path::new("runs").join(slug(&self.name))
+    }
+
+    fn parse(path: &Path, text: String) -> Result<Plan, AblateError> {
+        let wrong = problem(path);
+        let file: File = toml::from_str(&text).map_err(|error| {
+            let place = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let line = place.map(|line| format!("line {line}: ")).unwrap_or_default();
+            wrong(format!("{line}{}", error.message()), "docs/guides/ablation.md describes the plan file")
+        })?;
+        let mut seeds = file.seeds;
+        let unique: BTreeSet<u64> = seeds.iter().copied().collect();
+        if unique.len() != seeds.len() || seeds.is_empty() {
+            return Err(wrong(
+                "`seeds` must name at least one seed, each once".to_owned(),
+                "write e.g. seeds = [0, 1, 2]",
+            ));
+        }
+        seeds.shrink_to_fit();
+        if let Some(hours) = file.hours.filter(|hours| !(hours.is_finite() && *hours > 0.0)) {
+            return Err(wrong(format!("`hours` must be a number above 0, got {hours}"), "write e.g. hours = 8"));
+        }
+        let mut evaluate = file.evaluate.unwrap_or(Protocol::ALL.to_vec());
+        let mut seen = BTreeSet::new();
+        evaluate.retain(|protocol| seen.insert(*protocol));
+        if evaluate.is_empty() {
+            return Err(wrong(
+                "`evaluate` names no protocol".to_owned(),
+                "write e.g. evaluate = [\"knn\", \"linear\"]",
+            ));
+        }
+        if file.axis.is_empty() {
+            return Err(wrong("it has no axis".to_owned(), "add [[axis]] with a key and its values"));
+        }
+        let axes = file.axis.into_iter().map(|axis| axis_of(axis, &wrong)).collect::<Result<Vec<_>, _>>()?;
+        let names: BTreeSet<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
+        if names.len() != axes.len() {
+            return Err(wrong("two axes have one name".to_owned(), "give each axis its own `name`"));
+        }
+        let stem = || path.file_stem().map_or_else(|| "study".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        let beside = path.parent().unwrap_or(Path::new(""));
+        let place = |text: &str| if text.contains("://") { PathBuf::from(text) } else { beside.join(text) };
+        let base = toml::to_string(&file.base)
+            .map_err(|error| wrong(format!("[base]: {error}"), "write settings as in a settings file"))?;
+        Ok(Plan {
+            path: path.to_owned(),
+            name: file.name.unwrap_or_else(stem),
+            design: file.design,
+            seeds,
+            evaluate,
+            hours: file.hours,
+            images: place(&file.data.images),
+            labeled: [place(&file.data.train), place(&file.data.test)],
+            base,
+            axes,
+            text,
+        })
+    }
+}
+
+fn problem(path: &Path) -> impl Fn(String, &str) -> AblateError {
+    move |problem, hint| AblateError::Plan { plan: path.to_owned(), problem, hint: hint.to_owned() }
+}
+
+fn axis_of(axis: AxisFile, wrong: &impl Fn(String, &str) -> AblateError) -> Result<Axis, AblateError> {
+    let Some(name) = axis.name.or_else(|| axis.key.clone()) else {
+        return Err(wrong(
+            "an axis has neither `key` nor `name`".to_owned(),
+            "add the key that varies: key = \"moco.queue\"",
+        ));
+    };
+    if axis.values.is_empty() {
+        return Err(wrong(format!("the axis \"{name}\" has no values"), "write e.g. values = [0.2, 0.1]"));
+    }
+    if axis.key.as_deref() == Some("seed") {
+        return Err(wrong("`seed` is no axis".to_owned(), "list the seeds with seeds = [0, 1, 2]"));
+    }
+    let values = axis.values.into_iter().map(|value| match (&axis.key, value) {
+        (Some(key), value) => {
+            let text = written(&value);
+            let label = value.as_str().map_or_else(|| text.clone(), str::to_owned);
+            Ok(AxisValue { label, settings: vec![format!("{key}={text}")] })
+        }
+        (None, Value::Table(mut table)) => {
+            let Some(label) = table.remove("name").and_then(|name| name.as_str().map(str::to_owned)) else {
+                return Err(wrong(
+                    format!("a value of the axis \"{name}\" has no name"),
+                    "write e.g. { name = \"MoCo v2\", negatives.pairs = 0 }",
+                ));
+            };
+            Ok(AxisValue { label, settings: assignments(&table) })
+        }
+        (None, value) => Err(wrong(
+            format!("the axis \"{name}\" has no `key`, so its values must be tables, got {}", written(&value)),
+            "add the key that varies, or write e.g. { name = \"MoCo v2\", negatives.pairs = 0 }",
+        )),
+    });
+    Ok(Axis { values: values.collect::<Result<_, _>>()?, name })
+}
+
+/// A value as it is written on the command line and in a settings file.
+fn written(value: &Value) -> String {
+    value.to_string().trim().to_owned()
+}
+
+/// `KEY=VALUE` of a table; sections are joined with dots.
+fn assignments(table: &Table) -> Vec<String> {
+    let mut all = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(section) => all.extend(assignments(section).into_iter().map(|one| format!("{key}.{one}"))),
+            value => all.push(format!("{key}={}", written(value))),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATA: &str = "[data]\nimages = \"a\"\ntrain = \"/b\"\ntest = \"s3://c\"\n";
+
+    fn parse(text: &str) -> Result<Plan, AblateError> {
+        Plan::parse(Path::new("plans/queue.toml"), text.to_owned())
+    }
+
+    #[test]
+    fn a_plan_has_defaults_and_paths_relative_to_itself() {
+        let plan = parse(&format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = [64, \"auto\"]\n")).unwrap();
+        assert_eq!((plan.name.as_str(), plan.design, &plan.seeds[..]), ("queue", Design::Grid, &[0][..]));
+        assert_eq!(plan.evaluate, Protocol::ALL);
+        assert_eq!(plan.images, Path::new("plans/a"));
+        assert_eq!(plan.labeled, [PathBuf::from("/b"), PathBuf::from("s3://c")]);
+        let of = |label: &str, setting: &str| AxisValue { label: label.into(), settings: vec![setting.into()] };
+        let values = vec![of("64", "moco.queue=64"), of("auto", "moco.queue=\"auto\"")];
+        assert_eq!(plan.axes, [Axis { name: "moco.queue".into(), values }]);
+    }
+
+    #[test]
+    fn an_axis_of_tables_sets_several_keys() {
+        let axis = "[[axis]]\nname = \"method\"\nvalues = [{ name = \"MoCo\", negatives.pairs = 0, seed = 3 }]\n";
+        let plan = parse(&format!("{DATA}{axis}")).unwrap();
+        assert_eq!(plan.axes[0].values[0].label, "MoCo");
+        assert_eq!(plan.axes[0].values[0].settings, ["negatives.pairs=0", "seed=3"]);
+    }
+
+    #[test]
+    fn problems_are_named() {
+        let axis = "[[axis]]\nkey = \"moco.queue\"\nvalues = [64]\n";
+        let cases = [
+            (format!("seeds = [1, 1]\n{DATA}{axis}"), "each once"),
+            (format!("seeds = []\n{DATA}{axis}"), "at least one seed"),
+            (format!("hours = 0\n{DATA}{axis}"), "above 0"),
+            (format!("hours = nan\n{DATA}{axis}"), "above 0"),
+            (format!("evaluate = []\n{DATA}{axis}"), "no protocol"),
+            (format!("evaluate = [\"detection\"]\n{DATA}{axis}"), "line 1: unknown variant `detection`"),
+            (format!("sed = [1]\n{DATA}{axis}"), "line 1: unknown field `sed`"),
+            (axis.to_owned(), "missing field `data`"),
+            (DATA.to_owned(), "missing field `axis`"),
+            (format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = []\n"), "has no values"),
+            (format!("{DATA}[[axis]]\nvalues = [1]\n"), "neither `key` nor `name`"),
+            (format!("{DATA}[[axis]]\nname = \"m\"\nvalues = [1]\n"), "must be tables, got 1"),
+            (format!("{DATA}[[axis]]\nname = \"m\"\nvalues = [{{ seed = 1 }}]\n"), "has no name"),
+            (format!("{DATA}[[axis]]\nkey = \"seed\"\nvalues = [1]\n"), "`seed` is no axis"),
+            (format!("{DATA}{axis}{axis}"), "two axes have one name"),
+        ];
+        for (text, part) in cases {
+            let error = parse(&text).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}: expected {part}");
+            assert!(error.to_string().starts_with("plans/queue.toml: ") && error.hint().is_some());
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What is known before the first cell: that the settings fit the data and the machine, that the labeled images can be used, and how long the cells
+//! will take.
+
+use std::collections::BTreeMap;
+
+use mochi_ablate::forecast::Timed;
+use mochi_ablate::{Cells, Forecast, Plan, State};
+use mochi_config::{Facts, Resolved, TimeBudget};
+use mochi_data::Split;
+use mochi_data::dataset::path_from_text;
+use mochi_eval::check_splits;
+use mochi_term::{Progress, StopFlag};
+use mochi_train::{facts, measure_speed};
+
+use crate::discovery::begin;
+use crate::failure::{Failure, Outcome};
+use crate::plan;
+
+/// Opens the data, resolves the settings of every cell and measures the speed of what is still to be trained.
+pub fn forecast(
+    plan: &Plan,
+    cells: &Cells,
+    states: &[State],
+    stop: &StopFlag,
+    progress: &Progress,
+) -> Outcome<Forecast> {
+    let Some(first) = cells.cells.first() else { return Ok(Forecast::default()) };
+    let also = first.settings.data.also.iter().map(|text| path_from_text(text));
+    let sources: Vec<_> = std::iter::once(plan.images.clone()).chain(also).collect();
+    let images = begin(sources, Split::Train, stop.flag().into());
+    let [train, test] = [(&plan.labeled[0], Split::Train), (&plan.labeled[1], Split::Test)]
+        .map(|(path, split)| begin(vec![path.clone()], split, stop.flag().into()));
+    let engine = mochi_tensor::start(None)?;
+    let (images, train, test) = (images.wait(progress)?, train.wait(progress)?, test.wait(progress)?);
+    check_splits(&train, &test)?;
+    let known = Facts { labels: images.labels().is_some(), ..facts(&engine, images.len()) };
+    let known = plan::measure(&first.settings, known, &images, &engine, stop, progress)?;
+
+    let mut told = Vec::new();
+    let mut resolved = Vec::new();
+    for cell in &cells.cells {
+        let (settings, warnings) = cell.settings.clone().resolve(&known).map_err(|source| {
+            let (plan, variant) = (plan.path.clone(), cells.variants[cell.variant].name());
+            Failure::from(mochi_ablate::AblateError::Settings { plan, variant, source })
+        })?;
+        for warning in warnings.iter().map(ToString::to_string) {
+            if !told.contains(&warning) {
+                progress.warning(&format!("{}: {warning}", cells.variants[cell.variant].name()));
+                told.push(warning);
+            }
+        }
+        resolved.push(settings);
+    }
+
+    let took = |state: &State| match state {
+        State::Finished(finished) => finished.seconds,
+        _ => None,
+    };
+    // Variants with a finished cell have their own time.
+    let timed =
+        |variant| cells.cells.iter().zip(states).any(|(cell, state)| cell.variant == variant && took(state).is_some());
+    let mut speeds: BTreeMap<String, f64> = BTreeMap::new();
+    let to_measure: Vec<&Resolved> = cells
+        .cells
+        .iter()
+        .zip(&resolved)
+        .filter(|(cell, settings)| settings.time == TimeBudget::None && settings.epochs > 0.0 && !timed(cell.variant))
+        .map(|(_, settings)| settings)
+        .collect();
+    let mut task = progress.task("measuring the speed of training", to_measure.len() as u64);
+    for (done, settings) in to_measure.into_iter().enumerate() {
+        if stop.requested() {
+            return Err(mochi_data::DataError::Canceled.into());
+        }
+        if let std::collections::btree_map::Entry::Vacant(place) = speeds.entry(shape(settings)) {
+            place.insert(measure_speed(settings, &images, &engine)?);
+        }
+        task.reach(done as u64 + 1);
+    }
+    task.finish();
+    let expected = |settings: &Resolved| match settings.time {
+        TimeBudget::Limit(time) => time.as_secs_f64(),
+        _ => {
+            let seen = settings.total_steps(images.len()) as f64 * settings.moco.batch as f64;
+            speeds.get(&shape(settings)).map_or(0.0, |speed| seen / speed)
+        }
+    };
+    let timed = cells.cells.iter().zip(&resolved).zip(states).map(|((cell, settings), state)| Timed {
+        variant: cell.variant,
+        expected_s: expected(settings),
+        took_s: took(state),
+    });
+    Ok(Forecast::new(timed.collect()))
+}
+
+/// The settings that decide the speed of a step.
+fn shape(settings: &Resolved) -> String {
+    let decides = |key: &str| {
+        key.starts_with("model.")
+            || key.starts_with("compute.")
+            || ["data.size", "data.views", "data.augment", "data.cache", "moco.batch", "moco.encoder", "moco.symmetric"]
+                .contains(&key)
+    };
+    let lines = settings.describe().into_iter().filter(|line| decides(line.key));
+    lines.map(|line| format!("{}={}", line.key, line.value)).collect::<Vec<_>>().join(" ")
+}

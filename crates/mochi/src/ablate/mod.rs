@@ -1,0 +1,155 @@
+//! `mochi ablate PLAN.toml [--out STUDY]`
+
+mod expected;
+mod process;
+mod worker;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use mochi_ablate::{Cells, Format, Leases, Plan, State, StudyFolder, Table};
+use mochi_files::shell_word;
+use mochi_term::stop::STOPPED;
+use mochi_term::{Progress, printable, write_stderr};
+use mochi_text::{counted, counted_with, duration};
+
+use crate::drive::listen;
+use crate::failure::{Failure, Outcome, print_json, print_line};
+use worker::{Ending, Worker};
+
+/// Arguments of the subcommand.
+#[derive(Args)]
+pub struct Arguments {
+    /// Plan of the study, a TOML file: data, base settings, axes and seeds
+    plan: PathBuf,
+    /// Folder of the study, which several processes may share [default: runs/NAME of the plan]
+    #[arg(long, value_name = "STUDY")]
+    out: Option<PathBuf>,
+    /// Print the cells with their state and expected time, and train nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the table of the finished cells, and train nothing
+    #[arg(long, value_name = "FORMAT", value_parser = ["text", "markdown", "csv", "latex"])]
+    table: Option<String>,
+    /// Start failed cells again
+    #[arg(long)]
+    retry_failed: bool,
+    /// Skip the remaining seeds of a variant that is significantly worse than the best one after three seeds or more
+    #[arg(long)]
+    prune: bool,
+    /// Time after which a worker that gives no sign of life counts as dead
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    lease_timeout: u64,
+    /// Print the table as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: Arguments) -> Outcome {
+    let plan = Plan::read(&arguments.plan)?;
+    let out = arguments.out.clone().unwrap_or_else(|| plan.default_folder());
+    let study = StudyFolder::open(&out, &plan)?;
+    let cells = Cells::of(&plan, &study.base())?;
+    let leases = Leases::new(study.leases(), Duration::from_secs(arguments.lease_timeout));
+    let states = || -> Outcome<Vec<State>> {
+        Ok(cells.cells.iter().map(|cell| study.state(cell, &plan.evaluate, &leases)).collect::<Result<_, _>>()?)
+    };
+    if let Some(name) = &arguments.table {
+        let table = Table::of(&plan, &cells, &states()?);
+        let format = Format::ALL.into_iter().find(|format| format.name() == name).unwrap_or(Format::Text);
+        print(&table, format, arguments.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stop = listen()?;
+    let progress = Progress::detect();
+    let mut forecast = expected::forecast(&plan, &cells, &states()?, &stop, &progress)?;
+    progress.note(&format!(
+        "{}: {} x {} = {}, study folder {}",
+        plan.name,
+        counted(cells.variants.len(), "variant"),
+        counted(plan.seeds.len(), "seed"),
+        counted(cells.cells.len(), "cell"),
+        out.display()
+    ));
+    if arguments.retry_failed {
+        for cell in &cells.cells {
+            study.forget_failure(cell)?;
+        }
+    }
+    let before = states()?;
+    let open: Vec<usize> = (0..before.len()).filter(|&i| matches!(before[i], State::Pending)).collect();
+    let expected: f64 = open.iter().map(|&index| forecast.of(index)).sum();
+    progress.note(&format!(
+        "{} to train, about {}{}",
+        counted(open.len(), "cell"),
+        duration(expected),
+        match (open.is_empty(), forecast.is_of_training_only(), plan.hours) {
+            (true, ..) => String::new(),
+            (_, true, None) => "; evaluation comes on top".to_owned(),
+            (_, true, Some(hours)) =>
+                format!("; evaluation comes on top; no cell is started that would end after {hours} h"),
+            (_, false, None) => String::new(),
+            (_, false, Some(hours)) => format!("; no cell is started that would end after {hours} h"),
+        }
+    ));
+    if arguments.dry_run {
+        for (index, (cell, state)) in cells.cells.iter().zip(&before).enumerate() {
+            let state = match state {
+                State::Finished(_) => "finished".to_owned(),
+                State::Failed(failed) => format!("failed: {}", failed.reason),
+                State::Running(holder) => format!("running: {holder}"),
+                State::Pending => format!("about {}", duration(forecast.of(index))),
+            };
+            print_line(&format!("{}, seed {}: {state}", cells.variants[cell.variant].name(), cell.seed))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    let worker =
+        Worker { plan: &plan, cells: &cells, study: &study, leases: &leases, stop: &stop, progress: &progress };
+    let ending = worker.work(arguments.prune, &mut forecast)?;
+    let states = states()?;
+    let table = Table::of(&plan, &cells, &states);
+    for format in Format::ALL {
+        study.write_table(format.extension(), &format.write(&table))?;
+    }
+    print(&table, Format::Text, arguments.json)?;
+    let say = |text: String| write_stderr(&printable(&text));
+    let again = format!("mochi ablate {}", shell_word(&arguments.plan));
+    let again = arguments.out.map_or_else(|| again.clone(), |out| format!("{again} --out {}", shell_word(&out)));
+    match ending {
+        Ending::Stopped => {
+            say("stopped; what was trained is saved".to_owned());
+            say(format!("hint: continue with `{again}`"));
+            return Ok(ExitCode::from(STOPPED));
+        }
+        Ending::OutOfTime => {
+            say("the plan's time is over".to_owned());
+            say(format!("hint: `{again}` goes on for as long again"));
+        }
+        Ending::Done { running: 0 } => {}
+        Ending::Done { running } => {
+            let verbs = ["is being trained by another worker", "are being trained by other workers"];
+            say(counted_with(running, "cell", verbs));
+            say(format!("hint: `{again} --table text` prints the whole table when they have finished"));
+        }
+    }
+    let failed = table.failures.len();
+    if failed > 0 {
+        let what = format!(
+            "{} of {} failed; {} has their logs",
+            failed,
+            counted(states.len(), "cell"),
+            out.join("logs").display()
+        );
+        return Err(Failure::new(what, format!("once the cause is removed, `{again} --retry-failed`")));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(table: &Table, format: Format, json: bool) -> Outcome<()> {
+    if json { print_json(table) } else { print_line(format.write(table).trim_end()) }
+}

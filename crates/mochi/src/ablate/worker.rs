@@ -1,0 +1,206 @@
+//! Takes cells of a plan one after the other, trains and evaluates each in a process of its own, so that one that runs out of memory ends alone.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Instant;
+
+use mochi_ablate::prune::{self, hopeless};
+use mochi_ablate::{Cell, Cells, Failed, Forecast, Lease, Leases, Plan, Protocol, State, StudyFolder};
+use mochi_run::{RunError, RunFolder};
+use mochi_term::{Progress, StopFlag};
+use mochi_text::duration;
+
+use super::process::{Ended, Process};
+use crate::failure::Outcome;
+
+/// What a worker needs.
+pub struct Worker<'a> {
+    pub plan: &'a Plan,
+    pub cells: &'a Cells,
+    pub study: &'a StudyFolder,
+    pub leases: &'a Leases,
+    pub stop: &'a StopFlag,
+    pub progress: &'a Progress,
+}
+
+/// Why a worker ended.
+pub enum Ending {
+    /// No cell is left for it.
+    Done { running: usize },
+    /// The next cell would have ended after the plan's time.
+    OutOfTime,
+    /// By a stop signal.
+    Stopped,
+}
+
+/// How an attempt at a cell ended.
+enum Attempt {
+    Finished,
+    Failed(String),
+    Stopped,
+    /// Another process trains in its run folder, or has taken over its lease.
+    Elsewhere,
+}
+
+impl Worker<'_> {
+    /// Works until no cell is left.
+    pub fn work(&self, prune: bool, forecast: &mut Forecast) -> Outcome<Ending> {
+        let begun = Instant::now();
+        let mut elsewhere = Vec::new();
+        let mut pruned = Vec::new();
+        loop {
+            let states = self.states()?;
+            if self.stop.requested() {
+                return Ok(Ending::Stopped);
+            }
+            let hopeless = if prune { hopeless(&self.scores(&states)) } else { vec![false; self.cells.variants.len()] };
+            for variant in (0..hopeless.len()).filter(|&variant| hopeless[variant]) {
+                if !pruned.contains(&variant) {
+                    let name = self.cells.variants[variant].name();
+                    self.progress.note(&format!(
+                        "{name} is pruned: after {} seeds or more, its 95 % interval in {} lies below the best variant's",
+                        prune::SEEDS,
+                        self.plan.evaluate[0].name()
+                    ));
+                    pruned.push(variant);
+                }
+            }
+            let free = |&index: &usize| {
+                matches!(states[index], State::Pending)
+                    && !elsewhere.contains(&index)
+                    && !hopeless[self.cells.cells[index].variant]
+            };
+            let Some(index) = (0..states.len()).find(free) else {
+                let running = states.iter().filter(|state| matches!(state, State::Running(_))).count();
+                return Ok(Ending::Done { running: running + elsewhere.len() });
+            };
+            let left = self.plan.hours.map(|hours| hours * 3600.0 - begun.elapsed().as_secs_f64());
+            if left.is_some_and(|left| forecast.of(index) > left) {
+                return Ok(Ending::OutOfTime);
+            }
+            let cell = &self.cells.cells[index];
+            let Some(lease) = self.leases.acquire(&cell.id)? else { continue };
+            // Another worker may have finished it before the lease was taken.
+            if self.study.missing(cell, &self.plan.evaluate)?.is_empty() {
+                continue;
+            }
+            let name = format!("{}, seed {}", self.cells.variants[cell.variant].name(), cell.seed);
+            let label = format!("[{}/{}] {name}", index + 1, states.len());
+            let expected = duration(forecast.of(index));
+            self.progress.note(&format!("{label}: about {expected}, {} in all", self.remaining(&states, forecast)));
+            let started = Instant::now();
+            let attempt = self.attempt(cell, &lease, &label)?;
+            let took = started.elapsed().as_secs_f64();
+            match attempt {
+                Attempt::Finished => {
+                    let total = self.study.add_seconds(cell, took)?;
+                    forecast.finished(index, total);
+                    self.progress.note(&format!("{label}: finished in {}{}", duration(total), self.results(cell)?));
+                }
+                Attempt::Failed(reason) => {
+                    self.progress.warning(&format!("{label} failed: {reason}"));
+                    self.study.record_failure(cell, &Failed { reason, log: self.study.log(cell) })?;
+                }
+                Attempt::Stopped => {
+                    if self.study.run(cell)?.is_dir() {
+                        self.study.add_seconds(cell, took)?;
+                    }
+                    return Ok(Ending::Stopped);
+                }
+                Attempt::Elsewhere => elsewhere.push(index),
+            }
+        }
+    }
+
+    /// Trains a cell, or trains it on, and evaluates it.
+    fn attempt(&self, cell: &Cell, lease: &Lease, label: &str) -> Outcome<Attempt> {
+        let run = self.study.run(cell)?;
+        let log = self.study.log(cell);
+        let process = Process { log: &log, label, lease, stop: self.stop, progress: self.progress };
+        // Checked here, since a locked run is no failure of the cell.
+        let begun = match RunFolder::open(&run).and_then(|folder| folder.checkpoints().choose()) {
+            Ok(chosen) => chosen.is_some(),
+            Err(RunError::Missing { .. } | RunError::NotARun { .. }) => false,
+            Err(RunError::Locked { .. }) => return Ok(Attempt::Elsewhere),
+            Err(error) => return Ok(Attempt::Failed(error.to_string())),
+        };
+        let mut train: Vec<OsString> = Vec::new();
+        if begun {
+            train.extend(["resume".into(), run.clone().into()]);
+        } else {
+            train.extend([
+                "pretrain".into(),
+                self.plan.images.clone().into(),
+                "--config".into(),
+                self.study.base().into(),
+            ]);
+            train.extend(["--out".into(), run.clone().into()]);
+            train.extend(cell.arguments.iter().map(OsString::from));
+        }
+        let mut commands = vec![train];
+        let missing = self.study.missing(cell, &self.plan.evaluate)?;
+        commands.extend(if missing == Protocol::ALL {
+            vec![self.evaluation("all", &run)]
+        } else {
+            missing.iter().map(|protocol| self.evaluation(protocol.name(), &run)).collect()
+        });
+        for command in commands {
+            match process.run(&command)? {
+                Ended::Success => {}
+                Ended::Stopped => return Ok(Attempt::Stopped),
+                Ended::LostLease => return Ok(Attempt::Elsewhere),
+                Ended::Failure(reason) => return Ok(Attempt::Failed(reason)),
+            }
+        }
+        let missing = self.study.missing(cell, &self.plan.evaluate)?;
+        Ok(match missing.first() {
+            None => Attempt::Finished,
+            Some(protocol) => Attempt::Failed(format!("the evaluation left no readable result of {}", protocol.name())),
+        })
+    }
+
+    fn evaluation(&self, protocol: &str, run: &Path) -> Vec<OsString> {
+        let [train, test] = &self.plan.labeled;
+        let words: [&std::ffi::OsStr; 7] = [
+            "eval".as_ref(),
+            protocol.as_ref(),
+            run.as_ref(),
+            "--train".as_ref(),
+            train.as_ref(),
+            "--test".as_ref(),
+            test.as_ref(),
+        ];
+        words.map(OsString::from).to_vec()
+    }
+
+    fn states(&self) -> Outcome<Vec<State>> {
+        let state = |cell| self.study.state(cell, &self.plan.evaluate, self.leases);
+        Ok(self.cells.cells.iter().map(state).collect::<Result<_, _>>()?)
+    }
+
+    /// Scores of the first protocol by variant.
+    fn scores(&self, states: &[State]) -> Vec<Vec<(u64, f64)>> {
+        let mut scores = vec![Vec::new(); self.cells.variants.len()];
+        for (cell, state) in self.cells.cells.iter().zip(states) {
+            if let State::Finished(finished) = state
+                && let Some(&top1) = finished.top1.get(&self.plan.evaluate[0])
+            {
+                scores[cell.variant].push((cell.seed, top1));
+            }
+        }
+        scores
+    }
+
+    fn remaining(&self, states: &[State], forecast: &Forecast) -> String {
+        let pending = states.iter().enumerate().filter(|(_, state)| matches!(state, State::Pending));
+        duration(pending.map(|(index, _)| forecast.of(index)).sum())
+    }
+
+    fn results(&self, cell: &Cell) -> Outcome<String> {
+        let State::Finished(finished) = self.study.state(cell, &self.plan.evaluate, self.leases)? else {
+            return Ok(String::new());
+        };
+        let scores = finished.top1.iter().map(|(protocol, top1)| format!(", {} {top1:.2}", protocol.title()));
+        Ok(scores.collect())
+    }
+}

@@ -1,0 +1,165 @@
+//! `mochi ablate` through the binary.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::common::{TINY, images, json, mochi, said};
+
+/// A plan of two variants, MoCo v2 and MoCHi, on 2 x 20 images.
+struct Study {
+    root: tempfile::TempDir,
+}
+
+impl Study {
+    fn new(seeds: &str) -> Study {
+        let study = Study { root: tempfile::tempdir().unwrap() };
+        images(&study.path("train"), 2, 20);
+        images(&study.path("test"), 2, 6);
+        study.plan(seeds, "");
+        study
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn plan(&self, seeds: &str, more: &str) {
+        let base: Vec<String> = TINY
+            .iter()
+            .map(|setting| setting.split_once('=').unwrap())
+            .filter(|(key, _)| !key.starts_with("negatives.pairs"))
+            .map(|(key, value)| {
+                let text = value.parse::<f64>().is_err();
+                if text { format!("{key} = \"{value}\"\n") } else { format!("{key} = {value}\n") }
+            })
+            .collect();
+        let plan = format!(
+            "name = \"Tiny study\"\nseeds = {seeds}\n[data]\nimages = \"train\"\ntrain = \"train\"\ntest = \"test\"\n\
+             [base]\nextends = \"small-mochi\"\n{}[[axis]]\nkey = \"negatives.pairs\"\nvalues = [0, 16]\n{more}",
+            base.concat()
+        );
+        std::fs::write(self.path("plan.toml"), plan).unwrap();
+    }
+
+    fn command(&self, more: &[&str]) -> Command {
+        let mut command = mochi(&["ablate"]);
+        command.arg(self.path("plan.toml")).arg("--out").arg(self.path("study")).args(more);
+        command
+    }
+
+    fn run(&self, more: &[&str]) -> Output {
+        self.command(more).output().unwrap()
+    }
+
+    /// How often a cell's training ended, by log.
+    fn trained(&self) -> Vec<usize> {
+        let logs = std::fs::read_dir(self.path("study/logs")).unwrap().map(|entry| entry.unwrap().path());
+        logs.map(|log| std::fs::read_to_string(log).unwrap().matches(" steps in ").count()).collect()
+    }
+}
+
+fn ends_well(output: &Output) {
+    assert!(output.status.success(), "{}", said(output));
+}
+
+#[test]
+fn a_plan_is_trained_once_and_grows() {
+    let study = Study::new("[0]");
+    let planned = study.run(&["--dry-run"]);
+    ends_well(&planned);
+    let planned = String::from_utf8(planned.stdout).unwrap();
+    assert!(planned.starts_with("0, seed 0: about ") && planned.contains("\n16, seed 0: about "), "{planned}");
+    assert!(study.trained().is_empty());
+
+    let table = json(&study.run(&["--json"]));
+    assert_eq!((&table["name"], &table["finished"]), (&"Tiny study".into(), &serde_json::json!([2, 2])));
+    assert_eq!(table["rows"][1]["labels"], serde_json::json!(["16"]));
+    let top1 = |row: usize, protocol: usize| table["rows"][row]["scores"][protocol]["mean"].as_f64().unwrap();
+    assert!((0.0..=100.0).contains(&top1(0, 0)) && (0.0..=100.0).contains(&top1(1, 1)));
+    let difference = table["rows"][1]["scores"][0]["difference"]["mean"].as_f64().unwrap();
+    assert!((difference - (top1(1, 0) - top1(0, 0))).abs() < 1e-9);
+    assert_eq!(study.trained(), [1, 1]);
+    let markdown = std::fs::read_to_string(study.path("study/table.md")).unwrap();
+    assert!(markdown.starts_with("| negatives.pairs | k-NN top-1, % |"), "{markdown}");
+
+    // Nothing is trained twice, and another seed only adds its cells.
+    let again = study.run(&[]);
+    ends_well(&again);
+    assert!(said(&again).contains("0 cells to train") && study.trained() == [1, 1], "{}", said(&again));
+    study.plan("[0, 1]", "");
+    ends_well(&study.run(&[]));
+    assert_eq!(study.trained(), [1, 1, 1, 1]);
+    let latex = study.run(&["--table", "latex"]);
+    assert!(String::from_utf8(latex.stdout).unwrap().contains("\\begin{tabular}{llllll}\n"));
+}
+
+#[test]
+fn a_failed_cell_is_shown_and_does_not_stop_the_rest() {
+    let study = Study::new("[0]");
+    ends_well(&study.run(&["--dry-run"]));
+    // What the first cell's run folder would be is taken by something else.
+    let plan = mochi_ablate::Plan::read(&study.path("plan.toml")).unwrap();
+    let id = mochi_ablate::Cells::of(&plan, &study.path("study/base.toml")).unwrap().cells[0].id.clone();
+    let taken = study.path("study/cells").join(format!("taken-{id}"));
+    std::fs::create_dir(&taken).unwrap();
+    std::fs::write(taken.join("photo.jpg"), "").unwrap();
+    let output = study.run(&[]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(text.contains("1 of 2 cells finished") && text.contains("Failed: 0, seed 0: "), "{text}");
+    assert!(text.contains("is not empty and not a run"), "{text}");
+    assert!(said(&output).contains("hint: once the cause is removed, `mochi ablate "), "{}", said(&output));
+
+    std::fs::remove_file(taken.join("photo.jpg")).unwrap();
+    let output = study.run(&[]);
+    assert_eq!(output.status.code(), Some(1), "not without a request");
+    ends_well(&study.run(&["--retry-failed"]));
+    assert_eq!(study.trained().iter().sum::<usize>(), 2);
+}
+
+#[test]
+fn a_stopped_study_goes_on_and_two_workers_share_one() {
+    let study = Study::new("[0, 1]");
+    let mut first = study.command(&[]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(first.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains(": epoch 1/2 step 1/")));
+    let kill = Command::new("kill").args(["-TERM", &first.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    lines.for_each(drop);
+    assert_eq!(first.wait().unwrap().code(), Some(130));
+    assert!(leases(&study.path("study")).is_empty());
+
+    let [a, b] = [study.command(&[]), study.command(&[])]
+        .map(|mut command| command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    for worker in [a, b] {
+        let output = worker.wait_with_output().unwrap();
+        ends_well(&output);
+    }
+    assert_eq!(study.trained(), [1, 1, 1, 1], "each cell once");
+    assert!(leases(&study.path("study")).is_empty());
+}
+
+fn leases(study: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(study.join("leases")).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn a_plan_that_cannot_work_is_refused_before_any_training() {
+    let study = Study::new("[0]");
+    let refused = |more: &str, part: &str| {
+        study.plan("[0]", more);
+        let output = study.run(&[]);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains(part) && text.contains("\nhint: "), "{text}");
+    };
+    refused("[[axis]]\nkey = \"moco.quee\"\nvalues = [1]\n", "variant \"0, 1\": unknown key `moco.quee`");
+    refused("[[axis]]\nkey = \"moco.batch\"\nvalues = [8, 400]\n", "variant \"0, 400\": ");
+    refused("[data]\n", "plan.toml: ");
+    study.plan("[0]", "");
+    std::fs::remove_dir_all(study.path("test")).unwrap();
+    let output = study.run(&[]);
+    assert!(said(&output).contains("test") && output.status.code() == Some(1), "{}", said(&output));
+    assert!(study.trained().is_empty());
+}
