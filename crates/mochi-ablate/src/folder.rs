@@ -15,14 +15,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mochi_files::{read_capped, write_atomic};
-use mochi_run::RunFolder;
+use mochi_run::{Protocol, RunFolder};
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
 use crate::error::AblateError;
 use crate::lease::Leases;
 use crate::plan::Plan;
-use crate::protocol::Protocol;
 
 /// Largest of the folder's own files in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -245,7 +244,7 @@ mod tests {
         let study = StudyFolder::open(&out, &plan).unwrap();
         let leases = Leases::new(study.leases(), Duration::from_secs(60));
         let cells = Cells::of(&plan, &study.base()).unwrap().cells;
-        let state = |cell: &Cell| study.state(cell, &Protocol::ALL, &leases).unwrap();
+        let state = |cell: &Cell| study.state(cell, &Protocol::DEFAULT, &leases).unwrap();
         assert_eq!(state(&cells[0]), State::Pending);
 
         let lease = leases.acquire(&cells[0].id).unwrap().unwrap();
@@ -267,7 +266,7 @@ mod tests {
         std::fs::write(run.join("eval/knn.json"), "{\"top1\": 40.5}").unwrap();
         std::fs::write(run.join("eval/linear.json"), "{\"top").unwrap();
         assert_eq!(state(&cells[0]), State::Pending, "a torn result counts as missing");
-        assert_eq!(study.missing(&cells[0], &Protocol::ALL).unwrap(), [Protocol::Linear]);
+        assert_eq!(study.missing(&cells[0], &Protocol::DEFAULT).unwrap(), [Protocol::Linear]);
         std::fs::write(run.join("eval/linear.json"), "{\"top1\": 50}").unwrap();
         study.add_seconds(&cells[0], 10.0).unwrap();
         assert_eq!(study.add_seconds(&cells[0], 2.5).unwrap(), 12.5);

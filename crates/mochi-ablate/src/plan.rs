@@ -29,12 +29,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use mochi_files::read_capped;
+use mochi_run::Protocol;
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::error::AblateError;
 use crate::name::slug;
-use crate::protocol::Protocol;
 
 /// Largest plan file in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -59,7 +59,7 @@ struct File {
     design: Design,
     #[serde(default = "one_seed")]
     seeds: Vec<u64>,
-    evaluate: Option<Vec<Protocol>>,
+    evaluate: Option<Vec<String>>,
     hours: Option<f64>,
     data: DataFile,
     #[serde(default)]
@@ -168,7 +168,22 @@ impl Plan {
         if let Some(hours) = file.hours.filter(|hours| !(hours.is_finite() && *hours > 0.0)) {
             return Err(wrong(format!("`hours` must be a number above 0, got {hours}"), "write e.g. hours = 8"));
         }
-        let mut evaluate = file.evaluate.unwrap_or(Protocol::ALL.to_vec());
+        let known = || Protocol::ALL.map(Protocol::name).join(", ");
+        let mut evaluate = match file.evaluate {
+            None => Protocol::DEFAULT.to_vec(),
+            Some(names) => names
+                .iter()
+                .map(|name| {
+                    let unknown = || {
+                        wrong(
+                            format!("unknown protocol \"{name}\" in `evaluate`"),
+                            &format!("the protocols are {}", known()),
+                        )
+                    };
+                    Protocol::find(name).ok_or_else(unknown)
+                })
+                .collect::<Result<Vec<_>, _>>()?,
+        };
         let mut seen = BTreeSet::new();
         evaluate.retain(|protocol| seen.insert(*protocol));
         if evaluate.is_empty() {
@@ -277,7 +292,7 @@ mod tests {
     fn a_plan_has_defaults_and_paths_relative_to_itself() {
         let plan = parse(&format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = [64, \"auto\"]\n")).unwrap();
         assert_eq!((plan.name.as_str(), plan.design, &plan.seeds[..]), ("queue", Design::Grid, &[0][..]));
-        assert_eq!(plan.evaluate, Protocol::ALL);
+        assert_eq!(plan.evaluate, Protocol::DEFAULT);
         assert_eq!(plan.images, Path::new("plans/a"));
         assert_eq!(plan.labeled, [PathBuf::from("/b"), PathBuf::from("s3://c")]);
         let of = |label: &str, setting: &str| AxisValue { label: label.into(), settings: vec![setting.into()] };
@@ -302,7 +317,7 @@ mod tests {
             (format!("hours = 0\n{DATA}{axis}"), "above 0"),
             (format!("hours = nan\n{DATA}{axis}"), "above 0"),
             (format!("evaluate = []\n{DATA}{axis}"), "no protocol"),
-            (format!("evaluate = [\"detection\"]\n{DATA}{axis}"), "line 1: unknown variant `detection`"),
+            (format!("evaluate = [\"detection\"]\n{DATA}{axis}"), "unknown protocol \"detection\""),
             (format!("sed = [1]\n{DATA}{axis}"), "line 1: unknown field `sed`"),
             (axis.to_owned(), "missing field `data`"),
             (DATA.to_owned(), "missing field `axis`"),

@@ -3,12 +3,12 @@
 //!
 //! The p values of one protocol are corrected together by Holm's method, over all variants that could be compared.
 
+use mochi_run::Protocol;
 use serde::Serialize;
 
 use crate::cell::Cells;
 use crate::folder::{Finished, State};
 use crate::plan::Plan;
-use crate::protocol::Protocol;
 use crate::prune::differences;
 use crate::statistics::{Paired, holm, mean, paired, standard_deviation};
 

@@ -7,6 +7,7 @@
 
 use crate::classes::{at_least_two, match_names};
 use crate::features::{as_i64, labels_of};
+use crate::interval::bootstrap_interval;
 use crate::probe::Probe;
 use crate::standardize::{label_tensor, with_ones};
 use crate::{BadImages, EvalError, Extractor, FrozenEncoder, LinearResult, Progress, Stage, ViewOptions, extract};
@@ -148,15 +149,19 @@ pub fn linear_augmented(
     let every = Tensor::f_arange(as_i64(tested.len()), (Kind::Int64, device))?;
     let accuracy = probe.accuracy(&rows, &label_tensor(&truth, device)?, &every)?;
     frozen.check()?;
+    let top1 = accuracy.top1.first().copied().unwrap_or(0.0);
     Ok(LinearResult {
         protocol: LINEAR_AUGMENTED_PROTOCOL.to_owned(),
         recipe: Some(recipe.name.clone()),
-        top1: accuracy.top1.first().copied().unwrap_or(0.0),
+        top1,
+        top1_interval: bootstrap_interval(top1, tested.len()),
         top5: accuracy.top5.first().copied().unwrap_or(0.0),
         learning_rate: recipe.learning_rate,
         learning_rate_at_edge: false,
         validation_top1: None,
         sweep: vec![],
+        label_fraction: None,
+        labeled_images: vec![],
         epochs: recipe.epochs,
         batch: recipe.batch,
         train_images: labels.len().saturating_sub(bad.len()),

@@ -38,6 +38,18 @@ pub enum EvalError {
     /// No class has two images, so the learning rate cannot be selected on held-out ones.
     #[error("no training class has two images, so none can be held out to select the learning rate")]
     NothingToHoldOut,
+    /// Less than two classes have enough training images, and a test image, for an episode.
+    #[error(
+        "{} {} training images and a test image; few-shot evaluation needs at least 2",
+        counted_with(classes, "class", ["has", "have"]),
+        if *shots == 1 { "a".to_owned() } else { format!("at least {shots}") }
+    )]
+    TooFewShots {
+        /// Training images that an episode draws per class.
+        shots: usize,
+        /// Classes with so many.
+        classes: usize,
+    },
     /// No classifier stayed finite.
     #[error("the linear classifier diverged at {}", rates(learning_rates))]
     Diverged {
@@ -111,6 +123,7 @@ impl EvalError {
                 "give training and test folders the same class names; classes are matched by name".into()
             }
             Self::TooFewClasses { .. } => "give a training set with at least two class folders".into(),
+            Self::TooFewShots { .. } => "add training images to each class, or draw fewer with --shots".into(),
             Self::NothingToHoldOut => "add training images, or set a single learning rate".into(),
             Self::Diverged { .. } => {
                 "set a smaller learning rate; if that diverges too, check the encoder's features for extreme values"

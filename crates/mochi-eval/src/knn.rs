@@ -19,10 +19,11 @@
 //! Memory besides the features and their normalized copy: 512 x 4,096 cosines (8 MiB) and 512 x 2 k candidates of 8 bytes.
 //! Time is that of the product N_test x N_train x F.
 
-use crate::features::{as_i64, check_pair};
+use crate::features::{as_i64, check_pair, unit_rows};
+use crate::interval::bootstrap_interval;
 use crate::top_k::TopK;
 use crate::{BadImages, EvalError, FeatureSource, Features, Progress, Stage, classes};
-use mochi_tensor::{HostValues, Tensor, for_each_row, no_grad};
+use mochi_tensor::{HostValues, for_each_row, no_grad};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -83,6 +84,8 @@ pub struct KnnResult {
     pub protocol: String,
     /// Percentage of test images whose class has the highest score.
     pub top1: f64,
+    /// 95 % interval of `top1` over test images.
+    pub top1_interval: [f64; 2],
     /// Percentage of test images whose class has one of the five highest scores above 0.
     pub top5: f64,
     /// Number of neighbors that voted.
@@ -147,6 +150,7 @@ pub fn knn(
     Ok(KnnResult {
         protocol: protocol.to_owned(),
         top1: percent(top1),
+        top1_interval: bootstrap_interval(percent(top1), truth.len()),
         top5: percent(top5),
         k,
         k_automatic: options.k.is_none(),
@@ -220,14 +224,6 @@ fn vote(neighbors: &[(f32, u32)], labels: &[u32], t: f64) -> Scores {
         same
     });
     votes
-}
-
-/// torch's `F.normalize(x, dim=1)` (eps 1e-12): a row of zeros stays zero and has cosine 0 with everything.
-fn unit_rows(values: &Tensor) -> Result<Tensor, EvalError> {
-    no_grad(|| {
-        let norm = values.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
-        Ok(values.f_div(&norm)?)
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::features::tests::features;
+use mochi_tensor::Tensor;
 use mochi_tensor::{Kind, read_tensors};
 use proptest::prelude::*;
 use std::path::Path;
@@ -116,7 +117,7 @@ fn the_result_serializes_to_the_documented_json() {
     let mut result = knn(&train, &train, &KnnOptions { k: Some(1), temperature: 0.1 }, &mut quiet()).unwrap();
     result.seconds = 0.5;
     let wanted = concat!(
-        r#"{"protocol":"knn/2","top1":100.0,"top5":100.0,"k":1,"k_automatic":false,"temperature":0.1,"#,
+        r#"{"protocol":"knn/2","top1":100.0,"top1_interval":[100.0,100.0],"top5":100.0,"k":1,"k_automatic":false,"temperature":0.1,"#,
         r#""feature_source":"backbone","train_images":2,"test_images":2,"bad_train_images":0,"bad_test_images":0,"#,
         r#""classes":2,"features":2,"seconds":0.5,"bad_images":{"training":[],"test":[]}}"#
     );

@@ -5,6 +5,7 @@
 //!   k-NN, cosine, weighted vote                 "knn/2"              [knn]
 //!   the same on embeddings                      "knn-embedding/1"    [knn]
 //!   linear classifier on cached features        "linear-cached/1"    [linear_cached]
+//!   nearest class mean of a few images          "few-shot/1"         [few_shot]
 //! Dataset -> views -> encoder -> classifier     "linear-augmented/1" [linear_augmented]
 //! ```
 //!
@@ -44,8 +45,10 @@ mod classes;
 mod draws;
 mod error;
 mod features;
+mod few_shot;
 mod fit;
 mod frozen;
+mod interval;
 mod knn;
 mod linear;
 mod near_miss;
@@ -53,15 +56,19 @@ mod preflight;
 mod probe;
 mod progress;
 mod standardize;
+mod subset;
 mod top_k;
 
 pub use augmented::{AugmentedRecipe, LINEAR_AUGMENTED_PROTOCOL, linear_augmented};
 pub use bad_images::BadImages;
 pub use error::EvalError;
 pub use features::{Extractor, FeatureSource, Features, ViewOptions, extract, match_classes};
+pub use few_shot::{FEW_SHOT_PROTOCOL, FewShotOptions, FewShotResult, few_shot};
 pub use frozen::FrozenEncoder;
+pub use interval::bootstrap_interval;
 pub use knn::{KNN_EMBEDDING_PROTOCOL, KNN_PROTOCOL, KnnOptions, KnnResult, automatic_k, knn};
 pub use linear::{LINEAR_CACHED_PROTOCOL, LinearOptions, LinearResult, SweepPoint, linear_cached};
 pub use near_miss::{Difference, NearMiss};
 pub use preflight::{Overlap, check_splits};
 pub use progress::{Progress, Stage};
+pub use subset::check_label_fraction;

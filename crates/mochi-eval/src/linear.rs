@@ -14,6 +14,7 @@
 use crate::draws::hold_out_tenth;
 use crate::features::{as_i64, check_pair};
 use crate::fit::{Plan, Rows};
+use crate::interval::bootstrap_interval;
 use crate::standardize::{Standardizer, label_tensor};
 use crate::{BadImages, EvalError, Features, Progress, Stage};
 use mochi_tensor::{Device, Kind, Tensor};
@@ -65,6 +66,8 @@ pub struct LinearResult {
     pub recipe: Option<String>,
     /// Percentage of test images whose class has the highest logit.
     pub top1: f64,
+    /// 95 % interval of `top1` over test images.
+    pub top1_interval: [f64; 2],
     /// Percentage of test images whose class has one of the five highest logits.
     pub top5: f64,
     /// The learning rate: selected by the sweep, or the recipe's.
@@ -78,6 +81,12 @@ pub struct LinearResult {
     /// Every rate of the sweep.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sweep: Vec<SweepPoint>,
+    /// Fraction of the training images of each class whose labels were used; absent where all were.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label_fraction: Option<f64>,
+    /// Names of the images whose labels were used; empty where all were.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub labeled_images: Vec<String>,
     /// Epochs of training.
     pub epochs: usize,
     /// Rows per step.
@@ -189,15 +198,19 @@ pub fn linear_cached(
     let accuracy = probe.accuracy(&test_rows, &label_tensor(&truth, options.device)?, &every)?;
     let at_edge = sweep.first().is_some_and(|p| p.learning_rate == learning_rate)
         || sweep.last().is_some_and(|p| p.learning_rate == learning_rate);
+    let top1 = accuracy.top1.first().copied().unwrap_or(0.0);
     Ok(LinearResult {
         protocol: LINEAR_CACHED_PROTOCOL.to_owned(),
         recipe: None,
-        top1: accuracy.top1.first().copied().unwrap_or(0.0),
+        top1,
+        top1_interval: bootstrap_interval(top1, test.len()),
         top5: accuracy.top5.first().copied().unwrap_or(0.0),
         learning_rate,
         learning_rate_at_edge: at_edge,
         validation_top1,
         sweep,
+        label_fraction: None,
+        labeled_images: vec![],
         epochs,
         batch: options.batch,
         train_images: train.len(),

@@ -13,6 +13,8 @@ pub enum Stage {
     Sweep,
     /// Training of the final classifier, counted in epochs.
     Fit,
+    /// Few-shot episodes.
+    Episodes,
 }
 
 impl fmt::Display for Stage {
@@ -22,6 +24,7 @@ impl fmt::Display for Stage {
             Self::Neighbors => "neighbors",
             Self::Sweep => "learning-rate sweep",
             Self::Fit => "classifier",
+            Self::Episodes => "episodes",
         })
     }
 }

@@ -54,9 +54,15 @@ fn evaluation(value: &Value, stem: &str) -> Option<Evaluation> {
     if let Some(recipe) = text("recipe") {
         protocol = format!("{protocol}, {recipe}");
     }
+    if let Some(fraction) = number("label_fraction") {
+        protocol = format!("{protocol}, {} % of labels", 100.0 * fraction);
+    }
+    let limit = |index: usize| value.get("top1_interval")?.get(index)?.as_f64();
     let details = [
+        limit(0).zip(limit(1)).map(|(low, high)| format!("[{low:.2}, {high:.2}]")),
         number("top5").map(|top5| format!("top-5 {top5:.2}")),
         number("k").map(|k| format!("k {k}")),
+        number("ways").zip(number("shots")).map(|(ways, shots)| format!("{ways}-way {shots}-shot")),
         number("temperature").map(|temperature| format!("t {temperature}")),
         number("learning_rate").map(|rate| format!("lr {rate}")),
         value.get("test_images").and_then(Value::as_u64).map(|images| counted(grouped(images), "image")),

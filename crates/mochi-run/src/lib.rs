@@ -7,6 +7,7 @@
 //! | [`metric`] | the table of metrics and the values of a step |
 //! | [`mod@metrics`] | `metrics.jsonl`, one [`Record`] per line; `curves.jsonl`, one [`CurveRecord`] per line |
 //! | [`tensorboard`] | the same numbers as TensorBoard event files |
+//! | [`Protocol`] | the evaluation protocols whose results a run holds |
 //! | [`bad_images`] | `bad-images.jsonl`, what could not be read |
 //!
 //! ```
@@ -35,6 +36,7 @@ pub mod limits;
 mod lines;
 pub mod metric;
 pub mod metrics;
+mod protocol;
 mod record;
 pub mod tensorboard;
 
@@ -45,5 +47,6 @@ pub use error::RunError;
 pub use folder::{RunFolder, StoredResult, default_path};
 pub use metric::{Metric, Metrics};
 pub use metrics::{CurvesLog, Line, Log, MetricsLog, NoCurve};
+pub use protocol::Protocol;
 pub use record::Record;
 pub use tensorboard::EventWriter;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use mochi_ablate::prune::{self, hopeless};
-use mochi_ablate::{Cell, Cells, Failed, Forecast, Lease, Leases, Plan, Protocol, State, StudyFolder};
-use mochi_run::{RunError, RunFolder};
+use mochi_ablate::{Cell, Cells, Failed, Forecast, Lease, Leases, Plan, State, StudyFolder};
+use mochi_run::{Protocol, RunError, RunFolder};
 use mochi_term::{Progress, StopFlag};
 use mochi_text::duration;
 
@@ -139,11 +139,9 @@ impl Worker<'_> {
         }
         let mut commands = vec![train];
         let missing = self.study.missing(cell, &self.plan.evaluate)?;
-        commands.extend(if missing == Protocol::ALL {
-            vec![self.evaluation("all", &run)]
-        } else {
-            missing.iter().map(|protocol| self.evaluation(protocol.name(), &run)).collect()
-        });
+        if !missing.is_empty() {
+            commands.push(self.evaluation(&missing, &run));
+        }
         for command in commands {
             match process.run(&command)? {
                 Ended::Success => {}
@@ -159,18 +157,15 @@ impl Worker<'_> {
         })
     }
 
-    fn evaluation(&self, protocol: &str, run: &Path) -> Vec<OsString> {
+    fn evaluation(&self, protocols: &[Protocol], run: &Path) -> Vec<OsString> {
         let [train, test] = &self.plan.labeled;
-        let words: [&std::ffi::OsStr; 7] = [
-            "eval".as_ref(),
-            protocol.as_ref(),
-            run.as_ref(),
-            "--train".as_ref(),
-            train.as_ref(),
-            "--test".as_ref(),
-            test.as_ref(),
-        ];
-        words.map(OsString::from).to_vec()
+        let names = protocols.iter().map(|protocol| protocol.name()).collect::<Vec<_>>().join(",");
+        let places = [("--train", train), ("--test", test)];
+        let words = ["eval", "all", "--protocols", &names].map(OsString::from);
+        let mut words = words.to_vec();
+        words.push(run.into());
+        words.extend(places.into_iter().flat_map(|(option, path)| [option.into(), path.into()]));
+        words
     }
 
     fn states(&self) -> Outcome<Vec<State>> {

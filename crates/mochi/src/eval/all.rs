@@ -1,39 +1,77 @@
-//! `mochi eval all`: every protocol on frozen features with its defaults. Features are computed once.
+//! `mochi eval all`: several protocols on the same features, which are computed once.
+
+use std::process::ExitCode;
 
 use clap::Args;
-use mochi_eval::{FeatureSource, KnnOptions, LinearOptions, knn, linear_cached};
+use mochi_eval::{FeatureSource, FewShotOptions, KnnOptions, LinearOptions, few_shot, knn};
+use mochi_run::Protocol;
 
 use super::inputs::Inputs;
 use super::stages::Stages;
-use super::{Common, failure, knn, linear};
-use crate::failure::Outcome;
+use super::{Common, failure, few_shot, knn, linear};
+use crate::failure::{Failure, Outcome};
 
 /// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     common: Common,
+    /// Protocols, separated by commas: knn, linear, linear-10-percent, linear-1-percent, few-shot
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "knn,linear")]
+    protocols: Vec<String>,
 }
 
-/// Runs the subcommand: a line, or a JSON object, for k-NN, then one for the linear probe.
+/// Runs the subcommand: a line, or a JSON object, for each protocol.
 pub fn run(arguments: Arguments) -> Outcome {
     let common = &arguments.common;
+    let protocols = arguments.protocols.iter().map(|name| {
+        let known = || format!("the protocols are {}", Protocol::ALL.map(Protocol::name).join(", "));
+        Protocol::find(name).ok_or_else(|| Failure::new(format!("unknown protocol \"{name}\""), known()))
+    });
+    let mut protocols = protocols.collect::<Outcome<Vec<_>>>()?;
+    protocols.sort_unstable();
+    protocols.dedup();
     let inputs = Inputs::open(common)?;
     let options = LinearOptions { device: inputs.device(), ..LinearOptions::default() };
-    options.check(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
+    if protocols.iter().any(|protocol| protocol.label_fraction().is_some()) {
+        options.check(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
+    }
 
     let mut stages = Stages::new(&inputs.progress, "eval");
     let (train, test) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
     stages.finish();
-
-    let mut stages = Stages::new(&inputs.progress, "k-NN");
-    let neighbors = knn(&train, &test, &KnnOptions::default(), &mut |now| stages.update(now)).map_err(failure)?;
-    stages.finish();
-    inputs.report_bad_images(&neighbors.bad_images);
-    knn::finish(&inputs, common, None, FeatureSource::Backbone, &neighbors)?;
-
-    let mut stages = Stages::new(&inputs.progress, "linear");
-    let probe = linear_cached(&train, &test, &options, &mut |now| stages.update(now)).map_err(failure)?;
-    stages.finish();
-    linear::finish(&inputs, common, None, &probe)
+    for (index, protocol) in protocols.into_iter().enumerate() {
+        let mut stages = Stages::new(&inputs.progress, protocol.name());
+        let mut progress = |now| stages.update(now);
+        match protocol {
+            Protocol::Knn => {
+                let result = knn(&train, &test, &KnnOptions::default(), &mut progress).map_err(failure)?;
+                stages.finish();
+                // Once: they are the same for every protocol.
+                if index == 0 {
+                    inputs.report_bad_images(&result.bad_images);
+                }
+                knn::finish(&inputs, common, None, FeatureSource::Backbone, &result)
+            }
+            Protocol::Linear | Protocol::Linear10Percent | Protocol::Linear1Percent => {
+                let fraction = protocol.label_fraction().unwrap_or(1.0);
+                let result =
+                    linear::on_fraction(&inputs, &train, &test, fraction, &options, &mut progress).map_err(failure)?;
+                stages.finish();
+                if index == 0 {
+                    inputs.report_bad_images(&result.bad_images);
+                }
+                linear::finish(&inputs, common, None, &result)
+            }
+            Protocol::FewShot => {
+                let result = few_shot(&train, &test, &FewShotOptions::default(), &mut progress).map_err(failure)?;
+                stages.finish();
+                if index == 0 {
+                    inputs.report_bad_images(&result.bad_images);
+                }
+                few_shot::finish(&inputs, common, None, &result)
+            }
+        }?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

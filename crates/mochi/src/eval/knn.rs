@@ -71,8 +71,9 @@ pub fn finish(
     result: &KnnResult,
 ) -> Outcome {
     let name = if source == FeatureSource::Embedding { "knn-embedding" } else { "knn" };
+    let [low, high] = result.top1_interval;
     let text = format!(
-        "k-NN top-1 {:.2} %  ({}, k {}{}, t {}, {})",
+        "k-NN top-1 {:.2} % [{low:.2}, {high:.2}]  ({}, k {}{}, t {}, {})",
         result.top1,
         result.protocol,
         result.k,

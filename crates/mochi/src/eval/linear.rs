@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use clap::Args;
-use mochi_eval::{AugmentedRecipe, FeatureSource, LinearOptions, LinearResult, linear_augmented, linear_cached};
+use mochi_eval::{
+    AugmentedRecipe, FeatureSource, Features, LinearOptions, LinearResult, check_label_fraction, linear_augmented,
+    linear_cached,
+};
 use mochi_text::counted;
 
 use super::inputs::{Inputs, counts};
@@ -28,7 +31,16 @@ pub struct Arguments {
     /// Learning rate, instead of the sweep or of the recipe's
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     learning_rate: Option<f64>,
-    /// Seed of the held-out images, the initial weights and the order
+    /// Use the labels of this fraction of the training images of each class
+    #[arg(
+        long,
+        value_name = "FRACTION",
+        default_value_t = 1.0,
+        allow_negative_numbers = true,
+        conflicts_with = "recipe"
+    )]
+    label_fraction: f64,
+    /// Seed of the labeled and the held-out images, the initial weights and the order
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
@@ -40,6 +52,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let options = arguments.cached();
     // Ranges first; whether images can be held out is known when the labels are.
     options.check(&[0, 0]).map_err(failure)?;
+    check_label_fraction(arguments.label_fraction).map_err(failure)?;
     let out = arguments.file.checked()?;
     let inputs = Inputs::open(common)?;
     let mut stages = Stages::new(&inputs.progress, "linear");
@@ -49,7 +62,15 @@ pub fn run(arguments: Arguments) -> Outcome {
             let mut progress = |now| stages.update(now);
             linear_augmented(encoder, &inputs.train, &inputs.test, recipe, views, arguments.seed, &mut progress)
         }
-        _ => cached(&inputs, &options, &mut stages),
+        _ => {
+            let options = LinearOptions { device: inputs.device(), ..options };
+            // Before features are computed.
+            let checked = options.check(inputs.train.labels().unwrap_or_default());
+            let features = checked.and_then(|()| inputs.features(FeatureSource::Backbone, &mut stages));
+            features.and_then(|(train, test)| {
+                on_fraction(&inputs, &train, &test, arguments.label_fraction, &options, &mut |now| stages.update(now))
+            })
+        }
     };
     let result = result.map_err(failure)?;
     stages.finish();
@@ -65,27 +86,37 @@ pub fn finish(inputs: &Inputs, common: &Common, out: Option<&Path>, result: &Lin
             result.learning_rate
         ));
     }
+    let labels = result.label_fraction.map_or(String::new(), |f| format!("{} % of labels, ", 100.0 * f));
     let text = format!(
-        "linear {}  ({}, learning rate {}, {}, seed {}, {})",
-        super::accuracies(result.top1, result.top5, result.classes),
+        "linear {}  ({}, {labels}learning rate {}, {}, seed {}, {})",
+        super::accuracies(result.top1, result.top1_interval, result.top5, result.classes),
         result.protocol,
         result.learning_rate,
         counted(result.epochs, "epoch"),
         result.seed,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );
-    inputs.finish(common, out, "linear", result, &text)
+    let name = result.label_fraction.map_or("linear".to_owned(), |f| format!("linear-{}-percent", 100.0 * f));
+    inputs.finish(common, out, &name, result, &text)
 }
 
-fn cached(
+/// The classifier on the labels of a fraction of the training images, or on all.
+pub fn on_fraction(
     inputs: &Inputs,
+    train: &Features,
+    test: &Features,
+    fraction: f64,
     options: &LinearOptions,
-    stages: &mut Stages,
+    progress: &mut dyn FnMut(mochi_eval::Progress),
 ) -> Result<LinearResult, mochi_eval::EvalError> {
-    options.check(inputs.train.labels().unwrap_or_default())?;
-    let options = LinearOptions { device: inputs.device(), ..options.clone() };
-    let (train, test) = inputs.features(FeatureSource::Backbone, stages)?;
-    linear_cached(&train, &test, &options, &mut |now| stages.update(now))
+    if fraction == 1.0 {
+        return linear_cached(train, test, options, progress);
+    }
+    let labeled = train.label_fraction(fraction, options.seed)?;
+    let mut result = linear_cached(&labeled, test, options, progress)?;
+    result.label_fraction = Some(fraction);
+    result.labeled_images = labeled.images.iter().map(|&image| inputs.train.name_of(image as usize)).collect();
+    Ok(result)
 }
 
 impl Arguments {

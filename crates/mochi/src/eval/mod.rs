@@ -1,6 +1,7 @@
-//! `mochi eval knn|linear|all RUN --train DIR --test DIR`
+//! `mochi eval knn|linear|few-shot|all RUN --train DIR --test DIR`
 
 mod all;
+mod few_shot;
 mod inputs;
 mod knn;
 mod linear;
@@ -22,7 +23,9 @@ pub enum Command {
     Knn(knn::Arguments),
     /// Linear classifier on frozen features
     Linear(linear::Arguments),
-    /// k-NN and the linear classifier with their defaults, on the same features
+    /// Nearest class mean of a few training images per class, on frozen features
+    FewShot(few_shot::Arguments),
+    /// Several protocols with their defaults, on the same features
     All(all::Arguments),
 }
 
@@ -71,13 +74,14 @@ pub fn run(command: Command) -> Outcome {
     match command {
         Command::Knn(arguments) => knn::run(arguments),
         Command::Linear(arguments) => linear::run(arguments),
+        Command::FewShot(arguments) => few_shot::run(arguments),
         Command::All(arguments) => all::run(arguments),
     }
 }
 
-/// "top-1 40.2 %, top-5 71.0 %"; top-5 only where there are more than five classes.
-fn accuracies(top1: f64, top5: f64, classes: usize) -> String {
-    let mut text = format!("top-1 {top1:.2} %");
+/// "top-1 40.2 % [37.1, 43.0], top-5 71.0 %"; top-5 only where there are more than five classes.
+fn accuracies(top1: f64, [low, high]: [f64; 2], top5: f64, classes: usize) -> String {
+    let mut text = format!("top-1 {top1:.2} % [{low:.2}, {high:.2}]");
     if classes > 5 {
         text += &format!(", top-5 {top5:.2} %");
     }
@@ -92,7 +96,9 @@ fn failure(error: EvalError) -> Failure {
         }
         EvalError::NothingToHoldOut => "add training images, or choose the learning rate with --learning-rate",
         EvalError::Diverged { .. } => "choose a smaller learning rate with --learning-rate",
-        EvalError::Option { .. } => "`mochi eval knn --help` and `mochi eval linear --help` list the options",
+        EvalError::Option { .. } => {
+            "`mochi eval knn --help`, `mochi eval linear --help` and `mochi eval few-shot --help` list the options"
+        }
         _ => return error.into(),
     };
     Failure::new(error.to_string(), hint)

@@ -225,3 +225,38 @@ fn options_that_do_not_apply_are_refused() {
     assert_eq!((&found["protocol"], &found["features"]), (&"knn-embedding/1".into(), &128.into()));
     assert!(run_folder.join("eval/knn-embedding.json").exists());
 }
+
+#[test]
+fn all_evaluates_the_protocols_that_are_named_on_the_same_features() {
+    let folders = Folders::new();
+    let names = "few-shot,linear-10-percent,knn,knn";
+    let output = pixels("all", &folders.path("train"), &folders.path("test"), &["--json", "--protocols", names]);
+    assert!(output.status.success(), "{}", said(&output));
+    let results: Vec<serde_json::Value> =
+        String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let protocols: Vec<_> = results.iter().map(|result| result["protocol"].as_str().unwrap()).collect();
+    assert_eq!(protocols, ["knn/2", "linear-cached/1", "few-shot/1"], "in the order of the table, each once");
+    let [low, high] = [0, 1].map(|i| results[0]["top1_interval"][i].as_f64().unwrap());
+    let top1 = results[0]["top1"].as_f64().unwrap();
+    assert!(low <= top1 && top1 <= high, "{low} {top1} {high}");
+    // 10 % of 20 images of each of two classes.
+    assert_eq!((results[1]["train_images"].as_u64(), results[1]["label_fraction"].as_f64()), (Some(4), Some(0.1)));
+    assert_eq!(results[1]["labeled_images"].as_array().unwrap().len(), 4);
+    assert_eq!((results[2]["ways"].as_u64(), results[2]["shots"].as_u64()), (Some(2), Some(5)));
+    let unknown = pixels("all", &folders.path("train"), &folders.path("test"), &["--protocols", "detection"]);
+    assert!(refused(&unknown).contains("linear-1-percent"));
+}
+
+#[test]
+fn few_shot_and_label_fractions_check_their_numbers() {
+    let folders = Folders::new();
+    let (train, test) = (folders.path("train"), folders.path("test"));
+    assert!(
+        refused(&pixels("few-shot", &train, &test, &["--shots", "21"]))
+            .contains("0 classes have at least 21 training images")
+    );
+    assert!(refused(&pixels("few-shot", &train, &test, &["--ways", "1"])).contains("ways"));
+    assert!(refused(&pixels("linear", &train, &test, &["--label-fraction", "0"])).contains("label fraction"));
+    let output = pixels("linear", &train, &test, &["--label-fraction", "0.5"]);
+    assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("50 % of labels"));
+}

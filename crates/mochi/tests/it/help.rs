@@ -27,6 +27,7 @@ fn help_texts_are_the_snapshots() {
         "eval",
         "eval knn",
         "eval linear",
+        "eval few-shot",
         "eval all",
         "ablate",
         "pack",

@@ -1,0 +1,71 @@
+//! `mochi eval few-shot`
+
+use std::path::Path;
+
+use clap::Args;
+use mochi_eval::{FeatureSource, FewShotOptions, FewShotResult, few_shot};
+use mochi_text::counted;
+
+use super::inputs::{Inputs, counts};
+use super::stages::Stages;
+use super::{Common, ResultFile, failure};
+use crate::failure::Outcome;
+
+/// Arguments of the subcommand.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    file: ResultFile,
+    /// Classes per episode
+    #[arg(long, value_name = "CLASSES", default_value_t = 5)]
+    ways: usize,
+    /// Training images per class
+    #[arg(long, value_name = "IMAGES", default_value_t = 5)]
+    shots: usize,
+    /// Test images per class
+    #[arg(long, value_name = "IMAGES", default_value_t = 15)]
+    queries: usize,
+    /// Number of episodes
+    #[arg(long, default_value_t = 600)]
+    episodes: usize,
+    /// Seed of the episodes
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: Arguments) -> Outcome {
+    let Arguments { ways, shots, queries, episodes, seed, .. } = arguments;
+    let options = FewShotOptions { ways, shots, queries, episodes, seed };
+    options.check().map_err(failure)?;
+    let out = arguments.file.checked()?;
+    let inputs = Inputs::open(&arguments.common)?;
+    let mut stages = Stages::new(&inputs.progress, "few-shot");
+    let (train, test) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
+    let result = few_shot(&train, &test, &options, &mut |now| stages.update(now)).map_err(failure)?;
+    stages.finish();
+    inputs.report_bad_images(&result.bad_images);
+    if result.ways < options.ways {
+        let enough = counted(result.ways, "class");
+        inputs.progress.warning(&format!("only {enough} have enough images: every episode draws all of them"));
+    }
+    finish(&inputs, &arguments.common, out, &result)
+}
+
+/// Writes and prints the result.
+pub fn finish(inputs: &Inputs, common: &Common, out: Option<&Path>, result: &FewShotResult) -> Outcome {
+    let [low, high] = result.top1_interval;
+    let text = format!(
+        "{}-way {}-shot {:.2} % [{low:.2}, {high:.2}]  ({}, {}, seed {}, {})",
+        result.ways,
+        result.shots,
+        result.top1,
+        result.protocol,
+        counted(result.episodes, "episode"),
+        result.seed,
+        counts(result.train_images, result.test_images, result.classes, &result.bad_images)
+    );
+    inputs.finish(common, out, "few-shot", result, &text)
+}
