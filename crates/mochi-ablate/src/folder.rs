@@ -8,7 +8,7 @@
 //!      failed/ID.json     why a cell failed
 //!      leases/            which cells are being trained, and by whom
 //!      logs/ID.log        what the processes of a cell wrote to stderr
-//!      table.{txt,md,csv,tex}  the results
+//!      table.{txt,md,csv,tex}, report.html   the results
 //! ```
 
 use std::collections::BTreeMap;
@@ -197,6 +197,16 @@ impl StudyFolder {
     pub fn write_table(&self, extension: &str, text: &str) -> Result<PathBuf, AblateError> {
         let path = self.path.join(format!("table.{extension}"));
         write_atomic(&path, text.as_bytes())?;
+        Ok(path)
+    }
+
+    /// Writes the report page; returns its path.
+    ///
+    /// # Errors
+    /// [`AblateError::File`].
+    pub fn write_page(&self, page: &str) -> Result<PathBuf, AblateError> {
+        let path = self.path.join("report.html");
+        write_atomic(&path, page.as_bytes())?;
         Ok(path)
     }
 

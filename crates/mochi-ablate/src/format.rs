@@ -61,8 +61,8 @@ impl Format {
 /// What stands for a value that there is not.
 const NONE: &str = "-";
 
-/// Headings, then one line per variant.
-fn cells(table: &Table) -> Vec<Vec<String>> {
+/// The table as text: headings, then one line per variant.
+pub fn cells(table: &Table) -> Vec<Vec<String>> {
     let headings = table.protocols.iter().flat_map(|p| [p.title().to_owned(), "difference [95 %] p".to_owned()]);
     let head: Vec<String> = table.axes.iter().cloned().chain(headings).chain(["time".to_owned()]).collect();
     let rows = table.rows.iter().enumerate().map(|(index, row)| {
@@ -93,7 +93,7 @@ fn difference(score: &Score, baseline: bool) -> String {
 }
 
 /// How the table is to be read, and which cells it lacks.
-fn notes(table: &Table) -> Vec<String> {
+pub fn notes(table: &Table) -> Vec<String> {
     let [finished, all] = table.finished;
     let comparisons = table.comparisons.iter().max().copied().unwrap_or(0);
     let mut notes = vec![format!(

@@ -13,6 +13,8 @@ pub(crate) struct Chart {
     /// Unit of the values, such as "nats" or "%".
     pub(crate) unit: &'static str,
     pub(crate) series: Vec<Series>,
+    /// Whether the last value is written behind a line's name.
+    pub(crate) values: bool,
     /// Values that the axis includes in any case.
     pub(crate) reach: &'static [f64],
 }
@@ -44,7 +46,8 @@ impl Chart {
             .collect();
         spread(&mut names);
         for (at, series, value) in names {
-            plot.name(series.style, at, series.name, &short(value));
+            let value = if self.values { short(value) } else { String::new() };
+            plot.name(series.style, at, &series.name, &value);
         }
         Some(plot.finish())
     }
@@ -90,9 +93,9 @@ fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 mod tests {
     use super::*;
 
-    fn series(name: &'static str, values: &[f64]) -> Series {
+    fn series(name: &str, values: &[f64]) -> Series {
         let points = values.iter().enumerate().map(|(i, &value)| (i as f64, Some(value))).collect();
-        Series { name, style: "l0", points }
+        Series { name: name.into(), style: "l0", points }
     }
 
     #[test]
@@ -110,14 +113,14 @@ mod tests {
 
     #[test]
     fn a_chart_without_values_is_left_out() {
-        let empty = Series { name: "x", style: "l0", points: vec![(1.0, None)] };
-        assert_eq!(Chart { title: "t", unit: "u", series: vec![empty], reach: &[0.0] }.render(), None);
+        let empty = Series { name: "x".into(), style: "l0", points: vec![(1.0, None)] };
+        assert_eq!(Chart { title: "t", unit: "u", series: vec![empty], values: true, reach: &[0.0] }.render(), None);
     }
 
     #[test]
     fn every_coordinate_is_a_number_inside_the_drawing() {
         for values in [vec![1.0], vec![0.0, 0.0], vec![-3.0, 1e9, 4.0], vec![1e-12, 2e-12]] {
-            let chart = Chart { title: "t", unit: "", series: vec![series("a", &values)], reach: &[] };
+            let chart = Chart { title: "t", unit: "", series: vec![series("a", &values)], values: true, reach: &[] };
             let svg = chart.render().unwrap().svg;
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         }

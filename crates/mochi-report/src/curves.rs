@@ -6,7 +6,7 @@ use crate::chart::Chart;
 use crate::series::Series;
 
 /// Line styles of the page (`l0` to `l4`), given to the series of a chart in order.
-const STYLES: [&str; 5] = ["l0", "l1", "l2", "l3", "l4"];
+pub(crate) const STYLES: [&str; 5] = ["l0", "l1", "l2", "l3", "l4"];
 
 /// One chart for each chart of the table, in the order of the table; those without values are left out when drawn.
 pub(crate) fn charts(records: &[Record]) -> Vec<Chart> {
@@ -15,11 +15,11 @@ pub(crate) fn charts(records: &[Record]) -> Vec<Chart> {
         let Some((chart, name)) = metric.chart else { continue };
         let at = charts.iter().position(|known| known.title == chart.title).unwrap_or_else(|| {
             let reach: &[f64] = if chart.from_zero { &[0.0] } else { &[] };
-            charts.push(Chart { title: chart.title, unit: chart.unit, reach, series: Vec::new() });
+            charts.push(Chart { title: chart.title, unit: chart.unit, reach, values: true, series: Vec::new() });
             charts.len() - 1
         });
         let style = STYLES[charts[at].series.len() % STYLES.len()];
-        charts[at].series.push(Series { name, style, points: points(records, metric) });
+        charts[at].series.push(Series { name: name.to_owned(), style, points: points(records, metric) });
     }
     charts
 }

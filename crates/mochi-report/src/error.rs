@@ -10,6 +10,9 @@ pub enum ReportError {
     /// The run folder or its metrics cannot be read.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A study's folder cannot be read or written.
+    #[error(transparent)]
+    Study(#[from] mochi_ablate::AblateError),
     /// The page or a figure cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -29,6 +32,7 @@ impl ReportError {
     pub fn hint(&self) -> Option<String> {
         match self {
             ReportError::Run(error) => error.hint(),
+            ReportError::Study(error) => error.hint(),
             ReportError::Settings(error) => error.hint(),
             ReportError::File(error) => error.hint(),
             ReportError::NoFigures { .. } => Some("train for some steps first".into()),

@@ -1,8 +1,8 @@
-//! Self-contained HTML reports: a run, a dataset, augmented views; and a run's charts as SVG files.
+//! Self-contained HTML reports: a run, an ablation study, a dataset, augmented views; and a run's charts as SVG files.
 //!
 //! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`) and writes `report.html`: one file
 //! without scripts or external resources, for light and dark screens and for print. What is absent is left out, so a run without records
-//! has a page as well. [`write_figures`] writes the same charts as SVG files. [`DataPage`] and [`ViewsPage`] are pages made of plain values.
+//! has a page as well. [`write_study_page`] does the same for a study. [`write_figures`] writes the same charts as SVG files. [`DataPage`] and [`ViewsPage`] are pages made of plain values.
 //!
 //! # Example
 //!
@@ -42,8 +42,10 @@ mod page;
 mod plot;
 mod results;
 mod results_table;
+mod rows;
 mod scale;
 mod series;
+mod study_page;
 mod views_page;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +61,7 @@ pub use bars::Bars;
 pub use data_page::{BadFile, DataPage, Duplicates, Group, Issue, Section, Severity};
 pub use error::ReportError;
 pub use image::{Encoding, Image};
+pub use study_page::write_study_page;
 pub use views_page::{ShownView, ViewsPage, ViewsRow};
 
 /// Writes `report.html` into a run folder, replacing an older one, and returns its path.

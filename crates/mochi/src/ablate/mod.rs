@@ -116,10 +116,12 @@ pub fn run(arguments: Arguments) -> Outcome {
     for format in Format::ALL {
         study.write_table(format.extension(), &format.write(&table))?;
     }
+    let page = mochi_report::write_study_page(&study, &plan, &cells, &states, &table)?;
     print(&table, Format::Text, arguments.json)?;
     let say = |text: String| write_stderr(&printable(&text));
     let again = format!("mochi ablate {}", shell_word(&arguments.plan));
     let again = arguments.out.map_or_else(|| again.clone(), |out| format!("{again} --out {}", shell_word(&out)));
+    say(format!("report: {}", page.display()));
     match ending {
         Ending::Stopped => {
             say("stopped; what was trained is saved".to_owned());

@@ -83,6 +83,12 @@ fn a_plan_is_trained_once_and_grows() {
     let markdown = std::fs::read_to_string(study.path("study/table.md")).unwrap();
     assert!(markdown.starts_with("| negatives.pairs | k-NN top-1, % |"), "{markdown}");
 
+    let page = std::fs::read_to_string(study.path("study/report.html")).unwrap();
+    assert!(
+        page.contains("<h1>Tiny study</h1>") && page.contains("Proxy task"),
+        "figures of accuracies and of training"
+    );
+
     // Nothing is trained twice, and another seed only adds its cells.
     let again = study.run(&[]);
     ends_well(&again);

@@ -1,0 +1,244 @@
+//! Page of an ablation study: accuracies by variant, differences to the baseline, the table, training curves over seeds, and the cells with their
+//! commands.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use mochi_ablate::table::{Row as TableRow, Score};
+use mochi_ablate::{Cells, Plan, State, StudyFolder, Table};
+use mochi_files::shell_word;
+use mochi_run::metric::contrastive::{ACCURACY_REAL, ALIGNMENT, UNIFORMITY};
+use mochi_run::{Metric, MetricsLog, RunFolder};
+use mochi_text::{counted, duration};
+
+use crate::chart::Chart;
+use crate::curves::STYLES;
+use crate::error::ReportError;
+use crate::escape::Escaped;
+use crate::frame;
+use crate::plot::Figure;
+use crate::rows::{self, Row};
+use crate::series::Series;
+
+/// Longest name of a line, in characters.
+const NAME: usize = 18;
+
+/// Writes `report.html` into the folder of a study, replacing an older one, and returns its path. `states[i]` is the state of `cells.cells[i]`.
+///
+/// # Errors
+/// The page cannot be written. A run that cannot be read has no curves.
+pub fn write_study_page(
+    study: &StudyFolder,
+    plan: &Plan,
+    cells: &Cells,
+    states: &[State],
+    table: &Table,
+) -> Result<PathBuf, ReportError> {
+    let [finished, all] = table.finished;
+    let summary = format!(
+        "ablation study: {} and {}, {finished} of {} finished",
+        counted(table.rows.len(), "variant"),
+        counted(plan.seeds.len(), "seed"),
+        counted(all, "cell")
+    );
+    let mut page = frame::begin(&plan.name, &summary);
+    let seeds = plan.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let [train, test] = plan.labeled.each_ref().map(|path| path.display().to_string());
+    let images = plan.images.display().to_string();
+    let facts = [("Images", &images), ("Labeled training images", &train), ("Test images", &test), ("Seeds", &seeds)];
+    frame::push_facts(&mut page, facts.iter().map(|(term, value)| (*term, value.as_str())));
+    push_charts(&mut page, "Accuracy", &accuracies(table));
+    push_table(&mut page, table);
+    push_charts(&mut page, "Training", &curves(study, cells));
+    push_cells(&mut page, study, plan, cells, states)?;
+    let _ = write!(page, "<details><summary>The plan</summary><pre>{}</pre></details>\n", Escaped(&plan.text));
+    let text = "Accuracy: a dot for each seed, a bar for their mean. Differences: to the first variant over equal seeds; the line is the 95 % interval \
+                of the paired t-test. Curves: the line is the mean over seeds and neighboring steps, the band their range.";
+    frame::end(&mut page, text);
+    Ok(study.write_page(&page)?)
+}
+
+fn push_charts(page: &mut String, title: &str, figures: &[Figure]) {
+    if figures.is_empty() {
+        return;
+    }
+    let _ = write!(page, "<h2>{title}</h2>\n<div class=\"charts\">\n");
+    for figure in figures {
+        page.push_str(&figure.svg);
+        page.push('\n');
+    }
+    page.push_str("</div>\n");
+}
+
+/// For each protocol a figure of accuracies, and one of differences where there are any.
+fn accuracies(table: &Table) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    for (index, protocol) in table.protocols.iter().enumerate() {
+        let row =
+            |row: &TableRow, of: &dyn Fn(&Score) -> Row| Row { name: row.labels.join(", "), ..of(&row.scores[index]) };
+        let accuracy = |score: &Score| Row {
+            name: String::new(),
+            text: score.mean.map_or_else(|| "not finished".to_owned(), |mean| format!("{mean:.2}")),
+            values: score.by_seed.iter().map(|(_, score)| *score).collect(),
+            mean: score.mean,
+            interval: None,
+        };
+        let difference = |score: &Score| Row {
+            name: String::new(),
+            text: match (score.difference, score.p_adjusted) {
+                (Some(d), Some(p)) => format!("{:+.2}, p {p:.3}", d.mean),
+                (Some(d), None) => format!("{:+.2}", d.mean),
+                (None, _) => "not finished".to_owned(),
+            },
+            values: vec![],
+            mean: score.difference.map(|d| d.mean),
+            interval: score.difference.and_then(|d| d.interval),
+        };
+        let all: Vec<Row> = table.rows.iter().map(|r| row(r, &accuracy)).collect();
+        let differences: Vec<Row> = table.rows.iter().skip(1).map(|r| row(r, &difference)).collect();
+        let title = protocol.title().trim_end_matches(", %");
+        figures.extend(rows::figure(title, "%", &all, &[]));
+        figures.extend(rows::figure(&format!("{title}: difference to the baseline"), "points", &differences, &[0.0]));
+    }
+    figures
+}
+
+fn push_table(page: &mut String, table: &Table) {
+    let mut lines = mochi_ablate::format::cells(table).into_iter();
+    page.push_str("<h2>Table</h2>\n<div class=\"wide\"><table><thead><tr>");
+    for heading in lines.next().unwrap_or_default() {
+        let _ = write!(page, "<th>{}</th>", Escaped(&heading));
+    }
+    page.push_str("</tr></thead><tbody>\n");
+    for line in lines {
+        page.push_str("<tr>");
+        for cell in line {
+            let _ = write!(page, "<td>{}</td>", Escaped(&cell));
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody></table></div>\n");
+    for note in mochi_ablate::format::notes(table) {
+        let _ = writeln!(page, "<p class=\"small\">{}</p>", Escaped(&note));
+    }
+}
+
+/// Metrics over training, a line per variant.
+fn curves(study: &StudyFolder, cells: &Cells) -> Vec<Figure> {
+    let records: Vec<_> = cells
+        .cells
+        .iter()
+        .map(|cell| {
+            let run = study.run(cell).ok().and_then(|path| RunFolder::read(&path).ok());
+            run.and_then(|run| MetricsLog::read(&run.metrics_path()).ok()).unwrap_or_default()
+        })
+        .collect();
+    let figure = |metric: &Metric, title: &'static str, unit: &'static str| {
+        let series = cells.variants.iter().enumerate().zip(STYLES).map(|((variant, of), style)| {
+            let own = cells.cells.iter().zip(&records).filter(|(cell, _)| cell.variant == variant);
+            let mut points: Vec<(f64, Option<f64>)> = own
+                .flat_map(|(_, records)| records)
+                .filter_map(|record| {
+                    let value = record.values.get(metric)?;
+                    Some((record.step as f64, value.is_finite().then(|| value * metric.unit.scale())))
+                })
+                .collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            Series { name: shortened(&of.name()), style, points }
+        });
+        Chart { title, unit, series: series.collect(), values: false, reach: &[] }.render()
+    };
+    let shown = [
+        figure(&ACCURACY_REAL, "Proxy task: accuracy among real negatives", "%"),
+        figure(&UNIFORMITY, "Uniformity", ""),
+        figure(&ALIGNMENT, "Alignment", ""),
+    ];
+    shown.into_iter().flatten().collect()
+}
+
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= NAME {
+        return name.to_owned();
+    }
+    name.chars().take(NAME - 1).chain(['…']).collect()
+}
+
+fn push_cells(
+    page: &mut String,
+    study: &StudyFolder,
+    plan: &Plan,
+    cells: &Cells,
+    states: &[State],
+) -> Result<(), ReportError> {
+    page.push_str("<details><summary>The cells</summary><div class=\"wide\"><table><tbody>\n");
+    for (cell, state) in cells.cells.iter().zip(states) {
+        let run = study.run(cell)?;
+        let state = match state {
+            State::Finished(finished) => match finished.seconds {
+                Some(seconds) => format!("finished in {}", duration(seconds)),
+                None => "finished".to_owned(),
+            },
+            State::Failed(failed) => format!("failed: {}", failed.reason),
+            State::Running(holder) => format!("running: {holder}"),
+            State::Pending => "pending".to_owned(),
+        };
+        let link = run.strip_prefix(study.path()).unwrap_or(&run).join("report.html");
+        let command = format!(
+            "mochi pretrain {} --config {} {}",
+            shell_word(&plan.images),
+            shell_word(&study.base()),
+            cell.arguments.iter().map(|a| shell_word(a.as_ref()).to_string()).collect::<Vec<_>>().join(" ")
+        );
+        let _ = writeln!(
+            page,
+            "<tr><td><a href=\"{}\">{}, seed {}</a></td><td class=\"small\">{}</td><td><code>{}</code></td></tr>",
+            Escaped(&link.display().to_string()),
+            Escaped(&cells.variants[cell.variant].name()),
+            cell.seed,
+            Escaped(&state),
+            Escaped(&command)
+        );
+    }
+    page.push_str("</tbody></table></div></details>\n");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_study_has_a_page_with_figures_and_its_failures() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.toml");
+        let text = "name = \"a < b\"\nseeds = [0, 1]\n[data]\nimages = \"a\"\ntrain = \"b\"\ntest = \"c\"\n\
+                    [[axis]]\nkey = \"negatives.pairs\"\nvalues = [0, 32]\n";
+        std::fs::write(&path, text).unwrap();
+        let plan = Plan::read(&path).unwrap();
+        let study = StudyFolder::open(&folder.path().join("study"), &plan).unwrap();
+        let cells = Cells::of(&plan, &study.base()).unwrap();
+        let finished = |top1: f64| {
+            let top1 = mochi_run::Protocol::DEFAULT.map(|protocol| (protocol, top1));
+            State::Finished(mochi_ablate::Finished { top1: BTreeMap::from(top1), seconds: Some(60.0) })
+        };
+        let failed = State::Failed(mochi_ablate::Failed { reason: "no <memory>".into(), log: "x".into() });
+        let states = [finished(40.0), finished(41.0), finished(42.0), failed];
+        let table = Table::of(&plan, &cells, &states);
+        let page = write_study_page(&study, &plan, &cells, &states, &table).unwrap();
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains("<h1>a &lt; b</h1>") && page.contains("3 of 4 cells finished"));
+        assert_eq!(page.matches("<svg").count(), 4, "accuracy and difference of two protocols; no run has records");
+        assert_eq!(page.matches("<circle").count(), 6);
+        assert!(page.contains("failed: no &lt;memory&gt;") && !page.contains("<memory>"));
+        assert!(page.contains("negatives.pairs=32 seed=1</code>"), "the command of a cell");
+    }
+
+    #[test]
+    fn long_names_are_shortened() {
+        assert_eq!(
+            (shortened("MoCo v2").as_str(), shortened("MoCHi (1024, 1024, 128)").as_str()),
+            ("MoCo v2", "MoCHi (1024, 1024…")
+        );
+    }
+}
