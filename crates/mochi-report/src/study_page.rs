@@ -51,7 +51,7 @@ pub fn write_study_page(
     push_table(&mut page, table);
     push_charts(&mut page, "Training", &curves(study, cells));
     push_cells(&mut page, study, plan, cells, states)?;
-    let _ = write!(page, "<details><summary>The plan</summary><pre>{}</pre></details>\n", Escaped(&plan.text));
+    let _ = writeln!(page, "<details><summary>The plan</summary><pre>{}</pre></details>", Escaped(&plan.text));
     let text = "Accuracy: a dot for each seed, a bar for their mean. Differences: to the first variant over equal seeds; the line is the 95 % interval \
                 of the paired t-test. Curves: the line is the mean over seeds and neighboring steps, the band their range.";
     frame::end(&mut page, text);

@@ -55,6 +55,7 @@ from_error!(
     mochi_contrast::ContrastError,
     mochi_eval::EvalError,
     mochi_files::FileError,
+    mochi_registry::RegistryError,
     mochi_report::ReportError,
     mochi_run::RunError,
     mochi_tensor::TensorError,

@@ -21,6 +21,7 @@ mod presets;
 mod pretrain;
 mod report;
 mod resume;
+mod runs;
 mod settings;
 mod sources;
 
@@ -55,6 +56,9 @@ enum Command {
     Eval(eval::Command),
     /// Train and evaluate every variant of a plan, and compare them in a table
     Ablate(ablate::Arguments),
+    /// List, compare and select runs by settings and results
+    #[command(subcommand)]
+    Runs(runs::Command),
     /// Pack images into WebDataset tar shards for local or remote training
     Pack(pack::Arguments),
     /// Write a run's report page again, or its figures
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         Command::Augment(arguments) => augment::run(arguments),
         Command::Eval(command) => eval::run(command),
         Command::Ablate(arguments) => ablate::run(arguments),
+        Command::Runs(command) => runs::run(command),
         Command::Pack(arguments) => pack::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Presets(arguments) => presets::run(arguments),

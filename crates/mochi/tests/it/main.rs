@@ -9,6 +9,7 @@ mod common;
 mod evaluation;
 mod help;
 mod output;
+mod runs;
 #[path = "../../../mochi-data/tests/it/common/server.rs"]
 mod server;
 mod shards;

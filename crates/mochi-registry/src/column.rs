@@ -1,0 +1,65 @@
+//! Columns of the index.
+
+use mochi_config::keys;
+use mochi_run::Protocol;
+
+/// A value of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// No value: not evaluated, or not recorded.
+    Null,
+    /// A number; booleans are 0 and 1.
+    Number(f64),
+    /// Text; lists are written as in a settings file.
+    Text(String),
+}
+
+/// Columns that are neither settings nor results.
+pub(crate) const OWN: [&str; 6] = ["path", "preset", "step", "elapsed_s", "loss", "accuracy_real"];
+
+/// Names of all columns: the run's own, results by protocol (hyphens become underscores), settings.
+pub fn columns() -> impl Iterator<Item = String> {
+    let results = Protocol::ALL.into_iter().map(result);
+    OWN.into_iter().map(str::to_owned).chain(results).chain(keys::all().map(|key| key.name.to_owned()))
+}
+
+/// Whether a column is the top-1 accuracy of a protocol.
+pub fn is_result(name: &str) -> bool {
+    Protocol::ALL.into_iter().any(|protocol| result(protocol) == name)
+}
+
+/// Whether a column is a setting.
+pub fn is_setting(name: &str) -> bool {
+    keys::find(name).is_some()
+}
+
+/// Column of a protocol's top-1 accuracy in percent.
+pub(crate) fn result(protocol: Protocol) -> String {
+    protocol.name().replace('-', "_")
+}
+
+/// A value of a settings file.
+pub(crate) fn value_of(value: &toml::Value) -> Value {
+    match value {
+        toml::Value::Integer(number) => Value::Number(*number as f64),
+        toml::Value::Float(number) => Value::Number(*number),
+        toml::Value::Boolean(flag) => Value::Number(f64::from(u8::from(*flag))),
+        toml::Value::String(text) => Value::Text(text.clone()),
+        other => Value::Text(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_differ() {
+        let mut all: Vec<String> = columns().collect();
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+        assert!(all.contains(&"negatives.pairs".to_owned()) && all.contains(&"linear_10_percent".to_owned()));
+    }
+}

@@ -1,0 +1,84 @@
+//! Run folders below a folder, and what the index keeps of each.
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use mochi_config::Resolved;
+use mochi_run::metric::contrastive::ACCURACY_REAL;
+use mochi_run::metric::general::{ELAPSED_S, LOSS};
+use mochi_run::{MetricsLog, Protocol, RunFolder};
+
+use crate::column::{Value, result, value_of};
+use crate::error::RegistryError;
+
+/// How deep runs are searched below the folder.
+const DEPTH: usize = 6;
+
+/// A run folder and what tells whether it has changed.
+pub(crate) struct Found {
+    /// Relative to the scanned folder.
+    pub(crate) path: PathBuf,
+    /// Sizes and times of change of its files.
+    pub(crate) signature: String,
+}
+
+/// Every run below `root`, `root` itself included, by path. Links to folders are not followed.
+pub(crate) fn runs(root: &Path) -> Result<Vec<Found>, RegistryError> {
+    let mut found = Vec::new();
+    std::fs::read_dir(root).map_err(|source| RegistryError::Folder { path: root.to_owned(), source })?;
+    search(root, Path::new(""), DEPTH, &mut found);
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+fn search(root: &Path, below: &Path, depth: usize, found: &mut Vec<Found>) {
+    let folder = root.join(below);
+    if folder.join("config.toml").is_file() {
+        let path = if below.as_os_str().is_empty() { PathBuf::from(".") } else { below.to_owned() };
+        found.push(Found { path, signature: signature(&folder) });
+        return;
+    }
+    // A folder that cannot be read has no runs to show.
+    let Some(entries) = std::fs::read_dir(&folder).ok().filter(|_| depth > 0) else { return };
+    for entry in entries.flatten() {
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if !hidden && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            search(root, &below.join(entry.file_name()), depth - 1, found);
+        }
+    }
+}
+
+fn signature(run: &Path) -> String {
+    let mut files = vec![run.join("config.toml"), run.join("metrics.jsonl")];
+    files.extend(Protocol::ALL.map(|protocol| run.join("eval").join(format!("{}.json", protocol.name()))));
+    let of = |file: &PathBuf| {
+        let metadata = std::fs::metadata(file).ok()?;
+        let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(format!("{}@{}", metadata.len(), changed.as_nanos()))
+    };
+    files.iter().map(|file| of(file).unwrap_or_default()).collect::<Vec<_>>().join(" ")
+}
+
+/// The columns of a run with a value; `None` for a folder whose `config.toml` is not a run's.
+pub(crate) fn read(root: &Path, path: &Path) -> Option<Vec<(String, Value)>> {
+    let run = RunFolder::read(&root.join(path)).ok()?;
+    let settings = Resolved::parse(&run.read_config().ok()?, &run.config_path()).ok()?;
+    let mut values = vec![
+        ("path".to_owned(), Value::Text(path.display().to_string())),
+        ("preset".to_owned(), Value::Text(settings.preset_name().to_owned())),
+    ];
+    if let Some(last) = MetricsLog::read(&run.metrics_path()).ok().and_then(|mut records| records.pop()) {
+        values.push(("step".to_owned(), Value::Number(last.step as f64)));
+        for (name, metric) in [("elapsed_s", &ELAPSED_S), ("loss", &LOSS), ("accuracy_real", &ACCURACY_REAL)] {
+            values.extend(last.values.get(metric).map(|value| (name.to_owned(), Value::Number(value))));
+        }
+    }
+    for (name, text) in run.read_results().unwrap_or_default() {
+        let top1 = |text: String| serde_json::from_str::<serde_json::Value>(&text).ok()?.get("top1")?.as_f64();
+        if let (Some(protocol), Some(top1)) = (Protocol::find(&name), text.ok().and_then(top1)) {
+            values.push((result(protocol), Value::Number(top1)));
+        }
+    }
+    values.extend(settings.describe().into_iter().map(|line| (line.key.to_owned(), value_of(&line.value))));
+    Some(values)
+}

@@ -1,0 +1,99 @@
+//! `mochi runs ls|show|diff|best`
+
+mod best;
+mod diff;
+mod ls;
+mod show;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use mochi_registry::{Listed, Query, Registry, Value};
+use mochi_text::duration;
+
+use crate::failure::Outcome;
+
+/// Queries over runs.
+#[derive(Subcommand)]
+pub enum Command {
+    /// List runs with their results and the settings in which they differ
+    Ls(ls::Arguments),
+    /// Show a run: its results, and the settings that differ from its preset
+    Show(show::Arguments),
+    /// Compare the settings and results of two runs
+    Diff(diff::Arguments),
+    /// Print the run with the best result
+    Best(best::Arguments),
+}
+
+/// Which runs.
+#[derive(Args)]
+struct Selection {
+    /// Folder that is searched for runs; its index is FOLDER/runs.sqlite
+    #[arg(default_value = "runs")]
+    folder: PathBuf,
+    /// Condition over settings and results, as in SQL: 'negatives.pairs > 0 and knn > 40'
+    #[arg(long = "where", value_name = "CONDITION")]
+    condition: Option<String>,
+}
+
+/// Runs the subcommand.
+pub fn run(command: Command) -> Outcome {
+    match command {
+        Command::Ls(arguments) => ls::run(arguments),
+        Command::Show(arguments) => show::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Best(arguments) => best::run(arguments),
+    }
+}
+
+/// The columns of one run folder.
+fn one(run: &Path) -> Outcome<Listed> {
+    // An error that names the folder, where it is not a run.
+    mochi_run::RunFolder::read(run)?;
+    let mut values = mochi_registry::read(run)?;
+    values.insert("path".to_owned(), Value::Text(run.display().to_string()));
+    Ok(values)
+}
+
+/// All runs of a query.
+fn listed(folder: &Path, query: &Query) -> Outcome<Vec<Listed>> {
+    Ok(Registry::open(folder)?.query(query)?)
+}
+
+/// A value for people: results with two decimals, times in words.
+fn text(column: &str, value: Option<&Value>) -> String {
+    match (column, value) {
+        (_, None | Some(Value::Null)) => "-".to_owned(),
+        ("elapsed_s", Some(Value::Number(seconds))) => duration(*seconds),
+        (_, Some(Value::Number(number))) if mochi_registry::is_result(column) => format!("{number:.2}"),
+        ("loss" | "accuracy_real", Some(Value::Number(number))) => format!("{number:.3}"),
+        (_, Some(Value::Number(number))) => number.to_string(),
+        (_, Some(Value::Text(text))) => text.clone(),
+    }
+}
+
+/// A value for `--json`.
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Number(number) => (*number).into(),
+        Value::Text(text) => text.clone().into(),
+    }
+}
+
+/// A run for `--json`.
+fn json_of(run: &Listed) -> serde_json::Value {
+    run.iter().map(|(column, value)| (column.clone(), json(value))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// Lines of aligned columns.
+fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,48 @@
+//! `mochi runs show RUN`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use mochi_config::{Origin, Resolved};
+use mochi_registry::{columns, is_setting};
+use mochi_run::RunFolder;
+
+use super::{json_of, one, text};
+use crate::failure::{Outcome, print_json, print_line};
+
+/// Arguments of the subcommand.
+#[derive(Args)]
+pub struct Arguments {
+    /// Run folder
+    run: PathBuf,
+    /// Print one JSON object with every column
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: &Arguments) -> Outcome {
+    let values = one(&arguments.run)?;
+    if arguments.json {
+        print_json(&json_of(&values))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for name in columns().filter(|name| !is_setting(name) && values.contains_key(name)) {
+        print_line(&format!("{name:<18} {}", text(&name, values.get(&name))))?;
+    }
+    let folder = RunFolder::read(&arguments.run)?;
+    let settings = Resolved::parse(&folder.read_config()?, &folder.config_path())?;
+    for line in settings.describe() {
+        // What a run's config.toml says of a value's origin is text.
+        let own = match &line.origin {
+            Origin::Run(remark) => !remark.starts_with("preset "),
+            Origin::Preset(_) => false,
+            _ => true,
+        };
+        if own {
+            print_line(&format!("{:<32} = {}  # {}", line.key, line.value, line.origin))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,65 @@
+//! `mochi runs` through the binary.
+
+use std::path::Path;
+use std::process::Output;
+
+use crate::common::{images, json, pretrain, run, said};
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", said(output));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn runs(arguments: &[&str]) -> Output {
+    run(&[&["runs"], arguments].concat())
+}
+
+#[test]
+fn runs_are_listed_compared_and_selected() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    images(&data, 2, 10);
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let all = folder.path().join("runs");
+    let [a, b] = ["a", "deep/b"].map(|name| all.join(name));
+    for (path, pairs) in [(&a, "negatives.pairs=0"), (&b, "negatives.pairs=16")] {
+        assert!(pretrain(&data, path, &["epochs=0", pairs]).output().unwrap().status.success());
+    }
+    for (path, top1) in [(&a, 40.0), (&b, 42.5)] {
+        std::fs::create_dir_all(path.join("eval")).unwrap();
+        std::fs::write(path.join("eval/knn.json"), format!("{{\"top1\": {top1}}}")).unwrap();
+    }
+    let all = text(&all);
+
+    let listed = stdout(&runs(&["ls", &all]));
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 3, "{listed}");
+    assert!(
+        lines[0].starts_with("path ") && lines[0].contains("knn ") && lines[0].ends_with("negatives.pairs"),
+        "{listed}"
+    );
+    assert!(lines[2].starts_with("deep/b ") && lines[2].contains("42.50 ") && lines[2].ends_with(" 16"), "{listed}");
+    assert_eq!(
+        stdout(&runs(&["ls", &all, "--where", "negatives.pairs>0", "--columns", "knn"])),
+        "path    knn\ndeep/b  42.50\n"
+    );
+    let sorted = json(&runs(&["ls", &all, "--sort", "knn", "--json"]));
+    assert_eq!((sorted[0]["path"].as_str(), sorted[1]["knn"].as_f64()), (Some("deep/b"), Some(40.0)));
+
+    assert_eq!(stdout(&runs(&["best", &all])), format!("{}\n", b.display()));
+    assert_eq!(stdout(&runs(&["best", &all, "--where", "knn < 41"])), format!("{}\n", a.display()));
+    let difference = json(&runs(&["diff", &text(&a), &text(&b), "--json"]));
+    assert_eq!(difference, serde_json::json!({"knn": [40.0, 42.5], "negatives.pairs": [0.0, 16.0]}));
+    let shown = stdout(&runs(&["show", &text(&b)]));
+    assert!(shown.contains("knn                42.50\n") && shown.contains("= 16  # command line\n"), "{shown}");
+
+    let refused = |arguments: &[&str], part: &str| {
+        let output = runs(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).contains(part) && said(&output).contains("\nhint: "), "{}", said(&output));
+    };
+    refused(&["ls", &all, "--where", "negatives.pair>0"], "did you mean `negatives.pairs`?");
+    refused(&["ls", &all, "--where", "knn >"], "invalid expression `knn >`: near \")\": syntax error\n");
+    refused(&["best", &all, "--by", "linear"], "has a value of linear");
+    refused(&["show", &all], "is not a run");
+}
