@@ -35,6 +35,7 @@ mod error;
 mod escape;
 mod figures;
 mod frame;
+mod history;
 mod image;
 mod matching;
 mod number;
@@ -52,9 +53,10 @@ use std::path::{Path, PathBuf};
 
 use mochi_config::Resolved;
 use mochi_files::Folder;
-use mochi_run::{CurvesLog, MetricsLog, Record, RunFolder};
+use mochi_run::{BadImageLog, CurvesLog, MetricsLog, Record, RunFolder, Session};
 
 use chart::Chart;
+use history::History;
 use plot::Figure;
 
 pub use bars::Bars;
@@ -77,7 +79,11 @@ pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
     let results = results::read(&folder);
     let name = std::path::absolute(run).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let name = name.unwrap_or_else(|| run.display().to_string());
-    let page = page::render(&name, &settings, records.last(), &figures, &results);
+    let history = History {
+        sessions: Session::read(&folder.sessions_path())?,
+        bad_images: BadImageLog::read(&folder.bad_images_path())?,
+    };
+    let page = page::render(&name, &settings, records.last(), &figures, &results, &history);
     Ok(folder.write_page(&page)?)
 }
 

@@ -8,6 +8,7 @@ use mochi_run::metric::general;
 use mochi_text::counted;
 
 use crate::escape::Escaped;
+use crate::history::{self, History};
 use crate::number::grouped;
 use crate::plot::Figure;
 use crate::results::Results;
@@ -20,6 +21,7 @@ pub(crate) fn render(
     last: Option<&Record>,
     figures: &[Figure],
     results: &Results,
+    history: &History,
 ) -> String {
     let mut page = frame::begin(name, &subtitle(settings, last));
     frame::push_facts(&mut page, brief(settings).iter().map(|(term, value)| (*term, value.as_str())));
@@ -35,6 +37,7 @@ pub(crate) fn render(
         }
         page.push_str("</div>\n");
     }
+    history::push(&mut page, settings, history);
     page.push_str("<details><summary>All settings</summary><table><tbody>\n");
     for line in settings.describe() {
         let _ = writeln!(

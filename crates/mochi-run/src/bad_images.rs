@@ -24,6 +24,24 @@ impl BadImageLog {
         BadImageLog { path: path.to_owned(), file: None }
     }
 
+    /// Name and reason of every record of a list, in its order; lines that are not records are left out.
+    ///
+    /// # Errors
+    /// [`RunError::File`], [`RunError::LongLine`].
+    pub fn read(path: &Path) -> Result<Vec<(String, String)>, RunError> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+            reason: String,
+        }
+        let mut named = Vec::new();
+        read_lines(path, |_, line| {
+            named.extend(serde_json::from_slice::<Named>(line).map(|record| (record.name, record.reason)));
+            Ok(())
+        })?;
+        Ok(named)
+    }
+
     /// The `index` of every record that is in a list already; lines that are not records are left out.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //!     metrics.jsonl          one record a line
 //!     curves.jsonl           one matching-probability curve a line
 //!     events.out.tfevents.*  the same for TensorBoard
+//!     sessions.jsonl         command, version and machine of each process that trained
 //!     bad-images.jsonl       images that could not be read, if any
 //!     checkpoints/step-N/    whole checkpoints only
 //!     failed/step-N/         what a step saw whose loss was not finite, if any
@@ -121,6 +122,11 @@ impl RunFolder {
     /// `curves.jsonl`
     pub fn curves_path(&self) -> PathBuf {
         self.path().join("curves.jsonl")
+    }
+
+    /// `sessions.jsonl`
+    pub fn sessions_path(&self) -> PathBuf {
+        self.path().join("sessions.jsonl")
     }
 
     /// `bad-images.jsonl`

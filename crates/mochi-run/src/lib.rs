@@ -8,6 +8,7 @@
 //! | [`mod@metrics`] | `metrics.jsonl`, one [`Record`] per line; `curves.jsonl`, one [`CurveRecord`] per line |
 //! | [`tensorboard`] | the same numbers as TensorBoard event files |
 //! | [`Protocol`] | the evaluation protocols whose results a run holds |
+//! | [`Session`] | `sessions.jsonl`: command, version and machine of each process that trained the run |
 //! | [`bad_images`] | `bad-images.jsonl`, what could not be read |
 //!
 //! ```
@@ -38,6 +39,7 @@ pub mod metric;
 pub mod metrics;
 mod protocol;
 mod record;
+mod sessions;
 pub mod tensorboard;
 
 pub use bad_images::BadImageLog;
@@ -49,4 +51,5 @@ pub use metric::{Metric, Metrics};
 pub use metrics::{CurvesLog, Line, Log, MetricsLog, NoCurve};
 pub use protocol::Protocol;
 pub use record::Record;
+pub use sessions::Session;
 pub use tensorboard::EventWriter;

@@ -17,6 +17,16 @@ pub fn memory_limit() -> Option<u64> {
     memory_limit_below(Path::new("/"))
 }
 
+/// Name of the first processor, e.g. `AMD EPYC 7B13`.
+pub fn processor() -> Option<String> {
+    model_name(&std::fs::read_to_string("/proc/cpuinfo").ok()?)
+}
+
+fn model_name(cpuinfo: &str) -> Option<String> {
+    let value = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.trim_start().strip_prefix(':'))?;
+    Some(value.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// Highest resident memory of this process so far, in bytes (`VmHWM`).
 pub fn peak_memory() -> Option<u64> {
     kilobytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
@@ -37,6 +47,13 @@ fn kilobytes(text: &str, key: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_the_processor_is_the_first_models() {
+        let text = "processor\t: 0\nmodel\t\t: 1\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: Other\n";
+        assert_eq!(model_name(text).as_deref(), Some("Some CPU @ 2 GHz"));
+        assert_eq!(model_name("model name\t:\n"), None);
+    }
 
     /// A root folder with these files.
     fn root(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -1,10 +1,13 @@
 //! Training with progress on stderr: shared by `pretrain` and `resume`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use mochi_data::{display_source, is_remote};
 use mochi_files::shell_word;
 use mochi_run::metric::{self, general};
-use mochi_run::{Metrics, RunFolder};
+use mochi_run::{Metrics, RunFolder, Session};
+use mochi_tensor::Engine;
 use mochi_term::{Cell, Pace, Progress, Row, Snapshot, StopFlag, printable, stop::STOPPED, write_stderr};
 use mochi_text::{counted, duration};
 use mochi_train::{Event, Outcome as TrainOutcome, Task, Trainer};
@@ -23,6 +26,29 @@ struct Summary<'a> {
     elapsed_s: f64,
 }
 
+/// Records in the run folder which command on which machine trains from here on.
+fn record_session<T: Task>(run: &Trainer<T>, engine: &Engine) -> Outcome<()> {
+    let session = Session {
+        command: std::env::args_os().map(|argument| without_secrets(&argument.to_string_lossy())).collect(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        libtorch: engine.version.clone(),
+        processor: mochi_system::processor(),
+        threads: engine.threads,
+        ..Session::begin(run.step())
+    };
+    Ok(session.append(&RunFolder::read(run.folder())?.sessions_path())?)
+}
+
+/// An argument without the secrets of an address, as the run's settings have it.
+fn without_secrets(argument: &str) -> String {
+    let (key, value) = argument.split_once('=').filter(|(key, _)| !key.contains("://")).unwrap_or(("", argument));
+    if !is_remote(Path::new(value)) {
+        return argument.to_owned();
+    }
+    let shown = display_source(Path::new(value));
+    if key.is_empty() { shown } else { format!("{key}={shown}") }
+}
+
 /// Listens for stop signals: what waits for data ends at the first one.
 pub fn listen() -> Outcome<StopFlag> {
     StopFlag::listen()
@@ -30,7 +56,10 @@ pub fn listen() -> Outcome<StopFlag> {
 }
 
 /// Trains to the end or to a stop signal, shows progress, writes the report page.
-pub fn drive<T: Task>(run: Trainer<T>, stop: &StopFlag, progress: &Progress, json: bool) -> Outcome {
+pub fn drive<T: Task>(run: Trainer<T>, engine: &Engine, stop: &StopFlag, progress: &Progress, json: bool) -> Outcome {
+    if !run.ended() {
+        record_session(&run, engine)?;
+    }
     let folder = run.folder().to_owned();
     let mut steps = run.total_steps();
     let mut pace = Pace::start(run.step());
@@ -104,4 +133,22 @@ fn rows(metrics: &Metrics) -> Vec<Row> {
         }
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn addresses_in_the_recorded_command_have_no_secrets() {
+        let cases = [
+            ("https://host/a.tar?X-Amz-Signature=abc", "https://host/a.tar?X-Amz-Signature=***"),
+            ("--also=https://me:secret@host/a.tar", "--also=https://***"),
+            ("epochs=3", "epochs=3"),
+            ("photos/a=b", "photos/a=b"),
+        ];
+        for (given, kept) in cases {
+            assert_eq!(without_secrets(given), kept);
+        }
+    }
 }

@@ -120,7 +120,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let trainer = Contrastive::start(folder, resolved, dataset, &engine)?;
     // What was done until here is part of the time that was asked for.
     let spent = if limited { begun.elapsed().as_secs_f64() } else { 0.0 };
-    drive(trainer.after(spent), &stop, &progress, arguments.json)
+    drive(trainer.after(spent), &engine, &stop, &progress, arguments.json)
 }
 
 /// The synthetic negatives, as in the paper: MoCHi (N, s, s'), and those of `negatives.extra`.

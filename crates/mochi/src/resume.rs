@@ -53,7 +53,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     } else {
         format!("nothing to train: the run has finished its {}", counted(steps, "step"))
     });
-    drive(run, &stop, &progress, arguments.json)
+    drive(run, &engine, &stop, &progress, arguments.json)
 }
 
 /// Makes the checkpoint to continue from the newest one: what is newer, damaged or not wanted, gets another name.

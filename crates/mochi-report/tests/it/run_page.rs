@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mochi_config::{DeviceFacts, Facts, Settings};
 use mochi_run::metric::{contrastive, general};
-use mochi_run::{CurveRecord, CurvesLog, Metrics, MetricsLog, Record, RunFolder};
+use mochi_run::{CurveRecord, CurvesLog, Metrics, MetricsLog, Record, RunFolder, Session};
 
 /// A run of `steps` records with curves of a plausible shape.
 fn run(folder: &Path, steps: u64) -> RunFolder {
@@ -98,6 +98,18 @@ fn the_page_is_one_file_and_shows_everything() {
     )
     .unwrap();
     std::fs::write(run.path().join("eval/torn.json"), "{\"top1\": 0.").unwrap();
+    let session = Session {
+        command: ["mochi", "pretrain", "my photos"].map(str::to_owned).to_vec(),
+        processor: Some("Fast <CPU>".into()),
+        threads: 2,
+        ..Session::begin(40)
+    };
+    session.append(&run.sessions_path()).unwrap();
+    std::fs::write(
+        run.bad_images_path(),
+        "{\"index\":3,\"name\":\"a<b.jpg\",\"reason\":\"truncated\",\"detail\":\"\"}\n",
+    )
+    .unwrap();
     let path = mochi_report::write_page(run.path()).unwrap();
     let page = std::fs::read_to_string(&path).unwrap();
     assert_eq!(path, run.path().join("report.html"));
@@ -114,6 +126,10 @@ fn the_page_is_one_file_and_shows_everything() {
         "<b>88.04</b>",
         "top-5 99.71, lr 3, 10\u{2009}000 images",
         "k 200, t 0.1, ",
+        "<code>mochi pretrain &#39;my photos&#39;</code></td><td>Fast &lt;CPU&gt;</td><td>2</td>",
+        "<summary>1 bad image</summary>",
+        "<code>a&lt;b.jpg</code>",
+        "Settings that are not those of the preset small-mochi",
         "(512, 300, 64)",
     ] {
         assert!(page.contains(shown), "{shown}");

@@ -47,6 +47,9 @@ fn a_run_that_was_killed_or_stopped_ends_with_the_same_bytes() {
         assert!(before < 42, "{name} was not stopped in time");
         let resumed = json(&run(&["resume", path(name).to_str().unwrap(), "--json"]));
         assert_eq!(resumed["finished"], true);
+        let sessions = mochi_run::Session::read(&path(name).join("sessions.jsonl")).unwrap();
+        assert_eq!(sessions.iter().map(|session| session.from_step).collect::<Vec<_>>(), [0, before]);
+        assert_eq!(sessions[1].command[1..], ["resume", path(name).to_str().unwrap(), "--json"]);
         assert_same_weights(&newest(&path("straight")), &newest(&path(name)));
         let steps = |run: &str| -> Vec<u64> {
             let text = std::fs::read_to_string(path(run).join("metrics.jsonl")).unwrap();
