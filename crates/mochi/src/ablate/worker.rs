@@ -38,15 +38,18 @@ enum Attempt {
     Finished,
     Failed(String),
     Stopped,
-    /// Another process trains in its run folder, or has taken over its lease.
-    Elsewhere,
+    /// Another worker has taken over its lease.
+    LostLease,
+    /// A process trains in its run folder, whose worker was killed.
+    Locked,
 }
 
 impl Worker<'_> {
     /// Works until no cell is left.
     pub fn work(&self, prune: bool, forecast: &mut Forecast) -> Outcome<Ending> {
         let begun = Instant::now();
-        let mut elsewhere = Vec::new();
+        let mut locked: Vec<usize> = Vec::new();
+        let mut told = false;
         let mut pruned = Vec::new();
         loop {
             let states = self.states()?;
@@ -67,12 +70,23 @@ impl Worker<'_> {
             }
             let free = |&index: &usize| {
                 matches!(states[index], State::Pending)
-                    && !elsewhere.contains(&index)
+                    && !locked.contains(&index)
                     && !hopeless[self.cells.cells[index].variant]
             };
             let Some(index) = (0..states.len()).find(free) else {
+                if !locked.is_empty() {
+                    if !told {
+                        let name = self.cells.variants[self.cells.cells[locked[0]].variant].name();
+                        self.progress
+                            .note(&format!("waiting for a process that still trains {name}: its worker was killed"));
+                        told = true;
+                    }
+                    locked.clear();
+                    self.pause();
+                    continue;
+                }
                 let running = states.iter().filter(|state| matches!(state, State::Running(_))).count();
-                return Ok(Ending::Done { running: running + elsewhere.len() });
+                return Ok(Ending::Done { running });
             };
             let left = self.plan.hours.map(|hours| hours * 3600.0 - begun.elapsed().as_secs_f64());
             if left.is_some_and(|left| forecast.of(index) > left) {
@@ -107,8 +121,19 @@ impl Worker<'_> {
                     }
                     return Ok(Ending::Stopped);
                 }
-                Attempt::Elsewhere => elsewhere.push(index),
+                Attempt::LostLease => {}
+                Attempt::Locked => locked.push(index),
             }
+        }
+    }
+
+    /// Some seconds, fewer if a stop is requested.
+    fn pause(&self) {
+        for _ in 0..50 {
+            if self.stop.requested() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
         }
     }
 
@@ -121,7 +146,7 @@ impl Worker<'_> {
         let begun = match RunFolder::open(&run).and_then(|folder| folder.checkpoints().choose()) {
             Ok(chosen) => chosen.is_some(),
             Err(RunError::Missing { .. } | RunError::NotARun { .. }) => false,
-            Err(RunError::Locked { .. }) => return Ok(Attempt::Elsewhere),
+            Err(RunError::Locked { .. }) => return Ok(Attempt::Locked),
             Err(error) => return Ok(Attempt::Failed(error.to_string())),
         };
         let mut train: Vec<OsString> = Vec::new();
@@ -146,7 +171,7 @@ impl Worker<'_> {
             match process.run(&command)? {
                 Ended::Success => {}
                 Ended::Stopped => return Ok(Attempt::Stopped),
-                Ended::LostLease => return Ok(Attempt::Elsewhere),
+                Ended::LostLease => return Ok(Attempt::LostLease),
                 Ended::Failure(reason) => return Ok(Attempt::Failed(reason)),
             }
         }

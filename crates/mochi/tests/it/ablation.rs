@@ -136,6 +136,14 @@ fn a_stopped_study_goes_on_and_two_workers_share_one() {
     assert_eq!(first.wait().unwrap().code(), Some(130));
     assert!(leases(&study.path("study")).is_empty());
 
+    // A worker that is killed leaves a process that trains; the next worker waits for it.
+    let mut first = study.command(&[]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(first.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("about")));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    first.kill().unwrap();
+    first.wait().unwrap();
+
     let [a, b] = [study.command(&[]), study.command(&[])]
         .map(|mut command| command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
     for worker in [a, b] {
