@@ -38,6 +38,7 @@ mod frame;
 mod history;
 mod image;
 mod matching;
+mod matrix;
 mod number;
 mod page;
 mod plot;

@@ -15,10 +15,10 @@ use crate::chart::Chart;
 use crate::curves::STYLES;
 use crate::error::ReportError;
 use crate::escape::Escaped;
-use crate::frame;
 use crate::plot::Figure;
 use crate::rows::{self, Row};
 use crate::series::Series;
+use crate::{frame, matrix};
 
 /// Longest name of a line, in characters.
 const NAME: usize = 18;
@@ -48,6 +48,7 @@ pub fn write_study_page(
     let facts = [("Images", &images), ("Labeled training images", &train), ("Test images", &test), ("Seeds", &seeds)];
     frame::push_facts(&mut page, facts.iter().map(|(term, value)| (*term, value.as_str())));
     push_charts(&mut page, "Accuracy", &accuracies(table));
+    matrix::push(&mut page, plan, table);
     push_table(&mut page, table);
     push_charts(&mut page, "Training", &curves(study, cells));
     push_cells(&mut page, study, plan, cells, states)?;
