@@ -2,7 +2,8 @@
 //!
 //! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`) and writes `report.html`: one file
 //! without scripts or external resources, for light and dark screens and for print. What is absent is left out, so a run without records
-//! has a page as well. [`write_study_page`] does the same for a study. [`write_figures`] writes the same charts as SVG files. [`DataPage`] and [`ViewsPage`] are pages made of plain values.
+//! has a page as well. [`write_study_page`] does the same for a study, and
+//! [`comparison_page`] compares runs. [`write_figures`] writes the same charts as SVG files. [`DataPage`] and [`ViewsPage`] are pages made of plain values.
 //!
 //! # Example
 //!
@@ -29,6 +30,7 @@
 mod axis;
 mod bars;
 mod chart;
+mod comparison_page;
 mod curves;
 mod data_page;
 mod error;
@@ -40,6 +42,7 @@ mod image;
 mod matching;
 mod matrix;
 mod number;
+mod overlay;
 mod page;
 mod plot;
 mod results;
@@ -61,6 +64,7 @@ use history::History;
 use plot::Figure;
 
 pub use bars::Bars;
+pub use comparison_page::comparison_page;
 pub use data_page::{BadFile, DataPage, Duplicates, Group, Issue, Section, Severity};
 pub use error::ReportError;
 pub use image::{Encoding, Image};

@@ -7,21 +7,14 @@ use std::path::PathBuf;
 use mochi_ablate::table::{Row as TableRow, Score};
 use mochi_ablate::{Cells, Plan, State, StudyFolder, Table};
 use mochi_files::shell_word;
-use mochi_run::metric::contrastive::{ACCURACY_REAL, ALIGNMENT, UNIFORMITY};
-use mochi_run::{Metric, MetricsLog, RunFolder};
+use mochi_run::{MetricsLog, RunFolder};
 use mochi_text::{counted, duration};
 
-use crate::chart::Chart;
-use crate::curves::STYLES;
 use crate::error::ReportError;
 use crate::escape::Escaped;
 use crate::plot::Figure;
 use crate::rows::{self, Row};
-use crate::series::Series;
-use crate::{frame, matrix};
-
-/// Longest name of a line, in characters.
-const NAME: usize = 18;
+use crate::{frame, matrix, overlay};
 
 /// Writes `report.html` into the folder of a study, replacing an older one, and returns its path. `states[i]` is the state of `cells.cells[i]`.
 ///
@@ -134,34 +127,11 @@ fn curves(study: &StudyFolder, cells: &Cells) -> Vec<Figure> {
             run.and_then(|run| MetricsLog::read(&run.metrics_path()).ok()).unwrap_or_default()
         })
         .collect();
-    let figure = |metric: &Metric, title: &'static str, unit: &'static str| {
-        let series = cells.variants.iter().enumerate().zip(STYLES).map(|((variant, of), style)| {
-            let own = cells.cells.iter().zip(&records).filter(|(cell, _)| cell.variant == variant);
-            let mut points: Vec<(f64, Option<f64>)> = own
-                .flat_map(|(_, records)| records)
-                .filter_map(|record| {
-                    let value = record.values.get(metric)?;
-                    Some((record.step as f64, value.is_finite().then(|| value * metric.unit.scale())))
-                })
-                .collect();
-            points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            Series { name: shortened(&of.name()), style, points }
-        });
-        Chart { title, unit, series: series.collect(), values: false, reach: &[] }.render()
-    };
-    let shown = [
-        figure(&ACCURACY_REAL, "Proxy task: accuracy among real negatives", "%"),
-        figure(&UNIFORMITY, "Uniformity", ""),
-        figure(&ALIGNMENT, "Alignment", ""),
-    ];
-    shown.into_iter().flatten().collect()
-}
-
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= NAME {
-        return name.to_owned();
-    }
-    name.chars().take(NAME - 1).chain(['…']).collect()
+    let lines = cells.variants.iter().enumerate().map(|(variant, of)| {
+        let own = cells.cells.iter().zip(&records).filter(|(cell, _)| cell.variant == variant);
+        (of.name(), own.flat_map(|(_, records)| records).collect())
+    });
+    overlay::figures(&lines.collect::<Vec<_>>())
 }
 
 fn push_cells(
@@ -233,13 +203,5 @@ mod tests {
         assert_eq!(page.matches("<circle").count(), 6);
         assert!(page.contains("failed: no &lt;memory&gt;") && !page.contains("<memory>"));
         assert!(page.contains("negatives.pairs=32 seed=1</code>"), "the command of a cell");
-    }
-
-    #[test]
-    fn long_names_are_shortened() {
-        assert_eq!(
-            (shortened("MoCo v2").as_str(), shortened("MoCHi (1024, 1024, 128)").as_str()),
-            ("MoCo v2", "MoCHi (1024, 1024…")
-        );
     }
 }

@@ -199,3 +199,20 @@ fn a_folder_that_is_not_a_run_is_refused() {
     assert_eq!(error.to_string(), format!("{} is not a run: it has no config.toml", base.path().display()));
     assert_eq!(error.hint().unwrap(), "give the folder that `mochi pretrain --out` made");
 }
+
+#[test]
+fn several_runs_are_compared_on_one_page() {
+    let base = tempfile::tempdir().unwrap();
+    let [a, b] = ["first", "second"].map(|name| run(&base.path().join(name), 40));
+    let text = std::fs::read_to_string(b.config_path()).unwrap();
+    std::fs::write(b.config_path(), text.replace("hardest = 512", "hardest = 256")).unwrap();
+    a.write_result("knn", &serde_json::json!({"protocol": "knn/2", "top1": 87.11})).unwrap();
+    let page = mochi_report::comparison_page(&[a.path().to_owned(), b.path().to_owned()]).unwrap();
+    assert!(
+        page.contains("<h1>Comparison of 2 runs</h1>") && page.contains("<b>87.11</b>") && page.contains("<td>-</td>")
+    );
+    assert!(page.contains("<td><code>negatives.hardest</code></td><td><code>512</code></td><td><code>256</code></td>"));
+    assert_eq!(page.matches("<td><code>").count(), 3, "only what differs");
+    assert_eq!(page.matches("<svg").count(), 4);
+    assert!(mochi_report::comparison_page(&[base.path().to_owned()]).is_err());
+}

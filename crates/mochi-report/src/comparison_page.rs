@@ -1,0 +1,108 @@
+//! Page that compares several runs: results, the settings in which they differ, and curves.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use mochi_config::Resolved;
+use mochi_run::{MetricsLog, Record, RunFolder};
+use mochi_text::counted;
+
+use crate::error::ReportError;
+use crate::escape::Escaped;
+use crate::results::{self, Results};
+use crate::{frame, overlay};
+
+/// What the page shows of a run.
+struct Compared {
+    name: String,
+    settings: Resolved,
+    records: Vec<Record>,
+    results: Results,
+}
+
+/// The page of several runs as HTML, in their order.
+///
+/// # Errors
+/// A path is not a run folder, or its settings or metrics cannot be read.
+pub fn comparison_page(runs: &[PathBuf]) -> Result<String, ReportError> {
+    let numbered = runs.iter().enumerate().map(|(index, path)| read(index + 1, path));
+    let runs = numbered.collect::<Result<Vec<_>, _>>()?;
+    let names = runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut page = frame::begin(&format!("Comparison of {}", counted(runs.len(), "run")), &names);
+    push_results(&mut page, &runs);
+    push_settings(&mut page, &runs);
+    let lines: Vec<_> = runs.iter().map(|run| (run.name.clone(), run.records.iter().collect())).collect();
+    let figures = overlay::figures(&lines);
+    if !figures.is_empty() {
+        page.push_str("<h2>Curves</h2>\n<div class=\"charts\">\n");
+        figures.iter().for_each(|figure| page.push_str(&figure.svg));
+        page.push_str("</div>\n");
+    }
+    let left_out = runs.len().saturating_sub(overlay::LINES);
+    let mut text = "The loss of runs with different negatives is not comparable.".to_owned();
+    if left_out > 0 {
+        let _ = write!(text, " The charts show the first {} runs.", overlay::LINES);
+    }
+    frame::end(&mut page, &text);
+    Ok(page)
+}
+
+fn read(number: usize, path: &Path) -> Result<Compared, ReportError> {
+    let folder = RunFolder::read(path)?;
+    let settings = Resolved::parse(&folder.read_config()?, &folder.config_path())?;
+    let records = MetricsLog::read(&folder.metrics_path())?;
+    let results = results::read(&folder);
+    let name = std::path::absolute(path).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    // Long names are cut in the charts; the number is not.
+    let name = format!("{number} {}", name.unwrap_or_else(|| path.display().to_string()));
+    Ok(Compared { name, settings, records, results })
+}
+
+fn push_results(page: &mut String, runs: &[Compared]) {
+    let mut protocols: Vec<String> = runs.iter().flat_map(|run| run.results.protocols()).map(str::to_owned).collect();
+    protocols.sort();
+    protocols.dedup();
+    if protocols.is_empty() {
+        return;
+    }
+    page.push_str("<h2>Evaluation</h2>\n<div class=\"wide\"><table class=\"results\"><thead><tr><th>top-1, %</th>");
+    for protocol in &protocols {
+        let _ = write!(page, "<th>{}</th>", Escaped(protocol));
+    }
+    page.push_str("</tr></thead><tbody>\n");
+    for run in runs {
+        let _ = write!(page, "<tr><th>{}</th>", Escaped(&run.name));
+        for protocol in &protocols {
+            // A run of no steps is an untrained encoder.
+            let of = |subject| run.results.find(protocol, subject);
+            let cell = of("trained").or_else(|| of("untrained")).map_or("-".to_owned(), |result| {
+                format!("<b>{:.2}</b> <span class=\"small\">{}</span>", result.top1, Escaped(&result.details))
+            });
+            let _ = write!(page, "<td>{cell}</td>");
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody></table></div>\n");
+}
+
+/// A row for each key in which two runs differ.
+fn push_settings(page: &mut String, runs: &[Compared]) {
+    let all: Vec<_> = runs.iter().map(|run| run.settings.describe()).collect();
+    let Some(first) = all.first() else { return };
+    page.push_str("<h2>Settings in which they differ</h2>\n<div class=\"wide\"><table><thead><tr><th></th>");
+    for number in 1..=runs.len() {
+        let _ = write!(page, "<th>{number}</th>");
+    }
+    page.push_str("</tr></thead><tbody>\n");
+    for (index, line) in first.iter().enumerate() {
+        if all.iter().all(|lines| lines[index].value == line.value) {
+            continue;
+        }
+        let _ = write!(page, "<tr><td><code>{}</code></td>", Escaped(line.key));
+        for lines in &all {
+            let _ = write!(page, "<td><code>{}</code></td>", Escaped(&lines[index].value.to_string()));
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody></table></div>\n");
+}

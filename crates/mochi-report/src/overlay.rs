@@ -1,0 +1,73 @@
+//! Metrics of several runs or variants over training, a line for each.
+
+use mochi_run::metric::contrastive::{ACCURACY_REAL, ALIGNMENT, UNIFORMITY};
+use mochi_run::metric::general::LOSS;
+use mochi_run::{Metric, Record};
+
+use crate::chart::Chart;
+use crate::curves::STYLES;
+use crate::plot::Figure;
+use crate::series::Series;
+
+/// Longest name of a line, in characters.
+const NAME: usize = 18;
+
+/// Most lines of a chart; more could not be told apart.
+pub(crate) const LINES: usize = STYLES.len();
+
+/// One chart for each metric that has values. `lines`: a name and its records, of one run or of several; the first [`LINES`] are drawn.
+pub(crate) fn figures(lines: &[(String, Vec<&Record>)]) -> Vec<Figure> {
+    let shown: [(&Metric, &'static str, &'static str); 4] = [
+        (&LOSS, "Loss", "nats"),
+        (&ACCURACY_REAL, "Proxy task: accuracy among real negatives", "%"),
+        (&UNIFORMITY, "Uniformity", ""),
+        (&ALIGNMENT, "Alignment", ""),
+    ];
+    shown.into_iter().filter_map(|(metric, title, unit)| figure(metric, title, unit, lines)).collect()
+}
+
+fn figure(
+    metric: &Metric,
+    title: &'static str,
+    unit: &'static str,
+    lines: &[(String, Vec<&Record>)],
+) -> Option<Figure> {
+    let series = lines.iter().zip(STYLES).map(|((name, records), style)| {
+        let point = |record: &&Record| {
+            let value = record.values.get(metric)?;
+            Some((record.step as f64, value.is_finite().then(|| value * metric.unit.scale())))
+        };
+        let mut points: Vec<(f64, Option<f64>)> = records.iter().filter_map(point).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Series { name: shortened(name), style, points }
+    });
+    Chart { title, unit, series: series.collect(), values: false, reach: &[] }.render()
+}
+
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= NAME {
+        return name.to_owned();
+    }
+    name.chars().take(NAME - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mochi_run::Metrics;
+
+    #[test]
+    fn a_metric_without_values_has_no_chart_and_lines_keep_their_names() {
+        let records: Vec<Record> =
+            (1..5).map(|step| Record { step, values: Metrics::new().with(&LOSS, 5.0 - step as f64) }).collect();
+        let lines =
+            [("a".to_owned(), records.iter().collect()), ("MoCHi (1024, 1024, 128)".to_owned(), vec![&records[0]])];
+        let figures = figures(&lines);
+        assert_eq!(figures.len(), 1);
+        assert!(
+            figures[0].svg.contains(">a <") && figures[0].svg.contains(">MoCHi (1024, 1024… <"),
+            "{}",
+            figures[0].svg
+        );
+    }
+}
