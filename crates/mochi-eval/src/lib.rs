@@ -6,6 +6,7 @@
 //!   the same on embeddings                      "knn-embedding/1"    [knn]
 //!   linear classifier on cached features        "linear-cached/1"    [linear_cached]
 //! Dataset -> views -> encoder -> classifier     "linear-augmented/1" [linear_augmented]
+//! Dataset -> encoders of a run's checkpoints -> how the embeddings look                [analysis]
 //! ```
 //!
 //! Each protocol has a name and a version, which are part of its result. The encoder is in evaluation mode and is checked bitwise
@@ -38,6 +39,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod analysis;
 mod augmented;
 mod bad_images;
 mod classes;
@@ -49,6 +51,7 @@ mod frozen;
 mod knn;
 mod linear;
 mod near_miss;
+mod nearest;
 mod preflight;
 mod probe;
 mod progress;
