@@ -38,7 +38,7 @@ pub(crate) fn nearest(
 }
 
 /// torch's `F.normalize(x, dim=1)` (eps 1e-12): a row of zeros stays zero and has cosine 0 with everything.
-fn unit_rows(values: &Tensor) -> Result<Tensor, EvalError> {
+pub(crate) fn unit_rows(values: &Tensor) -> Result<Tensor, EvalError> {
     no_grad(|| {
         let norm = values.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
         Ok(values.f_div(&norm)?)

@@ -1,8 +1,9 @@
-//! Self-contained HTML reports: a run, a dataset, augmented views; and a run's charts as SVG files.
+//! Self-contained HTML reports: a run, its embeddings, a dataset, augmented views; and a run's charts as SVG files.
 //!
 //! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`) and writes `report.html`: one file
 //! without scripts or external resources, for light and dark screens and for print. What is absent is left out, so a run without records
-//! has a page as well. [`write_figures`] writes the same charts as SVG files. [`DataPage`] and [`ViewsPage`] are pages made of plain values.
+//! has a page as well. [`write_figures`] writes the same charts as SVG files. [`AnalysisPage`], [`DataPage`] and [`ViewsPage`] are pages made of plain
+//! values.
 //!
 //! # Example
 //!
@@ -26,6 +27,8 @@
 
 #![forbid(unsafe_code)]
 
+mod analysis_charts;
+mod analysis_page;
 mod axis;
 mod bars;
 mod chart;
@@ -55,6 +58,8 @@ use mochi_run::{CurvesLog, MetricsLog, Record, RunFolder};
 use chart::Chart;
 use plot::Figure;
 
+pub use analysis_charts::{Point, RankCurve, SimilarityChart};
+pub use analysis_page::{AnalysisPage, MeasureChart, NeighborRow, ShownNeighbor};
 pub use bars::Bars;
 pub use data_page::{BadFile, DataPage, Duplicates, Group, Issue, Section, Severity};
 pub use error::ReportError;

@@ -4,6 +4,7 @@
 //! sentence with a hint; 2: invalid arguments; 130: stopped by a signal after saving a checkpoint, can be resumed.
 #![forbid(unsafe_code)]
 
+mod analyze;
 mod augment;
 mod bench;
 mod check;
@@ -52,6 +53,8 @@ enum Command {
     /// Evaluate a run's encoder
     #[command(subcommand)]
     Eval(eval::Command),
+    /// Analyze the embeddings of a run's checkpoints: alignment, uniformity, rank, neighbors
+    Analyze(analyze::Arguments),
     /// Pack images into WebDataset tar shards for local or remote training
     Pack(pack::Arguments),
     /// Write a run's report page again, or its figures
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Augment(arguments) => augment::run(arguments),
         Command::Eval(command) => eval::run(command),
+        Command::Analyze(arguments) => analyze::run(arguments),
         Command::Pack(arguments) => pack::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Presets(arguments) => presets::run(arguments),

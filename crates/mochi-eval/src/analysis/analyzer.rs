@@ -2,11 +2,13 @@
 
 use super::checkpoint::{CheckpointAnalysis, Embedded, measure};
 use super::collapse::{self, Collapse};
+use super::map::{FeatureMap, map};
 use super::measure::{RANK_ME_EMBEDDINGS, SPREAD};
 use super::neighbors::Neighbors;
 use super::reading;
 use super::sample::{Draw, Outputs, Pass, pass};
 use super::sheet::{SheetRow, sheet};
+use crate::nearest::unit_rows;
 use crate::{EvalError, FrozenEncoder, Progress, Stage, ViewOptions, classes};
 use mochi_data::{BadImage, Dataset};
 use mochi_nets::Encoder;
@@ -32,14 +34,18 @@ impl AnalysisOptions {
     /// Upper bound of `images`: all pairs of them are compared, which then takes 64 MiB for each matrix of cosines.
     pub const MAX_IMAGES: usize = 4096;
 
-    fn check(&self) -> Result<(), EvalError> {
+    /// Checks the ranges of `images` and `k`; [`Analyzer::new`] does so too, but only after a checkpoint has been loaded.
+    ///
+    /// # Errors
+    /// [`EvalError::Option`].
+    pub fn check_counts(images: usize, k: usize) -> Result<(), EvalError> {
         let refuse =
             |option, value: usize, expected| Err(EvalError::Option { option, value: value.to_string(), expected });
-        if !(2..=Self::MAX_IMAGES).contains(&self.images) {
-            return refuse("images", self.images, "an integer from 2 to 4096");
+        if !(2..=Self::MAX_IMAGES).contains(&images) {
+            return refuse("images", images, "an integer from 2 to 4096");
         }
-        if !(1..Self::MAX_IMAGES).contains(&self.k) {
-            return refuse("k", self.k, "an integer from 1 to 4095");
+        if !(1..Self::MAX_IMAGES).contains(&k) {
+            return refuse("k", k, "an integer from 1 to 4095");
         }
         Ok(())
     }
@@ -81,6 +87,9 @@ pub struct Analysis {
     /// The last checkpoint's neighbors.
     #[serde(skip)]
     pub neighbors: Neighbors,
+    /// A map of the last checkpoint's features, scaled to norm 1.
+    #[serde(skip)]
+    pub map: Option<FeatureMap>,
 }
 
 impl Analysis {
@@ -90,13 +99,21 @@ impl Analysis {
     }
 }
 
+/// What the next checkpoint and the result need of the last one.
+struct Last {
+    /// The sample.
+    images: Vec<u32>,
+    neighbors: Neighbors,
+    /// (N, F), float32 on the CPU.
+    features: Tensor,
+}
+
 /// An analysis in progress: checkpoints are added in the order of their steps.
 pub struct Analyzer<'a> {
     dataset: &'a Dataset,
     options: AnalysisOptions,
     checkpoints: Vec<CheckpointAnalysis>,
-    /// The sample and the neighbors of the last checkpoint.
-    last: Option<(Vec<u32>, Neighbors)>,
+    last: Option<Last>,
     bad_images: Vec<BadImage>,
     /// F and D.
     sizes: [usize; 2],
@@ -108,7 +125,7 @@ impl<'a> Analyzer<'a> {
     /// # Errors
     /// [`EvalError::Option`], [`EvalError::TooFewImages`].
     pub fn new(dataset: &'a Dataset, options: AnalysisOptions) -> Result<Self, EvalError> {
-        options.check()?;
+        AnalysisOptions::check_counts(options.images, options.k)?;
         if dataset.len() < 2 {
             return Err(EvalError::TooFewImages { images: dataset.len(), needed: 2 });
         }
@@ -150,11 +167,12 @@ impl<'a> Analyzer<'a> {
                 view_labels: pair_labels.as_deref(),
             };
             // Sets of neighbors are compared only if they are of the same images.
-            let before = self.last.as_ref().filter(|(images, _)| *images == whole.images).map(|(_, found)| found);
+            let before = self.last.as_ref().filter(|last| last.images == whole.images).map(|last| &last.neighbors);
             let (measured, found) = measure(*step, &embedded, (k, temperature), before)?;
             self.checkpoints.push(measured);
             self.sizes = [&whole_of.features, embeddings].map(|t| t.size().get(1).map_or(0, |&n| n.max(0) as usize));
-            self.last = Some((whole.images.clone(), found));
+            let features = whole_of.features.shallow_clone();
+            self.last = Some(Last { images: whole.images.clone(), neighbors: found, features });
             progress(Progress { stage: Stage::Measures, done: done + 1, total });
         }
         self.note_bad([whole, pairs]);
@@ -162,35 +180,43 @@ impl<'a> Analyzer<'a> {
     }
 
     /// The result; `None` without a checkpoint.
-    pub fn finish(self) -> Option<Analysis> {
-        let (sample, neighbors) = self.last.as_ref()?;
-        let last = self.checkpoints.last()?;
-        let [features, dim] = self.sizes;
+    ///
+    /// # Errors
+    /// An error of libtorch.
+    pub fn finish(self) -> Result<Option<Analysis>, EvalError> {
+        let (Some(Last { images: sample, neighbors, features }), Some(last)) = (&self.last, self.checkpoints.last())
+        else {
+            return Ok(None);
+        };
+        let map = map(&unit_rows(features)?)?;
+        let [width, dim] = self.sizes;
         let most = dim.min(sample.len());
         let spread = last.values.get(&SPREAD).unwrap_or(0.0);
         // Embeddings have norm 1, so they are not all 0.
         let rank = last.values.get(&RANK_ME_EMBEDDINGS).unwrap_or(1.0);
         let collapse = collapse::collapse(spread, rank, most);
         let mut findings = vec![collapse::sentence(collapse, spread, rank, most)];
-        findings.extend(reading::sentences(&self.checkpoints, self.options.k.min(sample.len() - 1)));
+        let k = self.options.k.min(sample.len().saturating_sub(1));
+        findings.extend(reading::sentences(&self.checkpoints, k));
         let labels = self.labels(sample);
-        Some(Analysis {
+        Ok(Some(Analysis {
             images: sample.len(),
             dataset_images: self.dataset.len(),
             seed: self.options.seed,
-            k: self.options.k.min(sample.len().saturating_sub(1)),
+            k,
             temperature: self.options.temperature,
-            features,
+            features: width,
             dim,
             classes: labels.as_deref().map(classes::count),
             collapse,
             findings,
             sample: sample.clone(),
             neighbors: neighbors.clone(),
+            map,
             labels,
             checkpoints: self.checkpoints,
             bad_images: self.bad_images,
-        })
+        }))
     }
 
     /// Classes of images; `None` without labels, or if all images have one class, which says nothing.

@@ -1,4 +1,4 @@
-//! The table of measures. Each is declared once: key in JSON, column of the text table, chart of the page, and one line of documentation.
+//! The table of measures. Each is declared once: key in JSON, column of the table, chart of the page, and one line of documentation.
 //! The table, the page and `docs/guides/analysis.md` read it from here.
 
 use serde::ser::SerializeMap;
@@ -9,7 +9,9 @@ use serde::{Serialize, Serializer};
 pub struct Measure {
     /// Key in JSON; identifies the measure.
     pub key: &'static str,
-    /// Its name in the text table and beside its line in the chart.
+    /// Its name in the table of values.
+    pub column: &'static str,
+    /// Its name beside its line in the chart.
     pub name: &'static str,
     /// Whether it is a fraction, shown as a percentage; otherwise a plain number.
     pub fraction: bool,
@@ -44,6 +46,7 @@ const FALSE_CHART: Chart = Chart { title: "False negatives", unit: "% of the neg
 /// See [`crate::analysis::alignment_uniformity`].
 pub static ALIGNMENT: Measure = Measure {
     key: "alignment",
+    column: "alignment",
     name: "alignment",
     fraction: false,
     chart: &ALIGNMENT_CHART,
@@ -52,6 +55,7 @@ pub static ALIGNMENT: Measure = Measure {
 /// See [`crate::analysis::alignment_uniformity`].
 pub static UNIFORMITY: Measure = Measure {
     key: "uniformity",
+    column: "uniformity",
     name: "uniformity",
     fraction: false,
     chart: &UNIFORMITY_CHART,
@@ -60,6 +64,7 @@ pub static UNIFORMITY: Measure = Measure {
 /// See [`crate::analysis::rank_me`].
 pub static RANK_ME_FEATURES: Measure = Measure {
     key: "rank_me_features",
+    column: "RankMe, features",
     name: "features",
     fraction: false,
     chart: &RANK_CHART,
@@ -68,6 +73,7 @@ pub static RANK_ME_FEATURES: Measure = Measure {
 /// See [`crate::analysis::rank_me`].
 pub static RANK_ME_EMBEDDINGS: Measure = Measure {
     key: "rank_me_embeddings",
+    column: "RankMe, embeddings",
     name: "embeddings",
     fraction: false,
     chart: &RANK_CHART,
@@ -76,6 +82,7 @@ pub static RANK_ME_EMBEDDINGS: Measure = Measure {
 /// See [`crate::analysis::spread`].
 pub static SPREAD: Measure = Measure {
     key: "spread",
+    column: "spread",
     name: "spread",
     fraction: false,
     chart: &SPREAD_CHART,
@@ -84,6 +91,7 @@ pub static SPREAD: Measure = Measure {
 /// See [`crate::analysis::similarity`].
 pub static POSITIVE_SIMILARITY: Measure = Measure {
     key: "positive_similarity",
+    column: "cosine, positives",
     name: "positive",
     fraction: false,
     chart: &SIMILARITY_CHART,
@@ -92,6 +100,7 @@ pub static POSITIVE_SIMILARITY: Measure = Measure {
 /// See [`crate::analysis::similarity`].
 pub static NEGATIVE_SIMILARITY: Measure = Measure {
     key: "negative_similarity",
+    column: "cosine, negatives",
     name: "negative",
     fraction: false,
     chart: &SIMILARITY_CHART,
@@ -100,6 +109,7 @@ pub static NEGATIVE_SIMILARITY: Measure = Measure {
 /// See [`crate::analysis::neighbors`].
 pub static STABILITY: Measure = Measure {
     key: "neighbor_stability",
+    column: "stability %",
     name: "stability",
     fraction: true,
     chart: &STABILITY_CHART,
@@ -108,6 +118,7 @@ pub static STABILITY: Measure = Measure {
 /// See [`crate::analysis::neighbors`].
 pub static PURITY: Measure = Measure {
     key: "knn_purity",
+    column: "k-NN purity %",
     name: "purity",
     fraction: true,
     chart: &CLASS_CHART,
@@ -116,6 +127,7 @@ pub static PURITY: Measure = Measure {
 /// See [`crate::analysis::neighbors`].
 pub static PURITY_CHANCE: Measure = Measure {
     key: "same_class",
+    column: "purity by chance %",
     name: "chance",
     fraction: true,
     chart: &CLASS_CHART,
@@ -124,6 +136,7 @@ pub static PURITY_CHANCE: Measure = Measure {
 /// See [`crate::analysis::hardest`].
 pub static FALSE_NEGATIVES_HARDEST: Measure = Measure {
     key: "false_negatives_hardest",
+    column: "false in 64 hardest %",
     name: "hardest 64",
     fraction: true,
     chart: &FALSE_CHART,
@@ -132,6 +145,7 @@ pub static FALSE_NEGATIVES_HARDEST: Measure = Measure {
 /// See [`crate::analysis::hardest`].
 pub static FALSE_NEGATIVES_ALL: Measure = Measure {
     key: "false_negatives_all",
+    column: "false in all %",
     name: "all",
     fraction: true,
     chart: &FALSE_CHART,

@@ -2,14 +2,15 @@
 //!
 //! | file | measures |
 //! |---|---|
-//! | [`alignment_uniformity`] | distance of positive pairs, uniformity on the sphere |
-//! | [`rank_me`] | effective rank of features and embeddings |
-//! | [`spread`], [`collapse`] | standard deviation by dimension; whether the embeddings have collapsed |
-//! | [`similarity`] | histograms of the similarities of positive and negative pairs |
-//! | [`hardest`] | matching probabilities and false negatives by rank |
-//! | [`neighbors`] | nearest neighbors: their classes, and whether they change during training |
+//! | [`alignment_uniformity`](mod@alignment_uniformity) | distance of positive pairs, uniformity on the sphere |
+//! | [`rank_me`](mod@rank_me) | effective rank of features and embeddings |
+//! | [`spread`](mod@spread), [`collapse`](mod@collapse) | standard deviation by dimension; whether the embeddings have collapsed |
+//! | [`similarity`](mod@similarity) | histograms of the similarities of positive and negative pairs |
+//! | [`hardest`](mod@hardest) | matching probabilities and false negatives by rank |
+//! | [`map`](mod@map) | two principal components, for a picture |
+//! | [`neighbors`](mod@neighbors) | nearest neighbors: their classes, and whether they change during training |
 //!
-//! Each takes tensors or slices and can be used alone. [`Analyzer`] applies all of them to a sample of images and the encoders of a run; the [`measure`]
+//! Each takes tensors or slices and can be used alone. [`Analyzer`] applies all of them to a sample of images and the encoders of a run; the [`mod@measure`]
 //! table names every number. The sample's images are seen as in evaluation (features, neighbors, rank, spread) and as two augmented training views
 //! (alignment, uniformity, similarities, negatives), always with running batch-norm statistics. No measure is used to select anything.
 
@@ -20,6 +21,7 @@ pub mod collapse;
 #[cfg(test)]
 mod fixture;
 pub mod hardest;
+pub mod map;
 pub mod measure;
 pub mod neighbors;
 pub mod rank_me;

@@ -4,7 +4,7 @@ mod all;
 mod inputs;
 mod knn;
 mod linear;
-mod stages;
+pub mod stages;
 
 use std::path::{Path, PathBuf};
 
