@@ -53,9 +53,7 @@ pub(crate) fn similarities(chart: &SimilarityChart) -> Option<Figure> {
     let y = Scale::linear(&Axis::rounded(0.0, 100.0 * high, 4));
     let mut plot = Plot::new(&chart.title, "% of the pairs", "cosine", x, y);
     for (i, (style, name, values)) in
-        [("l1", "different images", &chart.negative), ("l0", "views of one image", &chart.positive)]
-            .into_iter()
-            .enumerate()
+        [("l1", "negative pairs", &chart.negative), ("l0", "positive pairs", &chart.positive)].into_iter().enumerate()
     {
         let steps = (first..=last).flat_map(|bin| [(edge(bin), values[bin]), (edge(bin + 1), values[bin])]);
         let outline: Vec<(f64, f64)> = [(edge(first), 0.0)]

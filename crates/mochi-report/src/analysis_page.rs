@@ -106,10 +106,9 @@ impl AnalysisPage {
             self.similarities.iter().filter_map(analysis_charts::similarities).collect(),
             matching::charts_by_step(&self.matching),
             analysis_charts::false_negatives(&self.false_negatives, self.false_chance).into_iter().collect(),
+            analysis_charts::map(&self.map, &self.map_unit, &self.map_classes).into_iter().collect(),
         ];
-        push_figures(&mut page, "Pairs and hardest negatives", curves.concat());
-        let map = analysis_charts::map(&self.map, &self.map_unit, &self.map_classes).into_iter().collect();
-        push_figures(&mut page, "Map", map);
+        push_figures(&mut page, "Pairs, hardest negatives, map", curves.concat());
         self.push_neighbors(&mut page);
         self.push_table(&mut page);
         push_bad(&mut page, &self.bad, self.more_bad);

@@ -201,9 +201,29 @@ impl Serialize for Values {
     }
 }
 
+/// Every measure as a row of a Markdown table; `cargo run -p mochi-eval --example measures` prints it.
+pub fn reference_table() -> String {
+    let row = |measure: &Measure| {
+        let unit = if measure.fraction { "fraction, 0 to 1" } else { "" };
+        format!("| `{}` | {unit} | {} |\n", measure.key, measure.doc)
+    };
+    let rows: String = MEASURES.into_iter().map(row).collect();
+    format!("| key | unit | what it is |\n|---|---|---|\n{rows}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_guide_holds_the_table() {
+        let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/analysis.md");
+        let text = std::fs::read_to_string(guide).unwrap();
+        assert!(
+            text.contains(&reference_table()),
+            "docs/guides/analysis.md is out of date: paste the output of `cargo run -p mochi-eval --example measures`"
+        );
+    }
 
     #[test]
     fn keys_are_distinct_and_values_go_by_key() {

@@ -27,9 +27,9 @@ pub(crate) fn sentences(checkpoints: &[CheckpointAnalysis], k: usize) -> Vec<Str
         let before = checkpoints.iter().rev().nth(1).map_or(0, |checkpoint| checkpoint.step);
         let kept = format!("{:.0} % of the {k} nearest neighbors are those of step {before}", 100.0 * kept);
         let suggestion = if last.values.get(&STABILITY) > Some(SETTLED) {
-            "the features have settled, and longer training at this learning rate changes little"
+            "the features have settled, as they do when training has converged, or when the learning rate is near 0"
         } else {
-            "the features still change, and longer training may change which images are near"
+            "the features still change, so longer training may change which images are near"
         };
         all.push(format!("At the last checkpoint {kept}: {suggestion}."));
     }

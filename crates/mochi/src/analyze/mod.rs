@@ -35,7 +35,7 @@ pub struct Arguments {
     /// Images; their classes are used if they have any
     data: PathBuf,
     /// Number of images in the sample, at most 4096
-    #[arg(long, value_name = "N", default_value_t = 2048)]
+    #[arg(long, value_name = "N", default_value_t = 1024)]
     images: usize,
     /// Number of nearest neighbors of an image
     #[arg(short, default_value_t = 10, value_name = "N")]
@@ -95,6 +95,10 @@ pub fn run(arguments: Arguments) -> Outcome {
         return Err(mochi_run::RunError::NoCheckpoint { path: run.clone() }.into());
     };
     report_bad_images(&analysis.bad_images, &progress);
+    if analysis.k < arguments.k {
+        let used = counted(analysis.k, "other image");
+        progress.warning(&format!("-k {} exceeds the {used}: all of them are neighbors", arguments.k));
+    }
     arguments.finish(&folder, &dataset, &analysis, &progress)
 }
 

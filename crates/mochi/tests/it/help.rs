@@ -28,6 +28,7 @@ fn help_texts_are_the_snapshots() {
         "eval knn",
         "eval linear",
         "eval all",
+        "analyze",
         "pack",
         "report",
         "presets",

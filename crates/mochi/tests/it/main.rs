@@ -1,6 +1,7 @@
 //! Integration tests of the command line, one binary.
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod analysis;
 mod budget;
 mod check;
 mod command_line;
