@@ -1,7 +1,5 @@
 //! The encoders of a run's checkpoints.
 
-use std::path::Path;
-
 use mochi_run::{Checkpoint, RunError, RunFolder};
 use mochi_tensor::Engine;
 use mochi_term::Progress;
@@ -27,7 +25,24 @@ pub fn whole(folder: &RunFolder, progress: &Progress) -> Outcome<Vec<Checkpoint>
     Ok(whole)
 }
 
-/// Loads the encoders of some checkpoints.
-pub fn load(run: &Path, checkpoints: &[Checkpoint], engine: &Engine) -> Outcome<Vec<LoadedEncoder>> {
-    checkpoints.iter().map(|checkpoint| Ok(load_encoder_at(run, checkpoint, engine)?)).collect()
+/// Loads the encoders of some checkpoints. One that a run in progress has removed meanwhile is named and left out.
+pub fn load(
+    folder: &RunFolder,
+    checkpoints: &[Checkpoint],
+    engine: &Engine,
+    progress: &Progress,
+) -> Outcome<Vec<LoadedEncoder>> {
+    let mut loaded = Vec::new();
+    for checkpoint in checkpoints {
+        match load_encoder_at(folder.path(), checkpoint, engine) {
+            Ok(encoder) => loaded.push(encoder),
+            Err(error) => match folder.checkpoints().at(checkpoint.step) {
+                Err(RunError::NoSuchCheckpoint { step, .. }) => {
+                    progress.warning(&format!("the checkpoint of step {step} was removed meanwhile; it is left out"));
+                }
+                _ => return Err(error.into()),
+            },
+        }
+    }
+    Ok(loaded)
 }

@@ -2,9 +2,10 @@
 
 mod encoders;
 mod page;
+mod sheet;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -80,7 +81,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let mut stages = Stages::new(&progress, "analyze");
     let mut analyzer: Option<Analyzer> = None;
     for group in checkpoints.chunks(AT_ONCE) {
-        let loaded = encoders::load(run, group, &engine)?;
+        let loaded = encoders::load(&folder, group, &engine, &progress)?;
         let added = match (&mut analyzer, loaded.first()) {
             (Some(analyzer), _) => analyzer,
             (None, Some(first)) => analyzer.insert(arguments.analyzer(&dataset, first)?),
@@ -154,12 +155,6 @@ impl Arguments {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// The name of the last part of a path.
-fn name_of(path: &Path) -> String {
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    whole.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 fn report_bad_images(bad: &[BadImage], progress: &Progress) {

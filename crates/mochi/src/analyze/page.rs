@@ -2,23 +2,17 @@
 
 use std::path::Path;
 
-use mochi_data::{Dataset, Thumbnailer};
+use mochi_data::Dataset;
 use mochi_eval::analysis::collapse::Collapse;
 use mochi_eval::analysis::measure::{FALSE_NEGATIVES_ALL, MEASURES};
-use mochi_eval::analysis::{Analysis, CheckpointAnalysis, SheetRow};
-use mochi_report::{
-    AnalysisPage, BadFile, Encoding, Image, MeasureChart, NeighborRow, Point, RankCurve, ShownNeighbor, SimilarityChart,
-};
+use mochi_eval::analysis::{Analysis, CheckpointAnalysis};
+use mochi_report::{AnalysisPage, BadFile, MeasureChart, Point, RankCurve, SimilarityChart};
 use mochi_run::CurveRecord;
 use mochi_term::Progress;
 use mochi_text::counted;
 
-use super::{name_of, table};
+use super::{sheet, table};
 
-/// Queries of the neighbor sheet, and neighbors of each.
-const SHEET: (usize, usize) = (12, 8);
-/// Longest side of a thumbnail in pixels.
-const SIDE: u32 = 128;
 /// Bad files, at most.
 const BAD: usize = 500;
 
@@ -59,7 +53,7 @@ pub fn page(run: &Path, data: &Path, dataset: &Dataset, analysis: &Analysis, pro
             format!("PCA, {first:.0} % and {second:.0} % of the variance")
         }),
         map_classes: if analysis.labels.is_some() { dataset.class_names().to_vec() } else { Vec::new() },
-        neighbors: neighbors(dataset, analysis, progress),
+        neighbors: sheet::sheet(dataset, analysis, progress),
         labeled: analysis.labels.is_some(),
         bad: analysis
             .bad_images
@@ -122,44 +116,8 @@ fn points(analysis: &Analysis, points: &[[f64; 2]]) -> Vec<Point> {
     points.iter().enumerate().map(|(row, &[x, y])| Point { x, y, class: class(row) }).collect()
 }
 
-/// The neighbor sheet. An image that cannot be read any more is left out.
-fn neighbors(dataset: &Dataset, analysis: &Analysis, progress: &Progress) -> Vec<NeighborRow> {
-    let sheet = analysis.sheet(SHEET.0, SHEET.1);
-    let mut task = progress.task("thumbnails", sheet.iter().map(|row| 1 + row.neighbors.len() as u64).sum());
-    let mut thumbnailer = Thumbnailer::default();
-    let mut load = |row: u32| {
-        task.advance(1);
-        let index = *analysis.sample.get(row as usize)? as usize;
-        let small = thumbnailer.make(dataset, index, SIDE).ok()?;
-        let name = dataset.name_of(index);
-        Some(Image { bytes: small.jpeg, encoding: Encoding::Jpeg, width: small.width, height: small.height, name })
-    };
-    let class = |row: u32| {
-        let label = *analysis.labels.as_ref()?.get(row as usize)?;
-        Some((label, dataset.class_names().get(label as usize)?.as_str()))
-    };
-    let shown = |SheetRow { query, neighbors }: SheetRow| {
-        let own = class(query);
-        let neighbor = |(row, cosine): (u32, f32)| {
-            let (label, image) = (class(row), load(row)?);
-            let other_class = own.is_some() && label != own;
-            let caption = match label {
-                Some((_, name)) if other_class => format!("{cosine:.2} {name}"),
-                _ => format!("{cosine:.2}"),
-            };
-            Some(ShownNeighbor { image, caption, other_class })
-        };
-        Some((
-            query,
-            own.map_or_else(String::new, |(_, name)| name.to_owned()),
-            neighbors.into_iter().filter_map(neighbor).collect(),
-        ))
-    };
-    let rows: Vec<(u32, String, Vec<ShownNeighbor>)> = sheet.into_iter().filter_map(shown).collect();
-    let rows = rows
-        .into_iter()
-        .filter_map(|(query, class, neighbors)| Some(NeighborRow { query: load(query)?, class, neighbors }));
-    let rows = rows.collect();
-    task.finish();
-    rows
+/// The name of the last part of a path.
+fn name_of(path: &Path) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    whole.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
