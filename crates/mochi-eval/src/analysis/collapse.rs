@@ -3,17 +3,18 @@
 //! | what | when | meaning |
 //! |---|---|---|
 //! | complete collapse | spread below 0.1 | all images have nearly one embedding (Chen & He 2021) |
-//! | dimensional collapse | RankMe below 5 % of min(N, D), or below 2 | embeddings lie in few dimensions (Jing et al., *Understanding Dimensional Collapse*, ICLR 2022) |
+//! | dimensional collapse | RankMe below 3 % of min(N, D), or below 2 | embeddings lie in few dimensions (Jing et al., *Understanding Dimensional Collapse*, ICLR 2022) |
 //! | none | otherwise | |
 //!
-//! The thresholds are ours: isotropic embeddings have a spread of 1, trained ones of 0.8 to 1.
+//! The thresholds are ours. Isotropic embeddings have a spread of 1 and an effective rank near min(N, D). Short healthy runs on small images had spreads of 0.7
+//! to 0.9 and effective ranks of 13 to 32 with D = 128, at their first checkpoints 0.2 and 9.
 
 use serde::Serialize;
 
 /// Spread below which embeddings count as one point.
 pub const SPREAD: f64 = 0.1;
 /// Fraction of the largest possible RankMe below which dimensions count as collapsed.
-pub const RANK: f64 = 0.05;
+pub const RANK: f64 = 0.03;
 
 /// Result of the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -59,8 +60,8 @@ mod tests {
     #[test]
     fn each_threshold_decides() {
         assert_eq!(collapse(0.099, 100.0, 128), Collapse::Complete);
-        assert_eq!(collapse(0.101, 6.3, 128), Collapse::Dimensional);
-        assert_eq!(collapse(0.101, 6.5, 128), Collapse::None);
+        assert_eq!(collapse(0.101, 3.8, 128), Collapse::Dimensional);
+        assert_eq!(collapse(0.101, 3.9, 128), Collapse::None);
         // Of few dimensions or images, 2 are required, or all.
         assert_eq!((collapse(0.9, 1.9, 8), collapse(0.9, 2.1, 8)), (Collapse::Dimensional, Collapse::None));
         assert_eq!(collapse(0.9, 1.0, 1), Collapse::None);

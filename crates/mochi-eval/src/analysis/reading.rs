@@ -6,6 +6,8 @@ use super::measure::{NEGATIVE_SIMILARITY, PURITY, PURITY_CHANCE, RANK_ME_FEATURE
 /// Change of uniformity, and ratio of RankMe, that count as a change.
 const UNIFORMITY_CHANGE: f64 = 0.05;
 const RANK_RATIO: f64 = 1.1;
+/// Rise of the mean cosine of negative pairs that counts as one.
+const SIMILARITY_CHANGE: f64 = 0.1;
 /// Stability above which the neighbors have settled.
 const SETTLED: f64 = 0.8;
 
@@ -33,7 +35,8 @@ pub(crate) fn sentences(checkpoints: &[CheckpointAnalysis], k: usize) -> Vec<Str
         };
         all.push(format!("At the last checkpoint {kept}: {suggestion}."));
     }
-    if let Some((before, after)) = of(&NEGATIVE_SIMILARITY).filter(|(before, after)| after > before && *after > 0.5) {
+    if let Some((before, after)) = of(&NEGATIVE_SIMILARITY).filter(|(before, after)| after - before > SIMILARITY_CHANGE)
+    {
         all.push(format!(
             "Different images have become more similar, from a mean cosine of {before:.2} to {after:.2}: watch for collapse."
         ));
@@ -90,6 +93,15 @@ mod tests {
         let mut analysis = CheckpointAnalysis { step, ..CheckpointAnalysis::default() };
         values.iter().for_each(|&(measure, value)| analysis.values.set(measure, Some(value)));
         analysis
+    }
+
+    #[test]
+    fn images_that_become_more_similar_are_a_warning() {
+        for (after, warned) in [(0.45, false), (0.55, true)] {
+            let of = |step, value| checkpoint(step, &[(&NEGATIVE_SIMILARITY, value)]);
+            let all = sentences(&[of(1, 0.4), of(2, after)], 10);
+            assert_eq!(all.iter().any(|text| text.contains("from a mean cosine of 0.40 to 0.55")), warned, "{all:?}");
+        }
     }
 
     #[test]

@@ -38,6 +38,8 @@ fn every_checkpoint_is_measured_with_and_without_labels() {
     let checkpoints = labeled["checkpoints"].as_array().unwrap();
     let steps: Vec<u64> = checkpoints.iter().map(|one| one["step"].as_u64().unwrap()).collect();
     assert_eq!(steps, [2, 4, 6]);
+    // Each step has weights of its own.
+    assert!(checkpoints.windows(2).all(|pair| pair[0]["alignment"] != pair[1]["alignment"]));
     assert_eq!((&labeled["images"], &labeled["classes"], &labeled["k"]), (&24.into(), &2.into(), &3.into()));
     for (at, one) in checkpoints.iter().enumerate() {
         let number = |key: &str| one[key].as_f64().unwrap_or_else(|| panic!("{key} is missing: {one}"));
