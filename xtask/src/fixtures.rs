@@ -25,6 +25,7 @@ const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_strategy_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_neighbour_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-views/tests/fixtures/make_measures.py", arguments: &[] },
+    Fixture { script: "crates/mochi-eval/tests/fixtures/make_analysis.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_eval.py", arguments: &[] },
     Fixture { script: "crates/mochi-nets/tests/fixtures/make_resnet_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-train/tests/fixtures/make_steps.py", arguments: &[] },

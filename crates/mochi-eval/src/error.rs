@@ -1,6 +1,7 @@
 //! Errors of an evaluation.
 
 use crate::near_miss::{NearMiss, unknown_classes};
+use mochi_contrast::ContrastError;
 use mochi_data::DataError;
 use mochi_tensor::TensorError;
 use mochi_text::{counted, counted_with};
@@ -91,6 +92,14 @@ pub enum EvalError {
         /// The first such tensor.
         tensor: String,
     },
+    /// Too few images to analyze.
+    #[error("an analysis compares images with each other and needs at least {needed}, but {images} could be read")]
+    TooFewImages {
+        /// Readable images.
+        images: usize,
+        /// Images that are needed.
+        needed: usize,
+    },
     /// An option out of its range.
     #[error("invalid value for {option}: expected {expected}, got {value}")]
     Option {
@@ -104,6 +113,9 @@ pub enum EvalError {
     /// The images could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The measurements of the loss failed.
+    #[error(transparent)]
+    Contrast(#[from] ContrastError),
     /// libtorch failed.
     #[error(transparent)]
     Tensor(#[from] TensorError),
@@ -139,6 +151,8 @@ impl EvalError {
             Self::EncoderChanged { .. } => "report this bug in Mochi with the full command line".into(),
             Self::Data(error) => return error.hint(),
             Self::Tensor(error) => return error.hint(),
+            Self::Contrast(error) => return error.hint(),
+            Self::TooFewImages { .. } => "give a dataset with more readable images".into(),
             Self::Empty { .. } | Self::Shape(_) | Self::Option { .. } => return None,
         })
     }

@@ -264,14 +264,6 @@ pub(crate) fn as_i64(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// torch's `F.normalize(x, dim=1)` (eps 1e-12): a row of zeros stays zero and has cosine 0 with everything.
-pub(crate) fn unit_rows(values: &Tensor) -> Result<Tensor, EvalError> {
-    no_grad(|| {
-        let norm = values.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
-        Ok(values.f_div(&norm)?)
-    })
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

@@ -21,7 +21,8 @@ use mochi_random::{Philox, permutation};
 use mochi_tensor::HostValues;
 use serde::{Deserialize, Serialize};
 
-use crate::features::{check_pair, unit_rows};
+use crate::features::check_pair;
+use crate::nearest::unit_rows;
 use crate::{BadImages, EvalError, Features, Progress, Stage};
 
 /// Name and version of this protocol.

@@ -19,11 +19,10 @@
 //! Memory besides the features and their normalized copy: 512 x 4,096 cosines (8 MiB) and 512 x 2 k candidates of 8 bytes.
 //! Time is that of the product N_test x N_train x F.
 
-use crate::features::{as_i64, check_pair, unit_rows};
+use crate::features::check_pair;
 use crate::interval::bootstrap_interval;
-use crate::top_k::TopK;
+use crate::nearest::{CHUNK, nearest};
 use crate::{BadImages, EvalError, FeatureSource, Features, Progress, Stage, classes};
-use mochi_tensor::{HostValues, for_each_row, no_grad};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -32,9 +31,6 @@ pub const KNN_PROTOCOL: &str = "knn/2";
 
 /// Protocol of k-NN on embeddings, the output of the whole encoder.
 pub const KNN_EMBEDDING_PROTOCOL: &str = "knn-embedding/1";
-
-/// Test rows and training rows whose cosines are held at once.
-const CHUNK: (usize, usize) = (512, 4096);
 
 /// Options of [`knn`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -185,22 +181,11 @@ fn scores(
     chunk: (usize, usize),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Scores>, EvalError> {
-    let (train_rows, test_rows) = (unit_rows(&train.values)?, unit_rows(&test.values)?);
     let mut all = Vec::with_capacity(test.len());
-    for from in (0..test.len()).step_by(chunk.0) {
-        let rows = chunk.0.min(test.len() - from);
-        let queries = test_rows.f_narrow(0, as_i64(from), as_i64(rows))?;
-        let mut nearest = vec![TopK::new(k); rows];
-        for first in (0..train.len()).step_by(chunk.1) {
-            let columns = chunk.1.min(train.len() - first);
-            let block = train_rows.f_narrow(0, as_i64(first), as_i64(columns))?;
-            let mut cosines = HostValues::new(no_grad(|| queries.f_matmul(&block.f_tr()?))?)?;
-            let position = u32::try_from(first).unwrap_or(u32::MAX);
-            for_each_row(&mut cosines, columns, &mut nearest, || (), |_, row, top, ()| top.offer(row, position))?;
-        }
-        all.extend(nearest.iter_mut().map(|top| vote(top.finish(), &train.labels, t)));
-        progress(Progress { stage: Stage::Neighbors, done: from + rows, total: test.len() });
-    }
+    nearest((&test.values, &train.values), k, chunk, &mut |block| {
+        all.extend(block.iter_mut().map(|top| vote(top.finish(), &train.labels, t)));
+        progress(Progress { stage: Stage::Neighbors, done: all.len(), total: test.len() });
+    })?;
     Ok(all)
 }
 

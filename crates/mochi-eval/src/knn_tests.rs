@@ -1,7 +1,7 @@
 use super::*;
+use crate::features::as_i64;
 use crate::features::tests::features;
-use mochi_tensor::Tensor;
-use mochi_tensor::{Kind, read_tensors};
+use mochi_tensor::{Kind, Tensor, read_tensors};
 use proptest::prelude::*;
 use std::path::Path;
 

@@ -7,6 +7,7 @@
 //!   linear classifier on cached features        "linear-cached/1"    [linear_cached]
 //!   nearest class mean of a few images          "few-shot/1"         [few_shot]
 //! Dataset -> views -> encoder -> classifier     "linear-augmented/1" [linear_augmented]
+//! Dataset -> encoders of a run's checkpoints -> how the embeddings look                [analysis]
 //! ```
 //!
 //! Each protocol has a name and a version, which are part of its result. The encoder is in evaluation mode and is checked bitwise
@@ -39,6 +40,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod analysis;
 mod augmented;
 mod bad_images;
 mod classes;
@@ -52,6 +54,7 @@ mod interval;
 mod knn;
 mod linear;
 mod near_miss;
+mod nearest;
 mod preflight;
 mod probe;
 mod progress;

@@ -7,6 +7,10 @@ use std::fmt;
 pub enum Stage {
     /// Feature extraction, counted in images.
     Features,
+    /// Embeddings of augmented views, counted in images.
+    Views,
+    /// Measures of the embeddings, counted in checkpoints.
+    Measures,
     /// Neighbor search, counted in test images.
     Neighbors,
     /// Learning-rate sweep on the held-out training images, counted in epochs.
@@ -21,6 +25,8 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Features => "features",
+            Self::Views => "augmented views",
+            Self::Measures => "measures",
             Self::Neighbors => "neighbors",
             Self::Sweep => "learning-rate sweep",
             Self::Fit => "classifier",

@@ -73,7 +73,15 @@ impl Encoder {
     /// # Errors
     /// As [`Self::features`].
     pub fn embed(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
-        let x = self.head.forward(&self.features(images, mode)?, mode)?;
+        self.project(&self.features(images, mode)?, mode)
+    }
+
+    /// Unit embeddings (B, D) of pooled features (B, F): the second half of [`Self::embed`], for callers that need both.
+    ///
+    /// # Errors
+    /// libtorch's error.
+    pub fn project(&self, features: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
+        let x = self.head.forward(features, mode)?;
         let norm = x.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
         Ok(x.f_div(&norm)?)
     }

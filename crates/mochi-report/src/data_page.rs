@@ -124,7 +124,7 @@ impl DataPage {
             self.bars.iter().for_each(|bars| bars.push(&mut page));
             page.push_str("</div>\n");
         }
-        self.push_bad(&mut page);
+        push_bad(&mut page, &self.bad, self.more_bad);
         self.duplicates.iter().filter(|d| !d.groups.is_empty()).for_each(|d| d.push(&mut page));
         self.push_sheet(&mut page);
         frame::end(&mut page, "Thumbnails are area averages; hover over one for its name.");
@@ -148,27 +148,6 @@ impl DataPage {
             );
         }
         page.push_str("</ul>\n");
-    }
-
-    fn push_bad(&self, page: &mut String) {
-        if self.bad.is_empty() {
-            return;
-        }
-        let _ = writeln!(
-            page,
-            "<h2>Bad files</h2>\n<div class=\"wide\"><table class=\"bad\"><thead><tr><th>file</th><th>reason</th><th>detail</th></tr></thead><tbody>"
-        );
-        for BadFile { name, reason, detail } in &self.bad {
-            let _ = writeln!(
-                page,
-                "<tr><td><code>{}</code></td><td>{}</td><td class=\"small\">{}</td></tr>",
-                Escaped(name),
-                Escaped(reason),
-                Escaped(detail)
-            );
-        }
-        page.push_str("</tbody></table></div>\n");
-        push_more(page, self.more_bad, "bad file");
     }
 
     fn push_sheet(&self, page: &mut String) {
@@ -221,6 +200,28 @@ impl Duplicates {
         page.push_str("</div>\n");
         push_more(page, self.more, "group");
     }
+}
+
+/// The section of bad files, or nothing if there are none.
+pub(crate) fn push_bad(page: &mut String, bad: &[BadFile], more_bad: usize) {
+    if bad.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        page,
+        "<h2>Bad files</h2>\n<div class=\"wide\"><table class=\"bad\"><thead><tr><th>file</th><th>reason</th><th>detail</th></tr></thead><tbody>"
+    );
+    for BadFile { name, reason, detail } in bad {
+        let _ = writeln!(
+            page,
+            "<tr><td><code>{}</code></td><td>{}</td><td class=\"small\">{}</td></tr>",
+            Escaped(name),
+            Escaped(reason),
+            Escaped(detail)
+        );
+    }
+    page.push_str("</tbody></table></div>\n");
+    push_more(page, more_bad, "bad file");
 }
 
 /// `1 more group is not shown`

@@ -1,9 +1,9 @@
-//! Self-contained HTML reports: a run, an ablation study, a dataset, augmented views; and a run's charts as SVG files.
+//! Self-contained HTML reports: a run, its embeddings, an ablation study, several runs, a dataset, augmented views; and a run's charts as SVG files.
 //!
 //! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`) and writes `report.html`: one file
 //! without scripts or external resources, for light and dark screens and for print. What is absent is left out, so a run without records
-//! has a page as well. [`write_study_page`] does the same for a study, and
-//! [`comparison_page`] compares runs. [`write_figures`] writes the same charts as SVG files. [`DataPage`] and [`ViewsPage`] are pages made of plain values.
+//! has a page as well. [`write_study_page`] does the same for a study, and [`comparison_page`] compares runs. [`write_figures`] writes the same charts
+//! as SVG files. [`AnalysisPage`], [`DataPage`] and [`ViewsPage`] are pages made of plain values.
 //!
 //! # Example
 //!
@@ -27,6 +27,8 @@
 
 #![forbid(unsafe_code)]
 
+mod analysis_charts;
+mod analysis_page;
 mod axis;
 mod bars;
 mod chart;
@@ -63,6 +65,8 @@ use chart::Chart;
 use history::History;
 use plot::Figure;
 
+pub use analysis_charts::{Point, RankCurve, SimilarityChart};
+pub use analysis_page::{AnalysisPage, MeasureChart, NeighborRow, ShownNeighbor};
 pub use bars::Bars;
 pub use comparison_page::comparison_page;
 pub use data_page::{BadFile, DataPage, Duplicates, Group, Issue, Section, Severity};

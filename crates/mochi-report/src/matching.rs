@@ -7,15 +7,28 @@ use crate::number::grouped;
 use crate::plot::{Figure, Plot, TOP};
 use crate::scale::Scale;
 
-const LEGEND_GAP: f64 = 17.0;
+/// Distance between two entries of the legend, in units of the drawing.
+pub(crate) const LEGEND_GAP: f64 = 17.0;
 /// Lines per chart, and shades that the style defines for them (`e0` to `e5`).
 const LINES: usize = 6;
 /// Decades shown below the largest probability, at most; smaller ones do not affect training.
 const DECADES: i32 = 8;
 
-/// The charts, or none if there is nothing to draw: real negatives, and real and synthetic negatives on the same axes.
+/// The charts, or none if there is nothing to draw: real negatives, and real and synthetic negatives on the same axes. Lines are named for epochs.
 pub(crate) fn charts(records: &[CurveRecord]) -> Vec<Figure> {
     let chosen = spread(records);
+    let names: Vec<String> = chosen.iter().map(|&curve| name(curve, &chosen)).collect();
+    draw(&chosen, &names)
+}
+
+/// As [`charts`], with lines that are named for steps.
+pub(crate) fn charts_by_step(records: &[CurveRecord]) -> Vec<Figure> {
+    let chosen = spread(records);
+    let names: Vec<String> = chosen.iter().map(|curve| step_name(curve.step)).collect();
+    draw(&chosen, &names)
+}
+
+fn draw(chosen: &[&CurveRecord], names: &[String]) -> Vec<Figure> {
     let drawn = |p: f64| p > 0.0 && p.is_finite();
     let values = || chosen.iter().flat_map(|curve| curve.real.iter().chain(curve.all.iter().flatten())).copied();
     let high = values().filter(|&p| drawn(p)).fold(0.0, f64::max);
@@ -27,10 +40,9 @@ pub(crate) fn charts(records: &[CurveRecord]) -> Vec<Figure> {
     let axes = Axes { ranks: f64::from(last_rank.max(2)), bottom, top };
     // A curve has one shade and one name on both charts.
     let lines = |values: fn(&CurveRecord) -> Option<&Vec<f64>>| -> Vec<Line<'_>> {
-        let numbered = chosen.iter().enumerate();
-        let line = numbered.filter_map(|(i, &curve)| {
-            let (shade, name) = (shade(i, chosen.len()), name(curve, &chosen));
-            Some(Line { shade, name, ranks: &curve.ranks, values: values(curve)? })
+        let numbered = chosen.iter().zip(names).enumerate();
+        let line = numbered.filter_map(|(i, (&curve, name))| {
+            Some(Line { shade: shade(i, chosen.len()), name, ranks: &curve.ranks, values: values(curve)? })
         });
         line.collect()
     };
@@ -42,8 +54,8 @@ pub(crate) fn charts(records: &[CurveRecord]) -> Vec<Figure> {
     charts
 }
 
-/// At most [`LINES`] curves, the first and the last among them.
-fn spread(records: &[CurveRecord]) -> Vec<&CurveRecord> {
+/// At most [`LINES`] records, evenly spaced, the first and the last among them.
+pub(crate) fn spread<T>(records: &[T]) -> Vec<&T> {
     let lines = LINES.min(records.len());
     let at = |i: usize| (i * (records.len() - 1) + lines.saturating_sub(1) / 2) / lines.saturating_sub(1).max(1);
     (0..lines).filter_map(|i| records.get(at(i))).collect()
@@ -52,7 +64,7 @@ fn spread(records: &[CurveRecord]) -> Vec<&CurveRecord> {
 /// One curve of a chart.
 struct Line<'a> {
     shade: usize,
-    name: String,
+    name: &'a str,
     ranks: &'a [u32],
     values: &'a [f64],
 }
@@ -72,8 +84,7 @@ impl Axes {
         let step = if self.top - self.bottom > 5 { 2 } else { 1 };
         let powers = (self.bottom..=self.top).filter(|power| (self.top - power) % step == 0);
         let levels = powers.map(|power| (10f64.powi(power), power_of_ten(power))).collect();
-        let ranks = [1.0, 10.0, 100.0, 1000.0].into_iter().filter(|&rank| rank <= self.ranks);
-        let x = Scale::logarithmic(1.0, self.ranks, ranks.map(|rank| (rank, rank.to_string())).collect());
+        let x = rank_scale(self.ranks);
         let y = Scale::logarithmic(10f64.powi(self.bottom), 10f64.powi(self.top), levels);
         let mut plot = Plot::new(title, "mean p by rank", "rank of the negative", x, y);
         let smallest = 10f64.powi(self.bottom) * (1.0 - 1e-9);
@@ -83,21 +94,32 @@ impl Axes {
             let points = line.ranks.iter().zip(line.values);
             let shown = points.take_while(|&(&rank, &p)| rank > 0 && p >= smallest && p.is_finite());
             plot.line(&style, shown.map(|(&rank, &p)| (f64::from(rank), p)));
-            plot.legend(&style, TOP + 8.0 + LEGEND_GAP * i as f64, &line.name);
+            plot.legend(&style, TOP + 8.0 + LEGEND_GAP * i as f64, line.name);
         }
         plot.finish()
     }
 }
 
+/// Logarithmic scale of ranks from 1 to `last`, which is at least 2.
+pub(crate) fn rank_scale(last: f64) -> Scale {
+    let ranks = [1.0, 10.0, 100.0, 1000.0].into_iter().filter(|&rank| rank <= last);
+    Scale::logarithmic(1.0, last, ranks.map(|rank| (rank, rank.to_string())).collect())
+}
+
 /// Shade of line `i` of `lines`; the last is the strongest.
-fn shade(i: usize, lines: usize) -> usize {
+pub(crate) fn shade(i: usize, lines: usize) -> usize {
     if lines < 2 { LINES - 1 } else { i * (LINES - 1) / (lines - 1) }
 }
 
 /// The epoch, counted from 1 as in the progress display; the step if another curve is of the same epoch.
 fn name(curve: &CurveRecord, all: &[&CurveRecord]) -> String {
     let shared = all.iter().filter(|other| other.epoch == curve.epoch).count() > 1;
-    if shared { format!("step {}", grouped(curve.step)) } else { format!("epoch {}", grouped(curve.epoch + 1)) }
+    if shared { step_name(curve.step) } else { format!("epoch {}", grouped(curve.epoch + 1)) }
+}
+
+/// `step 1 200`
+pub(crate) fn step_name(step: u64) -> String {
+    format!("step {}", grouped(step))
 }
 
 fn power_of_ten(power: i32) -> String {

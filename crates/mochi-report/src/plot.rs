@@ -88,6 +88,19 @@ impl Plot {
         let _ = write!(self.svg, "<circle class=\"{style}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"/>");
     }
 
+    /// One of many small points.
+    pub(crate) fn mark(&mut self, style: &str, (x, y): (f64, f64)) {
+        let (x, y) = (self.x(x), self.y(y));
+        let _ = write!(self.svg, "<circle class=\"mark-{style}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"1.6\"/>");
+    }
+
+    /// An entry of the legend of marks; `y` in units of the drawing.
+    pub(crate) fn key(&mut self, style: &str, y: f64, name: &str) {
+        let _ = write!(self.svg, "<circle class=\"mark-{style}\" cx=\"{}\" cy=\"{y:.1}\" r=\"4\"/>", RIGHT + 12.0);
+        let (x, y) = (RIGHT + 21.0, y + 3.5);
+        let _ = write!(self.svg, "<text class=\"legend\" x=\"{x}\" y=\"{y:.1}\">{}</text>", Escaped(name));
+    }
+
     /// Name and last value of a line, to the right of its end; `y` in units of the drawing.
     pub(crate) fn name(&mut self, style: &str, y: f64, name: &str, value: &str) {
         let (x, y) = (RIGHT + 6.0, y + 3.5);

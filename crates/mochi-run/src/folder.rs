@@ -11,6 +11,8 @@
 //!     failed/step-N/         what a step saw whose loss was not finite, if any
 //!     eval/*.json            evaluation results
 //!     report.html            the page
+//!     analysis.json          what `mochi analyze` measured, if it did
+//!     analysis.html          its page
 //!     run.lock               held by the process that trains
 //! ```
 //!
@@ -30,6 +32,8 @@ const CONFIG: &str = "config.toml";
 const LOCK: &str = "run.lock";
 const RESULTS: &str = "eval";
 const PAGE: &str = "report.html";
+const ANALYSIS: &str = "analysis.json";
+const ANALYSIS_PAGE: &str = "analysis.html";
 /// What file managers leave in a folder that somebody has opened.
 const IGNORED: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
@@ -191,6 +195,25 @@ impl RunFolder {
         Ok(self.path().join(PAGE))
     }
 
+    /// Writes the analysis of the embeddings to `analysis.json`, whole or not at all. Returns its path.
+    ///
+    /// # Errors
+    /// [`RunError::File`], [`RunError::Unwritable`].
+    pub fn write_analysis<T: Serialize>(&self, analysis: &T) -> Result<PathBuf, RunError> {
+        let path = self.path().join(ANALYSIS);
+        self.folder.write(ANALYSIS, &json(analysis, &path)?)?;
+        Ok(path)
+    }
+
+    /// Writes the page of the analysis to `analysis.html`, whole or not at all. Returns its path.
+    ///
+    /// # Errors
+    /// [`RunError::File`].
+    pub fn write_analysis_page(&self, page: &str) -> Result<PathBuf, RunError> {
+        self.folder.write(ANALYSIS_PAGE, page.as_bytes())?;
+        Ok(self.path().join(ANALYSIS_PAGE))
+    }
+
     /// Writes an evaluation result to `eval/NAME.json`, whole or not at all; the report shows it. Returns its path.
     ///
     /// # Errors
@@ -198,10 +221,7 @@ impl RunFolder {
     pub fn write_result<T: Serialize>(&self, name: &str, result: &T) -> Result<PathBuf, RunError> {
         let file = format!("{name}.json");
         let path = self.path().join(RESULTS).join(&file);
-        let unwritable = |source| RunError::Unwritable { path: path.clone(), source };
-        let mut text = serde_json::to_vec_pretty(result).map_err(unwritable)?;
-        text.push(b'\n');
-        self.folder.make_folder(RESULTS)?.write(file, &text)?;
+        self.folder.make_folder(RESULTS)?.write(file, &json(result, &path)?)?;
         Ok(path)
     }
 
@@ -235,6 +255,14 @@ impl RunFolder {
         self.checkpoints().clean()?;
         self.failed_steps().clean()
     }
+}
+
+/// The text of a JSON file.
+fn json<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>, RunError> {
+    let unwritable = |source| RunError::Unwritable { path: path.to_owned(), source };
+    let mut text = serde_json::to_vec_pretty(value).map_err(unwritable)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// `runs/<date>-<time>-<preset>` in local time, for a run without `--out`; the first free one of `...-2`, `...-3`

@@ -11,7 +11,7 @@ use mochi_tensor::{Engine, TensorError};
 use crate::tasks::contrastive::KEY_PREFIX;
 use crate::{TrainError, compute, encoder_spec};
 
-/// f_q of a run's newest checkpoint, frozen.
+/// f_q of one of a run's checkpoints, frozen.
 #[derive(Debug)]
 pub struct LoadedEncoder {
     /// The encoder.
@@ -30,13 +30,37 @@ pub struct LoadedEncoder {
 /// # Errors
 /// A folder that is not a run, or one without a checkpoint.
 pub fn load_encoder(run: &Path, engine: &Engine) -> Result<LoadedEncoder, TrainError> {
+    load(run, engine, |encoder, folder| load_newest(encoder, folder, run))
+}
+
+/// Loads f_q from one checkpoint of `run`, as [`load_encoder`] does from the newest.
+///
+/// # Errors
+/// A folder that is not a run, or a checkpoint whose model cannot be read.
+pub fn load_encoder_at(run: &Path, checkpoint: &Checkpoint, engine: &Engine) -> Result<LoadedEncoder, TrainError> {
+    load(run, engine, |encoder, _| {
+        load_model(encoder, checkpoint)?;
+        Ok(checkpoint.clone())
+    })
+}
+
+/// An encoder by the run's settings with the weights that `read` gives it.
+fn load(
+    run: &Path,
+    engine: &Engine,
+    read: impl FnOnce(&Encoder, &RunFolder) -> Result<Checkpoint, TrainError>,
+) -> Result<LoadedEncoder, TrainError> {
     let folder = RunFolder::read(run)?;
     let mut settings = Resolved::read(&folder.config_path())?;
     fit_machine(&mut settings, engine);
     let mut encoder = Encoder::new(&encoder_spec(&settings)?, compute(&settings, engine)?)?;
-    let newest = load_newest(&encoder, &folder, run)?;
+    let Checkpoint { step, path } = read(&encoder, &folder)?;
     encoder.freeze();
-    Ok(LoadedEncoder { encoder, settings, step: newest.step, checkpoint: newest.path })
+    Ok(LoadedEncoder { encoder, settings, step, checkpoint: path })
+}
+
+fn load_model(encoder: &Encoder, checkpoint: &Checkpoint) -> Result<(), TensorError> {
+    encoder.store().load_file(&checkpoint.path.join("model.safetensors"), "", &[KEY_PREFIX])
 }
 
 /// Loads the newest checkpoint's model. A checkpoint that a run in progress removes between listing and reading has a successor, which is read instead.
@@ -44,7 +68,7 @@ fn load_newest(encoder: &Encoder, folder: &RunFolder, run: &Path) -> Result<Chec
     let missing = || TrainError::NoCheckpoint(run.to_owned());
     let mut newest = folder.checkpoints().latest()?.ok_or_else(missing)?;
     loop {
-        match encoder.store().load_file(&newest.path.join("model.safetensors"), "", &[KEY_PREFIX]) {
+        match load_model(encoder, &newest) {
             Err(TensorError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 let next = folder.checkpoints().latest()?.ok_or_else(missing)?;
                 if next == newest {

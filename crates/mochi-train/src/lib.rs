@@ -45,7 +45,7 @@ mod tasks;
 mod trainer;
 mod wiring;
 
-pub use encoder::{LoadedEncoder, load_encoder};
+pub use encoder::{LoadedEncoder, load_encoder, load_encoder_at};
 pub use error::TrainError;
 pub use part::{Part, PartContent, Parts};
 pub use schedule::{Decay, LearningRate, Update, WarmUp};

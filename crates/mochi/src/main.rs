@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod ablate;
+mod analyze;
 mod augment;
 mod bench;
 mod check;
@@ -59,6 +60,8 @@ enum Command {
     /// List, compare and select runs by settings and results
     #[command(subcommand)]
     Runs(runs::Command),
+    /// Analyze the embeddings of a run's checkpoints: alignment, uniformity, rank, neighbors
+    Analyze(analyze::Arguments),
     /// Pack images into WebDataset tar shards for local or remote training
     Pack(pack::Arguments),
     /// Write a run's report page again, or its figures
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Eval(command) => eval::run(command),
         Command::Ablate(arguments) => ablate::run(arguments),
         Command::Runs(command) => runs::run(command),
+        Command::Analyze(arguments) => analyze::run(arguments),
         Command::Pack(arguments) => pack::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Presets(arguments) => presets::run(arguments),

@@ -1,9 +1,11 @@
 //! Evaluation from files to results: IDX files and folders written here, a small encoder, both protocols of the linear probe.
 
 use mochi_data::{Dataset, OpenOptions, Split};
+use mochi_eval::analysis::measure::STABILITY;
+use mochi_eval::analysis::{AnalysisOptions, Analyzer};
 use mochi_eval::{
-    AugmentedRecipe, EvalError, Extractor, FeatureSource, Features, KnnOptions, LinearOptions, Progress, ViewOptions,
-    check_splits, extract, knn, linear_augmented, linear_cached,
+    AugmentedRecipe, EvalError, Extractor, FeatureSource, Features, KnnOptions, LinearOptions, Progress, Stage,
+    ViewOptions, check_splits, extract, knn, linear_augmented, linear_cached,
 };
 use mochi_nets::{Arch, Encoder, EncoderSpec, HeadKind, NormMode, Stem};
 use mochi_tensor::{Compute, HostValues, Tensor, from_f32, no_grad, with_seed};
@@ -47,9 +49,11 @@ fn bars() -> (tempfile::TempDir, Dataset, Dataset) {
     (folder, train, test)
 }
 
+const SPEC: EncoderSpec =
+    EncoderSpec { arch: Arch::Cifar { blocks: 1 }, stem: Stem::Cifar, head: HeadKind::Linear, dim: 8 };
+
 fn encoder() -> Encoder {
-    let spec = EncoderSpec { arch: Arch::Cifar { blocks: 1 }, stem: Stem::Cifar, head: HeadKind::Linear, dim: 8 };
-    with_seed(1, || Encoder::new(&spec, Compute::CPU)).unwrap()
+    with_seed(1, || Encoder::new(&SPEC, Compute::CPU)).unwrap()
 }
 
 fn views() -> ViewOptions {
@@ -314,4 +318,31 @@ fn f8_images_that_cannot_be_read_are_counted_and_named_in_every_protocol() {
     let recipe = AugmentedRecipe { epochs: 1, batch: 16, ..AugmentedRecipe::preset("in100").unwrap() };
     let augmented = linear_augmented(&encoder(), &train, &test, &recipe, &options, 1, &mut quiet()).unwrap();
     assert_eq!((augmented.bad_test_images, augmented.bad_images), (1, near.bad_images));
+}
+
+#[test]
+fn an_analysis_does_not_depend_on_how_encoders_are_grouped_and_compares_them_in_their_order() {
+    let (_folder, train, _) = bars();
+    let (one, two) = (encoder(), with_seed(2, || Encoder::new(&SPEC, Compute::CPU)).unwrap());
+    let options = AnalysisOptions { images: 40, seed: 5, k: 4, temperature: 0.2, views: views() };
+    let analysis = |groups: &[&[(u64, &Encoder)]]| {
+        let mut analyzer = Analyzer::new(&train, options.clone()).unwrap();
+        let mut stages = vec![];
+        for group in groups {
+            analyzer.add(group, &mut |now| stages.push((now.stage, now.done, now.total))).unwrap();
+        }
+        assert!(stages.contains(&(Stage::Features, 40, 40)) && stages.contains(&(Stage::Views, 40, 40)));
+        analyzer.finish().unwrap().unwrap()
+    };
+    let together = analysis(&[&[(1, &one), (2, &two)]]);
+    assert_eq!(together, analysis(&[&[(1, &one)], &[(2, &two)]]));
+    assert_eq!((together.images, together.dataset_images, together.classes, together.dim), (40, 60, Some(2), 8));
+    let mut sample = together.sample.clone();
+    sample.sort_unstable();
+    sample.dedup();
+    assert_eq!(sample.len(), 40, "no image twice");
+    let kept = |analysis: &mochi_eval::analysis::Analysis| analysis.checkpoints[1].values.get(&STABILITY).unwrap();
+    assert!(kept(&together) < 1.0 && together.checkpoints[0].values.get(&STABILITY).is_none());
+    assert_eq!(kept(&analysis(&[&[(1, &one), (2, &one)]])), 1.0);
+    assert!(Analyzer::new(&train, options.clone()).unwrap().finish().unwrap().is_none());
 }

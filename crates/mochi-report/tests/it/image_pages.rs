@@ -1,9 +1,10 @@
 //! Pages with images: names that contain markup stay text, and nothing is loaded.
 
 use mochi_report::{
-    BadFile, Bars, DataPage, Duplicates, Encoding, Group, Image, Issue, Section, Severity, ShownView, ViewsPage,
-    ViewsRow,
+    AnalysisPage, BadFile, Bars, DataPage, Duplicates, Encoding, Group, Image, Issue, MeasureChart, NeighborRow, Point,
+    RankCurve, Section, Severity, ShownNeighbor, ShownView, SimilarityChart, ViewsPage, ViewsRow,
 };
+use mochi_run::CurveRecord;
 
 const NASTY: &str = "<script>alert('x')</script>\" onerror=\"y & \u{FFFD}.jpg";
 
@@ -71,7 +72,53 @@ fn a_page_of_views_escapes_every_name_and_draws_every_crop() {
 }
 
 #[test]
+fn a_page_of_embeddings_escapes_every_name_and_marks_other_classes() {
+    let neighbor = |other_class| ShownNeighbor { image: image(), caption: NASTY.into(), other_class };
+    let page = AnalysisPage {
+        name: NASTY.into(),
+        summary: NASTY.into(),
+        facts: vec![(NASTY.into(), NASTY.into())],
+        findings: vec![(true, NASTY.into()), (false, NASTY.into())],
+        columns: vec![NASTY.into()],
+        rows: vec![vec![NASTY.into()]],
+        charts: vec![MeasureChart {
+            title: "Alignment",
+            unit: "nats",
+            from_zero: true,
+            lines: vec![("alignment", vec![(10, 0.5), (20, f64::NAN), (30, 0.25)])],
+        }],
+        similarities: vec![SimilarityChart { title: NASTY.into(), positive: vec![0.0, 1.0], negative: vec![0.5, 0.5] }],
+        matching: vec![CurveRecord { step: 30, ranks: vec![1, 2], real: vec![0.5, 0.25], ..CurveRecord::default() }],
+        false_negatives: vec![RankCurve { step: 30, ranks: vec![1, 2], values: vec![0.5, 0.25] }],
+        false_chance: Some(0.1),
+        map: vec![Point { x: 0.0, y: 1.0, class: Some(0) }],
+        map_unit: NASTY.into(),
+        map_classes: vec![NASTY.into()],
+        neighbors: vec![NeighborRow {
+            query: image(),
+            class: NASTY.into(),
+            neighbors: vec![neighbor(true), neighbor(false)],
+        }],
+        labeled: true,
+        bad: vec![BadFile { name: NASTY.into(), reason: "empty".into(), detail: NASTY.into() }],
+        more_bad: 1,
+        glossary: vec![(NASTY.into(), NASTY.into())],
+    }
+    .render();
+    // Title, heading and summary; fact twice; two findings; column and cell; a chart's title twice; unit and class of the map; three images twice,
+    // with a caption each; the bad file twice; term and meaning.
+    assert_safe(&page, 3 + 2 + 2 + 2 + 2 + 2 + 9 + 2 + 2);
+    assert_eq!((page.matches("<figure class=\"other\"").count(), page.matches("mark warning").count()), (1, 1));
+    for wanted in ["alignment <tspan class=\"value\">0.25", "step 30", "all negatives"] {
+        assert!(page.contains(wanted), "{wanted} is not in {page}");
+    }
+    assert!(page.contains("marks a neighbor of another class") && !page.contains("NaN"));
+}
+
+#[test]
 fn an_empty_page_is_a_page() {
+    let page = AnalysisPage::default().render();
+    assert!(page.ends_with("</html>\n") && !page.contains("<h2>"), "{page}");
     let page = DataPage::default().render();
     assert!(page.contains("No issues found") && !page.contains("Contact sheet") && page.ends_with("</html>\n"));
 }

@@ -5,7 +5,7 @@ mod few_shot;
 mod inputs;
 mod knn;
 mod linear;
-mod stages;
+pub mod stages;
 
 use std::path::{Path, PathBuf};
 

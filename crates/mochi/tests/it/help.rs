@@ -35,6 +35,7 @@ fn help_texts_are_the_snapshots() {
         "runs show",
         "runs diff",
         "runs best",
+        "analyze",
         "pack",
         "report",
         "presets",

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod ablation;
+mod analysis;
 mod budget;
 mod check;
 mod command_line;

@@ -1,0 +1,37 @@
+//! Answers of NumPy to a small problem, `tests/fixtures/analysis.json`, made by `make_analysis.py` beside it.
+
+use mochi_tensor::{Kind, Tensor};
+use serde_json::Value;
+
+fn value(name: &str) -> Value {
+    let all: Value = serde_json::from_str(include_str!("../../tests/fixtures/analysis.json")).unwrap();
+    all[name].clone()
+}
+
+pub(crate) fn number(name: &str) -> f64 {
+    value(name).as_f64().unwrap()
+}
+
+pub(crate) fn numbers(name: &str) -> Vec<f64> {
+    serde_json::from_value(value(name)).unwrap()
+}
+
+pub(crate) fn labels() -> Vec<u32> {
+    serde_json::from_value(value("labels")).unwrap()
+}
+
+/// Rows of indices.
+pub(crate) fn indices(name: &str) -> Vec<Vec<u32>> {
+    serde_json::from_value(value(name)).unwrap()
+}
+
+/// A matrix in float32.
+pub(crate) fn matrix(name: &str) -> Tensor {
+    let rows: Vec<Vec<f64>> = serde_json::from_value(value(name)).unwrap();
+    Tensor::from_slice(&rows.concat()).view([rows.len() as i64, -1]).to_kind(Kind::Float)
+}
+
+#[track_caller]
+pub(crate) fn close(found: f64, wanted: f64, tolerance: f64) {
+    assert!((found - wanted).abs() <= tolerance, "{found} is not {wanted}");
+}

@@ -1,0 +1,36 @@
+//! How the embeddings of a run's checkpoints look.
+//!
+//! | file | measures |
+//! |---|---|
+//! | [`alignment_uniformity`](mod@alignment_uniformity) | distance of positive pairs, uniformity on the sphere |
+//! | [`rank_me`](mod@rank_me) | effective rank of features and embeddings |
+//! | [`spread`](mod@spread), [`collapse`](mod@collapse) | standard deviation by dimension; whether the embeddings have collapsed |
+//! | [`similarity`](mod@similarity) | histograms of the similarities of positive and negative pairs |
+//! | [`hardest`](mod@hardest) | matching probabilities and false negatives by rank |
+//! | [`map`](mod@map) | two principal components, for a picture |
+//! | [`neighbors`](mod@neighbors) | nearest neighbors: their classes, and whether they change during training |
+//!
+//! Each takes tensors or slices and can be used alone. [`Analyzer`] applies all of them to a sample of images and the encoders of a run; the [`mod@measure`]
+//! table names every number. The sample's images are seen as in evaluation (features, neighbors, rank, spread) and as two augmented training views
+//! (alignment, uniformity, similarities, negatives), always with running batch-norm statistics. No measure is used to select anything.
+
+pub mod alignment_uniformity;
+mod analyzer;
+mod checkpoint;
+pub mod collapse;
+#[cfg(test)]
+mod fixture;
+pub mod hardest;
+pub mod map;
+pub mod measure;
+pub mod neighbors;
+pub mod rank_me;
+mod reading;
+mod sample;
+mod sheet;
+pub mod similarity;
+pub mod spread;
+
+pub use analyzer::{Analysis, AnalysisOptions, Analyzer};
+pub use checkpoint::CheckpointAnalysis;
+pub use sheet::{SheetRow, sheet};

@@ -1,0 +1,118 @@
+//! What the measures suggest, in plain sentences: comparisons of the first and the last checkpoint.
+
+use super::checkpoint::CheckpointAnalysis;
+use super::measure::{NEGATIVE_SIMILARITY, PURITY, PURITY_CHANCE, RANK_ME_FEATURES, STABILITY, UNIFORMITY};
+
+/// Change of uniformity, and ratio of RankMe, that count as a change.
+const UNIFORMITY_CHANGE: f64 = 0.05;
+const RANK_RATIO: f64 = 1.1;
+/// Rise of the mean cosine of negative pairs that counts as one.
+const SIMILARITY_CHANGE: f64 = 0.1;
+/// Stability above which the neighbors have settled.
+const SETTLED: f64 = 0.8;
+
+/// Sentences about the measures of a run's checkpoints, in the order of their steps; `k` neighbors.
+pub(crate) fn sentences(checkpoints: &[CheckpointAnalysis], k: usize) -> Vec<String> {
+    let Some(last) = checkpoints.last() else { return Vec::new() };
+    let mut all = Vec::new();
+    if let (Some(purity), Some(chance)) = (last.values.get(&PURITY), last.values.get(&PURITY_CHANCE)) {
+        let ratio =
+            if chance > 0.0 { format!(", {:.1} times as many as by chance", purity / chance) } else { String::new() };
+        all.push(format!("{:.0} % of an image's {k} nearest neighbors have its class{ratio}.", 100.0 * purity));
+    }
+    let Some(first) = checkpoints.first().filter(|first| first.step != last.step) else { return all };
+    let of = |measure| Some((first.values.get(measure)?, last.values.get(measure)?));
+    if let (Some(uniformity), Some(rank)) = (of(&UNIFORMITY), of(&RANK_ME_FEATURES)) {
+        all.push(spread(uniformity, rank));
+    }
+    if let Some(kept) = last.values.get(&STABILITY) {
+        let before = checkpoints.iter().rev().nth(1).map_or(0, |checkpoint| checkpoint.step);
+        let kept = format!("{:.0} % of the {k} nearest neighbors are those of step {before}", 100.0 * kept);
+        let suggestion = if last.values.get(&STABILITY) > Some(SETTLED) {
+            "the features have settled, as they do when training has converged, or when the learning rate is near 0"
+        } else {
+            "the features still change, so longer training may change which images are near"
+        };
+        all.push(format!("At the last checkpoint {kept}: {suggestion}."));
+    }
+    if let Some((before, after)) = of(&NEGATIVE_SIMILARITY).filter(|(before, after)| after - before > SIMILARITY_CHANGE)
+    {
+        all.push(format!(
+            "Different images have become more similar, from a mean cosine of {before:.2} to {after:.2}: watch for collapse."
+        ));
+    }
+    all
+}
+
+/// What uniformity and RankMe of the first and the last checkpoint suggest together.
+fn spread((uniformity, now): (f64, f64), (rank, rank_now): (f64, f64)) -> String {
+    let change = format!(
+        "uniformity went from {uniformity:.2} to {now:.2}, the effective rank of the features from {rank:.1} to {rank_now:.1}"
+    );
+    let uniform = if now < uniformity - UNIFORMITY_CHANGE {
+        1
+    } else if now > uniformity + UNIFORMITY_CHANGE {
+        -1
+    } else {
+        0
+    };
+    let ranks = if rank_now > rank * RANK_RATIO {
+        1
+    } else if rank_now * RANK_RATIO < rank {
+        -1
+    } else {
+        0
+    };
+    let meaning = match (uniform, ranks) {
+        (1, 1) => "embeddings spread out and features use more dimensions, as they should",
+        (1, 0) => "embeddings spread out, while features use as many dimensions as before",
+        (1, _) => "embeddings spread out, while features use fewer dimensions",
+        (0, 1) => "features use more dimensions, while embeddings are spread as before",
+        (0, 0) => "neither changed much between these checkpoints",
+        (-1, 1) => "features use more dimensions, while embeddings move together",
+        (_, 0) => "embeddings move together, which can be the beginning of a collapse",
+        _ => "features use fewer dimensions, which can be the beginning of a collapse",
+    };
+    format!("Over training, {change}: {meaning}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_in_both_directions_are_told_apart() {
+        assert!(spread((-2.0, -3.0), (10.0, 20.0)).ends_with("as they should."));
+        assert!(spread((-2.0, -2.01), (10.0, 10.5)).contains("neither changed much"));
+        assert!(spread((-3.0, -1.0), (20.0, 20.0)).contains("embeddings move together"));
+        assert!(spread((-3.0, -3.0), (20.0, 5.0)).contains("fewer dimensions, which can"));
+        assert!(spread((-3.0, -3.5), (20.0, 5.0)).contains("spread out, while features use fewer"));
+    }
+
+    fn checkpoint(step: u64, values: &[(&'static super::super::measure::Measure, f64)]) -> CheckpointAnalysis {
+        let mut analysis = CheckpointAnalysis { step, ..CheckpointAnalysis::default() };
+        values.iter().for_each(|&(measure, value)| analysis.values.set(measure, Some(value)));
+        analysis
+    }
+
+    #[test]
+    fn images_that_become_more_similar_are_a_warning() {
+        for (after, warned) in [(0.45, false), (0.55, true)] {
+            let of = |step, value| checkpoint(step, &[(&NEGATIVE_SIMILARITY, value)]);
+            let all = sentences(&[of(1, 0.4), of(2, after)], 10);
+            assert_eq!(all.iter().any(|text| text.contains("from a mean cosine of 0.40 to 0.55")), warned, "{all:?}");
+        }
+    }
+
+    #[test]
+    fn sentences_need_their_measures() {
+        let labeled = checkpoint(9, &[(&PURITY, 0.5), (&PURITY_CHANCE, 0.1)]);
+        let all = sentences(std::slice::from_ref(&labeled), 10);
+        assert_eq!(all, ["50 % of an image's 10 nearest neighbors have its class, 5.0 times as many as by chance."]);
+        assert!(sentences(&[], 10).is_empty() && sentences(&[checkpoint(9, &[])], 10).is_empty());
+        for (kept, wanted) in [(0.81, "have settled"), (0.79, "still change")] {
+            let all = sentences(&[checkpoint(3, &[]), checkpoint(9, &[(&STABILITY, kept)])], 10);
+            assert!(all.len() == 1 && all[0].contains("those of step 3") && all[0].contains(wanted), "{all:?}");
+        }
+    }
+}

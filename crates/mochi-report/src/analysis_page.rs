@@ -1,0 +1,204 @@
+//! Page of the embeddings of a run: findings, measures over the checkpoints, curves of the hardest negatives, and the nearest neighbors of some images.
+
+use std::fmt::Write as _;
+
+use mochi_run::CurveRecord;
+
+use crate::analysis_charts::{self, Point, RankCurve, SimilarityChart};
+use crate::chart::Chart;
+use crate::data_page::{BadFile, push_bad};
+use crate::escape::Escaped;
+use crate::image::Image;
+use crate::plot::Figure;
+use crate::series::Series;
+use crate::{frame, matching};
+
+/// Line styles of the page, given to the lines of a chart in order.
+const STYLES: [&str; 5] = ["l0", "l1", "l2", "l3", "l4"];
+
+/// Content of the page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnalysisPage {
+    /// Heading.
+    pub name: String,
+    /// Line below the heading.
+    pub summary: String,
+    /// Terms with values.
+    pub facts: Vec<(String, String)>,
+    /// Sentences; `true` marks a warning.
+    pub findings: Vec<(bool, String)>,
+    /// Columns of the table of measures.
+    pub columns: Vec<String>,
+    /// Its rows, one for each checkpoint.
+    pub rows: Vec<Vec<String>>,
+    /// Measures over the steps.
+    pub charts: Vec<MeasureChart>,
+    /// Histograms of similarities.
+    pub similarities: Vec<SimilarityChart>,
+    /// Matching probabilities by rank.
+    pub matching: Vec<CurveRecord>,
+    /// Fractions of false negatives up to each rank.
+    pub false_negatives: Vec<RankCurve>,
+    /// The same among all negatives.
+    pub false_chance: Option<f64>,
+    /// Features in two dimensions.
+    pub map: Vec<Point>,
+    /// What its axes are.
+    pub map_unit: String,
+    /// Names of the classes of the map.
+    pub map_classes: Vec<String>,
+    /// Images with their nearest neighbors.
+    pub neighbors: Vec<NeighborRow>,
+    /// Whether the images have classes.
+    pub labeled: bool,
+    /// Files that could not be read.
+    pub bad: Vec<BadFile>,
+    /// Number of bad files that are not listed.
+    pub more_bad: usize,
+    /// Terms with their meanings, below everything.
+    pub glossary: Vec<(String, String)>,
+}
+
+/// A chart of measures over the steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasureChart {
+    /// Heading.
+    pub title: &'static str,
+    /// Unit of the values.
+    pub unit: &'static str,
+    /// Whether the axis includes 0.
+    pub from_zero: bool,
+    /// Lines with their points: step and value.
+    pub lines: Vec<(&'static str, Vec<(u64, f64)>)>,
+}
+
+/// An image with its nearest neighbors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NeighborRow {
+    /// The image.
+    pub query: Image,
+    /// Its class; empty if it is unknown.
+    pub class: String,
+    /// Nearest first.
+    pub neighbors: Vec<ShownNeighbor>,
+}
+
+/// A neighbor of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShownNeighbor {
+    /// The neighbor.
+    pub image: Image,
+    /// Its cosine and, if it is known, its class.
+    pub caption: String,
+    /// Whether it is of another class, which is marked with a border.
+    pub other_class: bool,
+}
+
+impl AnalysisPage {
+    /// The page as HTML.
+    pub fn render(&self) -> String {
+        let mut page = frame::begin(&self.name, &self.summary);
+        frame::push_facts(&mut page, self.facts.iter().map(|(term, value)| (term.as_str(), value.as_str())));
+        self.push_findings(&mut page);
+        let charts = self.charts.iter().filter_map(MeasureChart::render).collect();
+        push_figures(&mut page, "Over training", charts);
+        let curves = [
+            self.similarities.iter().filter_map(analysis_charts::similarities).collect(),
+            matching::charts_by_step(&self.matching),
+            analysis_charts::false_negatives(&self.false_negatives, self.false_chance).into_iter().collect(),
+            analysis_charts::map(&self.map, &self.map_unit, &self.map_classes).into_iter().collect(),
+        ];
+        push_figures(&mut page, "Pairs, hardest negatives, map", curves.concat());
+        self.push_neighbors(&mut page);
+        self.push_table(&mut page);
+        push_bad(&mut page, &self.bad, self.more_bad);
+        if !self.glossary.is_empty() {
+            page.push_str("<details><summary>What the measures are</summary><table><tbody>\n");
+            for (term, meaning) in &self.glossary {
+                let _ = writeln!(page, "<tr><td><code>{}</code></td><td>{}</td></tr>", Escaped(term), Escaped(meaning));
+            }
+            page.push_str("</tbody></table></details>\n");
+        }
+        frame::end(&mut page, "Images are seen with running batch-norm statistics; no measure selects anything.");
+        page
+    }
+
+    fn push_findings(&self, page: &mut String) {
+        if self.findings.is_empty() {
+            return;
+        }
+        page.push_str("<h2>Findings</h2>\n<ul class=\"issues\">\n");
+        for (warning, text) in &self.findings {
+            let mark = if *warning { "warning" } else { "note" };
+            let _ = writeln!(page, "<li><span class=\"mark {mark}\">{mark}</span><div>{}</div></li>", Escaped(text));
+        }
+        page.push_str("</ul>\n");
+    }
+
+    fn push_neighbors(&self, page: &mut String) {
+        if self.neighbors.is_empty() {
+            return;
+        }
+        let border = if self.labeled { " An orange border marks a neighbor of another class." } else { "" };
+        let _ = writeln!(
+            page,
+            "<h2>Nearest neighbors</h2>\n<p class=\"small\">At the last checkpoint: an image, then the images whose features are nearest, with their cosines.{border}</p>\n\
+             <div class=\"neighbors\">"
+        );
+        for row in &self.neighbors {
+            let (query, class) = (&row.query, Escaped(&row.class));
+            let _ =
+                write!(page, "<div><figure class=\"query\">{query}<figcaption><b>{class}</b></figcaption></figure>");
+            for ShownNeighbor { image, caption, other_class } in &row.neighbors {
+                let class = if *other_class { " class=\"other\"" } else { "" };
+                let caption = Escaped(caption);
+                let _ = write!(page, "<figure{class}>{image}<figcaption>{caption}</figcaption></figure>");
+            }
+            page.push_str("</div>\n");
+        }
+        page.push_str("</div>\n");
+    }
+
+    fn push_table(&self, page: &mut String) {
+        if self.rows.is_empty() {
+            return;
+        }
+        page.push_str("<h2>Values</h2>\n<div class=\"wide\"><table><thead><tr>");
+        for column in &self.columns {
+            let _ = write!(page, "<th>{}</th>", Escaped(column));
+        }
+        page.push_str("</tr></thead><tbody>\n");
+        for row in &self.rows {
+            page.push_str("<tr>");
+            for cell in row {
+                let _ = write!(page, "<td>{}</td>", Escaped(cell));
+            }
+            page.push_str("</tr>\n");
+        }
+        page.push_str("</tbody></table></div>\n");
+    }
+}
+
+impl MeasureChart {
+    fn render(&self) -> Option<Figure> {
+        let series = self.lines.iter().zip(STYLES.iter().cycle()).map(|((name, points), style)| Series {
+            name: (*name).to_owned(),
+            style,
+            points: points.iter().map(|&(step, value)| (step as f64, value.is_finite().then_some(value))).collect(),
+        });
+        let reach: &[f64] = if self.from_zero { &[0.0] } else { &[] };
+        Chart { title: self.title, unit: self.unit, series: series.collect(), values: true, reach }.render()
+    }
+}
+
+fn push_figures(page: &mut String, title: &str, figures: Vec<Figure>) {
+    if figures.is_empty() {
+        return;
+    }
+    let _ = write!(page, "<h2>{title}</h2>\n<div class=\"charts\">\n");
+    for figure in figures {
+        page.push_str(&figure.svg);
+        page.push('\n');
+    }
+    page.push_str("</div>\n");
+}
