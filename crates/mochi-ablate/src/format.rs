@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use mochi_text::{counted, duration};
+use mochi_text::{aligned, counted, duration};
 
 use crate::statistics::Paired;
 use crate::table::{Score, Table};
@@ -109,13 +109,9 @@ pub fn notes(table: &Table) -> Vec<String> {
 }
 
 fn text(table: &Table) -> String {
-    let cells = cells(table);
-    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..cells[0].len()).map(width).collect();
     let mut text = String::new();
-    for row in &cells {
-        let padded = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
-        text.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
+    for line in aligned(&cells(table)) {
+        text.push_str(&line);
         text.push('\n');
     }
     for note in notes(table) {

@@ -1,9 +1,10 @@
-//! Numbers of things and times as text for people. Every message that counts something uses it, so that none says "1 images".
+//! Numbers of things, times and tables as text for people. Every message that counts something uses it, so that none says "1 images".
 //!
 //! | item | does |
 //! |---|---|
 //! | [`counted`], [`counted_with`], [`part_of`] | numbers of things, in sentences with a verb too |
 //! | [`duration`] | times |
+//! | [`aligned`] | rows of a table as lines |
 //!
 //! ```
 //! use mochi_text::{counted, duration, part_of};
@@ -13,8 +14,10 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod columns;
 mod counted;
 mod duration;
 
+pub use columns::aligned;
 pub use counted::{counted, counted_with, part_of};
 pub use duration::duration;

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_registry::columns;
+use mochi_text::aligned;
 
-use super::{aligned, json, one, text};
+use super::{json, one, text};
 use crate::failure::{Outcome, print_json, print_line};
 
 /// Arguments of the subcommand.

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_registry::{Listed, Order, Query, columns, is_result, is_setting};
 use mochi_term::write_stderr;
-use mochi_text::counted;
+use mochi_text::{aligned, counted};
 
-use super::{Selection, aligned, json_of, listed, text};
+use super::{Selection, json_of, listed, text};
 use crate::failure::{Outcome, print_json, print_line};
 
 /// Most settings that are shown without `--columns`.

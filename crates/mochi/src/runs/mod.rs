@@ -86,14 +86,3 @@ fn json(value: &Value) -> serde_json::Value {
 fn json_of(run: &Listed) -> serde_json::Value {
     run.iter().map(|(column, value)| (column.clone(), json(value))).collect::<serde_json::Map<_, _>>().into()
 }
-
-/// Lines of aligned columns.
-fn aligned(rows: &[Vec<String>]) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
-}
