@@ -9,7 +9,7 @@ use crate::chart::Chart;
 use crate::data_page::{BadFile, push_bad};
 use crate::escape::Escaped;
 use crate::image::Image;
-use crate::plot::Figure;
+use crate::plot::{Figure, push_figures};
 use crate::series::Series;
 use crate::{frame, matching};
 
@@ -100,15 +100,15 @@ impl AnalysisPage {
         let mut page = frame::begin(&self.name, &self.summary);
         frame::push_facts(&mut page, self.facts.iter().map(|(term, value)| (term.as_str(), value.as_str())));
         self.push_findings(&mut page);
-        let charts = self.charts.iter().filter_map(MeasureChart::render).collect();
-        push_figures(&mut page, "Over training", charts);
+        let charts: Vec<Figure> = self.charts.iter().filter_map(MeasureChart::render).collect();
+        push_figures(&mut page, "Over training", &charts);
         let curves = [
             self.similarities.iter().filter_map(analysis_charts::similarities).collect(),
             matching::charts_by_step(&self.matching),
             analysis_charts::false_negatives(&self.false_negatives, self.false_chance).into_iter().collect(),
             analysis_charts::map(&self.map, &self.map_unit, &self.map_classes).into_iter().collect(),
         ];
-        push_figures(&mut page, "Pairs, hardest negatives, map", curves.concat());
+        push_figures(&mut page, "Pairs, hardest negatives, map", &curves.concat());
         self.push_neighbors(&mut page);
         self.push_table(&mut page);
         push_bad(&mut page, &self.bad, self.more_bad);
@@ -189,16 +189,4 @@ impl MeasureChart {
         let reach: &[f64] = if self.from_zero { &[0.0] } else { &[] };
         Chart { title: self.title, unit: self.unit, series: series.collect(), values: true, reach }.render()
     }
-}
-
-fn push_figures(page: &mut String, title: &str, figures: Vec<Figure>) {
-    if figures.is_empty() {
-        return;
-    }
-    let _ = write!(page, "<h2>{title}</h2>\n<div class=\"charts\">\n");
-    for figure in figures {
-        page.push_str(&figure.svg);
-        page.push('\n');
-    }
-    page.push_str("</div>\n");
 }

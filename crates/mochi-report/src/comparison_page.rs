@@ -9,6 +9,7 @@ use mochi_text::counted;
 
 use crate::error::ReportError;
 use crate::escape::Escaped;
+use crate::plot::push_figures;
 use crate::results::{self, Results};
 use crate::{frame, overlay};
 
@@ -32,12 +33,7 @@ pub fn comparison_page(runs: &[PathBuf]) -> Result<String, ReportError> {
     push_results(&mut page, &runs);
     push_settings(&mut page, &runs);
     let lines: Vec<_> = runs.iter().map(|run| (run.name.clone(), run.records.iter().collect())).collect();
-    let figures = overlay::figures(&lines);
-    if !figures.is_empty() {
-        page.push_str("<h2>Curves</h2>\n<div class=\"charts\">\n");
-        figures.iter().for_each(|figure| page.push_str(&figure.svg));
-        page.push_str("</div>\n");
-    }
+    push_figures(&mut page, "Curves", &overlay::figures(&lines));
     let left_out = runs.len().saturating_sub(overlay::LINES);
     let mut text = "The loss of runs with different negatives is not comparable.".to_owned();
     if left_out > 0 {

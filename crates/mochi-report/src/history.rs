@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use mochi_config::{Origin, Resolved};
+use mochi_config::{Described, Origin, Resolved};
 use mochi_files::shell_word;
 use mochi_run::Session;
 use mochi_text::counted;
@@ -42,6 +42,12 @@ fn push_differences(page: &mut String, settings: &Resolved) {
     let preset = Escaped(settings.preset_name()).to_string();
     let _ =
         writeln!(page, "<details><summary>Settings that are not those of the preset {preset}</summary><table><tbody>");
+    push_settings(page, lines.iter());
+    page.push_str("</tbody></table></details>\n");
+}
+
+/// Rows of keys with values and origins.
+pub(crate) fn push_settings<'a>(page: &mut String, lines: impl Iterator<Item = &'a Described>) {
     for line in lines {
         let _ = writeln!(
             page,
@@ -51,7 +57,6 @@ fn push_differences(page: &mut String, settings: &Resolved) {
             Escaped(&line.origin.to_string())
         );
     }
-    page.push_str("</tbody></table></details>\n");
 }
 
 fn push_sessions(page: &mut String, sessions: &[Session]) {

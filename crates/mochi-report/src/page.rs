@@ -7,7 +7,6 @@ use mochi_run::Record;
 use mochi_run::metric::general;
 use mochi_text::counted;
 
-use crate::escape::Escaped;
 use crate::history::{self, History};
 use crate::number::grouped;
 use crate::plot::Figure;
@@ -39,15 +38,7 @@ pub(crate) fn render(
     }
     history::push(&mut page, settings, history);
     page.push_str("<details><summary>All settings</summary><table><tbody>\n");
-    for line in settings.describe() {
-        let _ = writeln!(
-            page,
-            "<tr><td><code>{}</code></td><td><code>{}</code></td><td class=\"small\">{}</td></tr>",
-            Escaped(line.key),
-            Escaped(&line.value.to_string()),
-            Escaped(&line.origin.to_string())
-        );
-    }
+    history::push_settings(&mut page, settings.describe().iter());
     page.push_str("</tbody></table></details>\n");
     let text = format!(
         "Lines show the mean of the records in each horizontal bin; bands show their minimum and maximum. Seed {}.",

@@ -21,6 +21,19 @@ pub(crate) struct Figure {
     pub(crate) svg: String,
 }
 
+/// Adds a section of figures to a page, or nothing without any.
+pub(crate) fn push_figures(page: &mut String, title: &str, figures: &[Figure]) {
+    if figures.is_empty() {
+        return;
+    }
+    let _ = write!(page, "<h2>{title}</h2>\n<div class=\"charts\">\n");
+    for figure in figures {
+        page.push_str(&figure.svg);
+        page.push('\n');
+    }
+    page.push_str("</div>\n");
+}
+
 /// A plot that is being drawn.
 pub(crate) struct Plot {
     title: String,

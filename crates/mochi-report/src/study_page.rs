@@ -12,7 +12,7 @@ use mochi_text::{counted, duration};
 
 use crate::error::ReportError;
 use crate::escape::Escaped;
-use crate::plot::Figure;
+use crate::plot::{Figure, push_figures};
 use crate::rows::{self, Row};
 use crate::{frame, matrix, overlay};
 
@@ -40,28 +40,16 @@ pub fn write_study_page(
     let images = plan.images.display().to_string();
     let facts = [("Images", &images), ("Labeled training images", &train), ("Test images", &test), ("Seeds", &seeds)];
     frame::push_facts(&mut page, facts.iter().map(|(term, value)| (*term, value.as_str())));
-    push_charts(&mut page, "Accuracy", &accuracies(table));
+    push_figures(&mut page, "Accuracy", &accuracies(table));
     matrix::push(&mut page, plan, table);
     push_table(&mut page, table);
-    push_charts(&mut page, "Training", &curves(study, cells));
+    push_figures(&mut page, "Training", &curves(study, cells));
     push_cells(&mut page, study, plan, cells, states)?;
     let _ = writeln!(page, "<details><summary>The plan</summary><pre>{}</pre></details>", Escaped(&plan.text));
     let text = "Accuracy: a dot for each seed, a bar for their mean. Differences: to the first variant over equal seeds; the line is the 95 % interval \
                 of the paired t-test. Curves: the line is the mean over seeds and neighboring steps, the band their range.";
     frame::end(&mut page, text);
     Ok(study.write_page(&page)?)
-}
-
-fn push_charts(page: &mut String, title: &str, figures: &[Figure]) {
-    if figures.is_empty() {
-        return;
-    }
-    let _ = write!(page, "<h2>{title}</h2>\n<div class=\"charts\">\n");
-    for figure in figures {
-        page.push_str(&figure.svg);
-        page.push('\n');
-    }
-    page.push_str("</div>\n");
 }
 
 /// For each protocol a figure of accuracies, and one of differences where there are any.
