@@ -107,7 +107,13 @@ pub(crate) fn map(points: &[Point], unit: &str, classes: &[String]) -> Option<Fi
     };
     let ((left, right), (low, high)) = (range(|point| point.x)?, range(|point| point.y)?);
     let scale = |low, high| Scale::linear(&Axis::rounded(low, high, 4));
-    let mut plot = Plot::new("Map of the features", unit, "first component", scale(left, right), scale(low, high));
+    let mut plot = Plot::new(
+        "Principal components of the features",
+        unit,
+        "first component",
+        scale(left, right),
+        scale(low, high),
+    );
     let style = |class: usize| if class < MAP_CLASSES { format!("m{class}") } else { "m".to_owned() };
     for point in points.iter().filter(finite) {
         plot.mark(&point.class.map_or_else(|| "m".to_owned(), style), (point.x, point.y));

@@ -108,7 +108,7 @@ impl AnalysisPage {
             analysis_charts::false_negatives(&self.false_negatives, self.false_chance).into_iter().collect(),
             analysis_charts::map(&self.map, &self.map_unit, &self.map_classes).into_iter().collect(),
         ];
-        push_figures(&mut page, "Pairs, hardest negatives, map", &curves.concat());
+        push_figures(&mut page, "Pairs, hardest negatives, features", &curves.concat());
         self.push_neighbors(&mut page);
         self.push_table(&mut page);
         push_bad(&mut page, &self.bad, self.more_bad);

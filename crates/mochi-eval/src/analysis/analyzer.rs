@@ -2,9 +2,9 @@
 
 use super::checkpoint::{CheckpointAnalysis, Embedded, measure};
 use super::collapse::{self, Collapse};
-use super::map::{FeatureMap, map};
 use super::measure::{RANK_ME_EMBEDDINGS, SPREAD};
 use super::neighbors::Neighbors;
+use super::principal_components::{PrincipalComponents, principal_components};
 use super::reading;
 use super::sample::{Draw, Outputs, Pass, pass};
 use super::sheet::{SheetRow, sheet};
@@ -87,9 +87,9 @@ pub struct Analysis {
     /// The last checkpoint's neighbors.
     #[serde(skip)]
     pub neighbors: Neighbors,
-    /// A map of the last checkpoint's features, scaled to norm 1.
+    /// Principal components of the last checkpoint's features, scaled to norm 1.
     #[serde(skip)]
-    pub map: Option<FeatureMap>,
+    pub components: Option<PrincipalComponents>,
 }
 
 impl Analysis {
@@ -188,7 +188,7 @@ impl<'a> Analyzer<'a> {
         else {
             return Ok(None);
         };
-        let map = map(&unit_rows(features)?)?;
+        let components = principal_components(&unit_rows(features)?)?;
         let [width, dim] = self.sizes;
         let most = dim.min(sample.len());
         let spread = last.values.get(&SPREAD).unwrap_or(0.0);
@@ -212,7 +212,7 @@ impl<'a> Analyzer<'a> {
             findings,
             sample: sample.clone(),
             neighbors: neighbors.clone(),
-            map,
+            components,
             labels,
             checkpoints: self.checkpoints,
             bad_images: self.bad_images,

@@ -7,7 +7,7 @@
 //! | [`spread`](mod@spread), [`collapse`](mod@collapse) | standard deviation by dimension; whether the embeddings have collapsed |
 //! | [`similarity`](mod@similarity) | histograms of the similarities of positive and negative pairs |
 //! | [`hardest`](mod@hardest) | matching probabilities and false negatives by rank |
-//! | [`map`](mod@map) | two principal components, for a picture |
+//! | [`principal_components`](mod@principal_components) | two principal components, for a picture |
 //! | [`neighbors`](mod@neighbors) | nearest neighbors: their classes, and whether they change during training |
 //!
 //! Each takes tensors or slices and can be used alone. [`Analyzer`] applies all of them to a sample of images and the encoders of a run; the [`mod@measure`]
@@ -21,9 +21,9 @@ pub mod collapse;
 #[cfg(test)]
 mod fixture;
 pub mod hardest;
-pub mod map;
 pub mod measure;
 pub mod neighbors;
+pub mod principal_components;
 pub mod rank_me;
 mod reading;
 mod sample;

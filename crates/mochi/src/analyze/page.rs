@@ -21,7 +21,7 @@ pub fn page(run: &Path, data: &Path, dataset: &Dataset, analysis: &Analysis, pro
     let checkpoints = &analysis.checkpoints;
     let last = checkpoints.last();
     let fact = |term: &str, value: String| (term.to_owned(), value);
-    let map = analysis.map.as_ref();
+    let components = analysis.components.as_ref();
     AnalysisPage {
         name: format!("{}: embeddings", name_of(run)),
         summary: table::sample(data, analysis),
@@ -47,10 +47,10 @@ pub fn page(run: &Path, data: &Path, dataset: &Dataset, analysis: &Analysis, pro
         matching: checkpoints.iter().filter_map(matching).collect(),
         false_negatives: checkpoints.iter().filter_map(false_negatives).collect(),
         false_chance: last.and_then(|last| last.values.get(&FALSE_NEGATIVES_ALL)),
-        map: map.map_or_else(Vec::new, |map| points(analysis, &map.points)),
-        map_unit: map.map_or_else(String::new, |map| {
-            let [first, second] = map.explained.map(|fraction| 100.0 * fraction);
-            format!("PCA, {first:.0} % and {second:.0} % of the variance")
+        map: components.map_or_else(Vec::new, |two| points(analysis, &two.points)),
+        map_unit: components.map_or_else(String::new, |two| {
+            let [first, second] = two.explained.map(|fraction| 100.0 * fraction);
+            format!("{first:.0} % and {second:.0} % of the variance")
         }),
         map_classes: if analysis.labels.is_some() { dataset.class_names().to_vec() } else { Vec::new() },
         neighbors: sheet::sheet(dataset, analysis, progress),

@@ -58,7 +58,12 @@ fn every_checkpoint_is_measured_with_and_without_labels() {
         assert_eq!(one["hardest"]["ranks"].as_array().unwrap().first(), Some(&1.into()));
     }
     let page = std::fs::read_to_string(out.join("analysis.html")).unwrap();
-    for wanted in ["Nearest neighbors", "Similarity of pairs at step 6", "Map of the features", "data:image/jpeg"] {
+    for wanted in [
+        "Nearest neighbors",
+        "Similarity of pairs at step 6",
+        "Principal components of the features",
+        "data:image/jpeg",
+    ] {
         assert!(page.contains(wanted), "{wanted}");
     }
     let stored: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("analysis.json")).unwrap()).unwrap();

@@ -1,7 +1,7 @@
-//! Two dimensions of the features for a map: the first two principal components (Pearson 1901; Hotelling 1933).
+//! The first two principal components of the features, for a picture (Pearson 1901; Hotelling 1933).
 //!
 //! ```text
-//! X = features - their mean = U S Vᵀ              map = the first two columns of U S = X V,   explained_i = s_i² / Σ_j s_j²
+//! X = features - their mean = U S Vᵀ              coordinates = the first two columns of U S = X V,   explained_i = s_i² / Σ_j s_j²
 //! ```
 //!
 //! V are the eigenvectors of XᵀX, in float64. The sign of a component is arbitrary; here the coordinate of largest magnitude is positive.
@@ -9,20 +9,20 @@
 use crate::EvalError;
 use mochi_tensor::{Kind, Tensor};
 
-/// A map of N images.
+/// The first two principal components of the features of N images.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct FeatureMap {
+pub struct PrincipalComponents {
     /// Two coordinates for each image.
     pub points: Vec<[f64; 2]>,
     /// Fraction of the variance that each coordinate explains.
     pub explained: [f64; 2],
 }
 
-/// The map of features (N, F); `None` for fewer than two features or if all rows are equal.
+/// The components of features (N, F); `None` for fewer than two features or if all rows are equal.
 ///
 /// # Errors
 /// An error of libtorch.
-pub fn map(features: &Tensor) -> Result<Option<FeatureMap>, EvalError> {
+pub fn principal_components(features: &Tensor) -> Result<Option<PrincipalComponents>, EvalError> {
     let x = features.f_to_kind(Kind::Double)?;
     let x = x.f_sub(&x.f_mean_dim([0i64].as_slice(), true, Kind::Double)?)?;
     let width = x.size().get(1).copied().unwrap_or(0);
@@ -42,7 +42,7 @@ pub fn map(features: &Tensor) -> Result<Option<FeatureMap>, EvalError> {
     };
     let points = of(1)?.into_iter().zip(of(0)?).map(|(x, y)| [x, y]).collect();
     let explained = |at: usize| largest.get(at).map_or(0.0, |value| value.max(0.0) / variance);
-    Ok(Some(FeatureMap { points, explained: [explained(1), explained(0)] }))
+    Ok(Some(PrincipalComponents { points, explained: [explained(1), explained(0)] }))
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn components_are_those_of_numpys_svd_in_float64() {
-        let found = map(&matrix("features")).unwrap().unwrap();
+        let found = principal_components(&matrix("features")).unwrap().unwrap();
         let (flat, wanted) = (found.points.concat(), matrix("plane"));
         let wanted = Vec::<f32>::try_from(wanted.flatten(0, -1)).unwrap();
         assert_eq!(flat.len(), wanted.len());
@@ -62,6 +62,6 @@ mod tests {
             let extreme = found.points.iter().map(|point| point[axis]).max_by(|a, b| a.abs().total_cmp(&b.abs()));
             assert!(extreme.unwrap() > 0.0);
         }
-        assert_eq!(map(&matrix("features").narrow(0, 0, 1).repeat([4, 1])).unwrap(), None);
+        assert_eq!(principal_components(&matrix("features").narrow(0, 0, 1).repeat([4, 1])).unwrap(), None);
     }
 }
