@@ -1,10 +1,10 @@
 //! Variants and cells of a plan. A variant is a combination of the axes' values; a cell is a variant with a seed: one training run.
 //!
-//! A cell's identity is a hash of every setting that it resolves from (not of the plan's text), of the images and of the labeled images.
-//! Adding an axis value or a seed to a plan therefore keeps the runs that there are, and changing a setting makes new ones.
+//! A cell's identity is a hash of every setting that it resolves from (not of the plan's text), and of the path of the images as the plan has it, so
+//! that it is the same from every folder and on every machine. Adding an axis value or a seed to a plan therefore keeps the runs that there are, and
+//! changing a setting makes new ones. Other labeled images change the evaluation, not the run.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use mochi_config::Settings;
 use sha2::{Digest, Sha256};
@@ -59,11 +59,11 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// Expands a plan whose base settings lie in the file `base`.
+    /// Expands a plan.
     ///
     /// # Errors
     /// [`AblateError::Settings`] for settings that are not valid, [`AblateError::Plan`] for two variants with the same settings.
-    pub fn of(plan: &Plan, base: &Path) -> Result<Cells, AblateError> {
+    pub fn of(plan: &Plan) -> Result<Cells, AblateError> {
         let variants = variants(plan);
         let mut cells = Vec::new();
         let mut owners: BTreeMap<String, usize> = BTreeMap::new();
@@ -71,7 +71,7 @@ impl Cells {
             for (index, variant) in variants.iter().enumerate() {
                 let mut arguments = variant.settings.clone();
                 arguments.push(format!("seed={seed}"));
-                let settings = Settings::load(None, Some(base), &arguments).map_err(|source| {
+                let settings = Settings::load_text(&plan.path, plan.base.clone(), &arguments).map_err(|source| {
                     AblateError::Settings { plan: plan.path.clone(), variant: variant.name(), source }
                 })?;
                 let id = identity(plan, &settings);
@@ -128,9 +128,7 @@ fn identity(plan: &Plan, settings: &Settings) -> String {
     for described in settings.describe() {
         line(format!("{} = {}", described.key, described.value));
     }
-    for path in std::iter::once(&plan.images).chain(&plan.labeled) {
-        line(path.display().to_string());
-    }
+    line(format!("images = {}", plan.images_as_written));
     let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     digits[..ID_DIGITS].to_owned()
 }
@@ -138,6 +136,7 @@ fn identity(plan: &Plan, settings: &Settings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn plan(folder: &Path, text: &str) -> Plan {
         let path = folder.join("plan.toml");
@@ -147,9 +146,8 @@ mod tests {
     }
 
     fn expand(plan: &Plan, folder: &Path) -> Result<Cells, AblateError> {
-        let base = folder.join("base.toml");
-        std::fs::write(&base, &plan.base).unwrap();
-        Cells::of(plan, &base)
+        assert!(plan.path.starts_with(folder));
+        Cells::of(plan)
     }
 
     const AXES: &str = "[[axis]]\nkey = \"moco.temperature\"\nvalues = [0.2, 0.1]\n\
@@ -192,6 +190,8 @@ mod tests {
         assert_ne!(base, first);
         let moved = format!("DATA{axis}").replace("DATA", "[data]\nimages = \"z\"\ntrain = \"b\"\ntest = \"c\"\n");
         assert_ne!(ids(&moved), first);
+        let evaluated = format!("DATA{axis}").replace("DATA", "[data]\nimages = \"a\"\ntrain = \"y\"\ntest = \"z\"\n");
+        assert_eq!(ids(&evaluated), first, "other labeled images are evaluated on the same runs");
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
         let error = of("[[axis]]\nkey = \"moco.temprature\"\nvalues = [0.2]\n");
         assert!(error.to_string().contains("variant \"0.2\": unknown key `moco.temprature`"), "{error}");
         assert!(error.hint().unwrap().contains("moco.temperature"));
-        let error = of("[[axis]]\nkey = \"moco.temperature\"\nvalues = [0.2, 0.20]\n");
+        let error = of("[[axis]]\nname = \"m\"\nvalues = [{ name = \"a\", seed = 1 }, { name = \"b\" }]\n");
         assert!(error.to_string().contains("have the same settings"), "{error}");
     }
 }

@@ -74,11 +74,11 @@ pub struct StudyFolder {
 }
 
 impl StudyFolder {
-    /// Opens the folder of a study for a plan, or makes it, and writes the plan into it.
+    /// The folder of a study, which need not exist; writes nothing.
     ///
     /// # Errors
-    /// [`AblateError::NotAStudy`] for a folder that holds something else, [`AblateError::Io`], [`AblateError::File`].
-    pub fn open(path: &Path, plan: &Plan) -> Result<StudyFolder, AblateError> {
+    /// [`AblateError::NotAStudy`] for a folder that holds something else, [`AblateError::Io`].
+    pub fn at(path: &Path) -> Result<StudyFolder, AblateError> {
         let study = StudyFolder { path: path.to_owned() };
         let own = path.join(PLAN);
         let is_study = own.is_file() && study.base().is_file() && path.join(CELLS).is_dir();
@@ -88,13 +88,20 @@ impl StudyFolder {
                 return Err(AblateError::NotAStudy { path: path.to_owned() });
             }
         }
+        Ok(study)
+    }
+
+    /// Makes the folder where it is missing, and writes the plan into it.
+    ///
+    /// # Errors
+    /// [`AblateError::Io`], [`AblateError::File`].
+    pub fn write_plan(&self, plan: &Plan) -> Result<(), AblateError> {
         for folder in [CELLS, "failed", "leases", "logs"] {
-            let folder = path.join(folder);
+            let folder = self.path.join(folder);
             std::fs::create_dir_all(&folder).map_err(AblateError::io("create", &folder))?;
         }
-        write_atomic(&own, plan.text.as_bytes())?;
-        write_atomic(&study.base(), plan.base.as_bytes())?;
-        Ok(study)
+        write_atomic(&self.path.join(PLAN), plan.text.as_bytes())?;
+        Ok(write_atomic(&self.base(), plan.base.as_bytes())?)
     }
 
     /// Its path.
@@ -124,7 +131,11 @@ impl StudyFolder {
     pub fn run(&self, cell: &Cell) -> Result<PathBuf, AblateError> {
         let cells = self.path.join(CELLS);
         let end = format!("-{}", cell.id);
-        for entry in std::fs::read_dir(&cells).map_err(AblateError::io("read", &cells))? {
+        let entries = match std::fs::read_dir(&cells) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(cells.join(&cell.folder)),
+            entries => entries.map_err(AblateError::io("read", &cells))?,
+        };
+        for entry in entries {
             let entry = entry.map_err(AblateError::io("read", &cells))?;
             if entry.file_name().to_str().is_some_and(|name| name.ends_with(&end)) {
                 return Ok(entry.path());
@@ -133,14 +144,14 @@ impl StudyFolder {
         Ok(cells.join(&cell.folder))
     }
 
-    /// State of a cell for these protocols.
+    /// State of a cell of a plan.
     ///
     /// # Errors
-    /// [`AblateError::Io`]; a result that cannot be read counts as missing.
-    pub fn state(&self, cell: &Cell, protocols: &[Protocol], leases: &Leases) -> Result<State, AblateError> {
+    /// [`AblateError::Io`]. A result that cannot be read, or of other images than the plan's, counts as missing.
+    pub fn state(&self, cell: &Cell, plan: &Plan, leases: &Leases) -> Result<State, AblateError> {
         let run = self.run(cell)?;
-        let top1 = results(&run);
-        if protocols.iter().all(|protocol| top1.contains_key(protocol)) {
+        let top1 = results(&run, plan);
+        if plan.evaluate.iter().all(|protocol| top1.contains_key(protocol)) {
             let seconds = read_json::<Record>(&run.join(CELL)).map(|record| record.seconds);
             return Ok(State::Finished(Finished { top1, seconds }));
         }
@@ -150,13 +161,13 @@ impl StudyFolder {
         Ok(read_json(&self.failure(cell)).map_or(State::Pending, State::Failed))
     }
 
-    /// Protocols of these that a cell has no result for.
+    /// Protocols of a plan that a cell has no result for.
     ///
     /// # Errors
     /// [`AblateError::Io`].
-    pub fn missing(&self, cell: &Cell, protocols: &[Protocol]) -> Result<Vec<Protocol>, AblateError> {
-        let top1 = results(&self.run(cell)?);
-        Ok(protocols.iter().copied().filter(|protocol| !top1.contains_key(protocol)).collect())
+    pub fn missing(&self, cell: &Cell, plan: &Plan) -> Result<Vec<Protocol>, AblateError> {
+        let top1 = results(&self.run(cell)?, plan);
+        Ok(plan.evaluate.iter().copied().filter(|protocol| !top1.contains_key(protocol)).collect())
     }
 
     /// Adds to the recorded time of a cell, which may be trained in several sessions; gives the sum.
@@ -215,10 +226,18 @@ impl StudyFolder {
     }
 }
 
-/// Top-1 accuracies under `eval/` of a run.
-fn results(run: &Path) -> BTreeMap<Protocol, f64> {
+/// Top-1 accuracies under `eval/` of a run, of those results that were computed on the plan's labeled images.
+fn results(run: &Path, plan: &Plan) -> BTreeMap<Protocol, f64> {
     let stored = RunFolder::read(run).and_then(|run| run.read_results()).unwrap_or_default();
-    let top1 = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok()?.get("top1")?.as_f64();
+    let [train, test] = plan.labeled.each_ref().map(|path| path.display().to_string());
+    let top1 = |text: &str| {
+        let result = serde_json::from_str::<serde_json::Value>(text).ok()?;
+        let is = |key: &str, path: &String| result.get(key).and_then(serde_json::Value::as_str) == Some(path.as_str());
+        // An address is written without its secrets.
+        let own = plan.labeled.iter().any(|path| path.to_string_lossy().contains("://"))
+            || (is("train", &train) && is("test", &test));
+        result.get("top1")?.as_f64().filter(|_| own)
+    };
     let of = |protocol: Protocol| {
         let (_, text) = stored.iter().find(|(name, _)| name == protocol.name())?;
         Some((protocol, top1(text.as_ref().ok()?)?))
@@ -251,10 +270,12 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let plan = Plan::read(&path).unwrap();
         let out = folder.path().join("study");
-        let study = StudyFolder::open(&out, &plan).unwrap();
+        let study = StudyFolder::at(&out).unwrap();
+        assert!(!out.exists(), "nothing is written before the first cell");
+        study.write_plan(&plan).unwrap();
         let leases = Leases::new(study.leases(), Duration::from_secs(60));
-        let cells = Cells::of(&plan, &study.base()).unwrap().cells;
-        let state = |cell: &Cell| study.state(cell, &Protocol::DEFAULT, &leases).unwrap();
+        let cells = Cells::of(&plan).unwrap().cells;
+        let state = |cell: &Cell| study.state(cell, &plan, &leases).unwrap();
         assert_eq!(state(&cells[0]), State::Pending);
 
         let lease = leases.acquire(&cells[0].id).unwrap().unwrap();
@@ -273,22 +294,26 @@ mod tests {
         std::fs::write(run.join("config.toml"), "").unwrap();
         assert_eq!(study.run(&cells[0]).unwrap(), run);
         assert_eq!(study.run(&cells[1]).unwrap(), out.join("cells").join(&cells[1].folder));
-        std::fs::write(run.join("eval/knn.json"), "{\"top1\": 40.5}").unwrap();
+        let [train, test] = plan.labeled.each_ref().map(|path| path.display().to_string());
+        let result = |top1: f64| serde_json::json!({"top1": top1, "train": train, "test": test}).to_string();
+        std::fs::write(run.join("eval/knn.json"), result(40.5)).unwrap();
         std::fs::write(run.join("eval/linear.json"), "{\"top").unwrap();
         assert_eq!(state(&cells[0]), State::Pending, "a torn result counts as missing");
-        assert_eq!(study.missing(&cells[0], &Protocol::DEFAULT).unwrap(), [Protocol::Linear]);
-        std::fs::write(run.join("eval/linear.json"), "{\"top1\": 50}").unwrap();
+        assert_eq!(study.missing(&cells[0], &plan).unwrap(), [Protocol::Linear]);
+        std::fs::write(run.join("eval/linear.json"), "{\"top1\": 50, \"train\": \"b\", \"test\": \"other\"}").unwrap();
+        assert_eq!(state(&cells[0]), State::Pending, "so does a result of other images");
+        std::fs::write(run.join("eval/linear.json"), result(50.0)).unwrap();
         study.add_seconds(&cells[0], 10.0).unwrap();
         assert_eq!(study.add_seconds(&cells[0], 2.5).unwrap(), 12.5);
         let top1 = BTreeMap::from([(Protocol::Knn, 40.5), (Protocol::Linear, 50.0)]);
         assert_eq!(state(&cells[0]), State::Finished(Finished { top1, seconds: Some(12.5) }));
 
-        StudyFolder::open(&out, &plan).unwrap();
-        let error = StudyFolder::open(folder.path(), &plan).unwrap_err();
+        StudyFolder::at(&out).unwrap();
+        let error = StudyFolder::at(folder.path()).unwrap_err();
         assert!(matches!(error, AblateError::NotAStudy { .. }), "a folder with somebody's plan.toml is not one");
         let other = folder.path().join("other");
         std::fs::create_dir(&other).unwrap();
         std::fs::write(other.join("photo.jpg"), "").unwrap();
-        assert!(matches!(StudyFolder::open(&other, &plan), Err(AblateError::NotAStudy { .. })));
+        assert!(matches!(StudyFolder::at(&other), Err(AblateError::NotAStudy { .. })));
     }
 }

@@ -84,12 +84,18 @@ fn accuracy(score: &Score) -> String {
 fn difference(score: &Score, baseline: bool) -> String {
     match (score.difference, score.p_adjusted) {
         (Some(Paired { mean, interval: Some([low, high]), .. }), Some(p)) => {
-            format!("{mean:+.2} [{low:+.2}, {high:+.2}] {p:.3}")
+            format!("{} [{}, {}] {p:.3}", signed(mean), signed(low), signed(high))
         }
-        (Some(Paired { mean, .. }), _) => format!("{mean:+.2}"),
+        (Some(Paired { mean, .. }), _) => signed(mean),
         _ if baseline => "baseline".to_owned(),
         _ => NONE.to_owned(),
     }
+}
+
+/// With its sign and two decimals; what rounds to zero is `+0.00`.
+fn signed(value: f64) -> String {
+    let text = format!("{value:+.2}");
+    if text == "-0.00" { "+0.00".to_owned() } else { text }
 }
 
 /// How the table is to be read, and which cells it lacks.
@@ -224,6 +230,11 @@ mod tests {
             lines[2].ends_with("1m 00s") && lines[4].contains("for 2 comparisons per protocol. 7 of 9 cells finished.")
         );
         assert_eq!(lines[5], "Failed: 64, MoCHi | 32, seed 2: no memory");
+    }
+
+    #[test]
+    fn zero_has_one_sign() {
+        assert_eq!([signed(-0.001), signed(0.0), signed(-0.01)], ["+0.00", "+0.00", "-0.01"]);
     }
 
     #[test]

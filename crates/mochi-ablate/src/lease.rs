@@ -58,6 +58,12 @@ impl Leases {
             Err(error) => return Err(AblateError::io("create", &path)(error)),
         };
         renew(&file).map_err(AblateError::io("write", &path))?;
+        // While files come and go, a listing may show neither the dead lease that another worker removed nor the one that it made before.
+        let taken = self.find(id)?.iter().any(|found| found.number > number && found.age <= self.timeout);
+        if taken {
+            let _ = std::fs::remove_file(&path);
+            return Ok(None);
+        }
         for dead in &all {
             // Whoever removes it first.
             let _ = std::fs::remove_file(&dead.path);
@@ -82,7 +88,11 @@ impl Leases {
         let start = format!("{id}.");
         let mut all = Vec::new();
         let mut now = None;
-        for entry in std::fs::read_dir(&self.folder).map_err(failed())? {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(all),
+            entries => entries.map_err(failed())?,
+        };
+        for entry in entries {
             let entry = entry.map_err(failed())?;
             let name = entry.file_name();
             let number = name.to_str().and_then(|name| name.strip_prefix(&start)).and_then(|n| n.parse().ok());
@@ -265,7 +275,7 @@ mod tests {
     #[test]
     fn of_many_workers_that_find_a_dead_lease_one_takes_it() {
         let folder = tempfile::tempdir().unwrap();
-        for round in 0..20 {
+        for round in 0..200 {
             let id = format!("cell{round}");
             let dead = folder.path().join(format!("{id}.1"));
             std::fs::write(&dead, "").unwrap();

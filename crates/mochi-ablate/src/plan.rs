@@ -124,6 +124,8 @@ pub struct Plan {
     pub hours: Option<f64>,
     /// Images to train on.
     pub images: PathBuf,
+    /// The same as the plan has it.
+    pub images_as_written: String,
     /// Labeled images for the evaluation: training and test.
     pub labeled: [PathBuf; 2],
     /// Settings of every run, as a settings file.
@@ -196,13 +198,24 @@ impl Plan {
             return Err(wrong("it has no axis".to_owned(), "add [[axis]] with a key and its values"));
         }
         let axes = file.axis.into_iter().map(|axis| axis_of(axis, &wrong)).collect::<Result<Vec<_>, _>>()?;
+        if file.base.contains_key("seed") {
+            return Err(wrong(
+                "`seed` in [base] has no effect".to_owned(),
+                "list the seeds at the top: seeds = [0, 1, 2]",
+            ));
+        }
         let names: BTreeSet<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
         if names.len() != axes.len() {
             return Err(wrong("two axes have one name".to_owned(), "give each axis its own `name`"));
         }
         let stem = || path.file_stem().map_or_else(|| "study".to_owned(), |stem| stem.to_string_lossy().into_owned());
-        let beside = path.parent().unwrap_or(Path::new(""));
-        let place = |text: &str| if text.contains("://") { PathBuf::from(text) } else { beside.join(text) };
+        // Absolute, so that results tell what they were computed on, from whichever folder.
+        let beside = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let beside = beside.parent().unwrap_or(Path::new("/")).to_owned();
+        let place = |text: &str| {
+            let whole = beside.join(text);
+            if text.contains("://") { PathBuf::from(text) } else { whole.canonicalize().unwrap_or(whole) }
+        };
         let base = toml::to_string(&file.base)
             .map_err(|error| wrong(format!("[base]: {error}"), "write settings as in a settings file"))?;
         Ok(Plan {
@@ -213,6 +226,7 @@ impl Plan {
             evaluate,
             hours: file.hours,
             images: place(&file.data.images),
+            images_as_written: file.data.images.clone(),
             labeled: [place(&file.data.train), place(&file.data.test)],
             base,
             axes,
@@ -258,7 +272,12 @@ fn axis_of(axis: AxisFile, wrong: &impl Fn(String, &str) -> AblateError) -> Resu
             "add the key that varies, or write e.g. { name = \"MoCo v2\", negatives.pairs = 0 }",
         )),
     });
-    Ok(Axis { values: values.collect::<Result<_, _>>()?, name })
+    let values: Vec<AxisValue> = values.collect::<Result<_, _>>()?;
+    let labels: BTreeSet<&str> = values.iter().map(|value| value.label.as_str()).collect();
+    if labels.len() != values.len() {
+        return Err(wrong(format!("two values of the axis \"{name}\" have one name"), "give each value its own name"));
+    }
+    Ok(Axis { values, name })
 }
 
 /// A value as it is written on the command line and in a settings file.
@@ -293,8 +312,11 @@ mod tests {
         let plan = parse(&format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = [64, \"auto\"]\n")).unwrap();
         assert_eq!((plan.name.as_str(), plan.design, &plan.seeds[..]), ("queue", Design::Grid, &[0][..]));
         assert_eq!(plan.evaluate, Protocol::DEFAULT);
-        assert_eq!(plan.images, Path::new("plans/a"));
-        assert_eq!(plan.labeled, [PathBuf::from("/b"), PathBuf::from("s3://c")]);
+        assert_eq!(plan.images, std::path::absolute("plans/a").unwrap());
+        assert_eq!(
+            (plan.images_as_written.as_str(), &plan.labeled),
+            ("a", &[PathBuf::from("/b"), PathBuf::from("s3://c")])
+        );
         let of = |label: &str, setting: &str| AxisValue { label: label.into(), settings: vec![setting.into()] };
         let values = vec![of("64", "moco.queue=64"), of("auto", "moco.queue=\"auto\"")];
         assert_eq!(plan.axes, [Axis { name: "moco.queue".into(), values }]);
@@ -327,6 +349,8 @@ mod tests {
             (format!("{DATA}[[axis]]\nname = \"m\"\nvalues = [{{ seed = 1 }}]\n"), "has no name"),
             (format!("{DATA}[[axis]]\nkey = \"seed\"\nvalues = [1]\n"), "`seed` is no axis"),
             (format!("{DATA}{axis}{axis}"), "two axes have one name"),
+            (format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = [64, 64]\n"), "\"moco.queue\" have one name"),
+            (format!("{DATA}{axis}[base]\nseed = 5\n"), "`seed` in [base]"),
         ];
         for (text, part) in cases {
             let error = parse(&text).unwrap_err();

@@ -139,9 +139,7 @@ pub(crate) mod tests {
                     [[axis]]\nname = \"loss & more\"\nvalues = [{name = \"MoCo_v2\"}, {name = \"MoCHi | 32\", negatives.pairs = 32}]\n";
         std::fs::write(&path, text).unwrap();
         let plan = Plan::read(&path).unwrap();
-        let base = folder.path().join("base.toml");
-        std::fs::write(&base, &plan.base).unwrap();
-        let cells = Cells::of(&plan, &base).unwrap();
+        let cells = Cells::of(&plan).unwrap();
         let knn = [[40.0, 41.0, 0.0], [40.5, 41.75, 42.0], [39.0, 42.0, 43.0]];
         let states: Vec<State> = cells
             .cells

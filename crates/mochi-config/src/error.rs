@@ -157,6 +157,12 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
+    /// An error of a problem and those of another error.
+    pub(crate) fn first(problem: Problem, others: Option<ConfigError>) -> ConfigError {
+        let others = others.into_iter().flat_map(|error| error.problems);
+        ConfigError { problems: std::iter::once(problem).chain(others).collect() }
+    }
+
     /// An error of these problems, or `Ok` if there are none.
     pub(crate) fn unless_empty(problems: Vec<Problem>) -> Result<(), ConfigError> {
         if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }

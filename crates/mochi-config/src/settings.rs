@@ -64,15 +64,36 @@ impl Settings {
     /// # Errors
     /// Every problem of every layer, in one error.
     pub fn load(preset: Option<&str>, file: Option<&Path>, arguments: &[String]) -> Result<Settings, ConfigError> {
+        let text = file.map(|path| document::read(path).map(|text| (path, text))).transpose();
+        match text {
+            Ok(text) => Settings::combine(preset, text, arguments),
+            // The problems of the other layers are told too.
+            Err(problem) => {
+                let others = Settings::combine(preset, None, arguments).err();
+                Err(ConfigError::first(problem, others))
+            }
+        }
+    }
+
+    /// As [`load`](Settings::load) with the text of a settings file; `path` is its origin in messages.
+    ///
+    /// # Errors
+    /// As [`load`](Settings::load).
+    pub fn load_text(path: &Path, text: String, arguments: &[String]) -> Result<Settings, ConfigError> {
+        Settings::combine(None, Some((path, text)), arguments)
+    }
+
+    fn combine(
+        preset: Option<&str>,
+        file: Option<(&Path, String)>,
+        arguments: &[String],
+    ) -> Result<Settings, ConfigError> {
         let mut layers = Layers::default();
         let mut base = preset.map(|name| (name.to_owned(), Origin::CommandLine));
         let (mut document, mut of_run) = (None, false);
-        if let Some(path) = file {
+        if let Some((path, text)) = file {
             let origin = Origin::File(path.to_owned());
-            match document::read(path) {
-                Ok(text) => document = layers.parse(&text, &origin).map(|table| (table, origin)),
-                Err(problem) => layers.problems.push(problem),
-            }
+            document = layers.parse(&text, &origin).map(|table| (table, origin));
         }
         if let Some((table, origin)) = &mut document {
             // Only a run's `config.toml` has a format number.

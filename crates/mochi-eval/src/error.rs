@@ -51,6 +51,14 @@ pub enum EvalError {
         /// Classes with so many.
         classes: usize,
     },
+    /// A fraction of the labels leaves no class with two images, so the learning rate cannot be selected on held-out ones.
+    #[error(
+        "{percent} % of the training labels leave no class with two images, so none can be held out to select the learning rate"
+    )]
+    TooFewLabels {
+        /// The fraction in percent.
+        percent: f64,
+    },
     /// No classifier stayed finite.
     #[error("the linear classifier diverged at {}", rates(learning_rates))]
     Diverged {
@@ -136,6 +144,7 @@ impl EvalError {
             }
             Self::TooFewClasses { .. } => "give a training set with at least two class folders".into(),
             Self::TooFewShots { .. } => "add training images to each class, or draw fewer with --shots".into(),
+            Self::TooFewLabels { .. } => "add training images, or use a larger fraction of the labels".into(),
             Self::NothingToHoldOut => "add training images, or set a single learning rate".into(),
             Self::Diverged { .. } => {
                 "set a smaller learning rate; if that diverges too, check the encoder's features for extreme values"

@@ -70,7 +70,7 @@ pub use few_shot::{FEW_SHOT_PROTOCOL, FewShotOptions, FewShotResult, few_shot};
 pub use frozen::FrozenEncoder;
 pub use interval::bootstrap_interval;
 pub use knn::{KNN_EMBEDDING_PROTOCOL, KNN_PROTOCOL, KnnOptions, KnnResult, automatic_k, knn};
-pub use linear::{LINEAR_CACHED_PROTOCOL, LinearOptions, LinearResult, SweepPoint, linear_cached};
+pub use linear::{LINEAR_CACHED_PROTOCOL, LinearOptions, LinearResult, SweepPoint, check_labels, linear_cached};
 pub use near_miss::{Difference, NearMiss};
 pub use preflight::{Overlap, check_splits};
 pub use progress::{Progress, Stage};

@@ -16,6 +16,7 @@ use crate::features::{as_i64, check_pair};
 use crate::fit::{Plan, Rows};
 use crate::interval::bootstrap_interval;
 use crate::standardize::{Standardizer, label_tensor};
+use crate::subset::{balanced_rows, check_label_fraction};
 use crate::{BadImages, EvalError, Features, Progress, Stage};
 use mochi_tensor::{Device, Kind, Tensor};
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,23 @@ impl LinearOptions {
             return Err(EvalError::NothingToHoldOut);
         }
         Ok(())
+    }
+}
+
+/// Checks before features are computed that a linear classifier with the default options can be trained on `fraction` of these training labels.
+///
+/// # Errors
+/// [`EvalError::NothingToHoldOut`], [`EvalError::TooFewLabels`].
+pub fn check_labels(labels: &[u32], fraction: f64) -> Result<(), EvalError> {
+    check_label_fraction(fraction)?;
+    let options = LinearOptions::default();
+    let rows = balanced_rows(labels, fraction, options.seed);
+    let kept: Vec<u32> = rows.iter().filter_map(|&row| labels.get(row as usize).copied()).collect();
+    match options.check(&kept) {
+        Err(EvalError::NothingToHoldOut) if fraction < 1.0 => {
+            Err(EvalError::TooFewLabels { percent: 100.0 * fraction })
+        }
+        outcome => outcome,
     }
 }
 

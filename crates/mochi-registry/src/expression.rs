@@ -55,7 +55,10 @@ pub(crate) fn column(name: &str) -> Result<String, RegistryError> {
         return Ok(format!("\"{name}\""));
     }
     let nearest = columns().map(|column| (strsim::damerau_levenshtein(&column, name), column)).min();
-    let nearest = nearest.filter(|(distance, _)| *distance <= 3).map(|(_, column)| column);
+    // A third of the letters may differ; the name of a key without its section is also meant.
+    let near = nearest.filter(|(distance, _)| 3 * *distance <= name.len()).map(|(_, column)| column);
+    let nearest =
+        near.or_else(|| columns().find(|column| column.rsplit_once('.').is_some_and(|(_, last)| last == name)));
     Err(RegistryError::UnknownColumn { name: name.to_owned(), nearest })
 }
 
@@ -78,6 +81,9 @@ mod tests {
         }
         let error = quoted("negatives.pair > 0").unwrap_err();
         assert_eq!(error.hint().as_deref(), Some("did you mean `negatives.pairs`?"));
-        assert!(matches!(quoted("pg_sleep > 1"), Err(RegistryError::UnknownColumn { nearest: None, .. })));
+        assert_eq!(quoted("temperature < 1").unwrap_err().hint().as_deref(), Some("did you mean `moco.temperature`?"));
+        for name in ["pg_sleep", "foo", "drop", "limit"] {
+            assert!(matches!(quoted(name), Err(RegistryError::UnknownColumn { nearest: None, .. })), "{name}");
+        }
     }
 }

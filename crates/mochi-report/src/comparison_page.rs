@@ -61,7 +61,7 @@ fn push_results(page: &mut String, runs: &[Compared]) {
     if protocols.is_empty() {
         return;
     }
-    page.push_str("<h2>Evaluation</h2>\n<div class=\"wide\"><table class=\"results\"><thead><tr><th>top-1, %</th>");
+    page.push_str("<h2>Evaluation</h2>\n<table class=\"results\"><thead><tr><th>top-1, %</th>");
     for protocol in &protocols {
         let _ = write!(page, "<th>{}</th>", Escaped(protocol));
     }
@@ -78,23 +78,26 @@ fn push_results(page: &mut String, runs: &[Compared]) {
         }
         page.push_str("</tr>\n");
     }
-    page.push_str("</tbody></table></div>\n");
+    page.push_str("</tbody></table>\n");
 }
 
 /// A row for each key in which two runs differ.
 fn push_settings(page: &mut String, runs: &[Compared]) {
     let all: Vec<_> = runs.iter().map(|run| run.settings.describe()).collect();
     let Some(first) = all.first() else { return };
+    let differs = |index: &usize| all.iter().any(|lines| lines[*index].value != first[*index].value);
+    let differing: Vec<usize> = (0..first.len()).filter(differs).collect();
+    if differing.is_empty() {
+        page.push_str("<p class=\"small\">Their settings are equal.</p>\n");
+        return;
+    }
     page.push_str("<h2>Settings in which they differ</h2>\n<div class=\"wide\"><table><thead><tr><th></th>");
     for number in 1..=runs.len() {
         let _ = write!(page, "<th>{number}</th>");
     }
     page.push_str("</tr></thead><tbody>\n");
-    for (index, line) in first.iter().enumerate() {
-        if all.iter().all(|lines| lines[index].value == line.value) {
-            continue;
-        }
-        let _ = write!(page, "<tr><td><code>{}</code></td>", Escaped(line.key));
+    for index in differing {
+        let _ = write!(page, "<tr><td><code>{}</code></td>", Escaped(first[index].key));
         for lines in &all {
             let _ = write!(page, "<td><code>{}</code></td>", Escaped(&lines[index].value.to_string()));
         }

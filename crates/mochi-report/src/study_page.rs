@@ -45,7 +45,11 @@ pub fn write_study_page(
     push_table(&mut page, table);
     push_figures(&mut page, "Training", &curves(study, cells));
     push_cells(&mut page, study, plan, cells, states)?;
-    let _ = writeln!(page, "<details><summary>The plan</summary><pre>{}</pre></details>", Escaped(&plan.text));
+    page.push_str("<details><summary>The plan</summary><pre>");
+    for line in plan.text.lines() {
+        let _ = writeln!(page, "{}", Escaped(line));
+    }
+    page.push_str("</pre></details>\n");
     let text = "Accuracy: a dot for each seed, a bar for their mean. Differences: to the first variant over equal seeds; the line is the 95 % interval \
                 of the paired t-test. Curves: the line is the mean over seeds and neighboring steps, the band their range.";
     frame::end(&mut page, text);
@@ -60,7 +64,7 @@ fn accuracies(table: &Table) -> Vec<Figure> {
             |row: &TableRow, of: &dyn Fn(&Score) -> Row| Row { name: row.labels.join(", "), ..of(&row.scores[index]) };
         let accuracy = |score: &Score| Row {
             name: String::new(),
-            text: score.mean.map_or_else(|| "not finished".to_owned(), |mean| format!("{mean:.2}")),
+            text: score.mean.map_or_else(|| "no result".to_owned(), |mean| format!("{mean:.2}")),
             values: score.by_seed.iter().map(|(_, score)| *score).collect(),
             mean: score.mean,
             interval: None,
@@ -70,7 +74,7 @@ fn accuracies(table: &Table) -> Vec<Figure> {
             text: match (score.difference, score.p_adjusted) {
                 (Some(d), Some(p)) => format!("{:+.2}, p {p:.3}", d.mean),
                 (Some(d), None) => format!("{:+.2}", d.mean),
-                (None, _) => "not finished".to_owned(),
+                (None, _) => "no result".to_owned(),
             },
             values: vec![],
             mean: score.difference.map(|d| d.mean),
@@ -175,8 +179,9 @@ mod tests {
                     [[axis]]\nkey = \"negatives.pairs\"\nvalues = [0, 32]\n";
         std::fs::write(&path, text).unwrap();
         let plan = Plan::read(&path).unwrap();
-        let study = StudyFolder::open(&folder.path().join("study"), &plan).unwrap();
-        let cells = Cells::of(&plan, &study.base()).unwrap();
+        let study = StudyFolder::at(&folder.path().join("study")).unwrap();
+        study.write_plan(&plan).unwrap();
+        let cells = Cells::of(&plan).unwrap();
         let finished = |top1: f64| {
             let top1 = mochi_run::Protocol::DEFAULT.map(|protocol| (protocol, top1));
             State::Finished(mochi_ablate::Finished { top1: BTreeMap::from(top1), seconds: Some(60.0) })
@@ -189,6 +194,7 @@ mod tests {
         assert!(page.contains("<h1>a &lt; b</h1>") && page.contains("3 of 4 cells finished"));
         assert_eq!(page.matches("<svg").count(), 4, "accuracy and difference of two protocols; no run has records");
         assert_eq!(page.matches("<circle").count(), 6);
+        assert!(page.contains("[[axis]]\nkey = "), "the plan has its lines");
         assert!(page.contains("failed: no &lt;memory&gt;") && !page.contains("<memory>"));
         assert!(page.contains("negatives.pairs=32 seed=1</code>"), "the command of a cell");
     }

@@ -24,6 +24,16 @@ impl Failure {
         Self { what: what.into(), hint: Some(hint.into()), stopped: false }
     }
 
+    /// The same with the place before it, and another hint unless a stop signal ended it.
+    #[must_use]
+    pub fn at(self, place: &str, hint: &str) -> Self {
+        if self.stopped {
+            self
+        } else {
+            Self { what: format!("{place}{}", self.what), hint: Some(hint.to_owned()), ..self }
+        }
+    }
+
     /// Writes it to stderr. Returns the status to exit with.
     pub fn report(self) -> ExitCode {
         if self.stopped {

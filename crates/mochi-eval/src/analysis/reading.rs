@@ -1,13 +1,17 @@
 //! What the measures suggest, in plain sentences: comparisons of the first and the last checkpoint.
 
 use super::checkpoint::CheckpointAnalysis;
-use super::measure::{NEGATIVE_SIMILARITY, PURITY, PURITY_CHANCE, RANK_ME_FEATURES, STABILITY, UNIFORMITY};
+use super::measure::{
+    NEGATIVE_SIMILARITY, POSITIVE_SIMILARITY, PURITY, PURITY_CHANCE, RANK_ME_FEATURES, STABILITY, UNIFORMITY,
+};
 
 /// Change of uniformity, and ratio of RankMe, that count as a change.
 const UNIFORMITY_CHANGE: f64 = 0.05;
 const RANK_RATIO: f64 = 1.1;
 /// Rise of the mean cosine of negative pairs that counts as one.
 const SIMILARITY_CHANGE: f64 = 0.1;
+/// Difference of the mean cosines of positive and negative pairs below which views are hardly told apart.
+const TOLD_APART: f64 = 0.1;
 /// Stability above which the neighbors have settled.
 const SETTLED: f64 = 0.8;
 
@@ -19,6 +23,14 @@ pub(crate) fn sentences(checkpoints: &[CheckpointAnalysis], k: usize) -> Vec<Str
         let ratio =
             if chance > 0.0 { format!(", {:.1} times as many as by chance", purity / chance) } else { String::new() };
         all.push(format!("{:.0} % of an image's {k} nearest neighbors have its class{ratio}.", 100.0 * purity));
+    }
+    if let (Some(same), Some(other)) = (last.values.get(&POSITIVE_SIMILARITY), last.values.get(&NEGATIVE_SIMILARITY))
+        && same - other < TOLD_APART
+    {
+        all.push(format!(
+            "Views of different images are almost as similar as views of one image (mean cosines {other:.2} and {same:.2}): training is at its \
+             beginning, or the augmentation is too weak."
+        ));
     }
     let Some(first) = checkpoints.first().filter(|first| first.step != last.step) else { return all };
     let of = |measure| Some((first.values.get(measure)?, last.values.get(measure)?));

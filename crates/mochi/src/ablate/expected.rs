@@ -8,11 +8,11 @@ use mochi_ablate::{Cells, Forecast, Plan, State};
 use mochi_config::{Facts, Resolved, TimeBudget};
 use mochi_data::Split;
 use mochi_data::dataset::path_from_text;
-use mochi_eval::check_splits;
+use mochi_eval::{check_labels, check_splits};
 use mochi_term::{Progress, StopFlag};
 use mochi_train::{facts, measure_speed};
 
-use crate::discovery::begin;
+use crate::discovery::{Discovery, begin};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
 
@@ -31,8 +31,20 @@ pub fn forecast(
     let [train, test] = [(&plan.labeled[0], Split::Train), (&plan.labeled[1], Split::Test)]
         .map(|(path, split)| begin(vec![path.clone()], split, stop.flag().into()));
     let engine = mochi_tensor::start(None)?;
-    let (images, train, test) = (images.wait(progress)?, train.wait(progress)?, test.wait(progress)?);
+    // Which of the plan's paths it is, and where paths start.
+    let waited = |discovery: Discovery, key: &str| {
+        discovery.wait(progress).map_err(|failure| {
+            failure.at(
+                &format!("{}, data.{key}: ", plan.path.display()),
+                "paths in [data] start at the folder of the plan",
+            )
+        })
+    };
+    let (images, train, test) = (waited(images, "images")?, waited(train, "train")?, waited(test, "test")?);
     check_splits(&train, &test)?;
+    for fraction in plan.evaluate.iter().filter_map(|protocol| protocol.label_fraction()) {
+        check_labels(train.labels().unwrap_or_default(), fraction)?;
+    }
     let known = Facts { labels: images.labels().is_some(), ..facts(&engine, images.len()) };
     let known = plan::measure(&first.settings, known, &images, &engine, stop, progress)?;
 
@@ -67,17 +79,29 @@ pub fn forecast(
         .filter(|(cell, settings)| settings.time == TimeBudget::None && settings.epochs > 0.0 && !timed(cell.variant))
         .map(|(_, settings)| settings)
         .collect();
-    let mut task = progress.task("measuring the speed of training", to_measure.len() as u64);
+    let mut task =
+        (!to_measure.is_empty()).then(|| progress.task("measuring the speed of training", to_measure.len() as u64));
     for (done, settings) in to_measure.into_iter().enumerate() {
         if stop.requested() {
             return Err(mochi_data::DataError::Canceled.into());
         }
         if let std::collections::btree_map::Entry::Vacant(place) = speeds.entry(shape(settings)) {
-            place.insert(measure_speed(settings, &images, &engine)?);
+            // A variant that does not fit the memory fails alone, when its cell is trained.
+            match measure_speed(settings, &images, &engine) {
+                Ok(speed) => drop(place.insert(speed)),
+                Err(error) => progress.warning(&format!(
+                    "the speed of training on views of {} px could not be measured: {error}",
+                    settings.data.size
+                )),
+            }
         }
-        task.reach(done as u64 + 1);
+        if let Some(task) = &mut task {
+            task.reach(done as u64 + 1);
+        }
     }
-    task.finish();
+    if let Some(task) = task {
+        task.finish();
+    }
     let expected = |settings: &Resolved| match settings.time {
         TimeBudget::Limit(time) => time.as_secs_f64(),
         _ => {

@@ -51,11 +51,11 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Outcome {
     let plan = Plan::read(&arguments.plan)?;
     let out = arguments.out.clone().unwrap_or_else(|| plan.default_folder());
-    let study = StudyFolder::open(&out, &plan)?;
-    let cells = Cells::of(&plan, &study.base())?;
+    let study = StudyFolder::at(&out)?;
+    let cells = Cells::of(&plan)?;
     let leases = Leases::new(study.leases(), Duration::from_secs(arguments.lease_timeout));
     let states = || -> Outcome<Vec<State>> {
-        Ok(cells.cells.iter().map(|cell| study.state(cell, &plan.evaluate, &leases)).collect::<Result<_, _>>()?)
+        Ok(cells.cells.iter().map(|cell| study.state(cell, &plan, &leases)).collect::<Result<_, _>>()?)
     };
     if let Some(name) = &arguments.table {
         let table = Table::of(&plan, &cells, &states()?);
@@ -74,7 +74,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         counted(cells.cells.len(), "cell"),
         out.display()
     ));
-    if arguments.retry_failed {
+    if arguments.retry_failed && !arguments.dry_run {
         for cell in &cells.cells {
             study.forget_failure(cell)?;
         }
@@ -83,7 +83,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let open: Vec<usize> = (0..before.len()).filter(|&i| matches!(before[i], State::Pending)).collect();
     let expected: f64 = open.iter().map(|&index| forecast.of(index)).sum();
     progress.note(&format!(
-        "{} to train, about {}{}",
+        "{} to train or to evaluate, about {}{}",
         counted(open.len(), "cell"),
         duration(expected),
         match (open.is_empty(), forecast.is_of_training_only(), plan.hours) {
@@ -108,6 +108,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
 
+    study.write_plan(&plan)?;
     let worker =
         Worker { plan: &plan, cells: &cells, study: &study, leases: &leases, stop: &stop, progress: &progress };
     let ending = worker.work(arguments.prune, &mut forecast)?;

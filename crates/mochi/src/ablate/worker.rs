@@ -95,7 +95,7 @@ impl Worker<'_> {
             let cell = &self.cells.cells[index];
             let Some(lease) = self.leases.acquire(&cell.id)? else { continue };
             // Another worker may have finished it before the lease was taken.
-            if self.study.missing(cell, &self.plan.evaluate)?.is_empty() {
+            if self.study.missing(cell, self.plan)?.is_empty() {
                 continue;
             }
             let name = format!("{}, seed {}", self.cells.variants[cell.variant].name(), cell.seed);
@@ -163,7 +163,7 @@ impl Worker<'_> {
             train.extend(cell.arguments.iter().map(OsString::from));
         }
         let mut commands = vec![train];
-        let missing = self.study.missing(cell, &self.plan.evaluate)?;
+        let missing = self.study.missing(cell, self.plan)?;
         if !missing.is_empty() {
             commands.push(self.evaluation(&missing, &run));
         }
@@ -175,7 +175,7 @@ impl Worker<'_> {
                 Ended::Failure(reason) => return Ok(Attempt::Failed(reason)),
             }
         }
-        let missing = self.study.missing(cell, &self.plan.evaluate)?;
+        let missing = self.study.missing(cell, self.plan)?;
         Ok(match missing.first() {
             None => Attempt::Finished,
             Some(protocol) => Attempt::Failed(format!("the evaluation left no readable result of {}", protocol.name())),
@@ -194,7 +194,7 @@ impl Worker<'_> {
     }
 
     fn states(&self) -> Outcome<Vec<State>> {
-        let state = |cell| self.study.state(cell, &self.plan.evaluate, self.leases);
+        let state = |cell| self.study.state(cell, self.plan, self.leases);
         Ok(self.cells.cells.iter().map(state).collect::<Result<_, _>>()?)
     }
 
@@ -217,7 +217,7 @@ impl Worker<'_> {
     }
 
     fn results(&self, cell: &Cell) -> Outcome<String> {
-        let State::Finished(finished) = self.study.state(cell, &self.plan.evaluate, self.leases)? else {
+        let State::Finished(finished) = self.study.state(cell, self.plan, self.leases)? else {
             return Ok(String::new());
         };
         let scores = finished.top1.iter().map(|(protocol, top1)| format!(", {} {top1:.2}", protocol.title()));

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_eval::{FeatureSource, FewShotOptions, KnnOptions, LinearOptions, few_shot, knn};
+use mochi_eval::{FeatureSource, FewShotOptions, KnnOptions, LinearOptions, check_labels, few_shot, knn};
 use mochi_run::Protocol;
 
 use super::inputs::Inputs;
@@ -35,6 +35,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     let options = LinearOptions { device: inputs.device(), ..LinearOptions::default() };
     if protocols.iter().any(|protocol| protocol.label_fraction().is_some()) {
         options.check(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
+    }
+    for fraction in protocols.iter().filter_map(|protocol| protocol.label_fraction()) {
+        check_labels(inputs.train.labels().unwrap_or_default(), fraction).map_err(failure)?;
     }
 
     let mut stages = Stages::new(&inputs.progress, "eval");

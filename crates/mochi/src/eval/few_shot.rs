@@ -67,5 +67,12 @@ pub fn finish(inputs: &Inputs, common: &Common, out: Option<&Path>, result: &Few
         result.seed,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );
-    inputs.finish(common, out, "few-shot", result, &text)
+    let usual = FewShotOptions::default();
+    let asked = (result.ways, result.shots, result.queries, result.episodes, result.seed);
+    let name = if asked == (usual.ways, usual.shots, usual.queries, usual.episodes, usual.seed) {
+        "few-shot".to_owned()
+    } else {
+        format!("few-shot-{}-way-{}-shot", result.ways, result.shots)
+    };
+    inputs.finish(common, out, &name, result, &text)
 }

@@ -70,7 +70,12 @@ pub fn finish(
     source: FeatureSource,
     result: &KnnResult,
 ) -> Outcome {
-    let name = if source == FeatureSource::Embedding { "knn-embedding" } else { "knn" };
+    let usual = result.k_automatic && result.temperature == KnnOptions::default().temperature;
+    let name = match (source, usual) {
+        (FeatureSource::Embedding, _) => "knn-embedding".to_owned(),
+        (_, true) => "knn".to_owned(),
+        (_, false) => format!("knn-k-{}-t-{}", result.k, result.temperature),
+    };
     let [low, high] = result.top1_interval;
     let text = format!(
         "k-NN top-1 {:.2} % [{low:.2}, {high:.2}]  ({}, k {}{}, t {}, {})",
@@ -81,5 +86,5 @@ pub fn finish(
         result.temperature,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );
-    inputs.finish(common, out, name, result, &text)
+    inputs.finish(common, out, &name, result, &text)
 }

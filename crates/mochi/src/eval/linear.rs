@@ -96,7 +96,11 @@ pub fn finish(inputs: &Inputs, common: &Common, out: Option<&Path>, result: &Lin
         result.seed,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );
-    let name = result.label_fraction.map_or("linear".to_owned(), |f| format!("linear-{}-percent", 100.0 * f));
+    let name = match (&result.recipe, result.label_fraction) {
+        (Some(recipe), _) => format!("linear-{recipe}"),
+        (None, Some(fraction)) => format!("linear-{}-percent", 100.0 * fraction),
+        (None, None) => "linear".to_owned(),
+    };
     inputs.finish(common, out, &name, result, &text)
 }
 

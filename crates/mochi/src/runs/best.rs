@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_registry::{Order, Query, Value};
+use mochi_registry::{Order, Query, Value, columns, is_result};
 
 use super::{Selection, json_of, listed, text};
 use crate::failure::{Failure, Outcome, print_json, print_line};
@@ -24,6 +24,14 @@ pub struct Arguments {
 /// Prints the path of the best run, and its result to stderr.
 pub fn run(arguments: Arguments) -> Outcome {
     let Selection { folder, condition } = arguments.selection;
+    mochi_registry::check_column(&arguments.by)?;
+    if !mochi_registry::is_result(&arguments.by) {
+        let results = columns().filter(|name| is_result(name)).collect::<Vec<_>>().join(", ");
+        return Err(Failure::new(
+            format!("--by expects a result, got {}", arguments.by),
+            format!("the results are {results}; `mochi runs ls --sort` orders by any column"),
+        ));
+    }
     let query = Query { condition, order: Some((arguments.by.clone(), Order::Falling)), limit: Some(1) };
     let best = listed(&folder, &query)?.into_iter().next().filter(|run| run.contains_key(&arguments.by));
     let Some(best) = best else {

@@ -33,6 +33,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
         print_json(&map)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if differing.is_empty() {
+        print_line("no differences")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let head = vec![String::new(), arguments.a.display().to_string(), arguments.b.display().to_string()];
     let rows = differing.iter().map(|name| vec![name.clone(), text(name, a.get(name)), text(name, b.get(name))]);
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();

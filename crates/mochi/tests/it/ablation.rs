@@ -70,7 +70,7 @@ fn a_plan_is_trained_once_and_grows() {
     ends_well(&planned);
     let planned = String::from_utf8(planned.stdout).unwrap();
     assert!(planned.starts_with("0, seed 0: about ") && planned.contains("\n16, seed 0: about "), "{planned}");
-    assert!(study.trained().is_empty());
+    assert!(!study.path("study").exists(), "nothing is written");
 
     let table = json(&study.run(&["--json"]));
     assert_eq!((&table["name"], &table["finished"]), (&"Tiny study".into(), &serde_json::json!([2, 2])));
@@ -89,13 +89,23 @@ fn a_plan_is_trained_once_and_grows() {
         "figures of accuracies and of training"
     );
 
+    // Somebody evaluates a cell on other images: it is evaluated again, not trained.
+    let cell = std::fs::read_dir(study.path("study/cells")).unwrap().next().unwrap().unwrap().path();
+    let mut swapped = mochi(&["eval", "knn"]);
+    swapped.arg(&cell).arg("--train").arg(study.path("test")).arg("--test").arg(study.path("train"));
+    ends_well(&swapped.output().unwrap());
+    let repaired = json(&study.run(&["--json"]));
+    assert_eq!(repaired["rows"][1]["scores"], table["rows"][1]["scores"]);
+    assert_eq!(study.trained().iter().sum::<usize>(), 3, "a resumed run that has ended says how many steps it has");
+
     // Nothing is trained twice, and another seed only adds its cells.
     let again = study.run(&[]);
     ends_well(&again);
-    assert!(said(&again).contains("0 cells to train") && study.trained() == [1, 1], "{}", said(&again));
+    assert!(said(&again).contains("0 cells to train or to evaluate"), "{}", said(&again));
+    assert_eq!(study.trained().iter().sum::<usize>(), 3);
     study.plan("[0, 1]", "");
     ends_well(&study.run(&[]));
-    assert_eq!(study.trained(), [1, 1, 1, 1]);
+    assert_eq!(study.trained().iter().sum::<usize>(), 5);
     let latex = study.run(&["--table", "latex"]);
     assert!(String::from_utf8(latex.stdout).unwrap().contains("\\begin{tabular}{llllll}\n"));
 }
@@ -106,9 +116,14 @@ fn a_failed_cell_is_shown_and_does_not_stop_the_rest() {
     ends_well(&study.run(&["--dry-run"]));
     // What the first cell's run folder would be is taken by something else.
     let plan = mochi_ablate::Plan::read(&study.path("plan.toml")).unwrap();
-    let id = mochi_ablate::Cells::of(&plan, &study.path("study/base.toml")).unwrap().cells[0].id.clone();
+    let id = mochi_ablate::Cells::of(&plan).unwrap().cells[0].id.clone();
     let taken = study.path("study/cells").join(format!("taken-{id}"));
-    std::fs::create_dir(&taken).unwrap();
+    ends_well(&study.run(&["--table", "text"]));
+    assert!(!study.path("study").exists(), "nothing is written");
+    std::fs::create_dir_all(&taken).unwrap();
+    for file in ["plan.toml", "base.toml"] {
+        std::fs::write(study.path("study").join(file), "").unwrap();
+    }
     std::fs::write(taken.join("photo.jpg"), "").unwrap();
     let output = study.run(&[]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
@@ -174,6 +189,8 @@ fn a_plan_that_cannot_work_is_refused_before_any_training() {
     study.plan("[0]", "");
     std::fs::remove_dir_all(study.path("test")).unwrap();
     let output = study.run(&[]);
-    assert!(said(&output).contains("test") && output.status.code() == Some(1), "{}", said(&output));
-    assert!(study.trained().is_empty());
+    let text = said(&output);
+    assert!(text.contains("plan.toml, data.test: ") && output.status.code() == Some(1), "{text}");
+    assert!(text.contains("hint: paths in [data] start at the folder of the plan"), "{text}");
+    assert!(!study.path("study").exists());
 }
