@@ -108,6 +108,7 @@ pub fn notes(table: &Table) -> Vec<String> {
         counted(comparisons, "comparison"),
         counted(all, "cell")
     )];
+    notes.extend(table.pruned.iter().map(|variant| format!("Pruned: {variant}")));
     notes.extend(
         table.failures.iter().map(|(variant, seed, reason)| format!("Failed: {variant}, seed {seed}: {reason}")),
     );

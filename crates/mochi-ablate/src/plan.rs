@@ -155,6 +155,8 @@ impl Plan {
         let wrong = problem(path);
         let file: File = toml::from_str(&text).map_err(|error| {
             let place = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            // What is missing has no place.
+            let place = place.filter(|_| !error.message().starts_with("missing field"));
             let line = place.map(|line| format!("line {line}: ")).unwrap_or_default();
             wrong(format!("{line}{}", error.message()), "docs/guides/ablation.md describes the plan file")
         })?;
@@ -341,8 +343,8 @@ mod tests {
             (format!("evaluate = []\n{DATA}{axis}"), "no protocol"),
             (format!("evaluate = [\"detection\"]\n{DATA}{axis}"), "unknown protocol \"detection\""),
             (format!("sed = [1]\n{DATA}{axis}"), "line 1: unknown field `sed`"),
-            (axis.to_owned(), "missing field `data`"),
-            (DATA.to_owned(), "missing field `axis`"),
+            (axis.to_owned(), "queue.toml: missing field `data`"),
+            (DATA.to_owned(), "queue.toml: missing field `axis`"),
             (format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = []\n"), "has no values"),
             (format!("{DATA}[[axis]]\nvalues = [1]\n"), "neither `key` nor `name`"),
             (format!("{DATA}[[axis]]\nname = \"m\"\nvalues = [1]\n"), "must be tables, got 1"),

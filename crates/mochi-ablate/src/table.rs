@@ -53,6 +53,8 @@ pub struct Table {
     pub comparisons: Vec<usize>,
     /// Cells that are finished, and all cells.
     pub finished: [usize; 2],
+    /// Variants whose remaining seeds were skipped, by name; empty until [`prune`](crate::prune) was asked for.
+    pub pruned: Vec<String>,
     /// Why cells failed: the variant's name, the seed and the reason.
     pub failures: Vec<(String, u64, String)>,
 }
@@ -97,6 +99,7 @@ impl Table {
             rows,
             comparisons,
             finished: [states.iter().filter(|state| matches!(state, State::Finished(_))).count(), states.len()],
+            pruned: vec![],
             failures: cells.cells.iter().zip(states).filter_map(failure).collect(),
         }
     }

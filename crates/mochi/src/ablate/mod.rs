@@ -113,7 +113,11 @@ pub fn run(arguments: Arguments) -> Outcome {
         Worker { plan: &plan, cells: &cells, study: &study, leases: &leases, stop: &stop, progress: &progress };
     let ending = worker.work(arguments.prune, &mut forecast)?;
     let states = states()?;
-    let table = Table::of(&plan, &cells, &states);
+    let mut table = Table::of(&plan, &cells, &states);
+    if arguments.prune {
+        let skipped = cells.variants.iter().zip(worker.hopeless(&states)).filter(|(_, hopeless)| *hopeless);
+        table.pruned = skipped.map(|(variant, _)| variant.name()).collect();
+    }
     for format in Format::ALL {
         study.write_table(format.extension(), &format.write(&table))?;
     }

@@ -56,7 +56,7 @@ impl Worker<'_> {
             if self.stop.requested() {
                 return Ok(Ending::Stopped);
             }
-            let hopeless = if prune { hopeless(&self.scores(&states)) } else { vec![false; self.cells.variants.len()] };
+            let hopeless = if prune { self.hopeless(&states) } else { vec![false; self.cells.variants.len()] };
             for variant in (0..hopeless.len()).filter(|&variant| hopeless[variant]) {
                 if !pruned.contains(&variant) {
                     let name = self.cells.variants[variant].name();
@@ -198,8 +198,8 @@ impl Worker<'_> {
         Ok(self.cells.cells.iter().map(state).collect::<Result<_, _>>()?)
     }
 
-    /// Scores of the first protocol by variant.
-    fn scores(&self, states: &[State]) -> Vec<Vec<(u64, f64)>> {
+    /// Which variants the rule of `--prune` skips.
+    pub fn hopeless(&self, states: &[State]) -> Vec<bool> {
         let mut scores = vec![Vec::new(); self.cells.variants.len()];
         for (cell, state) in self.cells.cells.iter().zip(states) {
             if let State::Finished(finished) = state
@@ -208,7 +208,7 @@ impl Worker<'_> {
                 scores[cell.variant].push((cell.seed, top1));
             }
         }
-        scores
+        hopeless(&scores)
     }
 
     fn remaining(&self, states: &[State], forecast: &Forecast) -> String {
