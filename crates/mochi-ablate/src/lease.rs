@@ -65,7 +65,7 @@ impl Leases {
             return Ok(None);
         }
         for dead in &all {
-            // Whoever removes it first.
+            // Another worker may have removed it.
             let _ = std::fs::remove_file(&dead.path);
         }
         Lease::keep(path, self.folder.join(format!("{id}.{}", number.saturating_add(1))), self.timeout / RENEWALS)

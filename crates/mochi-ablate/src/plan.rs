@@ -160,7 +160,7 @@ impl Plan {
             let line = place.map(|line| format!("line {line}: ")).unwrap_or_default();
             wrong(format!("{line}{}", error.message()), "docs/guides/ablation.md describes the plan file")
         })?;
-        let mut seeds = file.seeds;
+        let seeds = file.seeds;
         let unique: BTreeSet<u64> = seeds.iter().copied().collect();
         if unique.len() != seeds.len() || seeds.is_empty() {
             return Err(wrong(
@@ -168,7 +168,6 @@ impl Plan {
                 "write e.g. seeds = [0, 1, 2]",
             ));
         }
-        seeds.shrink_to_fit();
         if let Some(hours) = file.hours.filter(|hours| !(hours.is_finite() && *hours > 0.0)) {
             return Err(wrong(format!("`hours` must be a number above 0, got {hours}"), "write e.g. hours = 8"));
         }

@@ -6,8 +6,6 @@ use mochi_run::Protocol;
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// No value: not evaluated, or not recorded.
-    Null,
     /// A number; booleans are 0 and 1.
     Number(f64),
     /// Text; lists are written as in a settings file.

@@ -98,7 +98,6 @@ impl Registry {
             let names: Vec<String> = values.iter().map(|(name, _)| format!("\"{name}\"")).collect();
             let places = vec!["?"; values.len() + 1].join(", ");
             let values = values.into_iter().map(|(_, value)| match value {
-                Value::Null => rusqlite::types::Value::Null,
                 Value::Number(number) => rusqlite::types::Value::Real(number),
                 Value::Text(text) => rusqlite::types::Value::Text(text),
             });

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_eval::{FeatureSource, FewShotOptions, KnnOptions, LinearOptions, check_labels, few_shot, knn};
+use mochi_eval::{BadImages, FeatureSource, FewShotOptions, KnnOptions, LinearOptions, check_labels, few_shot, knn};
 use mochi_run::Protocol;
 
 use super::inputs::Inputs;
@@ -43,17 +43,14 @@ pub fn run(arguments: Arguments) -> Outcome {
     let mut stages = Stages::new(&inputs.progress, "eval");
     let (train, test) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
     stages.finish();
-    for (index, protocol) in protocols.into_iter().enumerate() {
+    inputs.report_bad_images(&BadImages { training: train.bad_images.clone(), test: test.bad_images.clone() });
+    for protocol in protocols {
         let mut stages = Stages::new(&inputs.progress, protocol.name());
         let mut progress = |now| stages.update(now);
         match protocol {
             Protocol::Knn => {
                 let result = knn(&train, &test, &KnnOptions::default(), &mut progress).map_err(failure)?;
                 stages.finish();
-                // Once: they are the same for every protocol.
-                if index == 0 {
-                    inputs.report_bad_images(&result.bad_images);
-                }
                 knn::finish(&inputs, common, None, FeatureSource::Backbone, &result)
             }
             Protocol::Linear | Protocol::Linear10Percent | Protocol::Linear1Percent => {
@@ -61,18 +58,12 @@ pub fn run(arguments: Arguments) -> Outcome {
                 let result =
                     linear::on_fraction(&inputs, &train, &test, fraction, &options, &mut progress).map_err(failure)?;
                 stages.finish();
-                if index == 0 {
-                    inputs.report_bad_images(&result.bad_images);
-                }
                 linear::finish(&inputs, common, None, &result)
             }
             Protocol::FewShot => {
                 let result = few_shot(&train, &test, &FewShotOptions::default(), &mut progress).map_err(failure)?;
                 stages.finish();
-                if index == 0 {
-                    inputs.report_bad_images(&result.bad_images);
-                }
-                few_shot::finish(&inputs, common, None, &result)
+                few_shot::finish(&inputs, common, None, &FewShotOptions::default(), &result)
             }
         }?;
     }

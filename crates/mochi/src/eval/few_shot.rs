@@ -51,11 +51,17 @@ pub fn run(arguments: Arguments) -> Outcome {
         let enough = counted(result.ways, "class");
         inputs.progress.warning(&format!("only {enough} have enough images: every episode draws all of them"));
     }
-    finish(&inputs, &arguments.common, out, &result)
+    finish(&inputs, &arguments.common, out, &options, &result)
 }
 
 /// Writes and prints the result.
-pub fn finish(inputs: &Inputs, common: &Common, out: Option<&Path>, result: &FewShotResult) -> Outcome {
+pub fn finish(
+    inputs: &Inputs,
+    common: &Common,
+    out: Option<&Path>,
+    options: &FewShotOptions,
+    result: &FewShotResult,
+) -> Outcome {
     let [low, high] = result.top1_interval;
     let text = format!(
         "{}-way {}-shot {:.2} % [{low:.2}, {high:.2}]  ({}, {}, seed {}, {})",
@@ -67,12 +73,11 @@ pub fn finish(inputs: &Inputs, common: &Common, out: Option<&Path>, result: &Few
         result.seed,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );
-    let usual = FewShotOptions::default();
-    let asked = (result.ways, result.shots, result.queries, result.episodes, result.seed);
-    let name = if asked == (usual.ways, usual.shots, usual.queries, usual.episodes, usual.seed) {
+    // By what was asked for: episodes of a dataset with fewer classes have fewer ways.
+    let name = if *options == FewShotOptions::default() {
         "few-shot".to_owned()
     } else {
-        format!("few-shot-{}-way-{}-shot", result.ways, result.shots)
+        format!("few-shot-{}-way-{}-shot", options.ways, options.shots)
     };
     inputs.finish(common, out, &name, result, &text)
 }

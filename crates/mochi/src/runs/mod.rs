@@ -64,7 +64,7 @@ fn listed(folder: &Path, query: &Query) -> Outcome<Vec<Listed>> {
 /// A value for people: results with two decimals, times in words.
 fn text(column: &str, value: Option<&Value>) -> String {
     match (column, value) {
-        (_, None | Some(Value::Null)) => "-".to_owned(),
+        (_, None) => "-".to_owned(),
         ("elapsed_s", Some(Value::Number(seconds))) => duration(*seconds),
         (_, Some(Value::Number(number))) if mochi_registry::is_result(column) => format!("{number:.2}"),
         ("loss" | "accuracy_real", Some(Value::Number(number))) => format!("{number:.3}"),
@@ -76,7 +76,6 @@ fn text(column: &str, value: Option<&Value>) -> String {
 /// A value for `--json`.
 fn json(value: &Value) -> serde_json::Value {
     match value {
-        Value::Null => serde_json::Value::Null,
         Value::Number(number) => (*number).into(),
         Value::Text(text) => text.clone().into(),
     }

@@ -35,7 +35,7 @@ impl Study {
             })
             .collect();
         let plan = format!(
-            "name = \"Tiny study\"\nseeds = {seeds}\n[data]\nimages = \"train\"\ntrain = \"train\"\ntest = \"test\"\n\
+            "name = \"Tiny study\"\nseeds = {seeds}\nevaluate = [\"knn\", \"linear\", \"few-shot\"]\n[data]\nimages = \"train\"\ntrain = \"train\"\ntest = \"test\"\n\
              [base]\nextends = \"small-mochi\"\n{}[[axis]]\nkey = \"negatives.pairs\"\nvalues = [0, 16]\n{more}",
             base.concat()
         );
@@ -107,7 +107,7 @@ fn a_plan_is_trained_once_and_grows() {
     ends_well(&study.run(&[]));
     assert_eq!(study.trained().iter().sum::<usize>(), 5);
     let latex = study.run(&["--table", "latex"]);
-    assert!(String::from_utf8(latex.stdout).unwrap().contains("\\begin{tabular}{llllll}\n"));
+    assert!(String::from_utf8(latex.stdout).unwrap().contains("\\begin{tabular}{llllllll}\n"));
 }
 
 #[test]
