@@ -3,7 +3,7 @@
 use crate::block::Block;
 use crate::layers::{Builder, Forward, Unit, UnitShape};
 use crate::{Arch, FeatureMap, FeatureMaps, NormMode, ShapeSpec, Stage, Stem};
-use mochi_tensor::{Compute, Kind, ParameterStore, Tensor, TensorError};
+use mochi_tensor::{BatchNorm, Compute, Kind, ParameterStore, Tensor, TensorError};
 
 /// A convolutional backbone; its tensors are in the store that it was built into.
 #[derive(Debug)]
@@ -54,40 +54,45 @@ impl Backbone {
         self.stages.iter().map(|(stage, shape, _)| (*stage, *shape))
     }
 
-    /// Feature maps of images (B, 3, H, W) that went through [`Compute::input`], up to and including stage `last`.
+    /// Feature maps of images that went through [`Compute::input`], up to and including stage `last`. `images`: the batch, or its parts
+    /// (B, 3, H, W) of different height and width whose norms have statistics in common ([`mochi_tensor::BatchNorm::forward_together`]); each
+    /// part has its maps.
     ///
     /// # Errors
     /// libtorch's error, e.g. when the images are too small for the network.
-    pub fn features(&self, images: &Tensor, mode: NormMode, last: Stage) -> Result<FeatureMaps, TensorError> {
-        let mut maps = Vec::new();
-        let mut x = self.stem(images, mode)?;
+    pub fn features(&self, images: &[Tensor], mode: NormMode, last: Stage) -> Result<Vec<FeatureMaps>, TensorError> {
+        let mut maps: Vec<Vec<FeatureMap>> = images.iter().map(|_| Vec::new()).collect();
+        let mut xs = self.stem(images, mode)?;
         for (stage, shape, _) in self.stages.iter().filter(|(stage, ..)| *stage <= last) {
-            x = self.stage(*stage, &x, mode)?;
-            maps.push(FeatureMap { stage: *stage, shape: *shape, values: x.shallow_clone() });
+            xs = self.stage(*stage, &xs, mode)?;
+            for (maps, x) in maps.iter_mut().zip(&xs) {
+                maps.push(FeatureMap { stage: *stage, shape: *shape, values: x.shallow_clone() });
+            }
         }
-        Ok(FeatureMaps::new(maps))
+        Ok(maps.into_iter().map(FeatureMaps::new).collect())
     }
 
-    /// One stage alone: (B, C, H, W) -> (B, C', H', W'). Detection runs `res5` on regions of `res4`'s map.
+    /// One stage alone: (B, C, H, W) -> (B, C', H', W') for each part of the batch. Detection runs `res5` on regions of `res4`'s map.
     ///
     /// # Errors
     /// [`TensorError::Mismatch`] for the stem and for a stage that this backbone lacks; libtorch's error for other shapes.
-    pub fn stage(&self, stage: Stage, x: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
+    pub fn stage(&self, stage: Stage, xs: &[Tensor], mode: NormMode) -> Result<Vec<Tensor>, TensorError> {
         let cx = Forward { compute: self.compute, mode };
         let (_, _, blocks) = self.stages.iter().find(|(own, ..)| *own == stage).ok_or_else(|| {
             let own: Vec<_> = self.stages.iter().map(|(stage, ..)| stage.name()).collect();
             TensorError::Mismatch(format!("there is no stage {stage} to run; expected one of {}", own.join(", ")))
         })?;
-        let mut x = x.shallow_clone();
+        let mut xs: Vec<Tensor> = xs.iter().map(Tensor::shallow_clone).collect();
         for block in blocks {
-            x = block.forward(&x, &cx)?;
+            xs = block.forward(&xs, &cx)?;
         }
-        Ok(x)
+        Ok(xs)
     }
 
-    fn stem(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
-        let x = self.stem.forward(images, &Forward { compute: self.compute, mode }, true, None)?;
-        if self.pool { Ok(x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?) } else { Ok(x) }
+    fn stem(&self, images: &[Tensor], mode: NormMode) -> Result<Vec<Tensor>, TensorError> {
+        let xs = self.stem.forward(images, &Forward { compute: self.compute, mode }, true, None)?;
+        let pool = |x: &Tensor| Ok(x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?);
+        if self.pool { xs.iter().map(pool).collect() } else { Ok(xs) }
     }
 
     /// Pooled features (B, F), float32, of images (B, 3, H, W) that went through [`Compute::input`].
@@ -95,12 +100,19 @@ impl Backbone {
     /// # Errors
     /// libtorch's error, e.g. when the images are too small for the network.
     pub fn pooled(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
-        let mut x = self.stem(images, mode)?;
+        let mut xs = self.stem(std::slice::from_ref(images), mode)?;
         for (stage, ..) in &self.stages {
-            x = self.stage(*stage, &x, mode)?;
+            xs = self.stage(*stage, &xs, mode)?;
         }
         // The mean is taken in float32 whatever the activations are.
-        Ok(x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?)
+        let pooled = xs.iter().map(|x| x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float));
+        Ok(Tensor::f_cat(&pooled.collect::<Result<Vec<_>, _>>()?, 0)?)
+    }
+
+    /// Every norm, in the order of the forward pass.
+    pub fn norms(&self) -> impl Iterator<Item = &BatchNorm> {
+        let blocks = self.stages.iter().flat_map(|(_, _, blocks)| blocks);
+        std::iter::once(&self.stem).chain(blocks.flat_map(Block::units)).map(Unit::norm)
     }
 
     /// Freezes the stem and all stages up to `last`: no gradients, and norms use their running statistics. detectron2's

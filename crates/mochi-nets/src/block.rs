@@ -16,14 +16,15 @@ enum Shortcut {
 }
 
 impl Shortcut {
-    fn forward(&self, x: &Tensor, cx: &Forward) -> Result<Tensor, TensorError> {
+    fn forward(&self, xs: &[Tensor], cx: &Forward) -> Result<Vec<Tensor>, TensorError> {
+        let pad = |x: &Tensor, channels: i64| -> Result<Tensor, TensorError> {
+            let x = x.f_slice(2, None, None, 2)?.f_slice(3, None, None, 2)?;
+            Ok(x.f_constant_pad_nd([0, 0, 0, 0, channels, channels])?)
+        };
         match self {
-            Self::Identity => Ok(x.shallow_clone()),
-            Self::Projection(unit) => unit.forward(x, cx, false, None),
-            Self::Pad { channels } => {
-                let x = x.f_slice(2, None, None, 2)?.f_slice(3, None, None, 2)?;
-                Ok(x.f_constant_pad_nd([0, 0, 0, 0, *channels, *channels])?)
-            }
+            Self::Identity => Ok(xs.iter().map(Tensor::shallow_clone).collect()),
+            Self::Projection(unit) => unit.forward(xs, cx, false, None),
+            Self::Pad { channels } => xs.iter().map(|x| pad(x, *channels)).collect(),
         }
     }
 }
@@ -87,18 +88,27 @@ impl Block {
         Ok((chain, channels))
     }
 
-    /// (B, C, H, W) -> (B, C', H', W')
-    pub fn forward(&self, x: &Tensor, cx: &Forward) -> Result<Tensor, TensorError> {
-        let shortcut = self.shortcut.forward(x, cx)?;
-        let mut y = x.shallow_clone();
+    /// (B, C, H, W) -> (B, C', H', W'), for each part of the batch.
+    pub fn forward(&self, xs: &[Tensor], cx: &Forward) -> Result<Vec<Tensor>, TensorError> {
+        let shortcuts = self.shortcut.forward(xs, cx)?;
+        let mut ys: Vec<Tensor> = xs.iter().map(Tensor::shallow_clone).collect();
         for (i, unit) in self.chain.iter().enumerate() {
             let last = i + 1 == self.chain.len();
-            y = unit.forward(&y, cx, true, last.then_some(&shortcut))?;
+            ys = unit.forward(&ys, cx, true, last.then_some(&shortcuts))?;
         }
-        Ok(y)
+        Ok(ys)
     }
 
     /// Every convolution with its norm.
+    pub fn units(&self) -> impl Iterator<Item = &Unit> {
+        let projection = match &self.shortcut {
+            Shortcut::Projection(unit) => Some(unit),
+            Shortcut::Identity | Shortcut::Pad { .. } => None,
+        };
+        self.chain.iter().chain(projection)
+    }
+
+    /// As [`Self::units`].
     pub fn units_mut(&mut self) -> impl Iterator<Item = &mut Unit> {
         let projection = match &mut self.shortcut {
             Shortcut::Projection(unit) => Some(unit),

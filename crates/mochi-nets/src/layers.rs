@@ -83,16 +83,23 @@ impl Unit {
         &self.name
     }
 
-    /// `relu(norm(conv(x)) + residual)`, either part left out as asked: (B, in, H, W) -> (B, out, H/stride, W/stride).
+    /// `relu(norm(conv(x)) + residual)`, either part left out as asked: (B, in, H, W) -> (B, out, H/stride, W/stride), for each part of the
+    /// batch, with norm statistics in common.
     pub fn forward(
         &self,
-        x: &Tensor,
+        xs: &[Tensor],
         cx: &Forward,
         relu: bool,
-        residual: Option<&Tensor>,
-    ) -> Result<Tensor, TensorError> {
-        let y = conv2d(x, &self.conv.weight, None, &self.conv.options, &cx.compute)?;
-        self.norm.forward(y, cx.mode, relu, residual)
+        residuals: Option<&[Tensor]>,
+    ) -> Result<Vec<Tensor>, TensorError> {
+        let conv = |x: &Tensor| conv2d(x, &self.conv.weight, None, &self.conv.options, &cx.compute);
+        let ys = xs.iter().map(conv).collect::<Result<_, _>>()?;
+        self.norm.forward_together(ys, cx.mode, relu, residuals)
+    }
+
+    /// The norm.
+    pub fn norm(&self) -> &BatchNorm {
+        &self.norm
     }
 
     /// Stops all learning: no gradient for kernel, scale and shift, and the norm uses its running statistics.

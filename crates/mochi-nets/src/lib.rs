@@ -13,8 +13,8 @@
 //! let images = Tensor::f_zeros([2, 3, 32, 32], (Kind::Float, Device::Cpu))?;
 //! assert_eq!(encoder.embed(&images, NormMode::Eval)?.size(), [2, 128]);
 //!
-//! let maps = encoder.backbone().features(&compute.input(&images)?, NormMode::Eval, Stage::Res4)?;
-//! let strides: Vec<i64> = maps.iter().map(|map| map.shape.stride).collect();
+//! let maps = encoder.backbone().features(&[compute.input(&images)?], NormMode::Eval, Stage::Res4)?;
+//! let strides: Vec<i64> = maps[0].iter().map(|map| map.shape.stride).collect();
 //! assert_eq!(strides, [1, 2, 4]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

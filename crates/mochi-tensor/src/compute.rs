@@ -17,6 +17,8 @@ pub enum Precision {
     Tf32,
     /// bfloat16 activations and products, float32 parameters.
     Bf16,
+    /// float64 throughout, for comparisons with references: the parameters must be float64 too ([`crate::ParameterStore::set_kind`]).
+    Float64,
 }
 
 impl Precision {
@@ -26,6 +28,7 @@ impl Precision {
             Self::Float32 => "float32",
             Self::Tf32 => "tf32",
             Self::Bf16 => "bf16",
+            Self::Float64 => "float64",
         }
     }
 }
@@ -59,10 +62,11 @@ impl Compute {
         match self.precision {
             Precision::Float32 | Precision::Tf32 => Kind::Float,
             Precision::Bf16 => Kind::BFloat16,
+            Precision::Float64 => Kind::Double,
         }
     }
 
-    /// Images (B, C, H, W), float32 on any device, as the network's input: on the device, in its type and layout.
+    /// Images (B, C, H, W) on any device, as the network's input: on the device, in its type and layout.
     ///
     /// # Errors
     /// libtorch's error, e.g. when memory is short.
@@ -82,7 +86,7 @@ impl Compute {
     /// A parameter in the type that the heavy layers compute in. The cast is differentiable.
     pub fn weight(&self, parameter: &Tensor) -> Tensor {
         match self.precision {
-            Precision::Float32 | Precision::Tf32 => parameter.shallow_clone(),
+            Precision::Float32 | Precision::Tf32 | Precision::Float64 => parameter.shallow_clone(),
             Precision::Bf16 => parameter.to_kind(Kind::BFloat16),
         }
     }

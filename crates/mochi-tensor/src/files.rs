@@ -12,13 +12,14 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-const KINDS: [(Kind, Dtype); 8] = [
+const KINDS: [(Kind, Dtype); 9] = [
     (Kind::Float, Dtype::F32),
     (Kind::Double, Dtype::F64),
     (Kind::BFloat16, Dtype::BF16),
     (Kind::Half, Dtype::F16),
     (Kind::Int64, Dtype::I64),
     (Kind::Int, Dtype::I32),
+    (Kind::Int8, Dtype::I8),
     (Kind::Uint8, Dtype::U8),
     (Kind::Bool, Dtype::BOOL),
 ];

@@ -5,10 +5,18 @@
 //! operations do, in the same order. `groups` splits the batch, in its order, into slices with their own statistics: MoCo's
 //! `SplitBatchNorm` (moco/demo CIFAR), which replaces shuffle-BN on a single device. (MoCo's interleaves the samples; slices of
 //! a batch in random order are equivalent.) Running statistics are then the mean over the groups.
+//!
+//! A batch may come as several tensors of different height and width. Their statistics are averaged with equal weight ([`together`]), and
+//! statistics over many batches can be collected ([`NormMode::Collect`], [`collected`]).
+
+mod collected;
+mod together;
 
 use crate::compute::is_channels_last;
 use crate::ffi;
 use crate::{Device, Kind, ParameterStore, Role, Tensor, TensorError, no_grad};
+use collected::Collected;
+use std::cell::RefCell;
 
 /// One batch normalization layer over C channels: scale, shift and running statistics, each (C,) float32.
 #[derive(Debug)]
@@ -24,6 +32,7 @@ pub struct BatchNorm {
     /// Forward passes in training mode, an int64 scalar on the CPU, whatever the device of the rest.
     batches: Tensor,
     training: NormTraining,
+    collected: RefCell<Collected>,
 }
 
 /// What a layer does in a forward pass in training mode. Synchronized statistics over processes will be another variant.
@@ -44,6 +53,8 @@ pub enum NormMode {
         /// Number of slices of the batch with statistics of their own; 1 for the whole batch together.
         groups: i64,
     },
+    /// As `Train` with one group, but instead of moving the running statistics it adds the batch's to those of [`BatchNorm::finish_collection`].
+    Collect,
     /// Evaluation: every layer uses its running statistics, and nothing moves.
     Eval,
 }
@@ -111,7 +122,15 @@ impl BatchNorm {
             }
         }
         let batches = Tensor::f_zeros([0i64; 0], (Kind::Int64, Device::Cpu))?;
-        Ok(Self { weight, bias, running_mean, running_var, batches, training: NormTraining::Batch })
+        Ok(Self {
+            weight,
+            bias,
+            running_mean,
+            running_var,
+            batches,
+            training: NormTraining::Batch,
+            collected: RefCell::default(),
+        })
     }
 
     /// What the layer does in training mode.
@@ -127,6 +146,14 @@ impl BatchNorm {
         }
     }
 
+    /// Whether the running statistics are used, whatever the mode.
+    fn mode(&self, mode: NormMode) -> NormMode {
+        match self.training {
+            NormTraining::Batch => mode,
+            NormTraining::Frozen => NormMode::Eval,
+        }
+    }
+
     /// `relu(norm(x) + residual)`, either part left out as asked. `x`: (B, C, H, W) or (B, C), float32 or bfloat16, taken by value: where
     /// no gradient is recorded the result may reuse its memory.
     ///
@@ -139,10 +166,10 @@ impl BatchNorm {
         relu: bool,
         residual: Option<&Tensor>,
     ) -> Result<Tensor, TensorError> {
-        let mode = match self.training {
-            NormTraining::Batch => mode,
-            NormTraining::Frozen => NormMode::Eval,
-        };
+        let mode = self.mode(mode);
+        if mode == NormMode::Collect {
+            self.collect(std::slice::from_ref(&x))?;
+        }
         let fused = x.device() == Device::Cpu
             && matches!(x.kind(), Kind::Float | Kind::BFloat16)
             && (x.dim() == 2 || is_channels_last(&x));
@@ -212,6 +239,7 @@ fn composed(
         x.f_batch_norm(Some(&norm.weight), Some(&norm.bias), Some(mean), Some(var), train, MOMENTUM, EPS, true)
     };
     let mut y = match mode {
+        NormMode::Collect => one(x, &norm.running_mean.copy(), &norm.running_var.copy(), true)?,
         NormMode::Eval => one(x, &norm.running_mean, &norm.running_var, false)?,
         NormMode::Train { groups: 1 } => one(x, &norm.running_mean, &norm.running_var, true)?,
         NormMode::Train { groups } => {

@@ -4,7 +4,7 @@
 //! a tensor's type.
 
 use crate::load::{Found, LoadReport};
-use crate::{Device, Tensor, TensorError, WeightsReader, no_grad};
+use crate::{Device, Kind, Tensor, TensorError, WeightsReader, no_grad};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -69,6 +69,13 @@ impl ParameterStore {
     pub fn set_requires_grad(&mut self, on: bool) {
         for (_, tensor) in self.named_parameters() {
             let _ = tensor.set_requires_grad(on);
+        }
+    }
+
+    /// Converts all tensors but counters in place, so that layers compute in this type: networks are compared with references in float64.
+    pub fn set_kind(&self, kind: Kind) {
+        for (_, tensor, _) in self.iter().filter(|(.., role)| *role != Role::Counter) {
+            no_grad(|| tensor.shallow_clone().set_data(&tensor.to_kind(kind)));
         }
     }
 

@@ -35,13 +35,13 @@ fn maps_have_detectron2s_names_strides_and_channels() {
         assert_eq!(backbone.shapes().collect::<Vec<_>>(), wanted, "{arch}");
         // 65 and 33 pixels: a side of n gives ceil(n / stride) cells.
         let (high, wide) = (65, 33);
-        let maps = no_grad(|| backbone.features(&images([high, wide]), NormMode::Eval, Stage::Res5)).unwrap();
-        for (map, (stage, shape)) in maps.iter().zip(&wanted) {
+        let maps = no_grad(|| backbone.features(&[images([high, wide])], NormMode::Eval, Stage::Res5)).unwrap();
+        for (map, (stage, shape)) in maps[0].iter().zip(&wanted) {
             assert_eq!((map.stage, map.shape), (*stage, *shape));
             let cells = |n: i64| n.div_euclid(shape.stride) + i64::from(n % shape.stride != 0);
             assert_eq!(map.values.size(), [2, shape.channels, cells(high), cells(wide)], "{arch} {stage}");
         }
-        assert_eq!(maps.iter().count(), wanted.len());
+        assert_eq!(maps[0].iter().count(), wanted.len());
     }
 }
 
@@ -55,16 +55,16 @@ fn the_last_map_pools_to_the_features_and_stages_can_run_alone() {
         store.load(&before, "").unwrap();
         let pooled = no_grad(|| backbone.pooled(&images, mode)).unwrap();
         store.load(&before, "").unwrap();
-        let maps = no_grad(|| backbone.features(&images, mode, Stage::Res4)).unwrap();
-        assert!(maps.get(Stage::Res5).is_none() && maps.get(Stage::Stem).is_none());
-        let res4 = maps.get(Stage::Res4).unwrap().values.shallow_clone();
-        let res5 = no_grad(|| backbone.stage(Stage::Res5, &res4, mode)).unwrap();
-        assert!(res5.mean_dim([2i64, 3].as_slice(), false, Kind::Float).equal(&pooled), "{mode:?}");
+        let maps = no_grad(|| backbone.features(std::slice::from_ref(&images), mode, Stage::Res4)).unwrap();
+        assert!(maps[0].get(Stage::Res5).is_none() && maps[0].get(Stage::Stem).is_none());
+        let res4 = maps[0].get(Stage::Res4).unwrap().values.shallow_clone();
+        let res5 = no_grad(|| backbone.stage(Stage::Res5, &[res4], mode)).unwrap();
+        assert!(res5[0].mean_dim([2i64, 3].as_slice(), false, Kind::Float).equal(&pooled), "{mode:?}");
     }
-    let error = backbone.stage(Stage::Stem, &images, NormMode::Eval).unwrap_err().to_string();
+    let error = backbone.stage(Stage::Stem, std::slice::from_ref(&images), NormMode::Eval).unwrap_err().to_string();
     assert!(error.contains("res2, res3, res4, res5"), "{error}");
     let (cifar, _) = build("resnet20", Stem::Cifar);
-    assert!(cifar.stage(Stage::Res5, &images, NormMode::Eval).is_err());
+    assert!(cifar.stage(Stage::Res5, &[images], NormMode::Eval).is_err());
 }
 
 #[test]

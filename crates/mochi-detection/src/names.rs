@@ -1,0 +1,45 @@
+//! detectron2's names of a detector's tensors, for the exchange of weights.
+
+/// detectron2's name of a tensor: `layer2.0.bn1.weight` is `backbone.res3.0.conv1.norm.weight`, `layer4` is `roi_heads.res5`.
+pub fn detectron2(name: &str) -> String {
+    let renamed = |prefix: &str, rest: &str| format!("{prefix}{rest}");
+    if let Some(rest) = name.strip_prefix("head_norm.") {
+        return renamed("roi_heads.res5.norm.", rest);
+    }
+    if let Some(rest) = name.strip_prefix("rpn.") {
+        return renamed("proposal_generator.rpn_head.", rest);
+    }
+    if name.starts_with("box_predictor.") || name.starts_with("mask_head.") {
+        return renamed("roi_heads.", name);
+    }
+    let (place, rest) = match name.strip_prefix("layer") {
+        Some(rest) if rest.starts_with('4') => ("roi_heads.res5".to_owned(), &rest[1..]),
+        Some(rest) => {
+            let (layer, rest) = rest.split_at(usize::from(!rest.is_empty()));
+            (format!("backbone.res{}", layer.parse::<u32>().unwrap_or(0) + 1), rest)
+        }
+        None => ("backbone.stem.".to_owned(), name),
+    };
+    let parts: Vec<&str> = rest.split('.').collect();
+    let mut words = Vec::new();
+    let mut at = 0;
+    while at < parts.len() {
+        let (part, next) = (parts[at], parts.get(at + 1).copied());
+        match (part, next) {
+            ("downsample", Some("0")) => {
+                words.push("shortcut".to_owned());
+                at += 1;
+            }
+            ("downsample", Some("1")) => {
+                words.push("shortcut.norm".to_owned());
+                at += 1;
+            }
+            _ => words.push(match part.strip_prefix("bn") {
+                Some(number) => format!("conv{number}.norm"),
+                None => part.to_owned(),
+            }),
+        }
+        at += 1;
+    }
+    format!("{place}{}", words.join("."))
+}
