@@ -12,6 +12,8 @@
 
 mod annotations;
 mod mask;
+mod placement;
 
 pub use annotations::{AnnotatedImage, Annotations, Object};
 pub use mask::{Mask, Rle};
+pub use placement::Placement;

@@ -33,6 +33,7 @@ pub mod dataset;
 pub mod dataset_report;
 mod error;
 pub mod loader;
+pub mod objects;
 mod order;
 pub mod pack;
 pub mod preview;
@@ -53,5 +54,5 @@ pub use loader::{Batch, CacheOptions, Heap, Loader, LoaderOptions, Memory, Order
 pub use read_error::ReadError;
 pub use short_side::short_side;
 pub use skipped::Skipped;
-pub use targets::{Mask, Object, Targets};
+pub use targets::Targets;
 pub use thumbnail::{Thumbnail, Thumbnailer};

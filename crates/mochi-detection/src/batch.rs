@@ -1,9 +1,9 @@
 //! Images with their ground truth, as a detector takes them.
 
-use mochi_annotations::Mask;
 use mochi_tensor::Tensor;
 
 use crate::boxes::{BoundingBox, ImageSize};
+use crate::mask_targets::PlacedMask;
 
 /// Images that share padding, batch statistics and the divisors of the losses: those of one worker in detectron2.
 #[derive(Debug)]
@@ -22,5 +22,5 @@ pub struct Truth {
     /// The class of each.
     pub classes: Vec<usize>,
     /// The mask of each, for detectors with masks.
-    pub masks: Vec<Mask>,
+    pub masks: Vec<PlacedMask>,
 }

@@ -34,3 +34,4 @@ pub use batch::{ImageGroup, Truth};
 pub use detector::{Detector, DetectorSpec};
 pub use inference::Prediction;
 pub use losses::Losses;
+pub use mask_targets::PlacedMask;

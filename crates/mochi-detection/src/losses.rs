@@ -11,7 +11,6 @@ use crate::box_head::{self, SampledRegions};
 use crate::boxes::BoundingBox;
 use crate::detector::{Detector, mean_over_cells};
 use crate::mask_head::{self, MASK_SIDE};
-use crate::mask_targets::rasterize;
 use crate::proposals::proposals;
 use crate::roi_align::Region;
 use crate::rpn::{RpnOutput, RpnTargets};
@@ -183,7 +182,7 @@ impl Detector {
                 .iter()
                 .zip(matched())
                 .flat_map(|(&row, (truth, at))| match truth.masks.get(at) {
-                    Some(mask) => rasterize(mask, bounds[row as usize], MASK_SIDE),
+                    Some(mask) => mask.rasterize(bounds[row as usize], MASK_SIDE),
                     None => vec![false; MASK_SIDE * MASK_SIDE],
                 })
                 .collect();

@@ -26,17 +26,17 @@ pub struct Region {
 }
 
 /// The cells of one bin along one axis and their weights.
-struct Bin {
-    first: usize,
-    weights: Vec<f64>,
+pub(crate) struct Bin {
+    pub first: usize,
+    pub weights: Vec<f64>,
 }
 
-/// The bins of the interval [low, high), in cells, over an axis of `cells` cells.
-fn bins(low: f64, high: f64, cells: usize) -> Vec<Bin> {
-    let bin = (high - low) / BINS as f64;
+/// `count` bins of the interval [low, high), in cells, over an axis of `cells` cells.
+pub(crate) fn bins(low: f64, high: f64, count: usize, cells: usize) -> Vec<Bin> {
+    let bin = (high - low) / count as f64;
     let samples = bin.ceil().max(0.0);
     let last = cells.saturating_sub(1);
-    (0..BINS)
+    (0..count)
         .map(|index| {
             let mut entries: Vec<(usize, f64)> = Vec::new();
             let mut sample = 0.0;
@@ -83,7 +83,7 @@ impl Bags {
             Self { rows: Vec::new(), weights: Vec::new(), starts: Vec::with_capacity(regions.len() * BINS * BINS) };
         for region in regions {
             let [x0, y0, x1, y1] = region.bounds.map(|side| f64::from(side) * scale - 0.5);
-            let (vertical, horizontal) = (bins(y0, y1, height), bins(x0, x1, width));
+            let (vertical, horizontal) = (bins(y0, y1, BINS, height), bins(x0, x1, BINS, width));
             for down in &vertical {
                 for across in &horizontal {
                     bags.starts.push(bags.rows.len() as i64);

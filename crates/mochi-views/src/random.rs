@@ -26,6 +26,8 @@ pub enum Purpose {
     Blocks = 3,
     /// The order of images in packed shards.
     Pack = 4,
+    /// Size and mirroring of an image that a detector learns from.
+    Object = 5,
 }
 
 /// Stream of random numbers; see the module documentation.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use mochi_annotations::Mask;
+use mochi_annotations::{Mask, Placement};
 use mochi_detection::boxes::ImageSize;
 use mochi_detection::proposals::ProposalLimits;
 use mochi_detection::sampling::Sampling;
-use mochi_detection::{Detector, DetectorSpec, ImageGroup, Truth, names};
+use mochi_detection::{Detector, DetectorSpec, ImageGroup, PlacedMask, Truth, names};
 use mochi_nets::{Arch, NormMode, Stem};
 use mochi_tensor::{Compute, Kind, Optimizer, ParameterGroup, Precision, Role, Tensor, Update, no_grad, with_seed};
 use serde_json::Value;
@@ -118,10 +118,12 @@ fn truths(numbers: &Value) -> Vec<Truth> {
                 let (w, h) = (x1 - x0, y1 - y0);
                 vec![x0 + 0.3 * w, y0, x1, y0 + 0.4 * h, x0 + 0.6 * w, y1, x0, y0 + 0.5 * h]
             };
+            let mask =
+                |b: &[f64; 4]| PlacedMask { mask: Mask::Polygons(vec![polygon(b)]), placement: Placement::IDENTITY };
             Truth {
                 bounds: boxes.iter().map(|b| b.map(|side| side as f32)).collect(),
                 classes: serde_json::from_value(classes.clone()).unwrap(),
-                masks: boxes.iter().map(|b| Mask::Polygons(vec![polygon(b)])).collect(),
+                masks: boxes.iter().map(mask).collect(),
             }
         })
         .collect()

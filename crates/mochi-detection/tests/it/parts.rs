@@ -1,5 +1,7 @@
 //! Each part of the detector against its reference.
 
+use mochi_annotations::{Mask, Placement, Rle};
+use mochi_detection::PlacedMask;
 use mochi_detection::anchors::Anchors;
 use mochi_detection::box_head::{self, DetectionLimits};
 use mochi_detection::boxes::{ImageSize, iou};
@@ -249,4 +251,39 @@ fn parts_of_a_batch_share_detectron2s_naive_statistics() {
     assert!(gap(&bias.grad(), &input("grad.bias")) < 5.0 * ROUNDING);
     assert!(gap(&mean, &input("out.running_mean")) < ROUNDING);
     assert!(gap(&variance, &input("out.running_var")) < ROUNDING);
+}
+
+/// The same polygons, for the image as it is and for one that was resized and mirrored.
+#[test]
+fn mask_targets_of_polygons_are_detectron2s() {
+    let fixture = Fixture::read();
+    let polygons: Vec<Vec<Vec<f64>>> = serde_json::from_value(fixture.about["masks"]["polygons"].clone()).unwrap();
+    let bounds = fixture.boxes("masks/in.boxes");
+    for side in [14, 28] {
+        let wanted: Vec<bool> = fixture.integers(&format!("masks/out.target_{side}")).iter().map(|&v| v != 0).collect();
+        for ((polygons, &bounds), wanted) in polygons.iter().zip(&bounds).zip(wanted.chunks(side * side)) {
+            let mask = Mask::Polygons(polygons.clone());
+            let placed = PlacedMask { mask: mask.clone(), placement: Placement::IDENTITY };
+            assert_eq!(placed.rasterize(bounds, side), wanted);
+            let placement = Placement { scale: [0.5, 2.0], mirrored: None };
+            let moved = placement.bounds(bounds.map(f64::from)).map(|side| side as f32);
+            assert_eq!(PlacedMask { mask, placement }.rasterize(moved, side), wanted, "exact powers of two");
+        }
+    }
+}
+
+/// A half-filled image: its left half, whatever the size and side that the image is shown with.
+#[test]
+fn mask_targets_of_run_lengths_follow_the_placement() {
+    let rle = Rle { height: 6, width: 8, counts: vec![0, 24, 24] };
+    let cells = |mirrored, bounds| {
+        let placement = Placement::resize((8, 6), (16, 18), mirrored);
+        PlacedMask { mask: Mask::Rle(rle.clone()), placement }.rasterize(bounds, 4)
+    };
+    let rows = |row: [bool; 4]| [row; 4].concat();
+    assert_eq!(cells(false, [0.0, 0.0, 16.0, 18.0]), rows([true, true, false, false]));
+    assert_eq!(cells(true, [0.0, 0.0, 16.0, 18.0]), rows([false, false, true, true]));
+    assert_eq!(cells(false, [4.0, 6.0, 12.0, 12.0]), rows([true, true, false, false]));
+    assert_eq!(cells(true, [0.0, 0.0, 8.0, 9.0]), rows([false; 4]));
+    assert_eq!(cells(false, [-30.0, 0.0, -10.0, 9.0]), rows([false; 4]));
 }
