@@ -18,12 +18,20 @@ struct Fixture {
     arguments: &'static [&'static str],
 }
 
+impl Fixture {
+    /// Whether the script compares with pycocotools instead of PyTorch.
+    fn needs_pycocotools(&self) -> bool {
+        self.script.starts_with("crates/mochi-detection-metrics/")
+    }
+}
+
 /// Every script that writes a committed fixture. A test compares this list with the files.
 const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_loss_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_measure_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_strategy_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_neighbour_cases.py", arguments: &[] },
+    Fixture { script: "crates/mochi-detection-metrics/tests/fixtures/make_coco_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-views/tests/fixtures/make_measures.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_analysis.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_eval.py", arguments: &[] },
@@ -50,8 +58,14 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
             Failure::new(format!("no script has `{name}` in its path")).hint(format!("known: {}", known.join(", ")))
         );
     }
-    let peer = Peer::find(place, python)?;
+    let (mut torch, mut pycocotools) = (None, None);
     for fixture in &wanted {
+        let peer: &mut Option<Peer> = if fixture.needs_pycocotools() { &mut pycocotools } else { &mut torch };
+        let peer = match peer {
+            Some(peer) => peer,
+            None if fixture.needs_pycocotools() => peer.insert(Peer::with_pycocotools(place, python.clone())?),
+            None => peer.insert(Peer::find(place, python.clone())?),
+        };
         eprintln!("fixtures: {} {}", fixture.script, fixture.arguments.join(" "));
         let script = place.root().join(fixture.script);
         let mut call = peer.command();

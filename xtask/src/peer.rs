@@ -1,5 +1,5 @@
-//! Python environment of the reference programs: PyTorch and torchvision of pinned versions in one folder under `.mochi`, and DALI, which only
-//! `bench data` uses, in another. The folders are on `PYTHONPATH`; a virtual environment would need another package on Debian.
+//! Python environments of the reference programs: PyTorch and torchvision of pinned versions in one folder under `.mochi`, DALI, which only
+//! `bench data` uses, in another, and pycocotools in a third. The folders are on `PYTHONPATH`; a virtual environment would need another package on Debian.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,10 @@ const SPACE: u64 = 12_000_000_000;
 /// Disk space for DALI, the NVIDIA libraries that it requires, and the wheels of both.
 const SPACE_OF_DALI: u64 = 3_000_000_000;
 
-/// A Python that can import torch, torchvision, safetensors, numpy and Pillow.
+/// Disk space for pycocotools, NumPy and the wheels of both.
+const SPACE_OF_PYCOCOTOOLS: u64 = 300_000_000;
+
+/// A Python that can import the packages of a reference program.
 pub(crate) struct Peer {
     program: PathBuf,
     /// Folders of packages, if the environment was made by this program.
@@ -23,19 +26,35 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// The given interpreter, otherwise an environment that is made if necessary.
+    /// The given interpreter with torch, torchvision, safetensors, numpy and Pillow, otherwise an environment that is made if necessary.
     pub(crate) fn find(place: &Place, named: Option<PathBuf>) -> Outcome<Peer> {
+        let make = || install(place, "python", "peer.txt", "PyTorch for the peers", "about 3 GB", SPACE);
+        let imports = "import torch, torchvision, safetensors, numpy, PIL";
+        Self::with(place, named, imports, "peer.txt", make)
+    }
+
+    /// The given interpreter with pycocotools and numpy, otherwise an environment that is made if necessary.
+    pub(crate) fn with_pycocotools(place: &Place, named: Option<PathBuf>) -> Outcome<Peer> {
+        let list = "pycocotools.txt";
+        let make = || install(place, "pycocotools", list, "pycocotools", "about 20 MB", SPACE_OF_PYCOCOTOOLS);
+        Self::with(place, named, "import pycocotools.cocoeval, numpy", list, make)
+    }
+
+    fn with(
+        place: &Place,
+        named: Option<PathBuf>,
+        imports: &str,
+        list: &str,
+        make: impl FnOnce() -> Outcome<(PathBuf, PathBuf)>,
+    ) -> Outcome<Peer> {
         let peer = match named {
             Some(program) => Peer { program, packages: Vec::new() },
             None => {
-                let (program, packages) =
-                    install(place, "python", "peer.txt", "PyTorch for the peers", "about 3 GB", SPACE)?;
+                let (program, packages) = make()?;
                 Peer { program, packages: vec![packages] }
             }
         };
-        let imported = command::capture(
-            peer.command().args(["-c", "import torch, torchvision, safetensors, numpy, PIL; print(torch.__version__)"]),
-        )?;
+        let imported = command::capture(peer.command().args(["-c", imports]))?;
         if imported.status.success() {
             return Ok(peer);
         }
@@ -46,7 +65,9 @@ impl Peer {
         ));
         Err(match peer.packages.first() {
             Some(packages) => failure.hint(format!("remove {}, then run the command again", place.short(packages))),
-            None => failure.hint("omit --python to have an environment made, or install xtask/requirements/peer.txt"),
+            None => {
+                failure.hint(format!("omit --python to have an environment made, or install xtask/requirements/{list}"))
+            }
         })
     }
 

@@ -1,0 +1,91 @@
+//! What is compared, in the types of `hotcoco`: images, classes, objects and detections, numbered from 0 in the order of their ids.
+//!
+//! Numbers are checked before they come here, so that nothing can be undefined in an overlap.
+
+use hotcoco::types::{Annotation, Category, Dataset, Image, Rle as Runs, Segmentation};
+
+use rayon::iter::IndexedParallelIterator;
+
+use crate::detection::Geometry;
+use crate::error::MetricsError;
+
+/// An evaluation to be done.
+pub(super) struct Problem {
+    pub geometry: Geometry,
+    /// Number of images. The order decides between equal scores.
+    pub images: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// The ground truth; the ids are 1, 2, ...
+    pub objects: Vec<Annotation>,
+    /// The detections; the ids are 1, 2, ...
+    pub detections: Vec<Annotation>,
+    /// The ids here of the objects whose number was 0, see `zero_id.rs`.
+    pub zero_ids: Vec<u64>,
+}
+
+/// The shape of an object or detection.
+pub(super) struct Shape {
+    /// x, y, width, height; `None` where masks are compared.
+    pub xywh: Option<[f64; 4]>,
+    /// `None` where boxes are compared.
+    pub runs: Option<Runs>,
+    /// In square pixels; decides about small, medium and large.
+    pub area: f64,
+}
+
+/// An object of the ground truth, without its id.
+pub(super) fn object(image: usize, class: usize, shape: Shape, crowd: bool) -> Annotation {
+    Annotation { iscrowd: crowd, ..annotation(image, class, shape) }
+}
+
+/// A detection, without its id.
+pub(super) fn detection(image: usize, class: usize, shape: Shape, score: f64) -> Annotation {
+    Annotation { score: Some(score), ..annotation(image, class, shape) }
+}
+
+fn annotation(image: usize, class: usize, shape: Shape) -> Annotation {
+    Annotation {
+        image_id: image as u64,
+        category_id: class as u64,
+        bbox: shape.xywh,
+        area: Some(shape.area),
+        segmentation: shape
+            .runs
+            .map(|runs| Segmentation::UncompressedRle { size: [runs.h, runs.w], counts: runs.counts }),
+        ..Annotation::default()
+    }
+}
+
+/// Computes all in parallel and returns the first error in their order, which `collect` alone would not.
+///
+/// # Errors
+/// The first.
+pub(super) fn all<T: Send>(
+    results: impl IndexedParallelIterator<Item = Result<T, MetricsError>>,
+) -> Result<Vec<T>, MetricsError> {
+    results.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// Numbers them 1, 2, ...
+pub(super) fn numbered(mut all: Vec<Annotation>) -> Vec<Annotation> {
+    for (id, one) in (1..).zip(&mut all) {
+        one.id = id;
+    }
+    all
+}
+
+impl Problem {
+    /// The ground truth and the detections as datasets of `hotcoco`.
+    pub(super) fn datasets(self) -> [Dataset; 2] {
+        let images = (0..self.images as u64).map(|id| Image { id, ..Image::default() }).collect::<Vec<_>>();
+        let category = |id: u64| Category { id, name: id.to_string(), ..Category::default() };
+        let categories = (0..self.classes as u64).map(category).collect::<Vec<_>>();
+        [self.objects, self.detections].map(|annotations| Dataset {
+            images: images.clone(),
+            categories: categories.clone(),
+            annotations,
+            ..Dataset::default()
+        })
+    }
+}
