@@ -1,13 +1,9 @@
 //! Settings that are one name of a fixed list. Each is an enum whose variants have exactly the names of the TOML file.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 macro_rules! choice {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name {
             $($(#[$variant_meta])* #[serde(rename = $word)] $variant),+
         }
@@ -22,12 +18,42 @@ macro_rules! choice {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
     };
+}
+
+pub(crate) use choice;
+
+choice! {
+    /// What a run trains. Each task has its own keys and presets ([`Task::schema`]).
+    Task {
+        /// An encoder, from unlabeled images (`mochi pretrain`).
+        Pretraining = "pretraining",
+        /// A detector, from images with objects (`mochi detect train`).
+        Detection = "detection",
+    }
+}
+
+impl Task {
+    /// The command that trains it.
+    pub const fn command(self) -> &'static str {
+        match self {
+            Task::Pretraining => "mochi pretrain",
+            Task::Detection => "mochi detect train",
+        }
+    }
+
+    /// Its runs, in a sentence.
+    pub(crate) const fn run(self) -> &'static str {
+        match self {
+            Task::Pretraining => "a pre-training run",
+            Task::Detection => "a detection run",
+        }
+    }
 }
 
 choice! {

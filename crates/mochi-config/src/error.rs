@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::choice::Task;
 use crate::origin::Origin;
+use crate::schema::Schema;
 
 /// One problem of a configuration.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -17,6 +19,8 @@ pub enum Problem {
         origin: Origin,
         /// The most similar key.
         nearest: Option<&'static str>,
+        /// The page that lists every key.
+        page: &'static str,
     },
     /// A value of the wrong type.
     #[error("invalid value for `{key}` ({origin}): expected {expected}, got {found}")]
@@ -63,6 +67,18 @@ pub enum Problem {
         origin: Origin,
         /// The most similar preset.
         nearest: Option<&'static str>,
+        /// The other task that has a preset of this name.
+        of: Option<Task>,
+    },
+    /// A settings file or a run's `config.toml` of another task.
+    #[error("{origin} has the settings of {}, expected those of {}", found.run(), expected.run())]
+    OtherTask {
+        /// The file.
+        origin: Origin,
+        /// Its task.
+        found: Task,
+        /// The task whose settings are read.
+        expected: Task,
     },
     /// A value of `extends` that is not a text.
     #[error("invalid value for `extends` ({origin}): expected the name of a preset, got {found}")]
@@ -130,15 +146,17 @@ impl Problem {
     /// What to do about it, if there is anything to suggest.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Problem::UnknownKey { nearest: None, .. } => {
-                Some("docs/reference/configuration.md lists every key".to_owned())
-            }
+            Problem::UnknownKey { nearest: None, page, .. } => Some(format!("{page} lists every key")),
             Problem::UnknownKey { nearest: Some(key), .. } => Some(format!("did you mean `{key}`?")),
             Problem::OutOfRange { nearest: Some(word), .. } => Some(format!("did you mean {word:?}?")),
+            Problem::UnknownPreset { of: Some(task), .. } => Some(format!("it is a preset of `{}`", task.command())),
+            Problem::OtherTask { expected, .. } => {
+                Some(format!("give a run or a settings file of `{}`", expected.command()))
+            }
             Problem::UnknownPreset { nearest: Some(name), .. } => Some(format!("did you mean {name:?}?")),
             Problem::UnknownPreset { nearest: None, .. } => Some("run `mochi presets` to list them".to_owned()),
             Problem::NotASection { section, .. } => Some(format!("write its keys as `{section}.KEY`")),
-            Problem::NotAnAssignment { .. } => Some("write for example moco.batch=128".to_owned()),
+            Problem::NotAnAssignment { .. } => Some("write for example optimizer.learning_rate=0.01".to_owned()),
             Problem::Missing { .. } => {
                 Some("restore the file; it was edited or written by another version of mochi".to_owned())
             }
@@ -154,18 +172,20 @@ impl Problem {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfigError {
     problems: Vec<Problem>,
+    /// The page that lists every key.
+    page: &'static str,
 }
 
 impl ConfigError {
     /// An error of a problem and those of another error.
-    pub(crate) fn first(problem: Problem, others: Option<ConfigError>) -> ConfigError {
+    pub(crate) fn first(schema: &Schema, problem: Problem, others: Option<ConfigError>) -> ConfigError {
         let others = others.into_iter().flat_map(|error| error.problems);
-        ConfigError { problems: std::iter::once(problem).chain(others).collect() }
+        ConfigError { problems: std::iter::once(problem).chain(others).collect(), page: schema.page }
     }
 
     /// An error of these problems, or `Ok` if there are none.
-    pub(crate) fn unless_empty(problems: Vec<Problem>) -> Result<(), ConfigError> {
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+    pub(crate) fn unless_empty(schema: &Schema, problems: Vec<Problem>) -> Result<(), ConfigError> {
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems, page: schema.page }) }
     }
 
     /// Every problem, in the order of the layers.
@@ -177,14 +197,15 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self.problems.as_slice() {
             [problem] => problem.hint(),
-            _ => Some("see docs/reference/configuration.md for every key and its values".to_owned()),
+            _ => Some(format!("see {} for every key and its values", self.page)),
         }
     }
 }
 
 impl From<Problem> for ConfigError {
     fn from(problem: Problem) -> Self {
-        ConfigError { problems: vec![problem] }
+        // A single problem has a hint of its own.
+        ConfigError { problems: vec![problem], page: "docs/reference" }
     }
 }
 

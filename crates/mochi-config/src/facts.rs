@@ -49,12 +49,34 @@ impl Speed {
     }
 }
 
-impl Facts {
+/// The machine, as the rules that every task shares read it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine<'a> {
+    /// CPU cores that this process may use.
+    pub(crate) cores: usize,
+    /// The processor.
+    pub(crate) cpu: DeviceFacts,
+    /// Usable CUDA devices, by index.
+    pub(crate) gpus: &'a [DeviceFacts],
+}
+
+impl Machine<'_> {
     /// Properties of one device; `None` if this machine does not have it.
-    pub fn device(&self, device: Device) -> Option<DeviceFacts> {
+    pub(crate) fn device(&self, device: Device) -> Option<DeviceFacts> {
         match device {
             Device::Cpu => Some(self.cpu),
             Device::Cuda(index) => self.gpus.get(index).copied(),
         }
+    }
+}
+
+impl Facts {
+    /// Properties of one device; `None` if this machine does not have it.
+    pub fn device(&self, device: Device) -> Option<DeviceFacts> {
+        self.machine().device(device)
+    }
+
+    pub(crate) fn machine(&self) -> Machine<'_> {
+        Machine { cores: self.cores, cpu: self.cpu, gpus: &self.gpus }
     }
 }

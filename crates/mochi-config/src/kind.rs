@@ -55,8 +55,18 @@ pub enum Kind {
     Selection(Choices),
     /// A list of entries of a table, each with its arguments.
     Selections(Choices),
-    /// A list of increasing positive integers.
-    Rising,
+    /// A list of increasing integers, both bounds included. It may be empty.
+    Rising {
+        /// Smallest.
+        min: i64,
+        /// Largest.
+        max: i64,
+    },
+    /// A list of one number or more, each above zero, the upper bound included.
+    Numbers {
+        /// Largest.
+        max: f64,
+    },
     /// A time budget: `none` or a duration.
     Time,
     /// A device: `cpu`, `cuda` or `cuda:N`.
@@ -112,12 +122,18 @@ impl Key {
             (Kind::Selections(choices), value) => select(choices, &value).map(|one| Value::Array(vec![one])),
             (Kind::Text, Value::String(text)) => Ok(Value::String(text)),
             (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_str) => Ok(Value::Array(items)),
-            (Kind::Rising, Value::Array(items)) => {
+            (Kind::Rising { min, max }, Value::Array(items)) => {
                 let numbers: Option<Vec<i64>> = items.iter().map(Value::as_integer).collect();
                 let numbers = numbers.ok_or(Fault::Type)?;
                 let rises = numbers.iter().zip(numbers.iter().skip(1)).all(|(a, b)| a < b);
-                let above_zero = numbers.first().is_none_or(|&n| n > 0);
-                in_range(rises && above_zero, Value::Array(items))
+                let within = numbers.iter().all(|n| (min..=max).contains(n));
+                in_range(rises && within, Value::Array(items))
+            }
+            (Kind::Numbers { max }, Value::Array(items)) => {
+                let number = |item: &Value| item.as_float().or(item.as_integer().map(|n| n as f64));
+                let numbers: Vec<f64> = items.iter().map(number).collect::<Option<_>>().ok_or(Fault::Type)?;
+                let within = !numbers.is_empty() && numbers.iter().all(|&x| x > 0.0 && x <= max);
+                in_range(within, Value::Array(numbers.into_iter().map(Value::Float).collect()))
             }
             _ => Err(Fault::Type),
         }
@@ -138,7 +154,11 @@ impl fmt::Display for Kind {
                 f.write_str("a list of any of ")?;
                 list(f, choices.written())
             }
-            Kind::Rising => f.write_str("a list of increasing positive integers, such as [120, 160]"),
+            Kind::Rising { min: 1, .. } => f.write_str("a list of increasing positive integers, such as [120, 160]"),
+            Kind::Rising { min, max } => write!(f, "a list of increasing integers from {min} to {max}"),
+            Kind::Numbers { max } => {
+                write!(f, "a list of numbers above 0 and at most {max}, such as [0.5, 1.0, 2.0]")
+            }
             Kind::Time => f.write_str(EXPECTED),
             Kind::Device => f.write_str("\"cpu\", \"cuda\" or \"cuda:N\""),
             Kind::Text => f.write_str("a string"),

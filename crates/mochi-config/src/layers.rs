@@ -5,30 +5,33 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
+use crate::choice::Task;
 use crate::error::Problem;
-use crate::keys;
 use crate::kind::{Fault, Key, Kind};
 use crate::nearest::nearest;
 use crate::origin::Origin;
-use crate::presets;
+use crate::schema::Schema;
 use crate::selection::SelectionFault;
 
-/// Number of the format of a run's `config.toml`: it increases when a key is added, removed, renamed or changes its meaning.
-pub(crate) const FORMAT: i64 = 3;
-
 /// Validated values by key, each with its origin, and every problem found.
-#[derive(Default)]
 pub(crate) struct Layers {
+    pub(crate) schema: &'static Schema,
     pub(crate) values: BTreeMap<&'static str, (Value, Origin)>,
     pub(crate) problems: Vec<Problem>,
 }
 
 impl Layers {
+    /// No layer yet.
+    pub(crate) fn new(schema: &'static Schema) -> Layers {
+        Layers { schema, values: BTreeMap::new(), problems: Vec::new() }
+    }
+
     /// Adds a built-in preset, after the presets that it extends. `origin` is where an unknown name was written.
     pub(crate) fn preset(&mut self, name: &str, origin: Origin) {
-        let Some(preset) = presets::find(name) else {
-            let nearest = nearest(name, presets::all().map(|preset| preset.name));
-            self.problems.push(Problem::UnknownPreset { name: name.to_owned(), origin, nearest });
+        let Some(preset) = self.schema.preset(name) else {
+            let nearest = nearest(name, self.schema.presets().map(|preset| preset.name));
+            let of = Task::ALL.into_iter().find(|task| task.schema().preset(name).is_some());
+            self.problems.push(Problem::UnknownPreset { name: name.to_owned(), origin, nearest, of });
             return;
         };
         let here = Origin::Preset(preset.name.to_owned());
@@ -40,18 +43,9 @@ impl Layers {
         }
     }
 
-    /// Parses TOML text. A syntax error is collected with its line.
+    /// Parses TOML text. A syntax error is collected.
     pub(crate) fn parse(&mut self, text: &str, origin: &Origin) -> Option<Table> {
-        match text.parse::<Table>() {
-            Ok(table) => Some(table),
-            Err(error) => {
-                let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-                let line = before.matches('\n').count() + 1;
-                let message = error.message().replace('\n', ", ");
-                self.problems.push(Problem::Syntax { origin: origin.clone(), line, message });
-                None
-            }
-        }
+        parse(text, origin).map_err(|problem| self.problems.push(problem)).ok()
     }
 
     /// Removes and returns the name of the preset that a document extends.
@@ -68,27 +62,42 @@ impl Layers {
     /// Removes and validates the format number of a document. `None` if there is none.
     pub(crate) fn take_format(&mut self, table: &mut Table, origin: &Origin) -> Option<()> {
         let found = table.remove("format")?;
-        if found.as_integer() != Some(FORMAT) {
-            self.problems.push(Problem::Format { found: found.to_string(), expected: FORMAT, origin: origin.clone() });
+        let expected = self.schema.format;
+        if found.as_integer() != Some(expected) {
+            self.problems.push(Problem::Format { found: found.to_string(), expected, origin: origin.clone() });
         }
         Some(())
+    }
+
+    /// Removes the task of a document and returns whether its settings are of this schema. If not, that is a problem, and a complete one: its keys
+    /// have other meanings.
+    pub(crate) fn take_task(&mut self, table: &mut Table, origin: &Origin) -> bool {
+        let (found, expected) = (task(table, origin), self.schema.task);
+        table.remove("task");
+        let problem = match found {
+            Ok(found) if found.is_none_or(|found| found == expected) => return true,
+            Ok(found) => found.map(|found| Problem::OtherTask { origin: origin.clone(), found, expected }),
+            Err(problem) => Some(problem),
+        };
+        self.problems.extend(problem);
+        false
     }
 
     /// Adds a document.
     pub(crate) fn table(&mut self, table: Table, origin: &Origin) {
         for (name, value) in table {
             match value {
-                Value::Table(section) if keys::is_section(&name) => {
+                Value::Table(section) if self.schema.is_section(&name) => {
                     for (field, value) in section {
                         self.value(&format!("{name}.{field}"), value, origin);
                     }
                 }
-                value if keys::is_section(&name) => {
+                value if self.schema.is_section(&name) => {
                     let found = value.to_string();
                     self.problems.push(Problem::NotASection { section: name, found, origin: origin.clone() });
                 }
                 // An unknown section: its keys are reported one by one, because each may be similar to a key of another section.
-                Value::Table(section) if keys::find(&name).is_none() && !section.is_empty() => {
+                Value::Table(section) if self.schema.key(&name).is_none() && !section.is_empty() => {
                     for (field, value) in section {
                         self.value(&format!("{name}.{field}"), value, origin);
                     }
@@ -105,18 +114,18 @@ impl Layers {
             return;
         };
         let (key, text) = (key.trim(), text.trim());
-        if keys::is_section(key) {
+        if self.schema.is_section(key) {
             let (section, found) = (key.to_owned(), text.to_owned());
             self.problems.push(Problem::NotASection { section, found, origin: Origin::CommandLine });
             return;
         }
-        if let Some((key, name, argument)) = keys::with_argument(key) {
+        if let Some((key, name, argument)) = self.schema.with_argument(key) {
             let given = toml_value(text).unwrap_or_else(|| Value::String(text.to_owned()));
             let value = self.with_argument(key, name, argument, given);
             self.value(key.name, value, &Origin::CommandLine);
             return;
         }
-        let value = keys::find(key).map_or_else(|| toml_value(text), |key| value_of(key.kind, text));
+        let value = self.schema.key(key).map_or_else(|| toml_value(text), |key| value_of(key.kind, text));
         self.value(key, value.unwrap_or_else(|| Value::String(text.to_owned())), &Origin::CommandLine);
     }
 
@@ -146,9 +155,9 @@ impl Layers {
 
     fn value(&mut self, name: &str, value: Value, origin: &Origin) {
         let origin = origin.clone();
-        let Some(key) = keys::find(name) else {
-            let nearest = nearest(name, keys::all().map(|key| key.name));
-            self.problems.push(Problem::UnknownKey { key: name.to_owned(), origin, nearest });
+        let Some(key) = self.schema.key(name) else {
+            let nearest = nearest(name, self.schema.keys().map(|key| key.name));
+            self.problems.push(Problem::UnknownKey { key: name.to_owned(), origin, nearest, page: self.schema.page });
             return;
         };
         let found = value.to_string();
@@ -194,10 +203,35 @@ impl Layers {
 
     /// Adds a problem for every key that no layer sets.
     pub(crate) fn require_all(&mut self, origin: &Origin) {
-        for key in keys::all().filter(|key| !self.values.contains_key(key.name)) {
+        for key in self.schema.keys().filter(|key| !self.values.contains_key(key.name)) {
             self.problems.push(Problem::Missing { key: key.name, origin: origin.clone() });
         }
     }
+}
+
+/// Parses TOML text. The error has the line.
+pub(crate) fn parse(text: &str, origin: &Origin) -> Result<Table, Problem> {
+    text.parse::<Table>().map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Problem::Syntax { origin: origin.clone(), line, message: error.message().replace('\n', ", ") }
+    })
+}
+
+/// The task of a document: the written one; without, that of a run's `config.toml`, which has a format number, is pre-training, whose runs write
+/// none. `None`: a settings file of any task.
+pub(crate) fn task(table: &Table, origin: &Origin) -> Result<Option<Task>, Problem> {
+    let Some(written) = table.get("task") else {
+        return Ok(table.contains_key("format").then_some(Task::Pretraining));
+    };
+    let unknown = || Problem::OutOfRange {
+        key: "task",
+        found: written.to_string(),
+        expected: Kind::Choice(Task::WORDS).to_string(),
+        nearest: written.as_str().and_then(|word| nearest(word, Task::WORDS.iter().copied())),
+        origin: origin.clone(),
+    };
+    written.clone().try_into().map(Some).map_err(|_| unknown())
 }
 
 /// The TOML value of a text, if it is one.
@@ -213,7 +247,7 @@ fn value_of(kind: Kind, text: &str) -> Option<Value> {
     match kind {
         // `data.source=2024` names a folder, not a number.
         Kind::Text => toml_value(text).filter(Value::is_str),
-        Kind::Rising => toml_value(text).filter(Value::is_array).or_else(list),
+        Kind::Rising { .. } | Kind::Numbers { .. } => toml_value(text).filter(Value::is_array).or_else(list),
         Kind::Selections(_) => toml_value(text).or_else(list).or_else(|| {
             let names = text.split(',').map(|name| Value::String(name.trim().to_owned()));
             text.contains(',').then(|| Value::Array(names.collect()))

@@ -1,13 +1,16 @@
 //! Settings of a run: presets, validation, and automatic values that record how they were chosen.
 //!
 //! 1. **Layers** ([`Settings::load`]): a preset (with the presets that it extends), then a TOML file, then `KEY=VALUE` arguments of the command
-//!    line. Later layers override earlier ones. Each value is validated against the table of keys ([`keys`]), and the problems of all layers
+//!    line. Later layers override earlier ones. Each value is validated against the table of keys ([`Schema`]), and the problems of all layers
 //!    are reported together ([`ConfigError`]).
 //! 2. **Resolving** ([`Settings::resolve`]): `"auto"` values are computed from the dataset and the machine ([`Facts`]) by the rules in
 //!    [`resolve::rules`]. Unsupported combinations are errors, questionable ones are [`Warning`]s.
 //! 3. **Writing** ([`Resolved::to_toml`]): every key with its value and the origin of the value. [`Resolved::read`] reads the same values back.
 //!
 //! The other crates take [`Resolved`] and know no defaults.
+//!
+//! [`Settings`] and [`Resolved`] are those of pre-training. [`detection`] has those of detection, which take the same steps with keys and presets of
+//! their own; [`Task::read`] tells which of the two a run's `config.toml` holds.
 //!
 //! ```
 //! use mochi_config::{DeviceFacts, Facts, Settings};
@@ -31,38 +34,45 @@
 
 mod auto;
 mod choice;
+pub mod detection;
 mod device;
 mod document;
 mod error;
 mod facts;
-pub mod keys;
 mod kind;
 mod layers;
 mod nearest;
 mod origin;
-pub mod presets;
+mod presets;
+mod pretraining;
+mod reader;
 mod reference;
 pub mod resolve;
 mod resolved;
+mod schema;
 mod section;
 mod sections;
 mod selection;
 mod settings;
+mod tasks;
 mod time;
 mod warning;
 
 pub use auto::Auto;
 pub use choice::{
     Arch, Augment, EncoderKind, Head, ImageMix, Layout, NegativesFrom, OptimizerName, Per, Positive, Precision,
-    Schedule, Stem,
+    Schedule, Stem, Task,
 };
 pub use device::{Device, UnknownDevice};
 pub use error::{ConfigError, Problem};
 pub use facts::{DeviceFacts, Facts, Speed};
 pub use kind::{Key, Kind};
 pub use origin::{Described, Origin};
+pub use presets::Preset;
+pub use pretraining::PRETRAINING;
 pub use reference::reference;
 pub use resolved::{Resolved, epochs_to_steps};
+pub use schema::Schema;
 pub use sections::{
     Checkpoint, CheckpointSettings, Compute, ComputeSettings, Data, DataSettings, Log, LogSettings, Mix, MixSettings,
     Moco, MocoSettings, Model, ModelSettings, Negatives, NegativesSettings, Optimizer, OptimizerSettings,

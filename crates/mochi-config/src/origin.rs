@@ -1,5 +1,6 @@
 //! Origin of a value.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -32,6 +33,9 @@ impl fmt::Display for Origin {
         }
     }
 }
+
+/// Origin of the value of each key.
+pub(crate) type Origins = BTreeMap<&'static str, Origin>;
 
 /// One line of `mochi config`.
 #[derive(Clone, Debug, PartialEq)]

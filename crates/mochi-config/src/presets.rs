@@ -1,4 +1,4 @@
-//! The built-in presets, one TOML file each. Those of the MoCHi paper are named as in the paper, MoCHi (N, s, s').
+//! A built-in preset: one TOML file.
 
 /// A built-in preset.
 #[derive(Clone, Copy, Debug)]
@@ -17,47 +17,14 @@ impl Preset {
     }
 }
 
-/// The preset used if none is named.
-pub const DEFAULT: &str = "small";
-
+/// The presets of these names in a folder of `presets/`, which ends with a slash or is empty.
 macro_rules! presets {
-    ($($name:literal),+ $(,)?) => {
-        &[$(Preset { name: $name, text: include_str!(concat!("../presets/", $name, ".toml")) }),+]
+    ($folder:literal: $($name:literal),+ $(,)?) => {
+        &[$($crate::presets::Preset {
+            name: $name,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/presets/", $folder, $name, ".toml")),
+        }),+]
     };
 }
 
-const PRESETS: &[Preset] = presets![
-    "small",
-    "small-mochi",
-    "demo",
-    "moco-v1",
-    "moco-v2",
-    "moco-v2-cifar",
-    "mochi-1024-1024-128",
-    "mochi-1024-256-512",
-    "mochi-1024-128-256",
-    "mochi-1024-512-256",
-    "mochi-512-1024-512",
-    "mochi-256-512-0",
-    "mochi-256-512-256",
-    "mochi-256-2048-2048",
-    "mochi-128-1024-512",
-    "simclr",
-    "supcon",
-    "nnclr",
-    "un-mix",
-    "i-mix",
-    "mixco",
-    "feature-transformation",
-    "synco",
-];
-
-/// Every built-in preset.
-pub fn all() -> impl Iterator<Item = &'static Preset> + Clone {
-    PRESETS.iter()
-}
-
-/// The preset of this name.
-pub fn find(name: &str) -> Option<&'static Preset> {
-    PRESETS.iter().find(|preset| preset.name == name)
-}
+pub(crate) use presets;

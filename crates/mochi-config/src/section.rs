@@ -1,6 +1,7 @@
 //! The macro that declares a section of the settings.
 
-/// Declares a section: `plain` keys always have a value, `auto` keys accept `"auto"`.
+/// Declares a section: `plain` keys always have a value, `auto` keys accept `"auto"`. A section without `auto` keys needs no second type for its
+/// values as written.
 macro_rules! section {
     (
         $(#[$meta:meta])*
@@ -8,12 +9,14 @@ macro_rules! section {
             $( $(#[doc = $doc:literal])+ $mode:ident $field:ident: $type:ty = $kind:expr; )+
         }
     ) => {
-        $(#[$meta])*
-        ///
-        /// Resolved values.
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct $plain { $( $(#[doc = $doc])+ pub $field: $type, )+ }
+        $crate::section::section! {
+            $(#[$meta])*
+            ///
+            /// Resolved values.
+            $plain, $section {
+                $( $(#[doc = $doc])+ $mode $field: $type = $kind; )+
+            }
+        }
 
         $(#[$meta])*
         ///
@@ -21,6 +24,17 @@ macro_rules! section {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct $written { $( $(#[doc = $doc])+ pub $field: $crate::section::written_type!($mode $type), )+ }
+    };
+    (
+        $(#[$meta:meta])*
+        $plain:ident, $section:literal {
+            $( $(#[doc = $doc:literal])+ $mode:ident $field:ident: $type:ty = $kind:expr; )+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $plain { $( $(#[doc = $doc])+ pub $field: $type, )+ }
 
         impl $plain {
             pub(crate) const KEYS: &'static [$crate::kind::Key] = &[$(

@@ -1,16 +1,15 @@
 //! Settings as written, in layers; values may be `"auto"`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::auto::Auto;
 use crate::document;
-use crate::error::{ConfigError, Problem};
-use crate::layers::Layers;
-use crate::origin::{Described, Origin};
-use crate::presets;
+use crate::error::ConfigError;
+use crate::origin::{Described, Origin, Origins};
+use crate::pretraining::PRETRAINING;
+use crate::reader::{self, Loaded};
 use crate::sections::{
     CheckpointSettings, ComputeSettings, DataSettings, LogSettings, MixSettings, MocoSettings, ModelSettings,
     NegativesSettings, OptimizerSettings,
@@ -53,26 +52,18 @@ pub struct Settings {
     pub(crate) of_run: bool,
     /// Origin of each value.
     #[serde(skip)]
-    pub(crate) origins: BTreeMap<&'static str, Origin>,
+    pub(crate) origins: Origins,
 }
 
 impl Settings {
     /// Combines the layers: the preset, then the file, then the `KEY=VALUE` arguments. Later layers override earlier ones.
     ///
-    /// The preset is the named one, else the one that the file `extends`, else [`presets::DEFAULT`].
+    /// The preset is the named one, else the one that the file `extends`, else the default preset.
     ///
     /// # Errors
     /// Every problem of every layer, in one error.
     pub fn load(preset: Option<&str>, file: Option<&Path>, arguments: &[String]) -> Result<Settings, ConfigError> {
-        let text = file.map(|path| document::read(path).map(|text| (path, text))).transpose();
-        match text {
-            Ok(text) => Settings::combine(preset, text, arguments),
-            // The problems of the other layers are told too.
-            Err(problem) => {
-                let others = Settings::combine(preset, None, arguments).err();
-                Err(ConfigError::first(problem, others))
-            }
-        }
+        reader::load(&PRETRAINING, preset, file, arguments).map(Settings::of)
     }
 
     /// As [`load`](Settings::load) with the text of a settings file; `path` is its origin in messages.
@@ -80,45 +71,12 @@ impl Settings {
     /// # Errors
     /// As [`load`](Settings::load).
     pub fn load_text(path: &Path, text: String, arguments: &[String]) -> Result<Settings, ConfigError> {
-        Settings::combine(None, Some((path, text)), arguments)
+        reader::combine(&PRETRAINING, None, Some((path, text)), arguments).map(Settings::of)
     }
 
-    fn combine(
-        preset: Option<&str>,
-        file: Option<(&Path, String)>,
-        arguments: &[String],
-    ) -> Result<Settings, ConfigError> {
-        let mut layers = Layers::default();
-        let mut base = preset.map(|name| (name.to_owned(), Origin::CommandLine));
-        let (mut document, mut of_run) = (None, false);
-        if let Some((path, text)) = file {
-            let origin = Origin::File(path.to_owned());
-            document = layers.parse(&text, &origin).map(|table| (table, origin));
-        }
-        if let Some((table, origin)) = &mut document {
-            // Only a run's `config.toml` has a format number.
-            of_run = layers.take_format(table, origin).is_some();
-            if let (true, Some(name)) = (of_run, preset) {
-                layers.problems.push(Problem::Conflict {
-                    message: format!(
-                        "--preset {name} has no effect: {origin} is a run's config.toml, which sets every key"
-                    ),
-                    hint: "leave --preset out; KEY=VALUE changes single keys".to_owned(),
-                });
-            }
-            if let Some(name) = layers.take_extends(table, origin) {
-                base = base.or(Some((name, origin.clone())));
-            }
-        }
-        let (name, origin) = base.unwrap_or((presets::DEFAULT.to_owned(), Origin::CommandLine));
-        layers.preset(&name, origin);
-        if let Some((table, origin)) = document {
-            layers.table(table, &origin);
-        }
-        for argument in arguments {
-            layers.argument(argument);
-        }
-        Ok(Settings { of_run, ..Settings::from_layers(layers, name)? })
+    fn of(loaded: Loaded<Settings>) -> Settings {
+        let Loaded { settings, preset, of_run, origins } = loaded;
+        Settings { preset, of_run, origins, ..settings }
     }
 
     /// A built-in preset.
@@ -145,20 +103,8 @@ impl Settings {
         &self.preset
     }
 
-    fn from_layers(mut layers: Layers, preset: String) -> Result<Settings, ConfigError> {
-        let origin = Origin::Preset(preset.clone());
-        if layers.problems.is_empty() {
-            layers.require_all(&origin);
-        }
-        ConfigError::unless_empty(std::mem::take(&mut layers.problems))?;
-        let mut settings: Settings = document::typed(&layers, &origin)?;
-        settings.preset = preset;
-        settings.origins = layers.values.into_iter().map(|(key, (_, origin))| (key, origin)).collect();
-        Ok(settings)
-    }
-
     /// Every key with its value as written and its origin, in the order of the reference.
     pub fn describe(&self) -> Vec<Described> {
-        document::describe(self, &self.origins)
+        document::describe(&PRETRAINING, self, &self.origins)
     }
 }

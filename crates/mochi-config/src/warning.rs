@@ -95,6 +95,44 @@ pub enum Warning {
         /// All epochs.
         epochs: f64,
     },
+    /// The learning-rate warm-up of a detector covers the whole run.
+    #[error(
+        "optimizer.warmup_iterations ({warmup}) is not below iterations ({iterations}): the learning rate rises until the end"
+    )]
+    OnlyWarmupIterations {
+        /// Iterations of the learning-rate warm-up.
+        warmup: u64,
+        /// All iterations.
+        iterations: u64,
+    },
+    /// A detector's learning rate that does not follow from the batch.
+    #[error("optimizer.learning_rate ({learning_rate}) is far from the linear rule, 0.02 x {batch} / 16 = {rule}")]
+    RateOffRule {
+        /// As written.
+        learning_rate: f64,
+        /// Images per iteration.
+        batch: usize,
+        /// The value that `"auto"` resolves to.
+        rule: f64,
+    },
+    /// A smaller batch with the preset's iterations.
+    #[error(
+        "data.batch ({batch}) is smaller than the preset's {of_preset}, and iterations ({iterations}) is the preset's: training sees {:.0} % of \
+         its images",
+        100.0 * *batch as f64 / *of_preset as f64
+    )]
+    FewerImages {
+        /// Images per iteration.
+        batch: usize,
+        /// Those of the preset.
+        of_preset: usize,
+        /// Iterations of both.
+        iterations: u64,
+        /// Iterations that see as many images.
+        needed: u64,
+        /// Milestones of that many iterations.
+        milestones: Vec<u64>,
+    },
     /// One batch-norm group on one device.
     #[error(
         "moco.bn_groups is 1: queries and keys are normalized with statistics of the same images, which leaks the identity of the \
@@ -154,6 +192,13 @@ impl Warning {
                 "set optimizer.milestones below the epochs, or optimizer.schedule=cosine".to_owned()
             }
             Warning::OnlyWarmup { epochs, .. } => format!("set optimizer.warmup_epochs below {epochs}"),
+            Warning::OnlyWarmupIterations { iterations, .. } => {
+                format!("set optimizer.warmup_iterations below {iterations}")
+            }
+            Warning::RateOffRule { rule, .. } => format!("set optimizer.learning_rate=auto (here {rule})"),
+            Warning::FewerImages { needed, milestones, .. } => {
+                format!("set iterations={needed} and optimizer.milestones={milestones:?}")
+            }
             Warning::BatchNormLeak => {
                 "set moco.bn_groups to 2 or more (it divides moco.batch), or choose a batch of at least 32".to_owned()
             }

@@ -1,6 +1,6 @@
 //! Columns of the index.
 
-use mochi_config::keys;
+use mochi_config::PRETRAINING;
 use mochi_run::Protocol;
 
 /// A value of a column.
@@ -18,7 +18,7 @@ pub(crate) const OWN: [&str; 6] = ["path", "preset", "step", "elapsed_s", "loss"
 /// Names of all columns: the run's own, results by protocol (hyphens become underscores), settings.
 pub fn columns() -> impl Iterator<Item = String> {
     let results = Protocol::ALL.into_iter().map(result);
-    OWN.into_iter().map(str::to_owned).chain(results).chain(keys::all().map(|key| key.name.to_owned()))
+    OWN.into_iter().map(str::to_owned).chain(results).chain(PRETRAINING.keys().map(|key| key.name.to_owned()))
 }
 
 /// Whether a column is the top-1 accuracy of a protocol.
@@ -28,7 +28,7 @@ pub fn is_result(name: &str) -> bool {
 
 /// Whether a column is a setting.
 pub fn is_setting(name: &str) -> bool {
-    keys::find(name).is_some()
+    PRETRAINING.key(name).is_some()
 }
 
 /// Column of a protocol's top-1 accuracy in percent.

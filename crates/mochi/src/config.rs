@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_config::Resolved;
+use mochi_config::{Resolved, Task, detection};
 use mochi_run::RunFolder;
 use serde::Serialize;
 
@@ -31,8 +31,11 @@ struct Setting<V> {
 /// Prints the settings of a run with the source of each value.
 pub fn run(arguments: Arguments) -> Outcome {
     let run = RunFolder::read(&arguments.run)?;
-    let settings = Resolved::parse(&run.read_config()?, &run.config_path())?;
-    let rows = settings.describe();
+    let (text, path) = (run.read_config()?, run.config_path());
+    let rows = match Task::parse(&text, &path)? {
+        Task::Pretraining => Resolved::parse(&text, &path)?.describe(),
+        Task::Detection => detection::Resolved::parse(&text, &path)?.describe(),
+    };
     if arguments.json {
         let map: BTreeMap<_, _> = rows
             .into_iter()

@@ -3,8 +3,8 @@
 use mochi_contrast_core::filters::Rule;
 use mochi_contrast_core::strategies::{pair_mixing, query_mixing};
 
-use super::rules;
-use crate::choice::{EncoderKind, Precision, Schedule, Stem};
+use super::{compute, rules};
+use crate::choice::{EncoderKind, Schedule, Stem};
 use crate::error::Problem;
 use crate::facts::{DeviceFacts, Facts};
 use crate::origin::Origin;
@@ -19,7 +19,7 @@ const OWN_KEY_FRACTION: f64 = 0.05;
 pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut conflict = |message: String, hint: String| problems.push(Problem::Conflict { message, hint });
-    let Resolved { moco, negatives, compute, epochs, .. } = resolved;
+    let Resolved { moco, negatives, epochs, .. } = resolved;
     // Without an epoch there is no batch: the untrained encoder can be written for any dataset.
     if *epochs > 0.0 && facts.images < 2 {
         let images = if facts.images == 1 { "1 image" } else { "no images" };
@@ -85,23 +85,7 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
             );
         }
     }
-    if facts.device(compute.device).is_none() {
-        let device = compute.device;
-        match facts.gpus.len() {
-            0 => conflict(
-                format!("`compute.device` is \"{device}\" but no CUDA device is usable"),
-                "run `mochi doctor` to see why, or set compute.device=cpu".to_owned(),
-            ),
-            1 => conflict(
-                format!("`compute.device` is \"{device}\" but this machine has one usable CUDA device, \"cuda\""),
-                "set compute.device=cuda, or auto".to_owned(),
-            ),
-            gpus => conflict(
-                format!("`compute.device` is \"{device}\" but this machine has {gpus} usable CUDA devices"),
-                format!("set compute.device to one of cuda:0 to cuda:{}, or auto", gpus - 1),
-            ),
-        }
-    }
+    problems.extend(compute::problem(resolved.compute.device, &facts.machine()));
     problems
 }
 
@@ -156,12 +140,7 @@ pub(super) fn warnings(
     if moco.symmetric && moco.encoder == EncoderKind::Shared {
         warnings.push(Warning::SymmetricIgnored);
     }
-    if compute.precision == Precision::Bf16 && !device.fast_bf16 {
-        warnings.push(Warning::SlowBf16 { device: compute.device });
-    }
-    if compute.precision == Precision::Tf32 && !compute.device.is_cuda() {
-        warnings.push(Warning::Tf32OnCpu);
-    }
+    compute::warnings(compute, device, warnings);
     let need = bytes_per_image.saturating_mul(moco.batch as u64);
     if device.memory_bytes > 0 && need > device.memory_bytes {
         warnings.push(Warning::MemoryTight {

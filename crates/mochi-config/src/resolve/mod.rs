@@ -4,44 +4,22 @@
 
 mod budget;
 mod checks;
+pub(crate) mod compute;
 mod flows;
+pub(crate) mod pick;
 pub mod rules;
-
-use std::collections::BTreeMap;
 
 use mochi_text::counted;
 
-use crate::auto::Auto;
+use self::pick::Choices;
 use crate::choice::{EncoderKind, NegativesFrom, Positive};
 use crate::error::ConfigError;
 use crate::facts::Facts;
-use crate::origin::Origin;
+use crate::pretraining::PRETRAINING;
 use crate::resolved::Resolved;
-use crate::sections::{Checkpoint, Compute, Data, Log, Mix, Moco, Model, Negatives, Optimizer};
+use crate::sections::{Checkpoint, Data, Log, Mix, Moco, Model, Negatives, Optimizer};
 use crate::settings::Settings;
 use crate::warning::Warning;
-
-/// Resolved values with their origins.
-struct Choices {
-    origins: BTreeMap<&'static str, Origin>,
-}
-
-impl Choices {
-    fn pick<T>(&mut self, key: &'static str, written: Auto<T>, rule: impl FnOnce() -> (T, String)) -> T {
-        match written {
-            Auto::Set(value) => value,
-            Auto::Auto => {
-                let (value, reason) = rule();
-                self.origins.insert(key, Origin::Auto(reason));
-                value
-            }
-        }
-    }
-
-    fn adjust(&mut self, key: &'static str, reason: String) {
-        self.origins.insert(key, Origin::Adjusted(reason));
-    }
-}
 
 impl Settings {
     /// Resolves every `"auto"` value and checks the result. Warnings are questionable but valid settings.
@@ -64,13 +42,8 @@ impl Settings {
         let epochs = pick.pick("epochs", epochs, || {
             budget::epochs(time, size, facts).unwrap_or_else(|| rules::epochs(facts.images, data.views))
         });
-        let device = pick.pick("compute.device", compute.device, || rules::device(!facts.gpus.is_empty()));
-        // Properties of the chosen device. A device that does not exist is reported by the checks, with all other problems.
-        let on = facts.device(device).unwrap_or_default();
-        let precision = pick.pick("compute.precision", compute.precision, || rules::precision(device, on.fast_bf16));
-        let layout = pick.pick("compute.layout", compute.layout, || rules::layout(device, precision));
-        let threads = pick.pick("compute.threads", compute.threads, || rules::threads(facts.cores));
-        let compute = Compute { device, precision, layout, threads };
+        let (compute, on) = compute::resolve(compute, &facts.machine(), pick);
+        let (device, precision) = (compute.device, compute.precision);
 
         let model = Model { arch: model.arch, stem: model.stem, head: model.head, dim: model.dim };
         let threads = pick.pick("data.threads", data.threads, || rules::data_threads(device, facts.cores));
@@ -201,7 +174,7 @@ impl Settings {
         };
         problems.extend(checks::problems(&resolved, facts));
         problems.extend(flows::problems(&resolved, facts));
-        ConfigError::unless_empty(problems)?;
+        ConfigError::unless_empty(&PRETRAINING, problems)?;
         checks::warnings(&resolved, facts.images, on, per_image, &mut warnings);
         Ok((resolved, warnings))
     }

@@ -21,7 +21,7 @@ section! {
         /// Learning-rate schedule: `cosine`, half a cosine to zero over the whole run; `step`, times 0.1 at each milestone.
         plain schedule: Schedule = Kind::Choice(Schedule::WORDS);
         /// Epochs at which the `step` schedule multiplies the learning rate by 0.1.
-        plain milestones: Vec<u32> = Kind::Rising;
+        plain milestones: Vec<u32> = Kind::Rising { min: 1, max: u32::MAX as i64 };
         /// Update the learning rate at each `epoch` (MoCo) or at each `step`.
         plain per: Per = Kind::Choice(Per::WORDS);
         /// Learning-rate warm-up: number of epochs over which the learning rate rises linearly to its peak. The cosine schedule counts from

@@ -87,7 +87,11 @@ fn one_fault_is_one_sentence_with_a_hint() {
             "invalid value for the section `moco` (command line): expected keys, got 3",
             Some("write its keys as `moco.KEY`"),
         ),
-        ("fast", "invalid argument \"fast\": expected KEY=VALUE", Some("write for example moco.batch=128")),
+        (
+            "fast",
+            "invalid argument \"fast\": expected KEY=VALUE",
+            Some("write for example optimizer.learning_rate=0.01"),
+        ),
         (
             "seed=auto",
             "invalid value for `seed` (command line): expected an integer from 0 to 9223372036854775807, got \"auto\"",

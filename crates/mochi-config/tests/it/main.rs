@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy.toml does not see as tests
 
 mod budget;
+mod detection;
 mod errors;
 mod presets;
 mod reference;

@@ -1,6 +1,6 @@
 //! Built-in presets: each value that its source states.
 
-use mochi_config::{Augment, Auto, Facts, Resolved, Settings, Warning, presets};
+use mochi_config::{Augment, Auto, Facts, PRETRAINING, Resolved, Settings, Warning};
 
 use crate::{LAPTOP, load, with_gpu};
 
@@ -25,7 +25,7 @@ fn resolved(preset: &str) -> Resolved {
 
 #[test]
 fn every_preset_resolves_without_an_unexpected_warning_on_its_own_data() {
-    for preset in presets::all() {
+    for preset in PRETRAINING.presets() {
         let (resolved, warnings) = Settings::preset(preset.name).unwrap().resolve(&own_facts(preset.name)).unwrap();
         // The demo accepts a coarse stem for its speed.
         let expected = if preset.name == "demo" { vec![Warning::StemTooCoarse { size: 28, cells: 1 }] } else { vec![] };
@@ -61,7 +61,7 @@ fn small_is_simclr_at_sizes_that_follow_from_the_data() {
 #[test]
 fn mochi_presets_have_the_sizes_in_their_names() {
     let mut count = 0;
-    for preset in presets::all() {
+    for preset in PRETRAINING.presets() {
         let Some(numbers) = preset.name.strip_prefix("mochi-") else { continue };
         let n = resolved(preset.name).negatives;
         assert_eq!(format!("{}-{}-{}", n.hardest, n.pairs, n.query_mixes), numbers);
@@ -73,7 +73,7 @@ fn mochi_presets_have_the_sizes_in_their_names() {
 /// A1: the presets reported on ImageNet-100 have that dataset's queue, so that few queries meet their own older key.
 #[test]
 fn a1_mochi_presets_of_imagenet_100_have_its_queue() {
-    for preset in presets::all().filter(|preset| preset.name.starts_with("mochi-")) {
+    for preset in PRETRAINING.presets().filter(|preset| preset.name.starts_with("mochi-")) {
         let settings = resolved(preset.name);
         let images = own_facts(preset.name).images;
         let (queue, warmup) = if images == IMAGENET_100 { (16_384, 10.0) } else { (65_536, 15.0) };

@@ -1,7 +1,9 @@
 //! Layers, automatic values, warnings and `config.toml`.
 use std::path::Path;
 
-use mochi_config::{Auto, Device, DeviceFacts, Facts, Layout, Origin, Precision, Resolved, Settings, Warning, presets};
+use mochi_config::{
+    Auto, Device, DeviceFacts, Facts, Layout, Origin, PRETRAINING, Precision, Resolved, Settings, Warning,
+};
 use proptest::prelude::*;
 
 use crate::{LAPTOP, load, with_gpu};
@@ -29,7 +31,7 @@ fn later_layers_cover_earlier_ones_and_say_so() {
     assert_eq!(origin("moco.queue"), Origin::Preset("moco-v2".to_owned()));
     let named = Settings::load(Some("demo"), Some(&file), &[]).unwrap();
     assert_eq!(named.preset_name(), "demo", "a named preset takes the place of the file's");
-    assert_eq!(Settings::load(None, None, &[]).unwrap().preset_name(), presets::DEFAULT);
+    assert_eq!(Settings::load(None, None, &[]).unwrap().preset_name(), PRETRAINING.default_preset);
 }
 
 #[test]

@@ -86,6 +86,15 @@ fn presets_doctor_and_version_work() {
     let text = String::from_utf8(supcon.stdout).unwrap();
     assert!(text.contains("# Source: HobbitLong/SupContrast") && text.contains("learning_rate = 0.714"), "{text}");
     assert!(refused(&["presets", "supconn"]).contains("did you mean \"supcon\"?"));
+    let of = |words: &[&str]| String::from_utf8(run(words).stdout).unwrap();
+    assert!(of(&["presets", "voc-r50-c4-24k"]).contains("\niterations = 24000\n"));
+    assert!(of(&["presets", "small"]).contains("extends = \"moco-v2\""));
+    assert!(of(&["presets", "small", "--task", "detection"]).contains("extends = \"voc-r50-c4-24k\""));
+    let detection = json(&run(&["presets", "--json", "--task", "detection"]));
+    assert!(detection.as_array().unwrap().iter().all(|row| row["task"] == "detection"), "{detection}");
+    let list = of(&["presets"]);
+    assert!(list.starts_with("Presets of `mochi pretrain`:\n  small "), "{list}");
+    assert!(list.contains("\n\nPresets of `mochi detect train`:\n  small "), "{list}");
     let doctor = run(&["doctor", "--json"]);
     let findings: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
     assert!(findings.as_array().unwrap().iter().any(|finding| finding["name"] == "libtorch" && finding["ok"] == true));

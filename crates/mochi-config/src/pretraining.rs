@@ -1,7 +1,9 @@
-//! The table of keys: name, accepted values and documentation. Validation, suggestions for misspelled names and the reference page all read
-//! this table.
+//! The schema of pre-training. Presets of the MoCHi paper are named as in the paper, MoCHi (N, s, s').
 
+use crate::choice::Task;
 use crate::kind::{Key, Kind};
+use crate::presets::{Preset, presets};
+use crate::schema::Schema;
 use crate::sections;
 
 /// Keys outside any section.
@@ -31,9 +33,37 @@ const TOP: &[Key] = &[
     },
 ];
 
-/// Every key, section by section in the order in which they are written.
-pub fn all() -> impl Iterator<Item = &'static Key> + Clone {
-    let sections = [
+const PRESETS: &[Preset] = presets![
+    "":
+    "small",
+    "small-mochi",
+    "demo",
+    "moco-v1",
+    "moco-v2",
+    "moco-v2-cifar",
+    "mochi-1024-1024-128",
+    "mochi-1024-256-512",
+    "mochi-1024-128-256",
+    "mochi-1024-512-256",
+    "mochi-512-1024-512",
+    "mochi-256-512-0",
+    "mochi-256-512-256",
+    "mochi-256-2048-2048",
+    "mochi-128-1024-512",
+    "simclr",
+    "supcon",
+    "nnclr",
+    "un-mix",
+    "i-mix",
+    "mixco",
+    "feature-transformation",
+    "synco",
+];
+
+/// Keys and presets of `mochi pretrain`.
+pub static PRETRAINING: Schema = Schema {
+    task: Task::Pretraining,
+    sections: &[
         TOP,
         sections::Data::KEYS,
         sections::Model::KEYS,
@@ -44,24 +74,11 @@ pub fn all() -> impl Iterator<Item = &'static Key> + Clone {
         sections::Compute::KEYS,
         sections::Checkpoint::KEYS,
         sections::Log::KEYS,
-    ];
-    sections.into_iter().flatten()
-}
-
-/// The key of this name.
-pub fn find(name: &str) -> Option<&'static Key> {
-    all().find(|key| key.name == name)
-}
-
-/// A name such as `moco.loss.hcl.beta`: the key, the name and its argument.
-pub(crate) fn with_argument(name: &str) -> Option<(&'static Key, &str, &str)> {
-    let (rest, argument) = name.rsplit_once('.')?;
-    let (key, entry) = rest.rsplit_once('.')?;
-    let key = find(key).filter(|key| matches!(key.kind, Kind::Selection(_) | Kind::Selections(_)))?;
-    Some((key, entry, argument))
-}
-
-/// Whether a name is a section, such as `moco`.
-pub(crate) fn is_section(name: &str) -> bool {
-    all().any(|key| key.name.split_once('.').is_some_and(|(section, _)| section == name))
-}
+    ],
+    presets: PRESETS,
+    default_preset: "small",
+    published: "moco-v2",
+    format: 3,
+    repeat: "mochi pretrain DATA --config FILE",
+    page: "docs/reference/configuration.md",
+};

@@ -1,0 +1,33 @@
+//! The rule of each `"auto"` value of detection alone. Each returns the value and the reason that is written to `config.toml`.
+
+use mochi_text::counted;
+
+/// Passes over the training images.
+const PASSES: usize = 25;
+
+/// 25 passes over the training images, as about 23 in the published protocol on VOC (24,000 x 16 of 16,551 images), from 300 iterations, in which
+/// new heads learn something on little data, to 3000, which take minutes.
+pub fn iterations(images: usize, batch: usize) -> (u64, String) {
+    let iterations = (images.saturating_mul(PASSES)).div_ceil(batch.max(1)) as u64;
+    (iterations.clamp(300, 3000), format!("{PASSES} passes over {}, from 300 to 3000", counted(images, "image")))
+}
+
+/// The linear rule from 0.02 for 16 images.
+pub fn learning_rate(batch: usize) -> (f64, String) {
+    // One division, so that 0.005 is written as 0.005.
+    (batch as f64 / 800.0, format!("0.02 x {batch} / 16"))
+}
+
+/// 3/4 and 11/12 of the iterations, as 18,000 and 22,000 of 24,000; those within the run, which a run of one iteration has none of.
+pub fn milestones(iterations: u64) -> (Vec<u64>, String) {
+    let at = |parts: u64| iterations / 12 * parts + iterations % 12 * parts / 12;
+    let mut milestones = vec![at(9), at(11)];
+    milestones.dedup();
+    milestones.retain(|&at| at > 0);
+    (milestones, format!("3/4 and 11/12 of {}", counted(iterations, "iteration")))
+}
+
+/// A tenth of the iterations, from 100 to 5000, which are the published protocol's.
+pub fn checkpoint_steps(iterations: u64) -> (u64, String) {
+    ((iterations / 10).clamp(100, 5000), format!("a tenth of {}, from 100 to 5000", counted(iterations, "iteration")))
+}

@@ -1,0 +1,28 @@
+//! Values that are written or automatic, with their origins.
+
+use crate::auto::Auto;
+use crate::origin::{Origin, Origins};
+
+/// Origins of values while they are resolved.
+pub(crate) struct Choices {
+    pub(crate) origins: Origins,
+}
+
+impl Choices {
+    /// The written value, or that of the rule, whose text says how it was chosen.
+    pub(crate) fn pick<T>(&mut self, key: &'static str, written: Auto<T>, rule: impl FnOnce() -> (T, String)) -> T {
+        match written {
+            Auto::Set(value) => value,
+            Auto::Auto => {
+                let (value, reason) = rule();
+                self.origins.insert(key, Origin::Auto(reason));
+                value
+            }
+        }
+    }
+
+    /// Records why a written value was changed.
+    pub(crate) fn adjust(&mut self, key: &'static str, reason: String) {
+        self.origins.insert(key, Origin::Adjusted(reason));
+    }
+}
