@@ -50,3 +50,30 @@ pub struct Object {
     /// VOC's `difficult`: trained on, but not counted in evaluation.
     pub difficult: bool,
 }
+
+impl Annotations {
+    /// A fingerprint of classes, names and sizes of images, and objects.
+    pub fn fingerprint(&self) -> u64 {
+        use std::hash::Hasher;
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        let mut text = |text: &str| {
+            hash.write_u64(text.len() as u64);
+            hash.write(text.as_bytes());
+        };
+        self.classes.iter().for_each(|class| text(class));
+        for image in &self.images {
+            text(&image.name);
+        }
+        for image in &self.images {
+            hash.write_u64(u64::from(image.width) << 32 | u64::from(image.height));
+            hash.write_u64(image.objects.len() as u64);
+            for object in &image.objects {
+                hash.write_u64(object.class as u64);
+                object.bounds.iter().for_each(|side| hash.write_u64(side.to_bits()));
+                hash.write_u64(u64::from(object.crowd) << 1 | u64::from(object.difficult));
+                object.mask.iter().for_each(|mask| mask.feed(&mut hash));
+            }
+        }
+        hash.finish()
+    }
+}

@@ -19,3 +19,21 @@ pub struct Rle {
     /// Lengths of the runs, which add up to `height * width`.
     pub counts: Vec<u32>,
 }
+
+impl Mask {
+    /// Adds every number to a fingerprint.
+    pub(crate) fn feed(&self, hash: &mut impl std::hash::Hasher) {
+        match self {
+            Self::Polygons(polygons) => {
+                for polygon in polygons {
+                    hash.write_u64(polygon.len() as u64);
+                    polygon.iter().for_each(|side| hash.write_u64(side.to_bits()));
+                }
+            }
+            Self::Rle(rle) => {
+                hash.write_u64(u64::from(rle.height) << 32 | u64::from(rle.width));
+                rle.counts.iter().for_each(|run| hash.write_u32(*run));
+            }
+        }
+    }
+}

@@ -35,6 +35,19 @@ pub enum TrainError {
         /// Folder with the task's parts and the batch.
         folder: PathBuf,
     },
+    /// Average precision could not be computed.
+    #[error(transparent)]
+    Metrics(#[from] mochi_detection_metrics::MetricsError),
+    /// Weights that do not fill a detector's backbone.
+    #[error("{} does not hold a whole {arch}: {report}", .path.display())]
+    StartWeights {
+        /// The weight file.
+        path: PathBuf,
+        /// The backbone.
+        arch: String,
+        /// The comparison.
+        report: Box<mochi_tensor::LoadReport>,
+    },
     /// A checkpoint that is damaged or belongs to another run.
     #[error("cannot resume from {}: {reason}", .path.display())]
     Checkpoint {
@@ -98,6 +111,8 @@ impl TrainError {
             Self::Run(error) => error.hint(),
             Self::Tensor(error) => error.hint(),
             Self::Contrast(error) => error.hint(),
+            Self::Metrics(error) => error.hint(),
+            Self::StartWeights { .. } => Some("set model.arch and model.stem to those of the weights".into()),
             Self::Diverged { .. } => Some(
                 "lower optimizer.learning_rate, add optimizer.warmup_epochs, or set compute.precision=float32; then resume: the last checkpoint is unchanged".into(),
             ),

@@ -55,5 +55,9 @@ pub use task::{Batches, DataIdentity, OnChange, Setting, StepError, StepPlan, St
 pub use tasks::contrastive::learner::Learner;
 pub use tasks::contrastive::step::LearnerReport;
 pub use tasks::contrastive::{Contrastive, Views};
+pub use tasks::detection::{
+    Detection, DetectionData, DetectionLearner, Found, LoadedDetector, NO_WEIGHTS, ObjectBatches, StartWeights,
+    detect_all, load_detector,
+};
 pub use trainer::{Event, Outcome, Progress, Trainer, TrainerOptions};
-pub use wiring::{augmentation, augmentation_of, compute, encoder_spec, facts, objective, open_data};
+pub use wiring::{augmentation, augmentation_of, compute, compute_of, encoder_spec, facts, objective, open_data};

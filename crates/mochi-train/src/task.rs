@@ -68,6 +68,15 @@ pub trait Task {
     /// Tensors that cannot be made.
     fn batch_part(&self, batch: &Self::Batch) -> Result<Part, TrainError>;
 
+    /// What follows the last step, before it is evaluated and saved: batch statistics that are measured anew, for instance. An interrupted run does
+    /// it again from the last step's state.
+    ///
+    /// # Errors
+    /// Data that cannot be read; [`mochi_data::DataError::Canceled`] when asked to stop.
+    fn finish(&mut self, _stop: &StopFlag) -> Result<(), TrainError> {
+        Ok(())
+    }
+
     /// Evaluates after step `step`, every [`crate::TrainerOptions::evaluate_every`] steps and at the end. Must not change what is learned.
     ///
     /// # Errors

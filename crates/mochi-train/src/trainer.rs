@@ -210,6 +210,9 @@ impl<T: Task> Trainer<T> {
                 let metrics = self.metrics(output.metrics, &plan, timeline, begun, &pace);
                 output.note.into_iter().for_each(|note| watch(Event::Note(note)));
                 averages.add(&metrics);
+                if last {
+                    self.task.finish(stop)?;
+                }
                 if self.due(self.options.evaluate_every, self.step, last) {
                     averages.add(&self.task.evaluate(self.step)?);
                 }

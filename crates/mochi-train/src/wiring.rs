@@ -39,14 +39,22 @@ fn gpu(engine: &Engine, index: usize) -> DeviceFacts {
 /// # Errors
 /// A device that is not there.
 pub fn compute(settings: &Resolved, engine: &Engine) -> Result<Compute, TensorError> {
+    compute_of(&settings.compute, engine)
+}
+
+/// As [`compute`], of any task's settings.
+///
+/// # Errors
+/// A device that is not there.
+pub fn compute_of(settings: &mochi_config::Compute, engine: &Engine) -> Result<Compute, TensorError> {
     let compute = Compute {
-        device: engine.device(&settings.compute.device.to_string())?,
-        precision: match settings.compute.precision {
+        device: engine.device(&settings.device.to_string())?,
+        precision: match settings.precision {
             WantedPrecision::Float32 => Precision::Float32,
             WantedPrecision::Tf32 => Precision::Tf32,
             WantedPrecision::Bf16 => Precision::Bf16,
         },
-        channels_last: settings.compute.layout == Layout::ChannelsLast,
+        channels_last: settings.layout == Layout::ChannelsLast,
     };
     compute.activate()?;
     Ok(compute)

@@ -28,6 +28,8 @@ pub enum Purpose {
     Pack = 4,
     /// Size and mirroring of an image that a detector learns from.
     Object = 5,
+    /// Which anchors and regions a detector learns from.
+    Sample = 6,
 }
 
 /// Stream of random numbers; see the module documentation.

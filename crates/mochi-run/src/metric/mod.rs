@@ -7,6 +7,7 @@
 //! A task adds a file with a table of its own and a line in [`TABLES`].
 
 pub mod contrastive;
+pub mod detection;
 pub mod general;
 mod reference;
 mod trainer;
@@ -127,7 +128,7 @@ impl Metric {
 }
 
 /// Every table, in the order in which metrics are documented and drawn.
-pub static TABLES: &[&[&Metric]] = &[general::TABLE, contrastive::TABLE, trainer::TABLE];
+pub static TABLES: &[&[&Metric]] = &[general::TABLE, contrastive::TABLE, detection::TABLE, trainer::TABLE];
 
 /// Every metric, in the order of the tables.
 pub fn all() -> impl Iterator<Item = &'static Metric> {

@@ -1,0 +1,182 @@
+//! Training of detectors on small drawn images.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mochi_annotations::{AnnotatedImage, Annotations, Mask, Object};
+use mochi_config::detection::{Facts, Resolved, Settings};
+use mochi_run::metric::detection as metrics;
+use mochi_run::{MetricsLog, Record, RunFolder};
+use mochi_term::StopFlag;
+use mochi_train::{Detection, DetectionData, Event, TrainError, load_detector};
+
+/// Images of one rectangle of each color on gray noise, as PNG files.
+fn drawn(folder: &Path, count: usize) -> Annotations {
+    std::fs::create_dir_all(folder).unwrap();
+    let mut state = 7u64;
+    let mut below = |n: u32| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 33) as u32) % n
+    };
+    let mut images = Vec::new();
+    for i in 0..count {
+        let (width, height) = if i % 3 == 0 { (80, 96) } else { (112, 80) };
+        let mut rgb: Vec<u8> = (0..width * height * 3).map(|_| 90 + below(40) as u8).collect();
+        let mut objects = Vec::new();
+        for class in 0..2usize {
+            let (w, h) = (20 + below(20), 20 + below(20));
+            let (x, y) = (below(width / 2 - w.min(width / 2 - 1)) + class as u32 * width / 2, below(height - h));
+            for row in y..y + h {
+                for column in x..(x + w).min(width) {
+                    let at = ((row * width + column) * 3) as usize;
+                    rgb[at..at + 3].copy_from_slice(if class == 0 { &[220, 40, 40] } else { &[40, 60, 220] });
+                }
+            }
+            let [x0, y0, x1, y1] = [x, y, (x + w).min(width), y + h].map(f64::from);
+            objects.push(Object {
+                id: (i * 2 + class + 1) as u64,
+                class,
+                bounds: [x0, y0, x1, y1],
+                mask: Some(Mask::Polygons(vec![vec![x0, y0, x1, y0, x1, y1, x0, y1]])),
+                area: (x1 - x0) * (y1 - y0),
+                crowd: false,
+                difficult: false,
+            });
+        }
+        let path = folder.join(format!("{i}.png"));
+        let mut encoder = png::Encoder::new(std::fs::File::create(&path).unwrap(), width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.write_header().unwrap().write_image_data(&rgb).unwrap();
+        images.push(AnnotatedImage { id: i as u64 + 1, name: format!("{i}.png"), path, width, height, objects });
+    }
+    Annotations { classes: vec!["red".into(), "blue".into()], category_ids: vec![1, 2], images }
+}
+
+/// Mask R-CNN with a ResNet-20 on images of 80 pixels.
+fn settings(iterations: u64, words: &[&str]) -> Resolved {
+    let base = [
+        "model.arch=resnet20",
+        "model.anchor_sizes=[16, 32, 64]",
+        "data.short_sides=[80]",
+        "data.test_short_side=80",
+        "data.longest_side=160",
+        "regions.count=32",
+        "proposals.train_before_nms=300",
+        "proposals.train_after_nms=100",
+        "proposals.test_after_nms=50",
+        "optimizer.learning_rate=0.02",
+        "optimizer.warmup_iterations=20",
+        "evaluation.precise_bn_iterations=10",
+        "checkpoint.every_steps=1000",
+        "compute.device=cpu",
+        "compute.precision=float32",
+    ];
+    let iterations = format!("iterations={iterations}");
+    let words = base.iter().chain(words).copied().chain([iterations.as_str()]).map(str::to_owned).collect::<Vec<_>>();
+    let facts = Facts { images: 8, classes: 2, masks: true, cores: 2, ..Facts::default() };
+    Settings::load(Some("small"), None, &words).unwrap().resolve(&facts).unwrap().0
+}
+
+fn data(folder: &Path) -> DetectionData {
+    let data = Arc::new(drawn(&folder.join("images"), 8));
+    DetectionData { training: data.clone(), evaluation: Some(data), source: "drawn".into() }
+}
+
+fn run(folder: &Path, name: &str) -> RunFolder {
+    RunFolder::create(&folder.join(name)).unwrap()
+}
+
+/// Values of the last record.
+fn last(folder: &Path, name: &str) -> Record {
+    MetricsLog::read(&RunFolder::read(&folder.join(name)).unwrap().metrics_path()).unwrap().pop().unwrap()
+}
+
+#[test]
+fn slow_a_detector_learns_eight_images_by_heart() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = mochi_tensor::start(None).unwrap();
+    let trainer =
+        Detection::start(run(folder.path(), "run"), settings(120, &[]), data(folder.path()), &engine).unwrap();
+    assert!(trainer.train(&StopFlag::default(), &mut |_| {}).unwrap().finished);
+    let values = last(folder.path(), "run").values;
+    let of = |metric| values.get(metric).unwrap();
+    assert!(of(&metrics::AP50) > 0.9 && of(&metrics::MASK_AP50) > 0.9, "{values:?}");
+    assert!(of(&metrics::AP) > 0.5, "{values:?}");
+}
+
+/// With several groups, several sizes and a stop in the middle.
+#[test]
+fn a_resumed_detector_is_the_same_in_every_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = mochi_tensor::start(None).unwrap();
+    let settings = || {
+        settings(
+            4,
+            &[
+                "data.short_sides=[48, 64]",
+                "data.test_short_side=64",
+                "data.groups=2",
+                "evaluation.precise_bn_iterations=1",
+            ],
+        )
+    };
+    let data = data(folder.path());
+    let whole = Detection::start(run(folder.path(), "whole"), settings(), data.clone(), &engine).unwrap();
+    whole.train(&StopFlag::default(), &mut |_| {}).unwrap();
+    let part = Detection::start(run(folder.path(), "part"), settings(), data.clone(), &engine).unwrap();
+    let stop = StopFlag::default();
+    let outcome = part.train(&stop, &mut |event| {
+        if matches!(&event, Event::Step(at) if at.step == 2) {
+            stop.request();
+        }
+    });
+    assert_eq!(outcome.unwrap().step, 2);
+    let rest = Detection::resume::<TrainError>(&folder.path().join("part"), &engine, |_| Ok(data)).unwrap();
+    let outcome = rest.train(&StopFlag::default(), &mut |_| {}).unwrap();
+    assert!(outcome.finished && outcome.trained == 2);
+    let read = |name: &str| {
+        let run = RunFolder::read(&folder.path().join(name)).unwrap();
+        let path = run.checkpoints().latest().unwrap().unwrap().path;
+        ["model.safetensors", "optimizer.safetensors"]
+            .map(|file| mochi_tensor::read_tensors(&path.join(file)).unwrap().0)
+    };
+    for (a, b) in read("whole").iter().zip(&read("part")) {
+        assert_eq!(a.len(), b.len());
+        assert!(a.iter().all(|(name, tensor)| tensor.equal(&b[name])));
+    }
+    let loaded = load_detector(&folder.path().join("part"), &engine).unwrap();
+    assert_eq!((loaded.step, loaded.classes), (4, vec!["red".to_owned(), "blue".to_owned()]));
+}
+
+#[test]
+fn a_backbone_starts_from_a_whole_weight_file_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = mochi_tensor::start(None).unwrap();
+    let data = data(folder.path());
+    let source = Detection::new(settings(1, &["seed=5"]), data.clone(), &engine).unwrap();
+    let weights = source.detector().store().export("");
+    let backbone = |name: &str| ["conv1", "bn1", "layer"].iter().any(|start| name.starts_with(start));
+    let renamed = |rename: &dyn Fn(&str) -> String| -> std::collections::BTreeMap<_, _> {
+        weights.iter().filter(|(name, _)| backbone(name)).map(|(name, tensor)| (rename(name), tensor.copy())).collect()
+    };
+    let file = folder.path().join("weights.safetensors");
+    let init = format!("model.init={:?}", file.to_str().unwrap());
+    let start = |tensors: &std::collections::BTreeMap<String, _>| {
+        mochi_tensor::write_tensors(&file, tensors, &Default::default()).unwrap();
+        Detection::new(settings(1, &[&init]), data.clone(), &engine)
+    };
+    let names: [&dyn Fn(&str) -> String; 3] =
+        [&|name| name.to_owned(), &|name| format!("module.encoder_q.{name}"), &mochi_detection::names::detectron2];
+    for name in names {
+        let task = start(&renamed(name)).unwrap();
+        // 19 convolutions of one tensor and 19 norms of four.
+        assert_eq!(task.start_weights().unwrap().tensors, 19 * 5);
+        let own = task.detector().store().export("");
+        assert!(weights.iter().filter(|(name, _)| backbone(name)).all(|(name, tensor)| tensor.equal(&own[name])));
+        assert!(!weights["rpn.conv.weight"].equal(&own["rpn.conv.weight"]), "another seed draws other heads");
+    }
+    let mut part = renamed(names[0]);
+    part.remove("layer2.0.conv1.weight");
+    let error = start(&part).unwrap_err().to_string();
+    assert!(error.contains("94 tensors match; 1 missing: \"layer2.0.conv1.weight\""), "{error}");
+}
