@@ -63,6 +63,7 @@ from_error!(
     mochi_ablate::AblateError,
     mochi_config::ConfigError,
     mochi_contrast::ContrastError,
+    mochi_detection_metrics::MetricsError,
     mochi_eval::EvalError,
     mochi_files::FileError,
     mochi_registry::RegistryError,

@@ -52,7 +52,7 @@ enum Command {
     Check(check::Arguments),
     /// Preview augmented training views
     Augment(augment::Arguments),
-    /// Evaluate a run's encoder
+    /// Evaluate a run's encoder, or detections in COCO's format
     #[command(subcommand)]
     Eval(eval::Command),
     /// Train and evaluate every variant of a plan, and compare them in a table

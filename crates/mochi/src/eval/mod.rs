@@ -1,6 +1,7 @@
-//! `mochi eval knn|linear|few-shot|all RUN --train DIR --test DIR`
+//! `mochi eval knn|linear|few-shot|all RUN --train DIR --test DIR`, `mochi eval coco GT.json RESULTS.json`
 
 mod all;
+mod coco;
 mod few_shot;
 mod inputs;
 mod knn;
@@ -27,6 +28,8 @@ pub enum Command {
     FewShot(few_shot::Arguments),
     /// Several protocols with their defaults, on the same features
     All(all::Arguments),
+    /// Average precision of detections by COCO's rules: the numbers of pycocotools
+    Coco(coco::Arguments),
 }
 
 /// Arguments of every protocol.
@@ -76,6 +79,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Linear(arguments) => linear::run(arguments),
         Command::FewShot(arguments) => few_shot::run(arguments),
         Command::All(arguments) => all::run(arguments),
+        Command::Coco(arguments) => coco::run(arguments),
     }
 }
 

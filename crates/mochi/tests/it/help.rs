@@ -29,6 +29,7 @@ fn help_texts_are_the_snapshots() {
         "eval linear",
         "eval few-shot",
         "eval all",
+        "eval coco",
         "ablate",
         "runs",
         "runs ls",

@@ -5,6 +5,7 @@ mod ablation;
 mod analysis;
 mod budget;
 mod check;
+mod coco;
 mod command_line;
 mod common;
 mod evaluation;
