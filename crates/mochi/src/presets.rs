@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use mochi_config::{Preset, Settings, Task, detection};
+use mochi_config::{ConfigError, Preset, Problem, Settings, Task, detection};
 use serde::Serialize;
 
 use crate::failure::{Outcome, print_json, print_line};
@@ -25,9 +25,7 @@ pub struct Arguments {
 /// A task, as named on the command line.
 #[derive(Clone, Copy, ValueEnum)]
 enum TaskName {
-    /// `mochi pretrain`
     Pretraining,
-    /// `mochi detect train`
     Detection,
 }
 
@@ -74,11 +72,7 @@ fn tasks(only: Option<Task>) -> impl Iterator<Item = Task> {
 fn print_one(name: &str, only: Option<Task>, json: bool) -> Outcome<()> {
     let found = tasks(only).find_map(|task| task.schema().preset(name).map(|preset| (task, preset)));
     let Some((task, preset)) = found else {
-        // The error suggests a similar name.
-        return Ok(match only {
-            Some(Task::Detection) => detection::Settings::preset(name).map(|_| ())?,
-            _ => Settings::preset(name).map(|_| ())?,
-        });
+        return Ok(unknown(name, only)?);
     };
     if json {
         print_json(&Row { text: Some(preset.text), ..Row::of(task, preset) })?;
@@ -86,6 +80,24 @@ fn print_one(name: &str, only: Option<Task>, json: bool) -> Outcome<()> {
         print_line(preset.text.trim_end())?;
     }
     Ok(())
+}
+
+/// The error of an unknown name, of the task that has a similar one.
+fn unknown(name: &str, only: Option<Task>) -> Result<(), ConfigError> {
+    let similar = |error: &ConfigError| {
+        error.problems().iter().any(|problem| matches!(problem, Problem::UnknownPreset { nearest: Some(_), .. }))
+    };
+    let of = |task| match task {
+        Task::Pretraining => Settings::preset(name).map(drop),
+        Task::Detection => detection::Settings::preset(name).map(drop),
+    };
+    match only {
+        Some(task) => of(task),
+        None => of(Task::Pretraining).map_err(|error| match of(Task::Detection) {
+            Err(other) if similar(&other) && !similar(&error) => other,
+            _ => error,
+        }),
+    }
 }
 
 fn print_list(only: Option<Task>, json: bool) -> Outcome<()> {

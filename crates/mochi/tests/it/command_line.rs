@@ -86,6 +86,9 @@ fn presets_doctor_and_version_work() {
     let text = String::from_utf8(supcon.stdout).unwrap();
     assert!(text.contains("# Source: HobbitLong/SupContrast") && text.contains("learning_rate = 0.714"), "{text}");
     assert!(refused(&["presets", "supconn"]).contains("did you mean \"supcon\"?"));
+    assert!(refused(&["presets", "coco-r50-c4-9x"]).contains("did you mean \"coco-r50-c4-1x\"?"));
+    let elsewhere = refused(&["presets", "supcon", "--task", "detection"]);
+    assert!(elsewhere.contains("it is a preset of `mochi pretrain`"), "{elsewhere}");
     let of = |words: &[&str]| String::from_utf8(run(words).stdout).unwrap();
     assert!(of(&["presets", "voc-r50-c4-24k"]).contains("\niterations = 24000\n"));
     assert!(of(&["presets", "small"]).contains("extends = \"moco-v2\""));
