@@ -1,6 +1,7 @@
-//! `mochi bench step|loss|data`
+//! `mochi bench step|loss|data|detect`
 
 mod data;
+mod detect;
 mod loss;
 mod step;
 
@@ -17,6 +18,8 @@ pub enum Command {
     Loss(loss::Arguments),
     /// Decoding and augmentation, in images/s
     Data(data::Arguments),
+    /// Training steps of a detector on synthetic images
+    Detect(detect::Arguments),
 }
 
 /// Runs the subcommand.
@@ -25,6 +28,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Step(arguments) => step::run(arguments),
         Command::Loss(arguments) => loss::run(arguments),
         Command::Data(arguments) => data::run(arguments),
+        Command::Detect(arguments) => detect::run(arguments),
     }
 }
 

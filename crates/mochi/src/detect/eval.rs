@@ -1,0 +1,132 @@
+//! `mochi detect eval RUN --data DIR [--format FORMAT] [--split SPLIT] [--json]`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use mochi_annotations::{Format, Purpose};
+use mochi_detection_metrics::{CocoResult, Geometry, VocRule, evaluate_coco, evaluate_voc, write_results};
+use mochi_run::RunFolder;
+use mochi_term::Progress;
+use mochi_text::{aligned, counted};
+use mochi_train::{detect_all, load_detector};
+use serde_json::{Map, Value, json};
+
+use super::data::read_split;
+use crate::drive::listen;
+use crate::failure::{Outcome, print_json, print_line};
+
+/// Arguments of the subcommand.
+#[derive(Args)]
+pub struct Arguments {
+    /// Run folder of a detector
+    run: PathBuf,
+    /// Folder of images with objects, in the format of PASCAL VOC, COCO or YOLO
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Format of the folder: voc, coco or yolo [default: found from its files]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Split to evaluate [default: test or val]
+    #[arg(long, value_name = "SPLIT")]
+    split: Option<String>,
+    /// Also write the detections, in COCO's results format
+    #[arg(long, value_name = "FILE")]
+    detections: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: Arguments) -> Outcome {
+    let stop = listen()?;
+    let progress = Progress::detect();
+    let engine = mochi_tensor::start(None)?;
+    let loaded = load_detector(&arguments.run, &engine)?;
+    let split = read_split(
+        &arguments.data,
+        arguments.format,
+        arguments.split.as_deref().unwrap_or_default(),
+        Purpose::Evaluation,
+        Some(&loaded.classes),
+        &progress,
+    )?;
+    let mut task = progress.task("finding objects", split.data.images.len() as u64);
+    let found = detect_all(&loaded.detector, &loaded.settings, &split.data, &stop, &mut |done| task.reach(done))?;
+    task.finish();
+    for bad in &found.bad {
+        progress.warning(&format!("bad image left out: {}: {} ({})", bad.name, bad.reason, bad.detail));
+    }
+    let boxes = evaluate_coco(&split.data, &found.detections, Geometry::Box)?;
+    let masks = match loaded.settings.model.masks {
+        true => Some(evaluate_coco(&split.data, &found.detections, Geometry::Mask)?),
+        false => None,
+    };
+    let mut result = twelve(&boxes);
+    if let Some(masks) = &masks {
+        result.insert("masks".to_owned(), Value::Object(twelve(masks)));
+    }
+    if split.format == Format::Voc {
+        let rule = if split.name.contains("2007") { VocRule::ElevenPoint } else { VocRule::Area };
+        let voc = evaluate_voc(&split.data, &found.detections, rule)?;
+        result.insert("voc".to_owned(), json!({"AP": voc.ap, "AP50": voc.ap50, "AP75": voc.ap75}));
+    }
+    result.extend(
+        json!({
+            "protocol": "detection/1",
+            "split": split.name,
+            "test": std::path::absolute(&arguments.data).unwrap_or(arguments.data),
+            "images": split.data.images.len() - found.bad.len(),
+            "bad_images": found.bad.len(),
+            "step": loaded.step,
+            "groups": loaded.settings.data.groups,
+        })
+        .as_object()
+        .cloned()
+        .unwrap_or_default(),
+    );
+    let folder = RunFolder::open(&arguments.run)?;
+    folder.write_result("detection", &result)?;
+    if let Some(file) = &arguments.detections {
+        write_results(file, &split.data, &found.detections)?;
+    }
+    mochi_report::write_page(&arguments.run)?;
+    if arguments.json {
+        print_json(&result)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print_line(&format!(
+        "{} of step {} on {} (split {}, COCO's metric):",
+        counted(found.detections.len(), "detection"),
+        loaded.step,
+        counted(split.data.images.len() - found.bad.len(), "image"),
+        split.name
+    ))?;
+    print_line(&table(&result, masks.is_some()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// COCO's numbers under their names.
+fn twelve(result: &CocoResult) -> Map<String, Value> {
+    result.numbers().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
+}
+
+/// The numbers in percent, masks beside boxes.
+fn table(result: &Map<String, Value>, masks: bool) -> String {
+    let percent = |value: Option<&Value>| match value.and_then(Value::as_f64) {
+        Some(value) => format!("{:.2}", 100.0 * value),
+        None => "-".to_owned(),
+    };
+    let names = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"];
+    let mut rows = vec![["", "boxes", if masks { "masks" } else { "" }].map(str::to_owned).to_vec()];
+    for name in names {
+        let mut row = vec![name.to_owned(), percent(result.get(name))];
+        if masks {
+            row.push(percent(result.get("masks").and_then(|masks| masks.get(name))));
+        }
+        rows.push(row);
+    }
+    aligned(&rows).trim_end().to_owned()
+}
+

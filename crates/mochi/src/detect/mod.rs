@@ -1,0 +1,37 @@
+//! `mochi detect`: object detection and instance segmentation from a pre-trained backbone.
+
+mod compare;
+mod data;
+mod eval;
+mod predict;
+mod train;
+mod trials;
+
+use clap::Subcommand;
+
+use crate::failure::Outcome;
+
+pub use train::resume;
+
+/// Subcommands of `mochi detect`.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Train a detector on images with boxes, or with masks
+    Train(train::Arguments),
+    /// Measure a detector's average precision on a dataset
+    Eval(eval::Arguments),
+    /// Find objects in images
+    Predict(predict::Arguments),
+    /// Train a detector with several seeds: mean and standard deviation
+    Trials(trials::Arguments),
+}
+
+/// Runs the subcommand.
+pub fn run(command: Command) -> Outcome {
+    match command {
+        Command::Train(arguments) => train::run(arguments),
+        Command::Eval(arguments) => eval::run(arguments),
+        Command::Predict(arguments) => predict::run(arguments),
+        Command::Trials(arguments) => trials::run(arguments),
+    }
+}

@@ -1,0 +1,282 @@
+//! `mochi detect train --data DIR [--init RUN|FILE] [--masks] [--preset NAME | --config FILE] [--out RUN] [KEY=VALUE ...]`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use mochi_annotations::{Annotations, Purpose};
+use mochi_config::detection::{Facts, Resolved, Settings};
+use mochi_config::{Resolved as PretrainingSettings, Task as TaskName};
+use mochi_data::dataset::{path_from_text, path_to_text};
+use mochi_run::{RunFolder, default_path};
+use mochi_tensor::Engine;
+use mochi_term::{Progress, StopFlag};
+use mochi_text::counted;
+use mochi_train::{Detection, DetectionData, NO_WEIGHTS, Trainer, facts};
+
+use super::compare;
+use super::data::{Split, format, read_split};
+use crate::drive::{drive, listen};
+use crate::failure::{Failure, Outcome};
+
+/// The preset that also trains from random weights, to compare.
+const COMPARED: &str = "small";
+
+/// What `train` and `trials` have in common.
+#[derive(Args)]
+pub struct Common {
+    /// Folder of images with objects, in the format of PASCAL VOC, COCO or YOLO
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Format of the folder: voc, coco or yolo [default: found from its files]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// Weights that the backbone starts from: a run folder, a safetensors file, or none
+    #[arg(long, value_name = "RUN|FILE")]
+    init: Option<String>,
+    /// Predict masks as well as boxes
+    #[arg(long)]
+    masks: bool,
+    /// Preset to start from, instead of the one named in the settings file; `mochi presets` lists them
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// TOML file of settings, which override the preset
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Settings, e.g. iterations=1000 data.batch=8
+    #[arg(value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+/// Arguments of the subcommand.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    /// Run folder [default: a new folder under runs/]
+    #[arg(long, value_name = "RUN")]
+    out: Option<PathBuf>,
+    /// Do not train a second detector from random weights to compare with
+    #[arg(long)]
+    no_comparison: bool,
+    /// Print the outcome as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Settings and data of one or several runs.
+pub struct Prepared {
+    pub settings: Settings,
+    facts: Facts,
+    data: DetectionData,
+}
+
+impl Prepared {
+    /// Reads settings and data.
+    pub fn read(common: &Common, engine: &Engine, progress: &Progress) -> Outcome<Self> {
+        let mut words: Vec<String> = common.format.iter().map(|name| format!("data.format={name}")).collect();
+        words.extend(common.masks.then(|| "model.masks=true".to_owned()));
+        let init = common.init.as_deref().filter(|init| *init != NO_WEIGHTS);
+        words.extend(init.map(|init| backbone_of(Path::new(init))).transpose()?.into_iter().flatten());
+        words.extend(common.settings.iter().cloned());
+        let mut settings = Settings::load(common.preset.as_deref(), common.config.as_deref(), &words)?;
+        // Absolute paths, so that `mochi resume` finds them from anywhere.
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        settings.set_data(path_to_text(&whole(&common.data)));
+        if let Some(init) = &common.init {
+            settings.set_init(match init.as_str() {
+                NO_WEIGHTS => NO_WEIGHTS.to_owned(),
+                init => path_to_text(&whole(Path::new(init))),
+            });
+        }
+        let of = &settings.data;
+        let training = read_split(&common.data, format(of.format), &of.split, Purpose::Training, None, progress)?;
+        let evaluation = evaluation_split(
+            &common.data,
+            &settings.evaluation.source,
+            &settings.evaluation.split,
+            &training,
+            progress,
+        )?;
+        let machine = facts(engine, training.data.images.len());
+        let masks = training.data.images.iter().flat_map(|image| &image.objects).any(|object| object.mask.is_some());
+        let facts = Facts {
+            images: training.data.images.len(),
+            classes: training.data.classes.len(),
+            masks,
+            cores: machine.cores,
+            cpu: machine.cpu,
+            gpus: machine.gpus,
+        };
+        let objects = |data: &Annotations| data.images.iter().map(|image| image.objects.len()).sum::<usize>();
+        progress.note(&format!(
+            "{} with {} of {} in split {} ({}){}",
+            counted(training.data.images.len(), "image"),
+            counted(objects(&training.data), "object"),
+            counted(training.data.classes.len(), "class"),
+            training.name,
+            training.format,
+            match &evaluation {
+                Some(split) => {
+                    format!("; {} in split {} for evaluation", counted(split.data.images.len(), "image"), split.name)
+                }
+                None => "; no split for evaluation".to_owned(),
+            }
+        ));
+        let source = settings.data.source.clone();
+        let data =
+            DetectionData { training: training.data, evaluation: evaluation.map(|split| split.data), source };
+        Ok(Self { settings, facts, data })
+    }
+
+    /// Resolves the settings and reports what is questionable.
+    pub fn resolve(&self, settings: Settings, progress: &Progress) -> Outcome<Resolved> {
+        let (resolved, warnings) = settings.resolve(&self.facts)?;
+        for warning in &warnings {
+            progress.warning(&warning.to_string());
+            if let Some(hint) = warning.hint() {
+                progress.hint(&hint);
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// Starts a run in a fresh folder and says what it is.
+    pub fn start(
+        &self,
+        resolved: Resolved,
+        out: &Path,
+        engine: &Engine,
+        progress: &Progress,
+    ) -> Outcome<Trainer<Detection>> {
+        let folder = RunFolder::create(out)?;
+        if let Some(warning) = folder.warning() {
+            progress.warning(&warning);
+        }
+        let trainer = Detection::start(folder, resolved, self.data.clone(), engine)?;
+        let task = trainer.task();
+        let settings = task.settings();
+        progress.note(&format!(
+            "{} with {} on {} in {}, {} of {}, learning rate {}, run folder {}",
+            if settings.model.masks { "Mask R-CNN C4" } else { "Faster R-CNN C4" },
+            settings.model.arch,
+            settings.compute.device,
+            settings.compute.precision,
+            counted(settings.iterations, "iteration"),
+            counted(settings.data.batch, "image"),
+            settings.optimizer.learning_rate,
+            out.display()
+        ));
+        progress.note(&match task.start_weights() {
+            Some(start) => format!(
+                "all {} of the backbone are from {} ({}; stride in the 3x3 convolutions, RGB, ImageNet mean and deviation); heads are new",
+                counted(start.tensors, "tensor"),
+                start.file.display(),
+                start.naming
+            ),
+            None => "the backbone starts from random weights".to_owned(),
+        });
+        Ok(trainer)
+    }
+}
+
+/// The split that a run is evaluated on, with the classes of the training split; `None` if there is none.
+fn evaluation_split(
+    folder: &Path,
+    source: &str,
+    split: &str,
+    training: &Split,
+    progress: &Progress,
+) -> Outcome<Option<Split>> {
+    let other = (!source.is_empty()).then(|| path_from_text(source));
+    let folder = other.as_deref().unwrap_or(folder);
+    let format = other.is_none().then_some(training.format);
+    let read = read_split(folder, format, split, Purpose::Evaluation, Some(&training.data.classes), progress);
+    match read {
+        Ok(found) => Ok(Some(found)),
+        // Without a split that was asked for, training goes on unevaluated.
+        Err(failure) if failure.is_missing_split() && other.is_none() && split.is_empty() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// `model.arch` and `model.stem` of a pre-training run, unless the path is no run.
+fn backbone_of(init: &Path) -> Outcome<Vec<String>> {
+    if !init.is_dir() {
+        return Ok(Vec::new());
+    }
+    let config = RunFolder::read(init)?.config_path();
+    let (arch, stem) = match mochi_config::task_of_run(&config)? {
+        TaskName::Pretraining => {
+            let settings = PretrainingSettings::read(&config)?;
+            (settings.model.arch, settings.model.stem)
+        }
+        TaskName::Detection => {
+            let settings = Resolved::read(&config)?;
+            (settings.model.arch, settings.model.stem)
+        }
+    };
+    Ok(vec![format!("model.arch={arch}"), format!("model.stem={stem}")])
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: Arguments) -> Outcome {
+    if let Some(out) = &arguments.out {
+        // Known before the dataset is read.
+        RunFolder::check_free(out)?;
+    }
+    let stop = listen()?;
+    let progress = Progress::detect();
+    let engine = mochi_tensor::start(None)?;
+    let prepared = Prepared::read(&arguments.common, &engine, &progress)?;
+    let resolved = prepared.resolve(prepared.settings.clone(), &progress)?;
+    let out = arguments.out.unwrap_or_else(|| default_path(resolved.preset_name()));
+    let random = compare::from_random_weights(&out);
+    let compared = resolved.preset_name() == COMPARED && resolved.model.init != NO_WEIGHTS && !arguments.no_comparison;
+    if compared {
+        RunFolder::check_free(&random)?;
+        progress.note(&format!(
+            "afterwards the same is trained from random weights in {}, to compare; --no-comparison leaves it out",
+            random.display()
+        ));
+    }
+    let next = next_step(&out, &arguments.common.data);
+    let trainer = prepared.start(resolved, &out, &engine, &progress)?;
+    let ended = drive(trainer, &engine, &stop, &progress, arguments.json, &next)?;
+    if !compared || ended != ExitCode::SUCCESS {
+        return Ok(ended);
+    }
+    let mut settings = prepared.settings.clone();
+    settings.set_init(NO_WEIGHTS.to_owned());
+    let resolved = prepared.resolve(settings, &progress)?;
+    let trainer = prepared.start(resolved, &random, &engine, &progress)?;
+    let ended = drive(trainer, &engine, &stop, &progress, arguments.json, &next)?;
+    if ended == ExitCode::SUCCESS {
+        compare::print(&out, &random)?;
+    }
+    Ok(ended)
+}
+
+/// Resumes a detection run.
+pub fn resume(path: &Path, engine: &Engine, stop: &StopFlag, progress: &Progress, json: bool) -> Outcome {
+    let mut folder = PathBuf::new();
+    let trainer = Detection::resume::<Failure>(path, engine, |settings| {
+        folder = path_from_text(&settings.data.source);
+        let of = &settings.data;
+        let training = read_split(&folder, format(of.format), &of.split, Purpose::Training, None, progress)?;
+        let evaluation = &settings.evaluation;
+        let evaluation = evaluation_split(&folder, &evaluation.source, &evaluation.split, &training, progress)?;
+        let evaluation: Option<Arc<Annotations>> = evaluation.map(|split| split.data);
+        Ok(DetectionData { training: training.data, evaluation, source: of.source.clone() })
+    })?;
+    crate::resume::say_where(&trainer, progress);
+    drive(trainer, engine, stop, progress, json, &next_step(path, &folder))
+}
+
+/// What to do with a trained detector.
+fn next_step(run: &Path, data: &Path) -> String {
+    let (run, data) = (mochi_files::shell_word(run), mochi_files::shell_word(data));
+    format!("mochi detect eval {run} --data {data}, or mochi detect predict {run} IMAGES... --out DIR")
+}
+
