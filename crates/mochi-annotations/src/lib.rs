@@ -12,6 +12,9 @@
 
 mod annotations;
 mod mask;
+mod rle;
+mod target;
 
 pub use annotations::{AnnotatedImage, Annotations, Object};
-pub use mask::{Mask, Rle};
+pub use mask::Mask;
+pub use rle::{Rle, RleError};
