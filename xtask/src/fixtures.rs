@@ -27,6 +27,7 @@ impl Fixture {
 
 /// Every script that writes a committed fixture. A test compares this list with the files.
 const FIXTURES: &[Fixture] = &[
+    Fixture { script: "crates/mochi-annotations/tests/fixtures/make_crops.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_loss_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_measure_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_strategy_cases.py", arguments: &[] },

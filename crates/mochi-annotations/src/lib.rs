@@ -13,7 +13,10 @@
 mod annotations;
 mod mask;
 mod placement;
+mod rle;
+mod target;
 
 pub use annotations::{AnnotatedImage, Annotations, Object};
-pub use mask::{Mask, Rle};
+pub use mask::Mask;
 pub use placement::Placement;
+pub use rle::{Rle, RleError};

@@ -27,6 +27,12 @@ fn find(jpeg: &[u8]) -> Option<u8> {
     }
 }
 
+/// The orientation in the body of an APP1 segment, 1 where it is damaged; `None` for a segment that is not EXIF.
+pub(super) fn in_segment(body: &[u8]) -> Option<u8> {
+    let tiff = body.strip_prefix(b"Exif\0\0")?;
+    Some(in_tiff(tiff).filter(|o| (1..=8).contains(o)).unwrap_or(1))
+}
+
 fn in_tiff(tiff: &[u8]) -> Option<u8> {
     let little = match tiff.get(..4)? {
         b"II*\0" => true,

@@ -7,6 +7,7 @@
 //! reports as corrupt is a bad image (Pillow returns it).
 
 mod exif;
+mod header;
 mod jpeg;
 mod memory;
 mod png_webp;
@@ -15,6 +16,7 @@ mod unknown;
 use crate::error::{BadReason, DecodeError};
 
 pub use exif::orientation;
+pub use header::{ImageHeader, read_header};
 pub use jpeg::simd_in_jpeg;
 
 /// Maximum number of pixels of an image: Pillow warns of a decompression bomb above this (89,478,485; 256 MiB of RGB).
