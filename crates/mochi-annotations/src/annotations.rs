@@ -9,7 +9,8 @@ use crate::Mask;
 pub struct Annotations {
     /// Names of the classes; [`Object::class`] is an index.
     pub classes: Vec<String>,
-    /// The number of each class in COCO files (`category_id`), in increasing order; 1, 2, ... for formats without such numbers.
+    /// The number of each class in COCO files (`category_id`); 1, 2, ... for formats without such numbers. In increasing order unless the classes were
+    /// given; a given class that the file does not have gets a number that the file does not use.
     pub category_ids: Vec<u64>,
     /// The images.
     pub images: Vec<AnnotatedImage>,
@@ -24,10 +25,13 @@ pub struct AnnotatedImage {
     pub name: String,
     /// The image file.
     pub path: PathBuf,
-    /// Width in pixels.
+    /// Width in pixels, with the EXIF orientation applied if [`Self::exif_orientation`] is set.
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
+    /// Whether the EXIF orientation is applied when the image is decoded. It is, unless the annotated size shows that the objects were drawn on the
+    /// stored pixels ([`crate::ProblemKind::StoredOrientation`]).
+    pub exif_orientation: bool,
     /// The objects in the order of the file, crowds and difficult ones included.
     pub objects: Vec<Object>,
 }
@@ -39,7 +43,7 @@ pub struct Object {
     pub id: u64,
     /// An index into [`Annotations::classes`].
     pub class: usize,
-    /// The box (x0, y0, x1, y1) in pixels.
+    /// The box (x0, y0, x1, y1) in pixels. It overlaps the image and can reach beyond it.
     pub bounds: [f64; 4],
     /// The pixels of the object, if the dataset has masks.
     pub mask: Option<Mask>,
@@ -52,6 +56,14 @@ pub struct Object {
 }
 
 impl Annotations {
+    /// The images that a detector can learn from: those with an object that is no crowd (detectron2 `data/build.py`,
+    /// `filter_images_with_only_crowd_annotations`).
+    #[must_use]
+    pub fn for_training(mut self) -> Self {
+        self.images.retain(|image| image.objects.iter().any(|object| !object.crowd));
+        self
+    }
+
     /// A fingerprint of classes, names and sizes of images, and objects.
     pub fn fingerprint(&self) -> u64 {
         use std::hash::Hasher;

@@ -11,12 +11,28 @@
 #![forbid(unsafe_code)]
 
 mod annotations;
+mod classes;
+mod coco;
+mod error;
+mod format;
+mod gather;
+mod image;
 mod mask;
+mod object;
 mod placement;
+mod problem;
+mod read;
 mod rle;
 mod target;
+mod tree;
+mod voc;
+mod yolo;
 
 pub use annotations::{AnnotatedImage, Annotations, Object};
+pub use error::AnnotationError;
+pub use format::Format;
 pub use mask::Mask;
 pub use placement::Placement;
+pub use problem::{EXAMPLES, Found, Problem, ProblemKind, Problems, Rule};
+pub use read::{Dataset, Purpose, ReadOptions, read, splits};
 pub use rle::{Rle, RleError};

@@ -45,67 +45,6 @@ impl Mask {
         }
     }
 
-    /// The mask mirrored left to right in an image of this width: x becomes `width - x`.
-    #[must_use]
-    pub fn flipped(&self, width: u32) -> Self {
-        let width = f64::from(width);
-        match self {
-            Self::Polygons(polygons) => mapped(polygons, |x, y| [width - x, y]),
-            Self::Rle(rle) => Self::Rle(rle.flipped()),
-        }
-    }
-
-    /// The mask of an image that is resized from `from` to `to` (width, height). Points are multiplied by the ratio of the sizes in float64; run lengths are
-    /// resized by the nearest pixel ([`Rle::resized`]).
-    #[must_use]
-    pub fn resized(&self, from: (u32, u32), to: (u32, u32)) -> Self {
-        let ratio = |from: u32, to: u32| f64::from(to) / f64::from(from);
-        let (fx, fy) = (ratio(from.0, to.0), ratio(from.1, to.1));
-        match self {
-            Self::Polygons(polygons) => mapped(polygons, |x, y| [x * fx, y * fy]),
-            Self::Rle(rle) => Self::Rle(rle.resized(to.1, to.0)),
-        }
-    }
-}
-
-fn mapped(polygons: &[Vec<f64>], point: impl Fn(f64, f64) -> [f64; 2]) -> Mask {
-    let polygon = |polygon: &Vec<f64>| polygon.chunks_exact(2).flat_map(|xy| point(xy[0], xy[1])).collect();
-    Mask::Polygons(polygons.iter().map(polygon).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn polygons_flip_and_scale_exactly() {
-        let mask = Mask::Polygons(vec![vec![1.0, 2.0, 7.25, 2.5, 3.0, 9.0]]);
-        assert_eq!(mask.bounds(), Some([1.0, 2.0, 7.25, 9.0]));
-        assert_eq!(mask.flipped(10), Mask::Polygons(vec![vec![9.0, 2.0, 2.75, 2.5, 7.0, 9.0]]));
-        assert_eq!(mask.flipped(10).flipped(10), mask);
-        // Integers stay fractions: detectron2 truncates them.
-        let scaled = mask.resized((3, 10), (7, 15));
-        let Mask::Polygons(polygons) = scaled else { panic!("polygons") };
-        assert_eq!(polygons[0][0], 7.0 / 3.0);
-        assert_eq!(polygons[0][3], 3.75);
-        assert_eq!(Mask::Polygons(vec![]).bounds(), None);
-    }
-
-    #[test]
-    fn the_area_is_that_of_the_pixels() {
-        let square = vec![2.0, 1.0, 6.0, 1.0, 6.0, 4.0, 2.0, 4.0];
-        let mask = Mask::Polygons(vec![square.clone()]);
-        assert_eq!(mask.area(10, 8), 12);
-        assert_eq!(mask.to_rle(10, 8).bounds(), mask.bounds());
-        // A union counts no pixel twice, and pixels outside of the image do not count.
-        let two = Mask::Polygons(vec![square, vec![4.0, 2.0, 20.0, 2.0, 20.0, 3.0, 4.0, 3.0]]);
-        assert_eq!(two.area(10, 8), 12 + 4);
-        assert_eq!(Mask::Rle(mask.to_rle(10, 8)).area(10, 8), 12);
-        assert_eq!(Mask::Polygons(vec![]).area(10, 8), 0);
-    }
-}
-
-impl Mask {
     /// Adds every number to a fingerprint.
     pub(crate) fn feed(&self, hash: &mut impl std::hash::Hasher) {
         match self {
@@ -120,5 +59,30 @@ impl Mask {
                 rle.counts.iter().for_each(|run| hash.write_u32(*run));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_those_of_the_points() {
+        let mask = Mask::Polygons(vec![vec![1.0, 2.0, 7.25, 2.5, 3.0, 9.0]]);
+        assert_eq!(mask.bounds(), Some([1.0, 2.0, 7.25, 9.0]));
+        assert_eq!(Mask::Polygons(vec![]).bounds(), None);
+    }
+
+    #[test]
+    fn the_area_is_that_of_the_pixels() {
+        let square = vec![2.0, 1.0, 6.0, 1.0, 6.0, 4.0, 2.0, 4.0];
+        let mask = Mask::Polygons(vec![square.clone()]);
+        assert_eq!(mask.area(10, 8), 12);
+        assert_eq!(mask.to_rle(10, 8).bounds(), mask.bounds());
+        // A union counts no pixel twice, and pixels outside of the image do not count.
+        let two = Mask::Polygons(vec![square, vec![4.0, 2.0, 20.0, 2.0, 20.0, 3.0, 4.0, 3.0]]);
+        assert_eq!(two.area(10, 8), 12 + 4);
+        assert_eq!(Mask::Rle(mask.to_rle(10, 8)).area(10, 8), 12);
+        assert_eq!(Mask::Polygons(vec![]).area(10, 8), 0);
     }
 }

@@ -89,30 +89,6 @@ impl Rle {
         (bounds != empty).then(|| bounds.map(|side| side as f64))
     }
 
-    /// The mask mirrored left to right.
-    #[must_use]
-    pub fn flipped(&self) -> Self {
-        let mut pieces: Vec<(usize, usize, usize)> =
-            self.pieces().map(|(x, top, bottom)| (self.width as usize - 1 - x, top, bottom)).collect();
-        pieces.sort_unstable();
-        Self::from_pieces(self.height, self.width, pieces.into_iter())
-    }
-
-    /// The mask in another size, by the nearest pixel: Pillow's `resize(size, NEAREST)`, with which detectron2 resizes masks.
-    #[must_use]
-    pub fn resized(&self, height: u32, width: u32) -> Self {
-        let (columns, rows) = (nearest(self.width, width), nearest(self.height, height));
-        // Pieces of each source column, in order.
-        let mut pieces: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.width as usize];
-        self.pieces().for_each(|(x, top, bottom)| pieces[x].push((top, bottom)));
-        // Rows of the result that come from rows before a source row.
-        let before = |row: usize| rows.partition_point(|&source| source < row);
-        let resized = columns.iter().enumerate().flat_map(|(x, &source)| {
-            pieces.get(source).into_iter().flatten().map(move |&(top, bottom)| (x, before(top), before(bottom)))
-        });
-        Self::from_pieces(height, width, resized)
-    }
-
     /// Runs of the object, cut at the ends of columns: column, first row, row after the last. In increasing order, without empty ones.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = (usize, usize, usize)> + '_ {
         let h = (self.height as usize).max(1);
@@ -130,36 +106,6 @@ impl Rle {
             })
         })
     }
-
-    /// The opposite of [`Self::pieces`]; empty pieces are allowed.
-    fn from_pieces(height: u32, width: u32, pieces: impl Iterator<Item = (usize, usize, usize)>) -> Self {
-        let (h, mut end, mut counts) = (height as usize, 0, Vec::new());
-        for (x, top, bottom) in pieces.filter(|piece| piece.1 < piece.2) {
-            let (start, stop) = (x * h + top, x * h + bottom);
-            match counts.last_mut() {
-                Some(last) if start == end => *last += (stop - start) as u32,
-                _ => counts.extend([(start - end) as u32, (stop - start) as u32]),
-            }
-            end = stop;
-        }
-        let pixels = h * width as usize;
-        if end < pixels || counts.is_empty() {
-            counts.push((pixels - end) as u32);
-        }
-        Self { height, width, counts }
-    }
-}
-
-/// For each of `to` pixels the nearest of `from` pixels, with the sums of Pillow's `ImagingScaleAffine`.
-fn nearest(from: u32, to: u32) -> Vec<usize> {
-    let step = f64::from(from) / f64::from(to);
-    let mut at = step * 0.5;
-    let mut sources = Vec::with_capacity(to as usize);
-    for _ in 0..to {
-        sources.push((at as usize).min((from as usize).saturating_sub(1)));
-        at += step;
-    }
-    sources
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::box_head::{Detected, detections};
 use crate::boxes::{BoundingBox, ImageSize, clip, is_empty};
 use crate::detector::{Detector, mean_over_cells};
 use crate::host::floats;
-use crate::mask_head::{MASK_SIDE, of_classes};
+use crate::mask_head::{MASK_CELLS, MASK_SIDE, of_classes};
 use crate::paste::paste;
 use crate::proposals::proposals;
 use crate::roi_align::Region;
@@ -47,7 +47,7 @@ impl Detector {
             let maps = self.maps(std::slice::from_ref(pixels), NormMode::Eval)?;
             let found = self.detections(&maps, sizes)?;
             let masks = self.mask_probabilities(&maps, &found)?;
-            let mut masks = masks.chunks(MASK_SIDE * MASK_SIDE);
+            let mut masks = masks.chunks(MASK_CELLS);
             let mut results = Vec::with_capacity(found.len());
             for ((found, &size), &original) in found.iter().zip(sizes).zip(originals) {
                 let mut own = Vec::with_capacity(found.len());
@@ -55,7 +55,7 @@ impl Detector {
                     let mask = masks.next();
                     let bounds = clip(scaled(detected.bounds, size, original), original);
                     if !is_empty(bounds) {
-                        let mask = mask.map(|mask| paste(mask, MASK_SIDE, bounds, original));
+                        let mask = mask.map(|mask| paste(mask, usize::from(MASK_SIDE), bounds, original));
                         own.push(Prediction { bounds, class: detected.class, score: detected.score, mask });
                     }
                 }

@@ -10,7 +10,7 @@ use crate::batch::{ImageGroup, Truth};
 use crate::box_head::{self, SampledRegions};
 use crate::boxes::BoundingBox;
 use crate::detector::{Detector, mean_over_cells};
-use crate::mask_head::{self, MASK_SIDE};
+use crate::mask_head::{self, MASK_CELLS, MASK_SIDE};
 use crate::proposals::proposals;
 use crate::roi_align::Region;
 use crate::rpn::{RpnOutput, RpnTargets};
@@ -183,7 +183,7 @@ impl Detector {
                 .zip(matched())
                 .flat_map(|(&row, (truth, at))| match truth.masks.get(at) {
                     Some(mask) => mask.rasterize(bounds[row as usize], MASK_SIDE),
-                    None => vec![false; MASK_SIDE * MASK_SIDE],
+                    None => vec![false; MASK_CELLS],
                 })
                 .collect();
             let rows = mochi_tensor::upload(&Tensor::f_from_slice(&rows)?, x.device())?;

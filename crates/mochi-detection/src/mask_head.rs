@@ -5,7 +5,10 @@ use mochi_tensor::{Kind, Reduction, Tensor, TensorError, upload};
 use crate::layers::{Builder, Conv, Upsampling};
 
 /// Cells along each side of a predicted mask.
-pub const MASK_SIDE: usize = 14;
+pub const MASK_SIDE: u16 = 14;
+
+/// Cells of a predicted mask.
+pub const MASK_CELLS: usize = MASK_SIDE as usize * MASK_SIDE as usize;
 
 /// Channels between the two layers.
 const CHANNELS: i64 = 256;

@@ -26,13 +26,13 @@ pub struct Region {
 }
 
 /// The cells of one bin along one axis and their weights.
-pub(crate) struct Bin {
-    pub first: usize,
-    pub weights: Vec<f64>,
+struct Bin {
+    first: usize,
+    weights: Vec<f64>,
 }
 
 /// `count` bins of the interval [low, high), in cells, over an axis of `cells` cells.
-pub(crate) fn bins(low: f64, high: f64, count: usize, cells: usize) -> Vec<Bin> {
+fn bins(low: f64, high: f64, count: usize, cells: usize) -> Vec<Bin> {
     let bin = (high - low) / count as f64;
     let samples = bin.ceil().max(0.0);
     let last = cells.saturating_sub(1);

@@ -221,6 +221,93 @@ impl BatchNorm {
     }
 }
 
+/// A batch in several tensors, and statistics of many batches.
+impl BatchNorm {
+    /// [`Self::forward`] of several tensors with statistics in common; a single tensor is the same as there (PyTorch's batch norm). `residuals`:
+    /// one for each tensor.
+    ///
+    /// # Errors
+    /// As [`Self::forward`]; [`TensorError::Mismatch`] where the residuals are not as many, or tensors are to be split into groups as well.
+    pub fn forward_together(
+        &self,
+        xs: Vec<Tensor>,
+        mode: NormMode,
+        relu: bool,
+        residuals: Option<&[Tensor]>,
+    ) -> Result<Vec<Tensor>, TensorError> {
+        let (count, mode) = (xs.len(), self.mode(mode));
+        if residuals.is_some_and(|residuals| residuals.len() != count) {
+            return Err(TensorError::Mismatch(format!("expected one residual for each of {count} tensors")));
+        }
+        let residual = |at: usize| residuals.map(|residuals| &residuals[at]);
+        if count <= 1 || mode == NormMode::Eval {
+            return xs.into_iter().enumerate().map(|(at, x)| self.forward(x, mode, relu, residual(at))).collect();
+        }
+        if !matches!(mode, NormMode::Train { groups: 1 } | NormMode::Collect) {
+            return Err(TensorError::Mismatch(format!(
+                "{count} tensors with common statistics cannot be split into groups"
+            )));
+        }
+        let (mean, square_mean) = together::moments(&xs)?;
+        let variance = square_mean.f_sub(&mean.f_square()?)?;
+        if mode == NormMode::Collect {
+            self.collect(&xs)?;
+        } else {
+            self.update_running(&mean, &variance)?;
+        }
+        let scale = self.weight.f_mul(&variance.f_add_scalar(EPS)?.f_rsqrt()?)?;
+        let shift = self.bias.f_sub(&mean.f_mul(&scale)?)?;
+        let per_channel = |vector: &Tensor, x: &Tensor| -> Result<Tensor, TensorError> {
+            let mut shape = vec![1; x.dim()];
+            shape[1] = vector.numel() as i64;
+            Ok(vector.f_view(shape.as_slice())?)
+        };
+        xs.iter()
+            .enumerate()
+            .map(|(at, x)| {
+                let y = x.f_mul(&per_channel(&scale, x)?)?.f_add(&per_channel(&shift, x)?)?.f_to_kind(x.kind())?;
+                let y = residual(at).map_or_else(|| Ok(y.shallow_clone()), |residual| y.f_add(residual))?;
+                Ok(if relu { y.f_relu()? } else { y })
+            })
+            .collect()
+    }
+
+    fn update_running(&self, mean: &Tensor, variance: &Tensor) -> Result<(), TensorError> {
+        no_grad(|| {
+            for (running, batch) in [(&self.running_mean, mean), (&self.running_var, variance)] {
+                let mut running = running.shallow_clone();
+                let moved = running.f_lerp(&batch.f_to_kind(running.kind())?, MOMENTUM)?;
+                running.f_copy_(&moved)?;
+            }
+            let _ = self.batches.shallow_clone().f_add_scalar_(1)?;
+            Ok(())
+        })
+    }
+
+    /// Adds a batch, one tensor or several.
+    fn collect(&self, xs: &[Tensor]) -> Result<(), TensorError> {
+        no_grad(|| {
+            let (mean, square_mean) = together::moments(xs)?;
+            let values: i64 = xs.iter().map(|x| x.numel() as i64).sum();
+            let per_channel = values / mean.numel().max(1) as i64;
+            self.collected.borrow_mut().add(&mean, &square_mean, per_channel as f64)
+        })
+    }
+
+    /// Makes the statistics of all batches since [`NormMode::Collect`] began the running ones, and forgets them. Without a batch nothing changes.
+    ///
+    /// # Errors
+    /// libtorch's error.
+    pub fn finish_collection(&self) -> Result<(), TensorError> {
+        no_grad(|| {
+            let Some([mean, variance]) = self.collected.take().finish()? else { return Ok(()) };
+            self.running_mean.shallow_clone().f_copy_(&mean)?;
+            self.running_var.shallow_clone().f_copy_(&variance)?;
+            Ok(())
+        })
+    }
+}
+
 fn needs_gradient(x: &Tensor, norm: &BatchNorm, residual: Option<&Tensor>) -> bool {
     // Inside `no_grad` an operation's result never asks for a gradient, whatever its inputs say: a view is the cheapest way to tell.
     let learns = |t: &Tensor| t.requires_grad() && t.narrow(0, 0, t.size()[0].min(1)).requires_grad();

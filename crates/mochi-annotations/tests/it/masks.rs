@@ -47,7 +47,6 @@ fn targets_of_polygons_are_detectron2s() {
 struct Crops {
     masks: Vec<Vec<String>>,
     crops: Vec<Crop>,
-    sizes: Vec<Resized>,
 }
 
 #[derive(Deserialize)]
@@ -58,12 +57,6 @@ struct Crop {
     target: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Resized {
-    mask: usize,
-    resized: Vec<String>,
-}
-
 #[test]
 fn targets_of_run_lengths_are_detectron2s() {
     let fixture: Crops = fixture("crops.json");
@@ -71,15 +64,5 @@ fn targets_of_run_lengths_are_detectron2s() {
     for case in fixture.crops {
         let mask = Mask::Rle(rle(&fixture.masks[case.mask]));
         assert_eq!(mask.rasterized(case.r#box, case.side), bits(&case.target), "mask {}, {:?}", case.mask, case.r#box);
-    }
-}
-
-#[test]
-fn masks_are_resized_like_pillow_resizes_them() {
-    let fixture: Crops = fixture("crops.json");
-    assert_eq!(fixture.sizes.len(), 16);
-    for case in fixture.sizes {
-        let (mask, expected) = (rle(&fixture.masks[case.mask]), rle(&case.resized));
-        assert_eq!(mask.resized(expected.height, expected.width), expected);
     }
 }

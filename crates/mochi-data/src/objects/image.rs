@@ -67,7 +67,7 @@ impl Reader {
         (seed, step, index): (u64, u64, u32),
     ) -> Result<Loaded, ReadError> {
         read_file(&image.path, &mut self.bytes)?;
-        let decode = DecodeOptions { exif_orientation: true, ..DecodeOptions::default() };
+        let decode = DecodeOptions { exif_orientation: image.exif_orientation, ..DecodeOptions::default() };
         self.decoder.decode(&self.bytes, &decode, &mut self.pixels)?;
         let found = (self.pixels.width, self.pixels.height);
         if found != (image.width, image.height) {

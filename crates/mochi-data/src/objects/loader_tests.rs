@@ -13,7 +13,15 @@ fn dataset(folder: &Path, sizes: &[(u32, u32)]) -> Arc<Annotations> {
         let pixel = |at: u32| if at % width < width / 2 { [20 * i as u8, 0, 0] } else { [0; 3] };
         let rgb: Vec<u8> = (0..width * height).flat_map(pixel).collect();
         encoder.write_header().unwrap().write_image_data(&rgb).unwrap();
-        AnnotatedImage { id: i as u64, name: format!("{i}.png"), path, width, height, objects: Vec::new() }
+        AnnotatedImage {
+            id: i as u64,
+            name: format!("{i}.png"),
+            path,
+            width,
+            height,
+            exif_orientation: true,
+            objects: Vec::new(),
+        }
     };
     Arc::new(Annotations { images: sizes.iter().enumerate().map(image).collect(), ..Annotations::default() })
 }

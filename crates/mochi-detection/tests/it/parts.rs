@@ -259,9 +259,9 @@ fn mask_targets_of_polygons_are_detectron2s() {
     let fixture = Fixture::read();
     let polygons: Vec<Vec<Vec<f64>>> = serde_json::from_value(fixture.about["masks"]["polygons"].clone()).unwrap();
     let bounds = fixture.boxes("masks/in.boxes");
-    for side in [14, 28] {
+    for side in [14u16, 28] {
         let wanted: Vec<bool> = fixture.integers(&format!("masks/out.target_{side}")).iter().map(|&v| v != 0).collect();
-        for ((polygons, &bounds), wanted) in polygons.iter().zip(&bounds).zip(wanted.chunks(side * side)) {
+        for ((polygons, &bounds), wanted) in polygons.iter().zip(&bounds).zip(wanted.chunks(usize::from(side * side))) {
             let mask = Mask::Polygons(polygons.clone());
             let placed = PlacedMask { mask: mask.clone(), placement: Placement::IDENTITY };
             assert_eq!(placed.rasterize(bounds, side), wanted);

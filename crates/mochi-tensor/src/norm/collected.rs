@@ -7,8 +7,7 @@
 //!
 //! n_i is the number of values per channel in batch i. A batch in several tensors counts with all of its values.
 
-use super::{BatchNorm, together};
-use crate::{Kind, Tensor, TensorError, no_grad};
+use crate::{Kind, Tensor, TensorError};
 
 /// Weighted sums over the batches, float64.
 #[derive(Debug, Default)]
@@ -17,37 +16,23 @@ pub(super) struct Collected {
     sums: Option<[Tensor; 2]>,
 }
 
-impl BatchNorm {
-    /// Adds a batch, one tensor or several.
-    pub(super) fn collect(&self, xs: &[Tensor]) -> Result<(), TensorError> {
-        no_grad(|| {
-            let (mean, square_mean) = together::moments(xs)?;
-            let values: i64 = xs.iter().map(|x| x.numel() as i64).sum();
-            let weight = (values / mean.numel().max(1) as i64) as f64;
-            let mut collected = self.collected.borrow_mut();
-            let wide = |x: &Tensor| x.f_to_kind(Kind::Double)?.f_mul_scalar(weight);
-            let (mut mean, mut square_mean) = (wide(&mean)?, wide(&square_mean)?);
-            if let Some([means, squares]) = &collected.sums {
-                (mean, square_mean) = (mean.f_add(means)?, square_mean.f_add(squares)?);
-            }
-            *collected = Collected { weight: collected.weight + weight, sums: Some([mean, square_mean]) };
-            Ok(())
-        })
+impl Collected {
+    /// Adds a batch of `values` values per channel.
+    pub(super) fn add(&mut self, mean: &Tensor, square_mean: &Tensor, values: f64) -> Result<(), TensorError> {
+        let wide = |x: &Tensor| x.f_to_kind(Kind::Double)?.f_mul_scalar(values);
+        let (mut mean, mut square_mean) = (wide(mean)?, wide(square_mean)?);
+        if let Some([means, squares]) = &self.sums {
+            (mean, square_mean) = (mean.f_add(means)?, square_mean.f_add(squares)?);
+        }
+        *self = Self { weight: self.weight + values, sums: Some([mean, square_mean]) };
+        Ok(())
     }
 
-    /// Makes the statistics of all batches since [`super::NormMode::Collect`] began the running ones, and forgets them. Without a batch nothing changes.
-    ///
-    /// # Errors
-    /// libtorch's error.
-    pub fn finish_collection(&self) -> Result<(), TensorError> {
-        let collected = self.collected.take();
-        let Some([means, squares]) = collected.sums else { return Ok(()) };
-        no_grad(|| {
-            let mean = means.f_div_scalar(collected.weight)?;
-            let variance = squares.f_div_scalar(collected.weight)?.f_sub(&mean.f_square()?)?;
-            self.running_mean.shallow_clone().f_copy_(&mean)?;
-            self.running_var.shallow_clone().f_copy_(&variance)?;
-            Ok(())
-        })
+    /// Mean and biased variance over all batches; `None` without a batch.
+    pub(super) fn finish(self) -> Result<Option<[Tensor; 2]>, TensorError> {
+        let Some([means, squares]) = self.sums else { return Ok(None) };
+        let mean = means.f_div_scalar(self.weight)?;
+        let variance = squares.f_div_scalar(self.weight)?.f_sub(&mean.f_square()?)?;
+        Ok(Some([mean, variance]))
     }
 }

@@ -47,7 +47,15 @@ fn drawn(folder: &Path, count: usize) -> Annotations {
         let mut encoder = png::Encoder::new(std::fs::File::create(&path).unwrap(), width, height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.write_header().unwrap().write_image_data(&rgb).unwrap();
-        images.push(AnnotatedImage { id: i as u64 + 1, name: format!("{i}.png"), path, width, height, objects });
+        images.push(AnnotatedImage {
+            id: i as u64 + 1,
+            name: format!("{i}.png"),
+            path,
+            width,
+            height,
+            exif_orientation: true,
+            objects,
+        });
     }
     Annotations { classes: vec!["red".into(), "blue".into()], category_ids: vec![1, 2], images }
 }

@@ -149,6 +149,7 @@ fn synthetic(a: &Arguments) -> Outcome<(Annotations, ObjectGroup)> {
         path: std::path::PathBuf::new(),
         width: a.width,
         height: a.height,
+        exif_orientation: true,
         objects: OBJECTS.into_iter().enumerate().map(object).collect(),
     };
     let classes = ["a", "b", "c"].map(str::to_owned).to_vec();

@@ -1,0 +1,147 @@
+//! Errors that end the reading of a dataset with objects.
+
+use std::path::PathBuf;
+
+use mochi_files::FileError;
+use mochi_text::counted;
+
+use crate::format::Format;
+use crate::problem::{ProblemKind, Problems, Rule};
+
+/// A dataset with objects cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnnotationError {
+    /// A file or folder cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The path given is not a folder.
+    #[error("{} is not a folder", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A folder holds none of the formats.
+    #[error("{} is not a VOC, COCO or YOLO dataset", folder.display())]
+    NoFormat {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A folder holds several formats.
+    #[error("{} holds annotations in several formats: {}", folder.display(), names(formats))]
+    SeveralFormats {
+        /// The folder.
+        folder: PathBuf,
+        /// The formats.
+        formats: Vec<Format>,
+    },
+    /// A folder does not hold the format that was asked for.
+    #[error("{} is not a {format} dataset", folder.display())]
+    OtherFormat {
+        /// The folder.
+        folder: PathBuf,
+        /// The format that was asked for.
+        format: Format,
+    },
+    /// The dataset does not have the split.
+    #[error("{} has no split named {split}; it has {}", folder.display(), listed(available))]
+    NoSplit {
+        /// The folder.
+        folder: PathBuf,
+        /// The split that was asked for.
+        split: String,
+        /// The splits that there are.
+        available: Vec<String>,
+    },
+    /// The dataset has none of the splits that are taken by default.
+    #[error("{} has no split for {purpose} with a usual name; it has {}", folder.display(), listed(available))]
+    NoDefaultSplit {
+        /// The folder.
+        folder: PathBuf,
+        /// "training" or "evaluation".
+        purpose: &'static str,
+        /// The splits that there are.
+        available: Vec<String>,
+    },
+    /// A file without which nothing can be read is malformed.
+    #[error("{} is malformed: {detail}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// A YOLO dataset does not name its classes.
+    #[error("{} has no names of classes: neither `names` in data.yaml nor a classes.txt", folder.display())]
+    NoClasses {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// No object is left.
+    #[error("the split {split} of {} has no object that can be used ({})", folder.display(), left_out(*images, problems))]
+    NoObjects {
+        /// The folder.
+        folder: PathBuf,
+        /// The split.
+        split: String,
+        /// Number of images that are left.
+        images: usize,
+        /// What was wrong.
+        problems: Box<Problems>,
+    },
+}
+
+fn names(formats: &[Format]) -> String {
+    formats.iter().map(Format::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The first names of a list.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+/// How many images remain, and the most frequent reason why others and their objects do not.
+fn left_out(images: usize, problems: &Problems) -> String {
+    let reason = problems.by_kind().filter(|(kind, _)| kind.rule() != Rule::Keep).max_by_key(|(_, found)| found.count);
+    match reason {
+        None => counted(images, "image"),
+        Some((kind, found)) => {
+            let first = found.examples.first().map_or_else(String::new, |first| format!(", first {}", first.file));
+            format!("{}; {}: {}{first}", counted(images, "image"), counted(found.count, "problem"), kind.explanation())
+        }
+    }
+}
+
+impl AnnotationError {
+    /// The next step, if there is one.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::File(error) => return error.hint(),
+            Self::NotAFolder { .. } => "give the folder of the dataset".to_owned(),
+            Self::NoFormat { .. } | Self::OtherFormat { .. } => {
+                "VOC has Annotations/*.xml and JPEGImages/, COCO annotations/instances_SPLIT.json or SPLIT/_annotations.coco.json, YOLO images/ and labels/"
+                    .to_owned()
+            }
+            Self::SeveralFormats { .. } => "name the one to read with --format".to_owned(),
+            Self::NoSplit { .. } | Self::NoDefaultSplit { .. } => "name one of them with --split".to_owned(),
+            Self::Malformed { detail, .. } if detail.contains("EOF") => {
+                "the file ends early; copy or download it again".to_owned()
+            }
+            Self::Malformed { path, .. } if path.extension().is_some_and(|extension| extension == "json") => {
+                "check the file with `python3 -m json.tool`; NaN and Infinity are not JSON".to_owned()
+            }
+            Self::Malformed { .. } => "correct the file".to_owned(),
+            Self::NoClasses { .. } => "write a classes.txt with one name per line, in the order of the numbers".to_owned(),
+            Self::NoObjects { problems, .. } => match problems.count(ProblemKind::UnknownClass) {
+                0 => "`mochi check` lists the problems by file and object".to_owned(),
+                _ => "check whether the dataset has the classes of the trained model".to_owned(),
+            },
+        })
+    }
+}
