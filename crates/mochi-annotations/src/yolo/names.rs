@@ -26,7 +26,7 @@ pub(super) fn read(tree: &Tree) -> Result<Vec<String>, AnnotationError> {
             return Ok(names);
         }
     }
-    for file in LINES.map(Path::new).into_iter().filter(|file| tree.is_file(file)) {
+    if let Some(file) = LINES.map(Path::new).into_iter().find(|file| tree.is_file(file)) {
         let text = text(file)?;
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
         return Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect());
