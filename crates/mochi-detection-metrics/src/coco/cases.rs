@@ -3,22 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::masks;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: i64) -> i64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % n as u64) as i64
-    }
-
-    fn one_in(&mut self, n: i64) -> bool {
-        self.below(n) == 0
-    }
-}
+use crate::random_cases::Random;
 
 type Box4 = [i64; 4];
 
@@ -61,7 +46,7 @@ fn quarters(values: Box4) -> [f64; 4] {
 
 /// The ground-truth file and the results file of a case.
 pub(super) fn case(seed: u64) -> [Value; 2] {
-    let r = &mut Random(seed);
+    let r = &mut Random::new(seed);
     let size = [40 + r.below(100), 40 + r.below(100)];
     let (first_image, image_step, backwards) = (r.below(3), 1 + r.below(4), r.one_in(2));
     let (first_class, class_step, classes) = (r.below(2), 1 + r.below(3), 1 + r.below(5));
