@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use mochi_config::Resolved;
 use mochi_run::{MetricsLog, Record, RunFolder};
 use mochi_text::counted;
 
@@ -11,12 +10,13 @@ use crate::error::ReportError;
 use crate::escape::Escaped;
 use crate::plot::push_figures;
 use crate::results::{self, Results};
+use crate::settings::RunSettings;
 use crate::{frame, overlay};
 
 /// What the page shows of a run.
 struct Compared {
     name: String,
-    settings: Resolved,
+    settings: RunSettings,
     records: Vec<Record>,
     results: Results,
 }
@@ -45,7 +45,7 @@ pub fn comparison_page(runs: &[PathBuf]) -> Result<String, ReportError> {
 
 fn read(number: usize, path: &Path) -> Result<Compared, ReportError> {
     let folder = RunFolder::read(path)?;
-    let settings = Resolved::parse(&folder.read_config()?, &folder.config_path())?;
+    let settings = RunSettings::read(&folder)?;
     let records = MetricsLog::read(&folder.metrics_path())?;
     let results = results::read(&folder);
     let name = std::path::absolute(path).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
@@ -83,7 +83,7 @@ fn push_results(page: &mut String, runs: &[Compared]) {
 
 /// A row for each key in which two runs differ.
 fn push_settings(page: &mut String, runs: &[Compared]) {
-    let all: Vec<_> = runs.iter().map(|run| run.settings.describe()).collect();
+    let all: Vec<_> = runs.iter().map(|run| run.settings.lines.clone()).collect();
     let Some(first) = all.first() else { return };
     let differs = |index: &usize| all.iter().any(|lines| lines[*index].value != first[*index].value);
     let differing: Vec<usize> = (0..first.len()).filter(differs).collect();

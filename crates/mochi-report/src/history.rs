@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use mochi_config::{Described, Origin, Resolved};
+use mochi_config::{Described, Origin};
 use mochi_files::shell_word;
 use mochi_run::Session;
 use mochi_text::counted;
 
 use crate::escape::Escaped;
+use crate::settings::RunSettings;
 
 /// Most bad images that a page names.
 const NAMED: usize = 50;
@@ -22,27 +23,27 @@ pub(crate) struct History {
 }
 
 /// Adds the sections; what there is nothing of is left out.
-pub(crate) fn push(page: &mut String, settings: &Resolved, history: &History) {
+pub(crate) fn push(page: &mut String, settings: &RunSettings, history: &History) {
     push_differences(page, settings);
     push_sessions(page, &history.sessions);
     push_bad_images(page, &history.bad_images);
 }
 
-fn push_differences(page: &mut String, settings: &Resolved) {
+fn push_differences(page: &mut String, settings: &RunSettings) {
     let from_preset = |origin: &Origin| match origin {
         Origin::Preset(_) => true,
         // What a run's config.toml says of an origin.
         Origin::Run(remark) => remark.starts_with("preset "),
         _ => false,
     };
-    let lines: Vec<_> = settings.describe().into_iter().filter(|line| !from_preset(&line.origin)).collect();
+    let lines: Vec<_> = settings.lines.iter().filter(|line| !from_preset(&line.origin)).collect();
     if lines.is_empty() {
         return;
     }
-    let preset = Escaped(settings.preset_name()).to_string();
+    let preset = Escaped(&settings.preset).to_string();
     let _ =
         writeln!(page, "<details><summary>Settings that are not those of the preset {preset}</summary><table><tbody>");
-    push_settings(page, lines.iter());
+    push_settings(page, lines.into_iter());
     page.push_str("</tbody></table></details>\n");
 }
 

@@ -35,6 +35,7 @@ mod chart;
 mod comparison_page;
 mod curves;
 mod data_page;
+mod detection_results;
 mod error;
 mod escape;
 mod figures;
@@ -52,18 +53,19 @@ mod results_table;
 mod rows;
 mod scale;
 mod series;
+mod settings;
 mod study_page;
 mod views_page;
 
 use std::path::{Path, PathBuf};
 
-use mochi_config::Resolved;
 use mochi_files::Folder;
 use mochi_run::{BadImageLog, CurvesLog, MetricsLog, Record, RunFolder, Session};
 
 use chart::Chart;
 use history::History;
 use plot::Figure;
+use settings::RunSettings;
 
 pub use analysis_charts::{Point, RankCurve, SimilarityChart};
 pub use analysis_page::{AnalysisPage, MeasureChart, NeighborRow, ShownNeighbor};
@@ -82,7 +84,7 @@ pub use views_page::{ShownView, ViewsPage, ViewsRow};
 /// under `eval/` that cannot be read is named on the page instead.
 pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
     let folder = RunFolder::read(run)?;
-    let settings = Resolved::parse(&folder.read_config()?, &folder.config_path())?;
+    let settings = RunSettings::read(&folder)?;
     let records = MetricsLog::read(&folder.metrics_path())?;
     let figures = figures_of(&folder, &records)?;
     let results = results::read(&folder);
@@ -92,7 +94,9 @@ pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
         sessions: Session::read(&folder.sessions_path())?,
         bad_images: BadImageLog::read(&folder.bad_images_path())?,
     };
-    let page = page::render(&name, &settings, records.last(), &figures, &results, &history);
+    let mut detections = String::new();
+    detection_results::push(&mut detections, &folder);
+    let page = page::render(&name, &settings, records.last(), &figures, &results, &detections, &history);
     Ok(folder.write_page(&page)?)
 }
 

@@ -39,6 +39,10 @@ pub(crate) fn read(run: &RunFolder) -> Results {
     for (stem, text) in all {
         let text = text.map_err(|error| error.to_string());
         let value = text.and_then(|text| serde_json::from_str::<Value>(&text).map_err(|error| error.to_string()));
+        // Average precision has a table of its own.
+        if value.as_ref().is_ok_and(crate::detection_results::is_detection) {
+            continue;
+        }
         match value.and_then(|value| evaluation(&value, &stem).ok_or_else(|| "it has no `top1`".to_owned())) {
             Ok(evaluation) => results.evaluations.push(evaluation),
             Err(reason) => results.unread.push(format!("eval/{stem}.json: {reason}")),

@@ -56,7 +56,16 @@ pub fn listen() -> Outcome<StopFlag> {
 }
 
 /// Trains to the end or to a stop signal, shows progress, writes the report page.
-pub fn drive<T: Task>(run: Trainer<T>, engine: &Engine, stop: &StopFlag, progress: &Progress, json: bool) -> Outcome {
+///
+/// `next`: commands that use the result, as the last line has them.
+pub fn drive<T: Task>(
+    run: Trainer<T>,
+    engine: &Engine,
+    stop: &StopFlag,
+    progress: &Progress,
+    json: bool,
+    next: &dyn Fn(&str) -> String,
+) -> Outcome {
     if !run.ended() {
         record_session(&run, engine)?;
     }
@@ -117,7 +126,7 @@ pub fn drive<T: Task>(run: Trainer<T>, engine: &Engine, stop: &StopFlag, progres
         return Ok(ExitCode::from(STOPPED));
     }
     say(format!("{} in {}; report: {}", counted(outcome.step, "step"), duration(outcome.elapsed_s), page.display()));
-    say(format!("next: mochi eval all {run} --train DIR --test DIR   (class folders)"));
+    say(format!("next: {}", next(&run)));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -133,6 +142,11 @@ fn rows(metrics: &Metrics) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// What to do with a pre-trained encoder.
+pub fn evaluate_encoder(run: &str) -> String {
+    format!("mochi eval all {run} --train DIR --test DIR   (class folders)")
 }
 
 #[cfg(test)]

@@ -61,6 +61,7 @@ macro_rules! from_error {
 
 from_error!(
     mochi_ablate::AblateError,
+    mochi_annotations::AnnotationError,
     mochi_config::ConfigError,
     mochi_contrast::ContrastError,
     mochi_detection_metrics::MetricsError,

@@ -10,6 +10,7 @@ mod augment;
 mod bench;
 mod check;
 mod config;
+mod detect;
 mod discovery;
 mod doctor;
 mod drive;
@@ -62,6 +63,9 @@ enum Command {
     Runs(runs::Command),
     /// Analyze the embeddings of a run's checkpoints: alignment, uniformity, rank, neighbors
     Analyze(analyze::Arguments),
+    /// Train and evaluate object detectors that start from a pre-trained backbone
+    #[command(subcommand)]
+    Detect(detect::Command),
     /// Pack images into WebDataset tar shards for local or remote training
     Pack(pack::Arguments),
     /// Write a run's report page again, or its figures
@@ -88,6 +92,7 @@ fn main() -> ExitCode {
         Command::Ablate(arguments) => ablate::run(arguments),
         Command::Runs(command) => runs::run(command),
         Command::Analyze(arguments) => analyze::run(arguments),
+        Command::Detect(command) => detect::run(command),
         Command::Pack(arguments) => pack::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Presets(arguments) => presets::run(arguments),

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mochi_config::Task;
 use mochi_files::shell_word;
 use mochi_run::RunFolder;
 use mochi_term::Progress;
 use mochi_text::{counted, duration};
-use mochi_train::Contrastive;
+use mochi_train::{Contrastive, Trainer};
 
-use crate::drive::{drive, listen};
+use crate::detect;
+use crate::drive::{drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
 
 /// Arguments of the subcommand.
@@ -41,7 +43,16 @@ pub fn run(arguments: Arguments) -> Outcome {
     let progress = Progress::detect();
     choose(&arguments.run, arguments.from, &progress)?;
     let engine = mochi_tensor::start(None)?;
+    if Task::read(&RunFolder::read(&arguments.run)?.config_path())? == Task::Detection {
+        return detect::resume(&arguments.run, &engine, &stop, &progress, arguments.json);
+    }
     let run = Contrastive::resume(&arguments.run, &engine, &stop)?;
+    say_where(&run, &progress);
+    drive(run, &engine, &stop, &progress, arguments.json, &evaluate_encoder)
+}
+
+/// Says at which step a run goes on.
+pub fn say_where<T: mochi_train::Task>(run: &Trainer<T>, progress: &Progress) {
     let (step, steps) = (run.step(), run.total_steps());
     progress.note(&if !run.ended() {
         match run.left() {
@@ -53,7 +64,6 @@ pub fn run(arguments: Arguments) -> Outcome {
     } else {
         format!("nothing to train: the run has finished its {}", counted(steps, "step"))
     });
-    drive(run, &engine, &stop, &progress, arguments.json)
 }
 
 /// Makes the checkpoint to continue from the newest one: what is newer, damaged or not wanted, gets another name.

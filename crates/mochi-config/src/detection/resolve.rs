@@ -25,7 +25,7 @@ impl Settings {
         let pick = &mut choices;
 
         let iterations = pick.pick("iterations", iterations, || rules::iterations(facts.images, data.batch));
-        let (compute, on) = compute::resolve(compute, &facts.machine(), pick);
+        let (compute, on) = compute::resolve(compute, &facts.machine(), rules::precision, pick);
         let threads = pick.pick("data.threads", data.threads, || shared::data_threads(compute.device, facts.cores));
         let data = Data {
             source: data.source,

@@ -9,11 +9,19 @@ use crate::facts::{DeviceFacts, Machine};
 use crate::sections::{Compute, ComputeSettings};
 use crate::warning::Warning;
 
+/// The rule of an automatic precision: from the device and whether its bf16 is fast.
+pub(crate) type PrecisionRule = fn(Device, bool) -> (Precision, String);
+
 /// The resolved section, and properties of its device. A device that does not exist has unknown properties; [`problem`] reports it.
-pub(crate) fn resolve(written: ComputeSettings, machine: &Machine<'_>, pick: &mut Choices) -> (Compute, DeviceFacts) {
+pub(crate) fn resolve(
+    written: ComputeSettings,
+    machine: &Machine<'_>,
+    precision_rule: PrecisionRule,
+    pick: &mut Choices,
+) -> (Compute, DeviceFacts) {
     let device = pick.pick("compute.device", written.device, || rules::device(!machine.gpus.is_empty()));
     let on = machine.device(device).unwrap_or_default();
-    let precision = pick.pick("compute.precision", written.precision, || rules::precision(device, on.fast_bf16));
+    let precision = pick.pick("compute.precision", written.precision, || precision_rule(device, on.fast_bf16));
     let layout = pick.pick("compute.layout", written.layout, || rules::layout(device, precision));
     let threads = pick.pick("compute.threads", written.threads, || rules::threads(machine.cores));
     (Compute { device, precision, layout, threads }, on)

@@ -42,7 +42,7 @@ impl Settings {
         let epochs = pick.pick("epochs", epochs, || {
             budget::epochs(time, size, facts).unwrap_or_else(|| rules::epochs(facts.images, data.views))
         });
-        let (compute, on) = compute::resolve(compute, &facts.machine(), pick);
+        let (compute, on) = compute::resolve(compute, &facts.machine(), rules::precision, pick);
         let (device, precision) = (compute.device, compute.precision);
 
         let model = Model { arch: model.arch, stem: model.stem, head: model.head, dim: model.dim };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mochi_run::metric::{Metric, detection};
-use mochi_run::{Record, RunFolder, lines};
+use mochi_run::{MetricsLog, RunFolder};
 use mochi_text::aligned;
 
 use crate::failure::{Outcome, print_line};
@@ -27,7 +27,7 @@ const COMPARED: [&Metric; 6] = [
 
 /// The values of the last evaluation, by metric.
 pub fn last_evaluation(run: &Path) -> Outcome<Vec<(&'static Metric, f64)>> {
-    let records: Vec<Record> = lines::read(&RunFolder::read(run)?.metrics_path())?;
+    let records = MetricsLog::read(&RunFolder::read(run)?.metrics_path())?;
     let last = records.iter().rev().find(|record| record.values.get(&detection::AP).is_some());
     Ok(COMPARED.into_iter().filter_map(|metric| Some((metric, last?.values.get(metric)?))).collect())
 }
@@ -46,5 +46,5 @@ pub fn print(run: &Path, random: &Path) -> Outcome<()> {
             format!("{:+.2}", 100.0 * (value - other)),
         ]);
     }
-    print_line(aligned(&rows).trim_end())
+    print_line(&aligned(&rows).join("\n"))
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use mochi_annotations::{Format, Purpose};
-use mochi_detection_metrics::{CocoResult, Geometry, VocRule, evaluate_coco, evaluate_voc, write_results};
+use mochi_detection_metrics::{CocoNumbers, Geometry, VocRule, evaluate_coco, evaluate_voc, write_results};
 use mochi_run::RunFolder;
 use mochi_term::Progress;
 use mochi_text::{aligned, counted};
@@ -52,32 +53,37 @@ pub fn run(arguments: Arguments) -> Outcome {
         Some(&loaded.classes),
         &progress,
     )?;
-    let mut task = progress.task("finding objects", split.data.images.len() as u64);
-    let found = detect_all(&loaded.detector, &loaded.settings, &split.data, &stop, &mut |done| task.reach(done))?;
+    let data = Arc::new(split.annotations);
+    let mut task = progress.task("finding objects", data.images.len() as u64);
+    let found = detect_all(&loaded.detector, &loaded.settings, &data, &stop, &mut |done| task.reach(done))?;
     task.finish();
     for bad in &found.bad {
         progress.warning(&format!("bad image left out: {}: {} ({})", bad.name, bad.reason, bad.detail));
     }
-    let boxes = evaluate_coco(&split.data, &found.detections, Geometry::Box)?;
+    let boxes = evaluate_coco(&data, &found.detections, Geometry::Box)?;
     let masks = match loaded.settings.model.masks {
-        true => Some(evaluate_coco(&split.data, &found.detections, Geometry::Mask)?),
+        true => Some(evaluate_coco(&data, &found.detections, Geometry::Mask)?),
         false => None,
     };
-    let mut result = twelve(&boxes);
+    let mut result = twelve(&boxes.numbers);
     if let Some(masks) = &masks {
-        result.insert("masks".to_owned(), Value::Object(twelve(masks)));
+        result.insert("masks".to_owned(), Value::Object(twelve(&masks.numbers)));
     }
     if split.format == Format::Voc {
-        let rule = if split.name.contains("2007") { VocRule::ElevenPoint } else { VocRule::Area };
-        let voc = evaluate_voc(&split.data, &found.detections, rule)?;
+        // As published: eleven points for VOC 2007, the area for later years.
+        let of_2007 = data.images.iter().any(|image| image.path.to_string_lossy().contains("VOC2007"));
+        let rule = if of_2007 { VocRule::ElevenPoints } else { VocRule::Area };
+        let voc = evaluate_voc(&data, &found.detections, rule)?;
         result.insert("voc".to_owned(), json!({"AP": voc.ap, "AP50": voc.ap50, "AP75": voc.ap75}));
     }
+    let classes = boxes.classes.iter().map(|class| json!({"name": class.name, "AP": class.ap, "AP50": class.ap50}));
+    result.insert("classes".to_owned(), Value::Array(classes.collect()));
     result.extend(
         json!({
             "protocol": "detection/1",
-            "split": split.name,
+            "split": split.split,
             "test": std::path::absolute(&arguments.data).unwrap_or(arguments.data),
-            "images": split.data.images.len() - found.bad.len(),
+            "images": data.images.len() - found.bad.len(),
             "bad_images": found.bad.len(),
             "step": loaded.step,
             "groups": loaded.settings.data.groups,
@@ -89,7 +95,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let folder = RunFolder::open(&arguments.run)?;
     folder.write_result("detection", &result)?;
     if let Some(file) = &arguments.detections {
-        write_results(file, &split.data, &found.detections)?;
+        write_results(file, &data, &found.detections)?;
     }
     mochi_report::write_page(&arguments.run)?;
     if arguments.json {
@@ -100,16 +106,16 @@ pub fn run(arguments: Arguments) -> Outcome {
         "{} of step {} on {} (split {}, COCO's metric):",
         counted(found.detections.len(), "detection"),
         loaded.step,
-        counted(split.data.images.len() - found.bad.len(), "image"),
-        split.name
+        counted(data.images.len() - found.bad.len(), "image"),
+        split.split
     ))?;
     print_line(&table(&result, masks.is_some()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// COCO's numbers under their names.
-fn twelve(result: &CocoResult) -> Map<String, Value> {
-    result.numbers().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
+fn twelve(numbers: &CocoNumbers) -> Map<String, Value> {
+    numbers.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
 }
 
 /// The numbers in percent, masks beside boxes.
@@ -127,6 +133,5 @@ fn table(result: &Map<String, Value>, masks: bool) -> String {
         }
         rows.push(row);
     }
-    aligned(&rows).trim_end().to_owned()
+    aligned(&rows).join("\n")
 }
-

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use mochi_annotations::{Annotations, Purpose};
+use mochi_annotations::{AnnotationError, Annotations, Dataset, Purpose};
 use mochi_config::detection::{Facts, Resolved, Settings};
 use mochi_config::{Resolved as PretrainingSettings, Task as TaskName};
 use mochi_data::dataset::{path_from_text, path_to_text};
@@ -16,7 +16,7 @@ use mochi_text::counted;
 use mochi_train::{Detection, DetectionData, NO_WEIGHTS, Trainer, facts};
 
 use super::compare;
-use super::data::{Split, format, read_split};
+use super::data::{format, read_split};
 use crate::drive::{drive, listen};
 use crate::failure::{Failure, Outcome};
 
@@ -78,7 +78,7 @@ impl Prepared {
         let mut words: Vec<String> = common.format.iter().map(|name| format!("data.format={name}")).collect();
         words.extend(common.masks.then(|| "model.masks=true".to_owned()));
         let init = common.init.as_deref().filter(|init| *init != NO_WEIGHTS);
-        words.extend(init.map(|init| backbone_of(Path::new(init))).transpose()?.into_iter().flatten());
+        words.extend(init.map(|init| backbone_of(Path::new(init))).transpose()?.unwrap_or_default());
         words.extend(common.settings.iter().cloned());
         let mut settings = Settings::load(common.preset.as_deref(), common.config.as_deref(), &words)?;
         // Absolute paths, so that `mochi resume` finds them from anywhere.
@@ -99,34 +99,40 @@ impl Prepared {
             &training,
             progress,
         )?;
-        let machine = facts(engine, training.data.images.len());
-        let masks = training.data.images.iter().flat_map(|image| &image.objects).any(|object| object.mask.is_some());
+        let objects = |data: &Annotations| data.images.iter().map(|image| image.objects.len()).sum::<usize>();
+        let found = &training.annotations;
+        progress.note(&format!(
+            "{} with {} of {} in split {} ({}){}",
+            counted(found.images.len(), "image"),
+            counted(objects(found), "object"),
+            counted(found.classes.len(), "class"),
+            training.split,
+            training.format,
+            match &evaluation {
+                Some(other) => {
+                    let images = counted(other.annotations.images.len(), "image");
+                    format!("; {images} in split {} for evaluation", other.split)
+                }
+                None => "; no split for evaluation".to_owned(),
+            }
+        ));
+        let all = found.images.len();
+        let data = detection_data(training, evaluation, settings.data.source.clone());
+        let training = &data.training;
+        let without = all - training.images.len();
+        if without > 0 {
+            progress.note(&format!("{} without an object, which nothing is learned from", counted(without, "image")));
+        }
+        let machine = facts(engine, training.images.len());
+        let masks = training.images.iter().flat_map(|image| &image.objects).any(|object| object.mask.is_some());
         let facts = Facts {
-            images: training.data.images.len(),
-            classes: training.data.classes.len(),
+            images: training.images.len(),
+            classes: training.classes.len(),
             masks,
             cores: machine.cores,
             cpu: machine.cpu,
             gpus: machine.gpus,
         };
-        let objects = |data: &Annotations| data.images.iter().map(|image| image.objects.len()).sum::<usize>();
-        progress.note(&format!(
-            "{} with {} of {} in split {} ({}){}",
-            counted(training.data.images.len(), "image"),
-            counted(objects(&training.data), "object"),
-            counted(training.data.classes.len(), "class"),
-            training.name,
-            training.format,
-            match &evaluation {
-                Some(split) => {
-                    format!("; {} in split {} for evaluation", counted(split.data.images.len(), "image"), split.name)
-                }
-                None => "; no split for evaluation".to_owned(),
-            }
-        ));
-        let source = settings.data.source.clone();
-        let data =
-            DetectionData { training: training.data, evaluation: evaluation.map(|split| split.data), source };
         Ok(Self { settings, facts, data })
     }
 
@@ -181,23 +187,31 @@ impl Prepared {
     }
 }
 
-/// The split that a run is evaluated on, with the classes of the training split; `None` if there is none.
+/// The split that a run is evaluated on, with the classes of the training split; `None` if the folder has none with a usual name and none was asked for.
 fn evaluation_split(
     folder: &Path,
     source: &str,
     split: &str,
-    training: &Split,
+    training: &Dataset,
     progress: &Progress,
-) -> Outcome<Option<Split>> {
+) -> Outcome<Option<Dataset>> {
     let other = (!source.is_empty()).then(|| path_from_text(source));
     let folder = other.as_deref().unwrap_or(folder);
     let format = other.is_none().then_some(training.format);
-    let read = read_split(folder, format, split, Purpose::Evaluation, Some(&training.data.classes), progress);
-    match read {
+    let classes = Some(training.annotations.classes.as_slice());
+    match read_split(folder, format, split, Purpose::Evaluation, classes, progress) {
         Ok(found) => Ok(Some(found)),
-        // Without a split that was asked for, training goes on unevaluated.
-        Err(failure) if failure.is_missing_split() && other.is_none() && split.is_empty() => Ok(None),
-        Err(failure) => Err(failure),
+        Err(AnnotationError::NoDefaultSplit { .. }) if other.is_none() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Training and evaluation data; images without an object are not learned from.
+fn detection_data(training: Dataset, evaluation: Option<Dataset>, source: String) -> DetectionData {
+    DetectionData {
+        training: Arc::new(training.annotations.for_training()),
+        evaluation: evaluation.map(|split| Arc::new(split.annotations)),
+        source,
     }
 }
 
@@ -207,7 +221,7 @@ fn backbone_of(init: &Path) -> Outcome<Vec<String>> {
         return Ok(Vec::new());
     }
     let config = RunFolder::read(init)?.config_path();
-    let (arch, stem) = match mochi_config::task_of_run(&config)? {
+    let (arch, stem) = match TaskName::read(&config)? {
         TaskName::Pretraining => {
             let settings = PretrainingSettings::read(&config)?;
             (settings.model.arch, settings.model.stem)
@@ -241,7 +255,7 @@ pub fn run(arguments: Arguments) -> Outcome {
             random.display()
         ));
     }
-    let next = next_step(&out, &arguments.common.data);
+    let next = |run: &str| next_step(run, &arguments.common.data);
     let trainer = prepared.start(resolved, &out, &engine, &progress)?;
     let ended = drive(trainer, &engine, &stop, &progress, arguments.json, &next)?;
     if !compared || ended != ExitCode::SUCCESS {
@@ -267,16 +281,14 @@ pub fn resume(path: &Path, engine: &Engine, stop: &StopFlag, progress: &Progress
         let training = read_split(&folder, format(of.format), &of.split, Purpose::Training, None, progress)?;
         let evaluation = &settings.evaluation;
         let evaluation = evaluation_split(&folder, &evaluation.source, &evaluation.split, &training, progress)?;
-        let evaluation: Option<Arc<Annotations>> = evaluation.map(|split| split.data);
-        Ok(DetectionData { training: training.data, evaluation, source: of.source.clone() })
+        Ok(detection_data(training, evaluation, of.source.clone()))
     })?;
     crate::resume::say_where(&trainer, progress);
-    drive(trainer, engine, stop, progress, json, &next_step(path, &folder))
+    drive(trainer, engine, stop, progress, json, &|run| next_step(run, &folder))
 }
 
 /// What to do with a trained detector.
-fn next_step(run: &Path, data: &Path) -> String {
-    let (run, data) = (mochi_files::shell_word(run), mochi_files::shell_word(data));
+fn next_step(run: &str, data: &Path) -> String {
+    let data = mochi_files::shell_word(data);
     format!("mochi detect eval {run} --data {data}, or mochi detect predict {run} IMAGES... --out DIR")
 }
-

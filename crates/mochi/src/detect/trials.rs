@@ -41,19 +41,21 @@ pub fn run(arguments: Arguments) -> Outcome {
         let seed = prepared.settings.seed + trial;
         let out = arguments.out.join(format!("seed-{seed}"));
         let ended = if RunFolder::read(&out).is_ok() {
-            resume(&out, &engine, &stop, &progress, true)?
+            resume(&out, &engine, &stop, &progress, false)?
         } else {
-            let settings = prepared.settings.clone().with_seed(seed);
+            let mut settings = prepared.settings.clone();
+            settings.seed = seed;
             let resolved = prepared.resolve(settings, &progress)?;
             let trainer = prepared.start(resolved, &out, &engine, &progress)?;
-            drive(trainer, &engine, &stop, &progress, false, "")?
+            drive(trainer, &engine, &stop, &progress, false, &|run| format!("mochi report {run}"))?
         };
         if ended != ExitCode::SUCCESS {
             return Ok(ended);
         }
         results.push((seed, last_evaluation(&out)?));
     }
-    let metrics: Vec<&'static Metric> = results.first().map(|(_, all)| all.iter().map(|(m, _)| *m).collect()).unwrap_or_default();
+    let metrics: Vec<&'static Metric> =
+        results.first().map(|(_, all)| all.iter().map(|(m, _)| *m).collect()).unwrap_or_default();
     if metrics.is_empty() {
         return Err(Failure::new(
             "the runs were not evaluated: the data has no split for evaluation",
@@ -62,7 +64,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     let mut rows = vec![[vec!["seed".to_owned()], metrics.iter().map(|m| m.key.replace('_', " ")).collect()].concat()];
     for (seed, all) in &results {
-        rows.push([vec![seed.to_string()], all.iter().map(|(_, value)| format!("{:.2}", 100.0 * value)).collect()].concat());
+        rows.push(
+            [vec![seed.to_string()], all.iter().map(|(_, value)| format!("{:.2}", 100.0 * value)).collect()].concat(),
+        );
     }
     let mut summary = Map::new();
     let (mut means, mut deviations) = (vec!["mean".to_owned()], vec!["deviation".to_owned()]);
@@ -80,7 +84,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     if arguments.json {
         print_json(&Value::Object(summary))?;
     } else {
-        print_line(aligned(&rows).trim_end())?;
+        print_line(&aligned(&rows).join("\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
