@@ -37,6 +37,11 @@ fn help_texts_are_the_snapshots() {
         "runs diff",
         "runs best",
         "analyze",
+        "detect",
+        "detect train",
+        "detect eval",
+        "detect predict",
+        "detect trials",
         "pack",
         "report",
         "presets",
@@ -46,6 +51,7 @@ fn help_texts_are_the_snapshots() {
         "bench step",
         "bench loss",
         "bench data",
+        "bench detect",
     ] {
         let output =
             mochi(&command.split_whitespace().collect::<Vec<_>>()).arg("--help").env("COLUMNS", "100").output();
