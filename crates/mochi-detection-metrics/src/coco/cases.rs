@@ -1,7 +1,18 @@
 //! The random datasets of `tests/fixtures/make_coco_cases.py`, line by line the same.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hotcoco::detection::TideErrors;
+use hotcoco::params::IouType;
+use hotcoco::{COCO, COCOeval};
+use mochi_annotations::{AnnotatedImage, Annotations, Mask, Object, Rle};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::from_annotations;
+use crate::detection::{Detection, Geometry};
 use crate::masks;
 use crate::random_cases::Random;
 
@@ -26,7 +37,7 @@ fn runs(r: &mut Random, [x, y, w, h]: Box4, [height, width]: [i64; 2]) -> Vec<u3
 }
 
 fn text(counts: Vec<u32>, [height, width]: [i64; 2]) -> Value {
-    let rle = mochi_annotations::Rle { height: height as u32, width: width as u32, counts };
+    let rle = Rle { height: height as u32, width: width as u32, counts };
     json!({ "size": [height, width], "counts": masks::to_text(&rle) })
 }
 
@@ -45,7 +56,7 @@ fn quarters(values: Box4) -> [f64; 4] {
 }
 
 /// The ground-truth file and the results file of a case.
-pub(super) fn case(seed: u64) -> [Value; 2] {
+pub(crate) fn case(seed: u64) -> [Value; 2] {
     let r = &mut Random::new(seed);
     let size = [40 + r.below(100), 40 + r.below(100)];
     let (first_image, image_step, backwards) = (r.below(3), 1 + r.below(4), r.one_in(2));
@@ -128,4 +139,77 @@ pub(super) fn case(seed: u64) -> [Value; 2] {
     }
     let categories: Vec<Value> = (0..classes).map(|i| json!({ "id": first_class + i * class_step })).collect();
     [json!({ "images": images, "categories": categories, "annotations": objects }), json!(found)]
+}
+
+/// The same case in the types of this crate; `None` if it has objects of unknown images or classes, or repeated ids.
+pub(crate) fn in_memory([truth, found]: &[Value; 2]) -> Option<(Annotations, Vec<Detection>)> {
+    let list = |value: &Value, key: &str| value[key].as_array().unwrap().clone();
+    let id = |value: &Value, key: &str| value[key].as_u64().unwrap();
+    let numbers = |value: &Value| -> [f64; 4] { serde_json::from_value(value["bbox"].clone()).unwrap() };
+    let mut category_ids: Vec<u64> = list(truth, "categories").iter().map(|one| id(one, "id")).collect();
+    category_ids.sort_unstable();
+    let class = |value: &Value| category_ids.iter().position(|&one| one == id(value, "category_id"));
+    let mut images: Vec<AnnotatedImage> = Vec::new();
+    for one in list(truth, "images") {
+        let (width, height) = (id(&one, "width") as u32, id(&one, "height") as u32);
+        let path = PathBuf::new();
+        images.push(AnnotatedImage {
+            id: id(&one, "id"),
+            name: one["id"].to_string(),
+            path,
+            width,
+            height,
+            objects: vec![],
+        });
+    }
+    let size = [images[0].height, images[0].width];
+    let rle = |value: &Value| {
+        let runs = masks_from(value, size);
+        Rle { height: runs.h, width: runs.w, counts: runs.counts }
+    };
+    let mut ids = HashSet::new();
+    for one in list(truth, "annotations") {
+        let image = images.iter().position(|image| image.id == id(&one, "image_id"))?;
+        let mask = &one["segmentation"];
+        let [x, y, w, h] = numbers(&one);
+        images[image].objects.push(Object {
+            id: ids.insert(id(&one, "id")).then_some(id(&one, "id"))?,
+            class: class(&one)?,
+            bounds: [x, y, x + w, y + h],
+            mask: Some(match mask.is_array() {
+                true => Mask::Polygons(serde_json::from_value(mask.clone()).unwrap()),
+                false => Mask::Rle(rle(mask)),
+            }),
+            area: one["area"].as_f64().unwrap(),
+            crowd: one["iscrowd"] == 1,
+            difficult: false,
+        });
+    }
+    let mut detections = Vec::new();
+    for one in found.as_array().unwrap() {
+        let [x, y, w, h] = numbers(one).map(|value| value as f32);
+        detections.push(Detection {
+            image: images.iter().position(|image| image.id == id(one, "image_id"))?,
+            class: class(one)?,
+            bounds: [x, y, x + w, y + h],
+            score: one["score"].as_f64().unwrap() as f32,
+            mask: Some(rle(&one["segmentation"])),
+        });
+    }
+    let classes = category_ids.iter().map(u64::to_string).collect();
+    Some((Annotations { classes, category_ids, images }, detections))
+}
+
+fn masks_from(value: &Value, size: [u32; 2]) -> hotcoco::types::Rle {
+    masks::from_json(&RawValue::from_string(value.to_string()).unwrap(), size).unwrap()
+}
+
+/// `hotcoco`'s own analysis of errors.
+pub(crate) fn tide(annotations: &Annotations, detections: &[Detection], geometry: Geometry) -> TideErrors {
+    let problem = from_annotations::problem(annotations, detections, geometry).unwrap();
+    let [truth, found] = problem.datasets().map(|dataset| Arc::new(COCO::from_dataset(dataset)));
+    let kind = if geometry == Geometry::Box { IouType::Bbox } else { IouType::Segm };
+    let mut evaluation = COCOeval::new(truth, found, kind);
+    evaluation.evaluate().unwrap();
+    evaluation.tide_errors(0.5, 0.1).unwrap()
 }

@@ -7,14 +7,12 @@ use hotcoco::types::Annotation;
 use rayon::prelude::*;
 use serde_json::value::RawValue;
 
-use super::problem::{Problem, Shape, all, detection, numbered, object};
+use super::problem::{Problem, all, detection, numbered, object};
 use crate::detection::Geometry;
 use crate::error::MetricsError;
 use crate::json::{self, GroundTruthFile, Id, ImageRecord, ObjectRecord, ResultRecord};
 use crate::masks;
-
-/// The largest number of a box, in pixels: products of two of them stay finite.
-const LARGEST: f64 = 1e100;
+use crate::shape::{LARGEST, Shape};
 
 const TRUTH_HINT: &str = "correct or remove this annotation";
 const RESULT_HINT: &str = "check what wrote the results, and whether they belong to this annotation file";

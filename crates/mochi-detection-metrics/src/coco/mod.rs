@@ -66,6 +66,6 @@ fn zero_note(problem: &problem::Problem) -> Option<String> {
 }
 
 #[cfg(test)]
-mod cases;
+pub(crate) mod cases;
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,13 @@
 //!
 //! Numbers are checked before they come here, so that nothing can be undefined in an overlap.
 
-use hotcoco::types::{Annotation, Category, Dataset, Image, Rle as Runs, Segmentation};
+use hotcoco::types::{Annotation, Category, Dataset, Image, Segmentation};
 
 use rayon::iter::IndexedParallelIterator;
 
 use crate::detection::Geometry;
 use crate::error::MetricsError;
+use crate::shape::Shape;
 
 /// An evaluation to be done.
 pub(super) struct Problem {
@@ -22,16 +23,6 @@ pub(super) struct Problem {
     pub detections: Vec<Annotation>,
     /// The ids here of the objects whose number was 0, see `zero_id.rs`.
     pub zero_ids: Vec<u64>,
-}
-
-/// The shape of an object or detection.
-pub(super) struct Shape {
-    /// x, y, width, height; `None` where masks are compared.
-    pub xywh: Option<[f64; 4]>,
-    /// `None` where boxes are compared.
-    pub runs: Option<Runs>,
-    /// In square pixels; decides about small, medium and large.
-    pub area: f64,
 }
 
 /// An object of the ground truth, without its id.

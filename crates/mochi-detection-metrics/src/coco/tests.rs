@@ -1,14 +1,11 @@
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use mochi_annotations::{AnnotatedImage, Mask, Object, Rle};
 use safetensors::SafeTensors;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::arrays::Arrays;
-use super::cases::case;
+use super::cases::{case, in_memory};
 use super::*;
 
 const KINDS: [Geometry; 2] = [Geometry::Box, Geometry::Mask];
@@ -60,69 +57,6 @@ fn arrays_and_numbers_of_files_are_pycocotools() {
             assert_eq!(pycocotools(&result.numbers), *numbers, "case {seed}, {geometry:?}");
         }
     }
-}
-
-/// The same case in the types of this crate; `None` if it has objects of unknown images or classes, or repeated ids.
-fn in_memory([truth, found]: &[Value; 2]) -> Option<(Annotations, Vec<Detection>)> {
-    let list = |value: &Value, key: &str| value[key].as_array().unwrap().clone();
-    let id = |value: &Value, key: &str| value[key].as_u64().unwrap();
-    let numbers = |value: &Value| -> [f64; 4] { serde_json::from_value(value["bbox"].clone()).unwrap() };
-    let mut category_ids: Vec<u64> = list(truth, "categories").iter().map(|one| id(one, "id")).collect();
-    category_ids.sort_unstable();
-    let class = |value: &Value| category_ids.iter().position(|&one| one == id(value, "category_id"));
-    let mut images: Vec<AnnotatedImage> = Vec::new();
-    for one in list(truth, "images") {
-        let (width, height) = (id(&one, "width") as u32, id(&one, "height") as u32);
-        let path = PathBuf::new();
-        images.push(AnnotatedImage {
-            id: id(&one, "id"),
-            name: one["id"].to_string(),
-            path,
-            width,
-            height,
-            objects: vec![],
-        });
-    }
-    let size = [images[0].height, images[0].width];
-    let rle = |value: &Value| {
-        let runs = masks_from(value, size);
-        Rle { height: runs.h, width: runs.w, counts: runs.counts }
-    };
-    let mut ids = HashSet::new();
-    for one in list(truth, "annotations") {
-        let image = images.iter().position(|image| image.id == id(&one, "image_id"))?;
-        let mask = &one["segmentation"];
-        let [x, y, w, h] = numbers(&one);
-        images[image].objects.push(Object {
-            id: ids.insert(id(&one, "id")).then_some(id(&one, "id"))?,
-            class: class(&one)?,
-            bounds: [x, y, x + w, y + h],
-            mask: Some(match mask.is_array() {
-                true => Mask::Polygons(serde_json::from_value(mask.clone()).unwrap()),
-                false => Mask::Rle(rle(mask)),
-            }),
-            area: one["area"].as_f64().unwrap(),
-            crowd: one["iscrowd"] == 1,
-            difficult: false,
-        });
-    }
-    let mut detections = Vec::new();
-    for one in found.as_array().unwrap() {
-        let [x, y, w, h] = numbers(one).map(|value| value as f32);
-        detections.push(Detection {
-            image: images.iter().position(|image| image.id == id(one, "image_id"))?,
-            class: class(one)?,
-            bounds: [x, y, x + w, y + h],
-            score: one["score"].as_f64().unwrap() as f32,
-            mask: Some(rle(&one["segmentation"])),
-        });
-    }
-    let classes = category_ids.iter().map(u64::to_string).collect();
-    Some((Annotations { classes, category_ids, images }, detections))
-}
-
-fn masks_from(value: &Value, size: [u32; 2]) -> hotcoco::types::Rle {
-    crate::masks::from_json(&RawValue::from_string(value.to_string()).unwrap(), size).unwrap()
 }
 
 #[test]
