@@ -78,6 +78,7 @@ impl Prepared {
         let mut words: Vec<String> = common.format.iter().map(|name| format!("data.format={name}")).collect();
         words.extend(common.masks.then(|| "model.masks=true".to_owned()));
         let init = common.init.as_deref().filter(|init| *init != NO_WEIGHTS);
+        init.map(|init| check_init(Path::new(init))).transpose()?;
         words.extend(init.map(|init| backbone_of(Path::new(init))).transpose()?.unwrap_or_default());
         words.extend(common.settings.iter().cloned());
         let mut settings = Settings::load(common.preset.as_deref(), common.config.as_deref(), &words)?;
@@ -213,6 +214,24 @@ fn detection_data(training: Dataset, evaluation: Option<Dataset>, source: String
         evaluation: evaluation.map(|split| Arc::new(split.annotations)),
         source,
     }
+}
+
+/// Refuses weights that are not there, and files of PyTorch, before anything is read.
+fn check_init(init: &Path) -> Outcome<()> {
+    if !init.exists() {
+        let what = format!("there is no run or weight file at {}", init.display());
+        return Err(Failure::new(what, "give a run folder, a safetensors file, or none"));
+    }
+    let extension = init.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    if ["pth", "pt", "th", "pkl", "tar", "ckpt"].contains(&extension) {
+        let what = format!("{} is a file of PyTorch's or detectron2's, but --init takes safetensors", init.display());
+        let file = init.display();
+        let convert = format!(
+            "convert it with Python: import torch, safetensors.torch as s; c = torch.load(\"{file}\", map_location=\"cpu\"); s.save_file({{k: v.contiguous() for k, v in c.get(\"state_dict\", c).items()}}, \"weights.safetensors\")"
+        );
+        return Err(Failure::new(what, convert));
+    }
+    Ok(())
 }
 
 /// `model.arch` and `model.stem` of a pre-training run, unless the path is no run.

@@ -8,6 +8,7 @@ mod check;
 mod coco;
 mod command_line;
 mod common;
+mod detect;
 mod evaluation;
 mod help;
 mod output;
