@@ -11,6 +11,7 @@ fn annotations() -> Annotations {
         path: PathBuf::new(),
         width: 5,
         height: 4,
+        exif_orientation: true,
         objects: Vec::new(),
     };
     Annotations {

@@ -12,7 +12,15 @@ fn fixture(name: &str) -> Value {
 }
 
 fn image(objects: Vec<mochi_annotations::Object>) -> AnnotatedImage {
-    AnnotatedImage { id: 1, name: String::new(), path: PathBuf::new(), width: 300, height: 300, objects }
+    AnnotatedImage {
+        id: 1,
+        name: String::new(),
+        path: PathBuf::new(),
+        width: 300,
+        height: 300,
+        exif_orientation: true,
+        objects,
+    }
 }
 
 /// An object with the box that VOC's XML has.

@@ -102,7 +102,15 @@ fn scene() -> (Annotations, Vec<Detection>) {
         object(4, 1, 300.0, 30.0),
         difficult,
     ];
-    let image = AnnotatedImage { id: 1, name: "a".into(), path: PathBuf::new(), width: 500, height: 40, objects };
+    let image = AnnotatedImage {
+        id: 1,
+        name: "a".into(),
+        path: PathBuf::new(),
+        width: 500,
+        height: 40,
+        exif_orientation: true,
+        objects,
+    };
     let annotations =
         Annotations { classes: vec!["ant".into(), "bee".into()], category_ids: vec![1, 2], images: vec![image] };
     let detection = |class: usize, x: f32, side: f32, score: f32| Detection {

@@ -159,6 +159,7 @@ pub(crate) fn in_memory([truth, found]: &[Value; 2]) -> Option<(Annotations, Vec
             path,
             width,
             height,
+            exif_orientation: true,
             objects: vec![],
         });
     }
