@@ -5,7 +5,14 @@ use std::fmt::Write as _;
 use mochi_run::RunFolder;
 use serde_json::Value;
 
+use crate::axis::Axis;
 use crate::escape::Escaped;
+use crate::matching::LEGEND_GAP;
+use crate::plot::{Figure, Plot, TOP, push_figures};
+use crate::scale::Scale;
+
+/// Most classes of a confusion that a page shows.
+const CONFUSED: usize = 40;
 
 /// COCO's numbers in their order.
 const NUMBERS: [&str; 12] = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"];
@@ -60,7 +67,102 @@ fn push_result(page: &mut String, value: &Value) {
             number("AP75")
         );
     }
+    let figures: Vec<Figure> = precision_recall(value).into_iter().collect();
+    push_figures(page, "Precision and recall", &figures);
     push_classes(page, value.get("classes"));
+    push_errors(page, value.get("errors"));
+    push_confusion(page, value.get("confusion"));
+    let places = [
+        ("False detections with the best scores", "false_detections"),
+        ("The largest missed objects", "missed_objects"),
+    ];
+    places.into_iter().for_each(|(title, key)| push_mistakes(page, title, value.get(key)));
+}
+
+/// Mean precision over the classes at each recall, at IoU 0.50 and 0.75.
+fn precision_recall(value: &Value) -> Option<Figure> {
+    let curves = value.get("precision_at_recall")?;
+    let percent = || Scale::linear(&Axis::rounded(0.0, 100.0, 5));
+    let mut plot = Plot::new("Mean over the classes", "precision in %", "recall in %", percent(), percent());
+    for (i, (style, name, key)) in [("l0", "IoU 0.50", "iou50"), ("l1", "IoU 0.75", "iou75")].into_iter().enumerate() {
+        let values = curves.get(key)?.as_array()?;
+        let last = values.len().saturating_sub(1).max(1) as f64;
+        let points = values.iter().enumerate().filter_map(|(at, value)| Some((at as f64, value.as_f64()?)));
+        plot.line(style, points.map(|(at, precision)| (100.0 * at / last, 100.0 * precision)));
+        plot.legend(style, TOP + 8.0 + LEGEND_GAP * i as f64, name);
+    }
+    Some(plot.finish())
+}
+
+fn push_errors(page: &mut String, errors: Option<&Value>) {
+    let Some(errors) = errors.and_then(Value::as_array) else { return };
+    page.push_str(
+        "<h3>Kinds of errors</h3>\n<p class=\"small\">At IoU 0.5 (TIDE, Bolya et al. 2020). Cost: by how many points AP50 rises if all errors of the kind are repaired.</p>\n<table><thead><tr><th>kind</th><th>number</th><th>cost</th><th></th></tr></thead><tbody>\n",
+    );
+    for error in errors {
+        let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
+        let count = error.get("count").and_then(Value::as_u64).unwrap_or(0);
+        let _ = writeln!(
+            page,
+            "<tr><td>{}</td><td>{count}</td><td>{}</td><td class=\"small\">{}</td></tr>",
+            Escaped(text("kind")),
+            percent(error.get("cost")),
+            Escaped(text("meaning"))
+        );
+    }
+    page.push_str("</tbody></table>\n");
+}
+
+/// Rows: true classes; columns: found classes.
+fn push_confusion(page: &mut String, confusion: Option<&Value>) {
+    let Some(confusion) = confusion else { return };
+    let classes: Vec<&str> =
+        confusion.get("classes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let counts: Vec<u64> =
+        confusion.get("counts").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64).collect();
+    let side = classes.len() + 1;
+    if classes.is_empty() || classes.len() > CONFUSED || counts.len() != side * side {
+        return;
+    }
+    let score = confusion.get("minimum_score").and_then(Value::as_f64).unwrap_or(0.0);
+    let _ = writeln!(
+        page,
+        "<details><summary>Confusion of classes</summary><p class=\"small\">Objects by their class (rows) and the class that was found (columns), from score {score} on.</p><div class=\"wide\"><table><thead><tr><th></th>"
+    );
+    for class in classes.iter().chain(&["not found"]) {
+        let _ = write!(page, "<th>{}</th>", Escaped(class));
+    }
+    page.push_str("</tr></thead><tbody>\n");
+    for (class, row) in classes.iter().chain(&["background"]).zip(counts.chunks(side)) {
+        let _ = write!(page, "<tr><td>{}</td>", Escaped(class));
+        row.iter().for_each(|count| {
+            let _ = write!(page, "<td>{count}</td>");
+        });
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody></table></div></details>\n");
+}
+
+fn push_mistakes(page: &mut String, title: &str, mistakes: Option<&Value>) {
+    let Some(mistakes) = mistakes.and_then(Value::as_array).filter(|all| !all.is_empty()) else { return };
+    let _ = writeln!(
+        page,
+        "<details><summary>{title}</summary><table><thead><tr><th>image</th><th>class</th><th>score</th><th>box</th><th>kind</th></tr></thead><tbody>"
+    );
+    for one in mistakes {
+        let text = |key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default();
+        let sides = one.get("box").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_f64);
+        let bounds = sides.map(|side| format!("{side:.0}")).collect::<Vec<_>>().join(", ");
+        let score = one.get("score").and_then(Value::as_f64).map(|score| format!("{score:.2}")).unwrap_or_default();
+        let _ = writeln!(
+            page,
+            "<tr><td><code>{}</code></td><td>{}</td><td>{score}</td><td>{bounds}</td><td>{}</td></tr>",
+            Escaped(text("image")),
+            Escaped(text("class")),
+            Escaped(text("kind"))
+        );
+    }
+    page.push_str("</tbody></table></details>\n");
 }
 
 fn push_classes(page: &mut String, classes: Option<&Value>) {

@@ -42,6 +42,23 @@ impl ErrorKind {
     /// All kinds; their positions are their numbers.
     pub const ALL: [Self; 6] =
         [Self::Classification, Self::Localization, Self::Both, Self::Duplicate, Self::Background, Self::Missed];
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        ["classification", "localization", "both", "duplicate", "background", "missed"][self as usize]
+    }
+
+    /// What it is, for people.
+    pub fn meaning(self) -> &'static str {
+        [
+            "the right place, another class",
+            "the right class, but not the right place",
+            "neither the right class nor the right place",
+            "an object that a better detection finds",
+            "no object",
+            "an object without a detection",
+        ][self as usize]
+    }
 }
 
 /// What a detection is.

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use mochi_annotations::{Format, Purpose};
-use mochi_detection_metrics::{CocoNumbers, Geometry, VocRule, evaluate_coco, evaluate_voc, write_results};
+use mochi_annotations::{Annotations, Format, Purpose};
+use mochi_detection_metrics::{
+    AnalysisOptions, CocoNumbers, Detection, Geometry, VocRule, analyze, evaluate_coco, evaluate_voc, write_results,
+};
 use mochi_run::RunFolder;
 use mochi_term::Progress;
 use mochi_text::{aligned, counted};
@@ -16,6 +18,11 @@ use serde_json::{Map, Value, json};
 use super::data::read_split;
 use crate::drive::listen;
 use crate::failure::{Outcome, print_json, print_line};
+
+/// Detections from this score on count as taken for a class in the confusion of classes.
+const CONFUSED_FROM: f32 = 0.5;
+/// Mistakes of each kind that a result lists.
+const MISTAKES: usize = 20;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -76,6 +83,11 @@ pub fn run(arguments: Arguments) -> Outcome {
         let voc = evaluate_voc(&data, &found.detections, rule)?;
         result.insert("voc".to_owned(), json!({"AP": voc.ap, "AP50": voc.ap50, "AP75": voc.ap75}));
     }
+    result.extend(errors(&data, &found.detections)?);
+    if let Some(curves) = &boxes.curves {
+        let curves = json!({"iou50": curves.iou50.precision, "iou75": curves.iou75.precision});
+        result.insert("precision_at_recall".to_owned(), curves);
+    }
     let classes = boxes.classes.iter().map(|class| json!({"name": class.name, "AP": class.ap, "AP50": class.ap50}));
     result.insert("classes".to_owned(), Value::Array(classes.collect()));
     result.extend(
@@ -92,7 +104,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         .cloned()
         .unwrap_or_default(),
     );
-    let folder = RunFolder::open(&arguments.run)?;
+    let folder = RunFolder::read(&arguments.run)?;
     folder.write_result("detection", &result)?;
     if let Some(file) = &arguments.detections {
         write_results(file, &data, &found.detections)?;
@@ -111,6 +123,44 @@ pub fn run(arguments: Arguments) -> Outcome {
     ))?;
     print_line(&table(&result, masks.is_some()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Kinds of errors, confusion of classes and the worst mistakes, of boxes at IoU 0.5.
+fn errors(data: &Annotations, detections: &[Detection]) -> Outcome<Map<String, Value>> {
+    let options = AnalysisOptions { minimum_score: CONFUSED_FROM, mistakes: MISTAKES };
+    let analysis = analyze(data, detections, Geometry::Box, options)?;
+    let kinds = analysis.kinds.iter().map(
+        |one| json!({"kind": one.kind.name(), "meaning": one.kind.meaning(), "count": one.count, "cost": one.cost}),
+    );
+    let wrong = analysis.false_positives.iter().map(|one| {
+        let found = &detections[one.detection];
+        json!({
+            "image": data.images[found.image].name,
+            "class": data.classes[found.class],
+            "score": found.score,
+            "box": found.bounds,
+            "kind": one.kind.name(),
+        })
+    });
+    let missed = analysis.missed.iter().map(|one| {
+        let image = &data.images[one.image];
+        let object = &image.objects[one.object];
+        json!({"image": image.name, "class": data.classes[object.class], "box": object.bounds})
+    });
+    let all = [
+        ("errors", Value::Array(kinds.collect())),
+        ("false_detections", Value::Array(wrong.collect())),
+        ("missed_objects", Value::Array(missed.collect())),
+        (
+            "confusion",
+            json!({
+                "classes": analysis.confusion.classes,
+                "minimum_score": analysis.confusion.minimum_score,
+                "counts": analysis.confusion.counts,
+            }),
+        ),
+    ];
+    Ok(all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 /// COCO's numbers under their names.
