@@ -24,8 +24,9 @@ impl Settings {
         let mut choices = Choices { origins: self.origins };
         let pick = &mut choices;
 
-        let iterations = pick.pick("iterations", iterations, || rules::iterations(facts.images, data.batch));
         let (compute, on) = compute::resolve(compute, &facts.machine(), rules::precision, pick);
+        let iterations =
+            pick.pick("iterations", iterations, || rules::iterations(facts.images, data.batch, compute.device));
         let threads = pick.pick("data.threads", data.threads, || shared::data_threads(compute.device, facts.cores));
         let data = Data {
             source: data.source,

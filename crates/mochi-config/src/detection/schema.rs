@@ -21,7 +21,7 @@ const TOP: &[Key] = &[
         name: "iterations",
         kind: Kind::Integer { min: 1, max: MANY },
         auto: true,
-        doc: "Training iterations, each of `data.batch` images. auto: 25 passes over the training images, from 300 to 3000 iterations.",
+        doc: "Training iterations, each of `data.batch` images. auto: 25 passes over the training images, from 300 to 3000 iterations on a GPU and to 400 on a CPU.",
     },
 ];
 

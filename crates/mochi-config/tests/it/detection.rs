@@ -77,18 +77,19 @@ fn published_presets_are_the_protocol_of_moco() {
 fn small_follows_the_data() {
     let (small, _) = resolve("small", &[]);
     // 25 x 874 / 4 is 5462.5.
-    assert_eq!((small.iterations, &small.optimizer.milestones[..]), (3000, &[2250, 2750][..]));
-    assert_eq!((small.model.masks, small.optimizer.learning_rate, small.checkpoint.every_steps), (true, 0.005, 300));
+    assert_eq!((small.iterations, &small.optimizer.milestones[..]), (400, &[300, 366][..]));
+    assert_eq!((small.model.masks, small.optimizer.learning_rate, small.checkpoint.every_steps), (true, 0.005, 100));
     assert_eq!((small.compute.precision, small.compute.threads, small.data.threads), (Precision::Float32, 8, 2));
     let of = |images, masks| load("small", &[]).resolve(&Facts { images, masks, ..LAPTOP }).unwrap().0;
-    assert_eq!((of(100, false).iterations, of(100, false).model.masks), (625, false));
+    assert_eq!((of(60, false).iterations, of(100, false).model.masks), (375, false));
     assert_eq!(of(3, true).iterations, 300);
     assert!(of(100, false).to_toml().contains("\nmasks = false  # auto: the objects have no masks\n"));
     let toml = small.to_toml();
-    assert!(toml.contains("\niterations = 3000  # auto: 25 passes over 874 images, from 300 to 3000\n"), "{toml}");
+    assert!(toml.contains("\niterations = 400  # auto: 25 passes over 874 images, from 300 to 400 on cpu\n"), "{toml}");
     let gpu = Facts { gpus: vec![DeviceFacts { memory_bytes: 24 << 30, fast_bf16: true }], ..LAPTOP };
     let (on_gpu, warnings) = load("small", &[]).resolve(&gpu).unwrap();
     assert_eq!((on_gpu.compute.precision, on_gpu.data.threads, warnings), (Precision::Bf16, 7, vec![]));
+    assert_eq!((on_gpu.iterations, &on_gpu.optimizer.milestones[..]), (3000, &[2250, 2750][..]));
 }
 
 #[test]
@@ -122,11 +123,11 @@ fn config_toml_gives_the_same_settings_back() {
     assert_eq!(resolved.describe().len(), DETECTION.keys().count());
     // It repeats the run, on data of any size.
     let again = Settings::load(None, Some(&path), &[]).unwrap().resolve(&Facts { images: 9, ..LAPTOP }).unwrap().0;
-    assert_eq!((again.iterations, again.optimizer.milestones), (3000, vec![30, 50]));
+    assert_eq!((again.iterations, again.optimizer.milestones), (400, vec![30, 50]));
     let named = Settings::load(Some("small"), Some(&path), &[]).unwrap_err().to_string();
     assert!(named.starts_with("--preset small has no effect"), "{named}");
     // Every value of a run is resolved.
-    let auto = resolved.to_toml().replace("\niterations = 3000 ", "\niterations = \"auto\" ");
+    let auto = resolved.to_toml().replace("\niterations = 400 ", "\niterations = \"auto\" ");
     let error = Resolved::parse(&auto, Path::new("config.toml")).unwrap_err().to_string();
     assert_eq!(error, "invalid value for `iterations` (config.toml): expected an integer of at least 1, got \"auto\"");
 }
