@@ -4,7 +4,7 @@
 //! ignored. Entities that a file defines itself are not expanded: a file that uses one is malformed.
 
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 
 /// Elements within elements; published files have 4.
 const DEPTH: usize = 64;
@@ -44,14 +44,17 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Annotation, String> {
                 if path.len() >= DEPTH {
                     return Err(wrong(format!("elements are nested more than {DEPTH} deep")));
                 }
-                path.push(String::from_utf8_lossy(start.name().as_ref()).into_owned());
+                path.push(name_of(&start));
                 rooted = true;
                 content.clear();
-                if names(&path) == ["annotation", "object"] {
-                    annotation.objects.push(RawObject::default());
-                }
+                annotation.open(&names(&path)).map_err(wrong)?;
             }
-            Event::Empty(_) => rooted = true,
+            Event::Empty(empty) => {
+                path.push(name_of(&empty));
+                rooted = true;
+                annotation.open(&names(&path)).map_err(wrong)?;
+                path.pop();
+            }
             Event::Text(text) => push(&mut content, &text.decode().map_err(|error| wrong(error.to_string()))?),
             Event::CData(text) => push(&mut content, &text.decode().map_err(|error| wrong(error.to_string()))?),
             Event::GeneralRef(reference) => {
@@ -76,6 +79,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Annotation, String> {
     }
 }
 
+fn name_of(start: &BytesStart) -> String {
+    String::from_utf8_lossy(start.name().as_ref()).into_owned()
+}
+
 fn names(path: &[String]) -> Vec<&str> {
     path.iter().map(String::as_str).collect()
 }
@@ -87,6 +94,16 @@ fn push(content: &mut String, text: &str) {
 }
 
 impl Annotation {
+    /// Begins an element. An object without content counts, so that its absence is noticed.
+    fn open(&mut self, path: &[&str]) -> Result<(), String> {
+        match path {
+            ["annotation", "object"] => self.objects.push(RawObject::default()),
+            [root] if *root != "annotation" => return Err(format!("the root is <{root}>, expected <annotation>")),
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Takes the text of an element that ends. The first of several elements of one name counts, as in detectron2's `find`.
     fn close(&mut self, path: &[&str], text: &str) {
         let object = self.objects.last_mut();
@@ -137,13 +154,14 @@ mod tests {
     fn malformed_files_are_errors() {
         let bomb =
             "<!DOCTYPE a [<!ENTITY x \"ha\"><!ENTITY y \"&x;&x;\">]><annotation><filename>&y;</filename></annotation>";
-        let deep = "<a>".repeat(100_000);
+        let deep = "<annotation>".repeat(100_000);
         for (xml, wanted) in [
             ("", "no elements"),
             ("not XML", "no elements"),
             ("<annotation><size>", "ends within <annotation><size>"),
             ("<annotation></size>", "size"),
             ("<annotation", "byte"),
+            ("<html/>", "the root is <html>"),
             (bomb, "entity &y; is not known"),
             (&deep, "more than 64 deep"),
         ] {

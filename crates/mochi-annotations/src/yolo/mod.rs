@@ -69,7 +69,7 @@ pub(crate) fn read(
     let Some((_, place)) = places(tree)?.into_iter().find(|(name, _)| name == split) else {
         return Ok(Annotations::default());
     };
-    let written = names::read(tree)?;
+    let (written, names_file) = names::read(tree)?;
     let mut classes = Classes::new(given.unwrap_or_default().iter().cloned());
     // The class of each number in the label files.
     let mut positions = Vec::new();
@@ -79,7 +79,7 @@ pub(crate) fn read(
             None => {
                 let (position, new) = classes.add(name);
                 if !new {
-                    problems.add(ProblemKind::RepeatedClass, "data.yaml", None, name.clone());
+                    problems.add(ProblemKind::RepeatedClass, names_file, None, name.clone());
                 }
                 Some(position)
             }

@@ -14,22 +14,31 @@ const BYTES: u64 = 16 << 20;
 const YAML: [&str; 4] = ["data.yaml", "data.yml", "dataset.yaml", "dataset.yml"];
 const LINES: [&str; 3] = ["classes.txt", "labels/classes.txt", "obj.names"];
 
-/// The names by number.
-pub(super) fn read(tree: &Tree) -> Result<Vec<String>, AnnotationError> {
+/// The names by number, and the file that has them.
+pub(super) fn read(tree: &Tree) -> Result<(Vec<String>, &'static str), AnnotationError> {
     let text = |file: &Path| -> Result<String, AnnotationError> {
         String::from_utf8(tree.read(file, BYTES)?)
             .map_err(|_| AnnotationError::Malformed { path: tree.path(file), detail: "it is not UTF-8".to_owned() })
     };
-    for file in YAML.map(Path::new).into_iter().filter(|file| tree.is_file(file)) {
+    for name in YAML.into_iter().filter(|name| tree.is_file(Path::new(name))) {
+        let file = Path::new(name);
         let malformed = |detail: String| AnnotationError::Malformed { path: tree.path(file), detail };
         if let Some(names) = of_yaml(&text(file)?).map_err(malformed)? {
-            return Ok(names);
+            return Ok((names, name));
         }
     }
-    if let Some(file) = LINES.map(Path::new).into_iter().find(|file| tree.is_file(file)) {
-        let text = text(file)?;
-        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-        return Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect());
+    if let Some(name) = LINES.into_iter().find(|name| tree.is_file(Path::new(name))) {
+        let text = text(Path::new(name))?;
+        let names: Vec<String> =
+            text.trim_start_matches('\u{feff}').trim_end().lines().map(|line| line.trim().to_owned()).collect();
+        // An empty line before others may be a class or none: the numbers of the others depend on it.
+        return match names.iter().position(String::is_empty) {
+            Some(line) => {
+                let detail = format!("line {} is empty, so the numbers of the classes are not certain", line + 1);
+                Err(AnnotationError::Malformed { path: tree.path(Path::new(name)), detail })
+            }
+            None => Ok((names, name)),
+        };
     }
     Err(AnnotationError::NoClasses { folder: tree.root().to_owned() })
 }

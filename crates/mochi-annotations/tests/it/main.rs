@@ -1,4 +1,11 @@
 //! Tests of the public interface.
 #![allow(clippy::unwrap_used)]
 
+mod coco;
+mod errors;
+mod folder;
 mod masks;
+mod mutations;
+mod problems;
+mod voc;
+mod yolo;
