@@ -47,6 +47,6 @@ pub static DETECTION: Schema = Schema {
     default_preset: "small",
     published: "voc-r50-c4-24k",
     format: 1,
-    repeat: "mochi detect train --config FILE",
+    repeat: "mochi detect train --data DIR --config FILE",
     page: "docs/reference/detection-settings.md",
 };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mochi_config::{DeviceFacts, Facts, Settings};
-use mochi_run::metric::{contrastive, general};
+use mochi_run::metric::{contrastive, detection, general};
 use mochi_run::{CurveRecord, CurvesLog, Metrics, MetricsLog, Record, RunFolder, Session};
 
 /// A run of `steps` records with curves of a plausible shape.
@@ -74,9 +74,12 @@ fn run(folder: &Path, steps: u64) -> RunFolder {
     run
 }
 
-/// One for each chart of the table of metrics, and two of matching probabilities.
+/// One for each chart of the metrics of pre-training, and two of matching probabilities.
 fn charts() -> usize {
-    let titles = mochi_run::metric::all().filter_map(|metric| Some(metric.chart?.0.title));
+    let of_detection = |metric: &mochi_run::Metric| detection::TABLE.iter().any(|own| own.key == metric.key);
+    let titles = mochi_run::metric::all()
+        .filter(|metric| !of_detection(metric))
+        .filter_map(|metric| Some(metric.chart?.0.title));
     titles.collect::<std::collections::BTreeSet<_>>().len() + 2
 }
 

@@ -3,6 +3,7 @@
 mod compare;
 mod data;
 mod eval;
+mod picture;
 mod predict;
 mod train;
 mod trials;

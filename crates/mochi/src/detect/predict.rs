@@ -1,17 +1,20 @@
 //! `mochi detect predict RUN IMAGES... --out DIR [--min-score S] [--json]`
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 use mochi_annotations::{AnnotatedImage, Annotations};
+use mochi_detection_metrics::Detection;
 use mochi_term::Progress;
 use mochi_text::counted;
 use mochi_train::{detect_all, load_detector};
-use mochi_views::decode::read_header;
+use mochi_views::decode::{DecodeOptions, Decoder, Pixels, read_header};
 use serde_json::{Value, json};
 
+use super::picture;
 use crate::drive::listen;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 
@@ -74,6 +77,7 @@ pub fn run(arguments: Arguments) -> Outcome {
             json!({"image": image.name, "width": image.width, "height": image.height, "objects": own.collect::<Vec<_>>()})
         })
         .collect();
+    draw(&arguments.out, &annotations, &shown)?;
     let text = serde_json::to_string_pretty(&entries)
         .map_err(|e| Failure::new(format!("cannot write JSON: {e}"), "this is a defect, please report it"))?;
     mochi_files::write_atomic(&arguments.out.join("predictions.json"), text.as_bytes())?;
@@ -84,6 +88,29 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_line(&format!("{objects} in {images}: {}", arguments.out.display()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes each image with its objects, as NAME.png; names that occur again get a number.
+fn draw(out: &Path, annotations: &Annotations, shown: &[&Detection]) -> Outcome<()> {
+    let (mut decoder, mut used) = (Decoder::new(), HashSet::new());
+    for (index, image) in annotations.images.iter().enumerate() {
+        let failed = |reason: String| {
+            Failure::new(format!("cannot read {}: {reason}", image.path.display()), "give JPEG, PNG or WebP images")
+        };
+        let bytes = std::fs::read(&image.path).map_err(|e| failed(e.to_string()))?;
+        let mut pixels = Pixels::default();
+        let options = DecodeOptions { exif_orientation: true, ..DecodeOptions::default() };
+        // A bad image was reported before.
+        if decoder.decode(&bytes, &options, &mut pixels).is_err() {
+            continue;
+        }
+        picture::draw(&mut pixels, shown.iter().filter(|one| one.image == index).copied());
+        let stem = image.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let names = std::iter::once(stem.clone()).chain((2..).map(|number| format!("{stem}-{number}")));
+        let name = names.into_iter().find(|name| used.insert(name.clone())).unwrap_or(stem);
+        picture::write(&out.join(format!("{name}.png")), &pixels)?;
+    }
+    Ok(())
 }
 
 /// The images themselves and those of folders, in order.

@@ -93,7 +93,7 @@ fn a_detector_is_trained_evaluated_and_used() {
     let mut predict = mochi(&["detect", "predict", "--min-score", "0", "--json"]);
     let output = predict.arg(&run).arg(data.join("JPEGImages")).arg("--out").arg(&out).output().unwrap();
     assert_eq!(json(&output).as_array().unwrap().len(), 9);
-    assert!(out.join("predictions.json").is_file());
+    assert!(out.join("predictions.json").is_file() && out.join("0.png").is_file());
 
     let output = mochi(&["resume"]).arg(&run).output().unwrap();
     assert!(said(&output).contains("nothing to train"), "{}", said(&output));
