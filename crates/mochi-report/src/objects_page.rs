@@ -74,7 +74,7 @@ impl ObjectsPage {
             return;
         }
         page.push_str(
-            "<div class=\"wide\"><table class=\"bad\"><thead><tr><th>number</th><th>problem</th><th>first places</th></tr></thead><tbody>",
+            "<table class=\"bad problems\"><thead><tr><th>number</th><th>problem</th><th>first places</th></tr></thead><tbody>",
         );
         for ProblemRow { explanation, rule, count, examples } in &self.problems {
             let _ = write!(
@@ -85,10 +85,11 @@ impl ObjectsPage {
                 Escaped(rule)
             );
             for (place, detail) in examples {
-                let _ = write!(page, "<code>{}</code> {}<br>", Escaped(place), Escaped(detail));
+                let colon = if detail.is_empty() { "" } else { ":" };
+                let _ = write!(page, "<code>{}</code>{colon} {}<br>", Escaped(place), Escaped(detail));
             }
             page.push_str("</td></tr>\n");
         }
-        page.push_str("</tbody></table></div>\n");
+        page.push_str("</tbody></table>\n");
     }
 }
