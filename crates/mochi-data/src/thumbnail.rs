@@ -1,5 +1,6 @@
 //! Thumbnails: images of a dataset, shrunk to fit a square, as JPEG.
 
+use mochi_annotations::AnnotatedImage;
 use mochi_views::average::Averager;
 use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
 use mochi_views::{BadReason, DecodeError};
@@ -7,6 +8,7 @@ use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
 use crate::dataset::Dataset;
 use crate::read_error::ReadError;
+use crate::read_file::read_file;
 
 /// Thumbnail and size of its source image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,17 @@ impl Thumbnailer {
     pub fn make(&mut self, dataset: &Dataset, index: usize, side: u32) -> Result<Thumbnail, ReadError> {
         dataset.read(index, &mut self.bytes)?;
         dataset.decode(index, &self.bytes, &mut self.decoder, &DecodeOptions::default(), &mut self.pixels)?;
+        Ok(shrink(&self.pixels, side, &mut self.averager)?)
+    }
+
+    /// The image of a dataset with objects, in the orientation of its objects; otherwise as [`Self::make`].
+    ///
+    /// # Errors
+    /// An image that cannot be read or decoded.
+    pub fn make_annotated(&mut self, image: &AnnotatedImage, side: u32) -> Result<Thumbnail, ReadError> {
+        read_file(&image.path, &mut self.bytes)?;
+        let options = DecodeOptions { exif_orientation: image.exif_orientation, ..DecodeOptions::default() };
+        self.decoder.decode(&self.bytes, &options, &mut self.pixels)?;
         Ok(shrink(&self.pixels, side, &mut self.averager)?)
     }
 }

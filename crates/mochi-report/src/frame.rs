@@ -8,6 +8,7 @@ pub(crate) const PALETTE: &str = include_str!("palette.css");
 pub(crate) const CHART: &str = include_str!("chart.css");
 const PAGE: &str = include_str!("page.css");
 const IMAGES: &str = include_str!("images.css");
+const OBJECTS: &str = include_str!("objects.css");
 
 /// Browsers load nothing for a page and run no script in it, whatever its text contains.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
@@ -18,7 +19,7 @@ pub(crate) fn begin(title: &str, summary: &str) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title} - Mochi</title>\n<style>\n{PALETTE}{PAGE}{CHART}{IMAGES}</style></head>\n<body>\n<header><h1>{title}</h1>\
+         <title>{title} - Mochi</title>\n<style>\n{PALETTE}{PAGE}{CHART}{IMAGES}{OBJECTS}</style></head>\n<body>\n<header><h1>{title}</h1>\
          <p class=\"sub\">{}</p></header>\n",
         Escaped(summary),
         title = Escaped(title)

@@ -3,7 +3,7 @@
 //! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`) and writes `report.html`: one file
 //! without scripts or external resources, for light and dark screens and for print. What is absent is left out, so a run without records
 //! has a page as well. [`write_study_page`] does the same for a study, and [`comparison_page`] compares runs. [`write_figures`] writes the same charts
-//! as SVG files. [`AnalysisPage`], [`DataPage`] and [`ViewsPage`] are pages made of plain values.
+//! as SVG files. [`AnalysisPage`], [`DataPage`], [`ObjectsPage`] and [`ViewsPage`] are pages made of plain values; [`ObjectImage`] is a figure of a page.
 //!
 //! # Example
 //!
@@ -45,6 +45,8 @@ mod image;
 mod matching;
 mod matrix;
 mod number;
+mod objects;
+mod objects_page;
 mod overlay;
 mod page;
 mod plot;
@@ -74,6 +76,8 @@ pub use comparison_page::comparison_page;
 pub use data_page::{BadFile, DataPage, Duplicates, Group, Issue, Section, Severity};
 pub use error::ReportError;
 pub use image::{Encoding, Image};
+pub use objects::{DrawnObject, ObjectImage, object_legend};
+pub use objects_page::{ObjectsPage, ProblemRow};
 pub use study_page::write_study_page;
 pub use views_page::{ShownView, ViewsPage, ViewsRow};
 

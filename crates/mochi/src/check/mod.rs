@@ -1,5 +1,9 @@
-//! `mochi check DIR [--preset NAME | --config FILE] [--out PAGE.html] [--json] [KEY=VALUE ...]`
+//! `mochi check DIR [--preset NAME | --config FILE] [--out PAGE.html] [--json] [KEY=VALUE ...]`, and with `--format voc|coco|yolo [--split S]` the objects of a
+//! dataset.
 
+mod objects;
+mod objects_page;
+mod objects_table;
 mod page;
 mod table;
 
@@ -7,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use mochi_annotations::Format;
 use mochi_data::dataset_report::{DatasetReport, ReportOptions, Severity, Stage, check_dataset};
 use mochi_data::{Cancel, display_source, short_side};
 use mochi_files::write_atomic;
@@ -25,7 +30,13 @@ pub struct Arguments {
     sources: Sources,
     #[command(flatten)]
     settings: SettingArguments,
-    /// Also write a page with histograms, bad files, duplicates and a contact sheet
+    /// Check the objects of a dataset in this format, voc, coco or yolo: classes, boxes, masks
+    #[arg(long)]
+    format: Option<Format>,
+    /// With --format: the split; without it the one that is trained on
+    #[arg(long, value_name = "NAME", requires = "format")]
+    split: Option<String>,
+    /// Also write a page with histograms, bad files, duplicates and a contact sheet; with --format, images with their objects
     #[arg(long, value_name = "PAGE.html")]
     out: Option<PathBuf>,
     /// Number of threads; 0 means one per core
@@ -54,6 +65,16 @@ pub fn run(arguments: Arguments) -> Outcome {
             let what = format!("--out expects a name ending in .html, got {}", path.display());
             return Err(Failure::new(what, "for example --out dataset.html"));
         }
+    }
+    if let Some(format) = arguments.format {
+        if arguments.sources.has_more() {
+            return Err(Failure::new(
+                "--format checks one dataset",
+                "leave out --also, and check each dataset by itself",
+            ));
+        }
+        let (folder, split) = (arguments.sources.data(), arguments.split.as_deref());
+        return objects::run(folder, format, split, arguments.out.as_deref(), arguments.json);
     }
     // No stop signal is caught: nothing is written before the end, so Ctrl-C may quit immediately.
     let progress = Progress::detect();

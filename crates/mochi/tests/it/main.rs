@@ -11,6 +11,7 @@ mod common;
 mod detect;
 mod evaluation;
 mod help;
+mod objects;
 mod output;
 mod runs;
 #[path = "../../../mochi-data/tests/it/common/server.rs"]
