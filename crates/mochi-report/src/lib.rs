@@ -50,6 +50,7 @@ mod objects_page;
 mod overlay;
 mod page;
 mod plot;
+mod predictions_page;
 mod results;
 mod results_table;
 mod rows;
@@ -78,6 +79,7 @@ pub use error::ReportError;
 pub use image::{Encoding, Image};
 pub use objects::{DrawnObject, ObjectImage, object_legend};
 pub use objects_page::{ObjectsPage, ProblemRow};
+pub use predictions_page::PredictionsPage;
 pub use study_page::write_study_page;
 pub use views_page::{ShownView, ViewsPage, ViewsRow};
 

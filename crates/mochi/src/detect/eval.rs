@@ -1,14 +1,16 @@
 //! `mochi detect eval RUN --data DIR [--format FORMAT] [--split SPLIT] [--json]`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 use mochi_annotations::{Annotations, Format, Purpose};
 use mochi_detection_metrics::{
-    AnalysisOptions, CocoNumbers, Detection, Geometry, VocRule, analyze, evaluate_coco, evaluate_voc, write_results,
+    Analysis, AnalysisOptions, CocoNumbers, Detection, Geometry, VocRule, analyze, evaluate_coco, evaluate_voc,
+    write_results,
 };
+use mochi_report::PredictionsPage;
 use mochi_run::RunFolder;
 use mochi_term::Progress;
 use mochi_text::{aligned, counted};
@@ -16,6 +18,7 @@ use mochi_train::{detect_all, load_detector};
 use serde_json::{Map, Value, json};
 
 use super::data::read_split;
+use super::sheet;
 use crate::drive::listen;
 use crate::failure::{Outcome, print_json, print_line};
 
@@ -83,7 +86,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         let voc = evaluate_voc(&data, &found.detections, rule)?;
         result.insert("voc".to_owned(), json!({"AP": voc.ap, "AP50": voc.ap50, "AP75": voc.ap75}));
     }
-    result.extend(errors(&data, &found.detections)?);
+    let options = AnalysisOptions { minimum_score: CONFUSED_FROM, mistakes: MISTAKES };
+    let analysis = analyze(&data, &found.detections, Geometry::Box, options)?;
+    result.extend(errors(&data, &found.detections, &analysis));
     if let Some(curves) = &boxes.curves {
         let curves = json!({"iou50": curves.iou50.precision, "iou75": curves.iou75.precision});
         result.insert("precision_at_recall".to_owned(), curves);
@@ -110,6 +115,10 @@ pub fn run(arguments: Arguments) -> Outcome {
         write_results(file, &data, &found.detections)?;
     }
     mochi_report::write_page(&arguments.run)?;
+    let page = arguments.run.join("detections.html");
+    let text = pictures(&arguments.run, &data, &found.detections, &analysis, loaded.step).render();
+    mochi_files::write_atomic(&page, text.as_bytes())?;
+    progress.note(&format!("images with truth and detections: {}", page.display()));
     if arguments.json {
         print_json(&result)?;
         return Ok(ExitCode::SUCCESS);
@@ -126,9 +135,7 @@ pub fn run(arguments: Arguments) -> Outcome {
 }
 
 /// Kinds of errors, confusion of classes and the worst mistakes, of boxes at IoU 0.5.
-fn errors(data: &Annotations, detections: &[Detection]) -> Outcome<Map<String, Value>> {
-    let options = AnalysisOptions { minimum_score: CONFUSED_FROM, mistakes: MISTAKES };
-    let analysis = analyze(data, detections, Geometry::Box, options)?;
+fn errors(data: &Annotations, detections: &[Detection], analysis: &Analysis) -> Map<String, Value> {
     let kinds = analysis.kinds.iter().map(
         |one| json!({"kind": one.kind.name(), "meaning": one.kind.meaning(), "count": one.count, "cost": one.cost}),
     );
@@ -160,7 +167,31 @@ fn errors(data: &Annotations, detections: &[Detection]) -> Outcome<Map<String, V
             }),
         ),
     ];
-    Ok(all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// The page of images with their true objects and what was found.
+fn pictures(
+    run: &Path,
+    data: &Annotations,
+    detections: &[Detection],
+    analysis: &Analysis,
+    step: u64,
+) -> PredictionsPage {
+    let drawn = |indices: Vec<usize>| sheet::images(data, detections, CONFUSED_FROM, true, indices.into_iter());
+    let worst: Vec<usize> = sheet::worst(analysis, detections).into_iter().take(sheet::IMAGES).collect();
+    let count = data.images.len().min(sheet::IMAGES);
+    let spread = (0..count).map(|number| number * data.images.len() / count.max(1)).collect();
+    PredictionsPage {
+        name: run.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        summary: format!("detections of step {step} with a score of at least {CONFUSED_FROM}"),
+        classes: data.classes.clone(),
+        sections: vec![
+            ("Images with the worst mistakes".to_owned(), drawn(worst)),
+            ("Images from the whole split".to_owned(), drawn(spread)),
+        ],
+        note: "Solid: detections with their scores. Dashed: true objects. Hover over a box for its class.".to_owned(),
+    }
 }
 
 /// COCO's numbers under their names.

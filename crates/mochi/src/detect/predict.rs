@@ -8,13 +8,14 @@ use std::sync::Arc;
 use clap::Args;
 use mochi_annotations::{AnnotatedImage, Annotations};
 use mochi_detection_metrics::Detection;
+use mochi_report::PredictionsPage;
 use mochi_term::Progress;
 use mochi_text::counted;
 use mochi_train::{detect_all, load_detector};
 use mochi_views::decode::{DecodeOptions, Decoder, Pixels, read_header};
 use serde_json::{Value, json};
 
-use super::picture;
+use super::{picture, sheet};
 use crate::drive::listen;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 
@@ -26,7 +27,7 @@ pub struct Arguments {
     /// Images, or folders of images
     #[arg(required = true, value_name = "IMAGES")]
     images: Vec<PathBuf>,
-    /// Folder for the pictures with boxes and masks and for predictions.json
+    /// Folder for the pictures with boxes and masks, predictions.html and predictions.json
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Smallest score of an object
@@ -37,6 +38,8 @@ pub struct Arguments {
     json: bool,
 }
 
+/// Images on the page, at most.
+const ON_PAGE: usize = 200;
 /// Extensions of images in folders.
 const EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
@@ -78,6 +81,18 @@ pub fn run(arguments: Arguments) -> Outcome {
         })
         .collect();
     draw(&arguments.out, &annotations, &shown)?;
+    let first = annotations.images.len().min(ON_PAGE);
+    let page = PredictionsPage {
+        name: "Predictions".to_owned(),
+        summary: format!("{}, step {}", arguments.run.display(), loaded.step),
+        classes: loaded.classes.clone(),
+        sections: vec![(
+            counted(first, "image"),
+            sheet::images(&annotations, &found.detections, arguments.min_score, false, 0..first),
+        )],
+        note: "Hover over a box for its class and score.".to_owned(),
+    };
+    mochi_files::write_atomic(&arguments.out.join("predictions.html"), page.render().as_bytes())?;
     let text = serde_json::to_string_pretty(&entries)
         .map_err(|e| Failure::new(format!("cannot write JSON: {e}"), "this is a defect, please report it"))?;
     mochi_files::write_atomic(&arguments.out.join("predictions.json"), text.as_bytes())?;
