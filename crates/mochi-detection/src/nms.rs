@@ -32,10 +32,20 @@ pub fn nms_by_class(
     kept
 }
 
-/// Indices by falling score, stable.
-pub(crate) fn by_score(scores: &[f32]) -> Vec<usize> {
+/// Indices by falling score; equal scores in their order.
+fn by_score(scores: &[f32]) -> Vec<usize> {
+    best(scores, scores.len())
+}
+
+/// The first `count` indices by falling score; equal scores in their order.
+pub(crate) fn best(scores: &[f32], count: usize) -> Vec<usize> {
+    let before = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
     let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    if count < order.len() {
+        order.select_nth_unstable_by(count, before);
+        order.truncate(count);
+    }
+    order.sort_unstable_by(before);
     order
 }
 

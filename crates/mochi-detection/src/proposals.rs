@@ -3,7 +3,7 @@
 
 use crate::boxes::{BoundingBox, ImageSize, clip, is_empty};
 use crate::coding::BoxCoder;
-use crate::nms::{by_score, nms};
+use crate::nms::{best, nms};
 
 /// How many proposals remain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,7 @@ pub fn proposals(
     image: ImageSize,
     limits: ProposalLimits,
 ) -> Vec<Proposal> {
-    let mut order = by_score(logits);
-    order.truncate(limits.before_nms);
+    let order = best(logits, limits.before_nms);
     let decoded = order.into_iter().map(|i| (BoxCoder::RPN.decode(deltas[i], anchors[i]), logits[i]));
     let finite = decoded.filter(|(b, logit)| logit.is_finite() && b.iter().all(|side| side.is_finite()));
     let (boxes, logits): (Vec<_>, Vec<_>) =
