@@ -184,3 +184,32 @@ fn push_classes(page: &mut String, classes: Option<&Value>) {
 fn percent(value: Option<&Value>) -> String {
     value.and_then(Value::as_f64).map_or_else(|| "–".to_owned(), |value| format!("{:.2}", 100.0 * value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_has_tables_and_a_figure_and_is_escaped() {
+        let value = serde_json::json!({
+            "protocol": "detection/1", "split": "<test>", "AP": 0.25, "AP50": 0.5, "images": 7, "step": 9,
+            "masks": {"AP": 0.125}, "voc": {"AP": 0.1, "AP50": 0.2, "AP75": null},
+            "classes": [{"name": "c<d", "AP": 0.3, "AP50": null}],
+            "errors": [{"kind": "missed", "meaning": "an object without a detection", "count": 3, "cost": 0.04}],
+            "confusion": {"classes": ["c<d"], "minimum_score": 0.5, "counts": [5, 1, 2, 0]},
+            "false_detections": [{"image": "a&b", "class": "c<d", "score": 0.9, "box": [1.0, 2.0, 3.0, 4.4], "kind": "both"}],
+            "missed_objects": [],
+            "precision_at_recall": {"iou50": [1.0, 0.5], "iou75": [0.5, 0.0]},
+        });
+        assert!(is_detection(&value));
+        let mut page = String::new();
+        push_result(&mut page, &value);
+        for text in ["&lt;test&gt;", "25.00", "12.50", "AP75 –", "c&lt;d", "4.00", "a&amp;b", "1, 2, 3, 4", "<svg"] {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+        assert!(!page.contains("largest missed"));
+        assert!(!is_detection(&serde_json::json!({"protocol": "knn/2"})));
+        // Whatever a file holds.
+        push_result(&mut page, &serde_json::json!({"confusion": {"classes": ["a"], "counts": [1]}, "errors": 3}));
+    }
+}

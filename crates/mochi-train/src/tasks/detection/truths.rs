@@ -44,3 +44,44 @@ pub(super) fn images(group: &ObjectGroup) -> Result<ImageGroup, TensorError> {
     let sizes = group.images.iter().map(|image| ImageSize { height: image.height, width: image.width });
     Ok(ImageGroup { pixels: from_f32(&group.pixels, &shape)?, sizes: sizes.collect() })
 }
+
+#[cfg(test)]
+mod tests {
+    use mochi_annotations::{AnnotatedImage, Mask, Object, Placement};
+
+    use super::*;
+
+    fn object(class: usize, bounds: [f64; 4], crowd: bool, mask: bool) -> Object {
+        let mask = mask.then(|| Mask::Polygons(vec![vec![0.0, 0.0, 4.0, 0.0, 4.0, 4.0]]));
+        Object { id: 1, class, bounds, mask, area: 1.0, crowd, difficult: true }
+    }
+
+    #[test]
+    fn boxes_are_placed_and_clipped_and_crowds_left_out() {
+        let objects = vec![
+            object(0, [10.0, 5.0, 30.0, 45.0], false, true),
+            object(1, [0.0, 0.0, 50.0, 50.0], true, true),
+            object(2, [90.0, -5.0, 120.0, 20.0], false, false),
+            object(1, [110.0, 0.0, 120.0, 20.0], false, true),
+        ];
+        let image = AnnotatedImage {
+            id: 1,
+            name: String::new(),
+            path: std::path::PathBuf::new(),
+            width: 100,
+            height: 50,
+            exif_orientation: true,
+            objects,
+        };
+        let data = Annotations { classes: Vec::new(), category_ids: Vec::new(), images: vec![image] };
+        let placement = Placement::resize((100, 50), (200, 100), true);
+        let loaded = LoadedImage { index: 0, height: 100, width: 200, placement };
+        let boxes = truth(&data, &loaded, false);
+        assert_eq!(boxes.bounds, [[140.0, 10.0, 180.0, 90.0], [0.0, 0.0, 20.0, 40.0]]);
+        assert_eq!((boxes.classes, boxes.masks.len()), (vec![0, 2], 0));
+        let masks = truth(&data, &loaded, true);
+        assert_eq!((masks.bounds.len(), masks.classes, masks.masks.len()), (1, vec![0], 1));
+        assert_eq!(masks.masks[0].placement, placement);
+        assert_eq!(truth(&data, &LoadedImage { index: 7, ..loaded }, true), Truth::default());
+    }
+}
