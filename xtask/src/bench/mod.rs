@@ -1,6 +1,7 @@
-//! `cargo xtask bench step|data`: speed of Mochi compared with other libraries. The programs run interleaved over several rounds, so that other load
+//! `cargo xtask bench step|data|coco`: speed of Mochi compared with other libraries. The programs run interleaved over several rounds, so that other load
 //! on the machine affects all of them. Reports medians and ratios.
 
+mod coco;
 mod data;
 mod step;
 
@@ -13,7 +14,7 @@ use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 use crate::table::aligned;
 
-/// The command: `bench step|data [options]`.
+/// The command: `bench step|data|coco [options]`.
 pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let what = match arguments.next()? {
         Some(lexopt::Arg::Value(value)) => value.to_string_lossy().into_owned(),
@@ -24,11 +25,12 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     match what.as_str() {
         "step" => step::run(place, arguments),
         "data" => data::run(place, arguments),
+        "coco" => coco::run(place, arguments),
         "help" => {
-            print!("{}\n{}", step::HELP, data::HELP);
+            print!("{}\n{}\n{}", step::HELP, data::HELP, coco::HELP);
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(Failure::new("expected what to measure: step or data").hint("cargo xtask bench --help")),
+        _ => Err(Failure::new("expected what to measure: step, data or coco").hint("cargo xtask bench --help")),
     }
 }
 
