@@ -33,6 +33,7 @@ Development commands. Each one runs `setup` first if needed.
     cargo xtask parity loss FILE      compare our loss with reference outputs written by mochi_reference.py
     cargo xtask bench step            time our training step and PyTorch's, interleaved (`bench --help` lists its options)
     cargo xtask bench data DIR        time two views per image: ours, torchvision's and DALI's, interleaved
+    cargo xtask bench coco            time COCO's average precision: ours and pycocotools', on a case of the size of val2017
     cargo xtask fixtures [NAME]       run the scripts that write the tests' expected values
 ";
 

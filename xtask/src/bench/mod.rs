@@ -1,6 +1,7 @@
-//! `cargo xtask bench step|data|detect`: speed of Mochi compared with other libraries. The programs run interleaved over several rounds, so that other load
+//! `cargo xtask bench step|data|detect|coco`: speed of Mochi compared with other libraries. The programs run interleaved over several rounds, so that other load
 //! on the machine affects all of them. Reports medians and ratios.
 
+mod coco;
 mod data;
 mod detect;
 mod step;
@@ -14,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 use crate::table::aligned;
 
-/// The command: `bench step|data|detect [options]`.
+/// The command: `bench step|data|detect|coco [options]`.
 pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let what = match arguments.next()? {
         Some(lexopt::Arg::Value(value)) => value.to_string_lossy().into_owned(),
@@ -26,11 +27,12 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
         "step" => step::run(place, arguments),
         "data" => data::run(place, arguments),
         "detect" => detect::run(place, arguments),
+        "coco" => coco::run(place, arguments),
         "help" => {
-            print!("{}\n{}\n{}", step::HELP, data::HELP, detect::HELP);
+            print!("{}\n{}\n{}\n{}", step::HELP, data::HELP, detect::HELP, coco::HELP);
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(Failure::new("expected what to measure: step, data or detect").hint("cargo xtask bench --help")),
+        _ => Err(Failure::new("expected what to measure: step, data, detect or coco").hint("cargo xtask bench --help")),
     }
 }
 

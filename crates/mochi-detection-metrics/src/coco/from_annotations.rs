@@ -34,14 +34,14 @@ pub(super) fn problem(
     let pose = |&(image, i, one): &(usize, usize, &Object)| {
         let shape = shape::of_object(one, &images[image], geometry, classes)
             .map_err(|detail| MetricsError::Object { image: images[image].name.clone(), object: i, detail })?;
-        Ok(object(ranks[image], one.class, shape, one.crowd))
+        Ok(object(ranks[image], one.class, shape.into(), one.crowd))
     };
     let posed = all(objects.par_iter().map(pose))?;
     let zero_ids = (1..).zip(&objects).filter(|(_, (_, _, one))| one.id == 0).map(|(id, _)| id).collect();
     let find = |(index, one): (usize, &Detection)| {
         let shape = shape::of_detection(one, &images[one.image], geometry)
             .map_err(|detail| MetricsError::Detection { index, detail })?;
-        Ok(detection(ranks[one.image], one.class, shape, f64::from(one.score)))
+        Ok(detection(ranks[one.image], one.class, shape.into(), f64::from(one.score)))
     };
     let found = all(detections.par_iter().enumerate().map(find))?;
     Ok(Problem {

@@ -5,17 +5,19 @@ use std::path::Path;
 
 use hotcoco::types::Annotation;
 use rayon::prelude::*;
-use serde_json::value::RawValue;
 
-use super::problem::{Problem, all, detection, numbered, object};
+use super::problem::{Compared, Problem, all, detection, numbered, object};
 use crate::detection::Geometry;
 use crate::error::MetricsError;
 use crate::json::{self, GroundTruthFile, Id, ImageRecord, ObjectRecord, ResultRecord};
 use crate::masks;
-use crate::shape::{LARGEST, Shape};
+use crate::shape::LARGEST;
 
 const TRUTH_HINT: &str = "correct or remove this annotation";
 const RESULT_HINT: &str = "check what wrote the results, and whether they belong to this annotation file";
+
+/// Stands for a class that the annotation file lacks.
+const UNKNOWN: u64 = u64::MAX;
 
 /// Images and classes by increasing id.
 struct Index {
@@ -100,9 +102,9 @@ fn objects(
         .collect();
     let pose = |&(i, image, class): &(usize, usize, usize)| {
         let record = &file.annotations[i];
-        let shape = shape_of_object(record, index, image, geometry)
+        let compared = compared_object(record, index, image, geometry)
             .map_err(|detail| MetricsError::form(path, json::entry("annotations", i), detail, TRUTH_HINT))?;
-        Ok(object(image, class, shape, record.iscrowd.0))
+        Ok(object(image, class, compared, record.iscrowd.0))
     };
     let posed = all(objects.par_iter().map(pose))?;
     let zero_ids =
@@ -118,12 +120,12 @@ fn objects(
     Ok((numbered(posed), zero_ids))
 }
 
-fn shape_of_object(
+fn compared_object(
     record: &ObjectRecord<'_>,
     index: &Index,
     image: usize,
     geometry: Geometry,
-) -> Result<Shape, String> {
+) -> Result<Compared, String> {
     let xywh = record.bbox.map(checked).transpose()?;
     let mask_wanted = geometry == Geometry::Mask || (record.area.is_none() && index.size(image).is_ok());
     let runs = match record.segmentation.filter(|_| mask_wanted) {
@@ -133,8 +135,11 @@ fn shape_of_object(
     let area = record.area.or_else(|| runs.as_ref().map(masks::area)).or_else(|| xywh.map(|[_, _, w, h]| w * h));
     let area = area.ok_or("neither area nor bbox nor segmentation")?;
     match geometry {
-        Geometry::Box => Ok(Shape { xywh: Some(xywh.ok_or("has no bbox")?), runs: None, area }),
-        Geometry::Mask => Ok(Shape { xywh: None, runs: Some(runs.ok_or("has no segmentation")?), area }),
+        Geometry::Box => Ok(Compared { xywh: Some(xywh.ok_or("has no bbox")?), mask: None, area }),
+        Geometry::Mask => {
+            let mask = masks::to_segmentation(runs.ok_or("has no segmentation")?);
+            Ok(Compared { xywh: None, mask: Some(mask), area })
+        }
     }
 }
 
@@ -154,13 +159,13 @@ fn detections(
         let unknown = || error(format!("image_id {} is not in the annotation file", record.image_id.0));
         let image = *index.images.get(&record.image_id).ok_or_else(unknown)?;
         let Some(&class) = index.classes.get(&record.category_id) else {
-            return Ok(None);
+            return Ok(Annotation { category_id: UNKNOWN, ..Annotation::default() });
         };
-        let shape = shape_of_detection(&record, index, image, geometry, boxes).map_err(error)?;
-        Ok(Some(detection(image, class, shape, record.score)))
+        let compared = compared_detection(&record, index, image, geometry, boxes).map_err(error)?;
+        Ok(detection(image, class, compared, record.score))
     };
-    let found = all(records.into_par_iter().enumerate().map(find))?;
-    let found: Vec<Annotation> = found.into_iter().flatten().collect();
+    let mut found = all(records.into_par_iter().enumerate().map(find))?;
+    found.retain(|one| one.category_id != UNKNOWN);
     if found.len() < total {
         notes.push(format!(
             "detections of classes that the annotation file lacks were left out: {}",
@@ -170,26 +175,27 @@ fn detections(
     Ok(numbered(found))
 }
 
-fn shape_of_detection(
+fn compared_detection(
     record: &ResultRecord<'_>,
     index: &Index,
     image: usize,
     geometry: Geometry,
     boxes: bool,
-) -> Result<Shape, String> {
-    let mask = |text: &RawValue| masks::from_json(text, index.size(image)?);
+) -> Result<Compared, String> {
     if geometry == Geometry::Mask {
-        let runs = mask(record.segmentation.ok_or("has no segmentation")?)?;
-        return Ok(Shape { xywh: None, area: masks::area(&runs), runs: Some(runs) });
+        let text = record.segmentation.ok_or("has no segmentation")?;
+        let (mask, area) = masks::checked_json(text, index.size(image)?)?;
+        return Ok(Compared { xywh: None, mask: Some(mask), area });
     }
     let given = record.bbox.map(checked).transpose()?;
     if boxes {
         let xywh = given.ok_or("has no bbox, but the first entry has one")?;
-        return Ok(Shape { xywh: Some(xywh), runs: None, area: xywh[2] * xywh[3] });
+        return Ok(Compared { xywh: Some(xywh), mask: None, area: xywh[2] * xywh[3] });
     }
-    let runs = mask(record.segmentation.ok_or("has neither bbox nor segmentation")?)?;
+    let text = record.segmentation.ok_or("has neither bbox nor segmentation")?;
+    let runs = masks::from_json(text, index.size(image)?)?;
     let xywh = given.unwrap_or_else(|| masks::bounds(&runs));
-    Ok(Shape { xywh: Some(xywh), area: masks::area(&runs), runs: None })
+    Ok(Compared { xywh: Some(xywh), mask: None, area: masks::area(&runs) })
 }
 
 fn checked(xywh: [f64; 4]) -> Result<[f64; 4], String> {

@@ -8,6 +8,7 @@ use rayon::iter::IndexedParallelIterator;
 
 use crate::detection::Geometry;
 use crate::error::MetricsError;
+use crate::masks;
 use crate::shape::Shape;
 
 /// An evaluation to be done.
@@ -25,25 +26,39 @@ pub(super) struct Problem {
     pub zero_ids: Vec<u64>,
 }
 
+/// What is compared of an object or detection.
+pub(super) struct Compared {
+    /// x, y, width, height; `None` where masks are compared.
+    pub xywh: Option<[f64; 4]>,
+    /// Checked run lengths; `None` where boxes are compared.
+    pub mask: Option<Segmentation>,
+    /// In square pixels.
+    pub area: f64,
+}
+
+impl From<Shape> for Compared {
+    fn from(shape: Shape) -> Self {
+        Self { xywh: shape.xywh, mask: shape.runs.map(masks::to_segmentation), area: shape.area }
+    }
+}
+
 /// An object of the ground truth, without its id.
-pub(super) fn object(image: usize, class: usize, shape: Shape, crowd: bool) -> Annotation {
-    Annotation { iscrowd: crowd, ..annotation(image, class, shape) }
+pub(super) fn object(image: usize, class: usize, compared: Compared, crowd: bool) -> Annotation {
+    Annotation { iscrowd: crowd, ..annotation(image, class, compared) }
 }
 
 /// A detection, without its id.
-pub(super) fn detection(image: usize, class: usize, shape: Shape, score: f64) -> Annotation {
-    Annotation { score: Some(score), ..annotation(image, class, shape) }
+pub(super) fn detection(image: usize, class: usize, compared: Compared, score: f64) -> Annotation {
+    Annotation { score: Some(score), ..annotation(image, class, compared) }
 }
 
-fn annotation(image: usize, class: usize, shape: Shape) -> Annotation {
+fn annotation(image: usize, class: usize, compared: Compared) -> Annotation {
     Annotation {
         image_id: image as u64,
         category_id: class as u64,
-        bbox: shape.xywh,
-        area: Some(shape.area),
-        segmentation: shape
-            .runs
-            .map(|runs| Segmentation::UncompressedRle { size: [runs.h, runs.w], counts: runs.counts }),
+        bbox: compared.xywh,
+        area: Some(compared.area),
+        segmentation: compared.mask,
         ..Annotation::default()
     }
 }

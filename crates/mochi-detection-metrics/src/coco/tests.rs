@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::arrays::Arrays;
 use super::cases::{case, in_memory};
 use super::*;
+use crate::random_cases::Random;
 
 const KINDS: [Geometry; 2] = [Geometry::Box, Geometry::Mask];
 
@@ -107,4 +108,65 @@ fn classes_and_curves_agree_with_the_numbers() {
             assert!(same(class.ap50, class.curves.as_ref().map(|curves| area(&curves.iou50))));
         }
     }
+}
+
+/// Bytes of valid files are replaced, removed, doubled and exchanged by numbers that are difficult.
+#[test]
+fn damaged_files_are_errors_or_numbers() {
+    const WEIRD: [&str; 12] = [
+        "NaN",
+        "-1",
+        "1e999",
+        "1e308",
+        "18446744073709551615",
+        "null",
+        "[]",
+        "{}",
+        "\"\"",
+        "0.5",
+        "[[1e9,1,2,3,4,5]]",
+        ",",
+    ];
+    let r = &mut Random::new(5);
+    let (mut errors, mut numbers) = (0, 0);
+    for seed in 0..600 {
+        let files = case(seed % 240).map(|file| {
+            let mut bytes = file.to_string().into_bytes();
+            for _ in 0..r.below(3) {
+                let at = r.below(bytes.len() as i64) as usize;
+                match r.below(4) {
+                    0 => bytes[at] = r.below(256) as u8,
+                    1 => bytes.truncate(at),
+                    2 => drop(bytes.splice(at..at, WEIRD[r.below(12) as usize].bytes())),
+                    // A whole number or word is replaced.
+                    _ => {
+                        let word = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+                        let end = at + bytes[at..].iter().take_while(|&byte| word(byte)).count();
+                        let start = at - bytes[..at].iter().rev().take_while(|&byte| word(byte)).count();
+                        drop(bytes.splice(start..end, WEIRD[r.below(12) as usize].bytes()));
+                    }
+                }
+                if bytes.is_empty() {
+                    break;
+                }
+            }
+            bytes
+        });
+        for geometry in KINDS {
+            let posed = from_files::problem((Path::new("g"), &files[0]), (Path::new("r"), &files[1]), geometry);
+            match posed.and_then(|(problem, names, notes)| Ok(CocoResult::of(&engine::arrays(problem)?, names, notes)))
+            {
+                Ok(result) => {
+                    let valid = |value: Option<f64>| value.is_none_or(|value| (0.0..=1.0).contains(&value));
+                    assert!(result.numbers.named().into_iter().all(|(_, value)| valid(value)), "case {seed}");
+                    numbers += 1;
+                }
+                Err(error) => {
+                    assert!(matches!(error, MetricsError::Form { .. }), "case {seed}: {error}");
+                    errors += 1;
+                }
+            }
+        }
+    }
+    assert!(errors > 300 && numbers > 150, "{errors} errors, {numbers} results");
 }
