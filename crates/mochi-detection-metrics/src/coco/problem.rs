@@ -2,9 +2,11 @@
 //!
 //! Numbers are checked before they come here, so that nothing can be undefined in an overlap.
 
+use std::sync::{Mutex, PoisonError};
+
 use hotcoco::types::{Annotation, Category, Dataset, Image, Segmentation};
 
-use rayon::iter::IndexedParallelIterator;
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 
 use crate::detection::Geometry;
 use crate::error::MetricsError;
@@ -63,14 +65,28 @@ fn annotation(image: usize, class: usize, compared: Compared) -> Annotation {
     }
 }
 
-/// Computes all in parallel and returns the first error in their order, which `collect` alone would not.
+/// Computes all in parallel, in one list that does not grow.
 ///
 /// # Errors
-/// The first.
-pub(super) fn all<T: Send>(
-    results: impl IndexedParallelIterator<Item = Result<T, MetricsError>>,
-) -> Result<Vec<T>, MetricsError> {
-    results.collect::<Vec<_>>().into_iter().collect()
+/// The first in their order, which `collect` alone would not return.
+pub(super) fn all(
+    results: impl IndexedParallelIterator<Item = Result<Annotation, MetricsError>>,
+) -> Result<Vec<Annotation>, MetricsError> {
+    let first: Mutex<Option<(usize, MetricsError)>> = Mutex::new(None);
+    let keep = |(index, result): (usize, Result<Annotation, MetricsError>)| {
+        result.unwrap_or_else(|error| {
+            let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+            if first.as_ref().is_none_or(|(earlier, _)| index < *earlier) {
+                *first = Some((index, error));
+            }
+            Annotation::default()
+        })
+    };
+    let annotations = results.enumerate().map(keep).collect();
+    match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some((_, error)) => Err(error),
+        None => Ok(annotations),
+    }
 }
 
 /// Numbers them 1, 2, ...
