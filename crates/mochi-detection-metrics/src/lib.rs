@@ -28,6 +28,7 @@
 //!     path: "images/7.jpg".into(),
 //!     width: 64,
 //!     height: 48,
+//!     exif_orientation: true,
 //!     objects: vec![object],
 //! };
 //! let annotations = Annotations { classes: vec!["cat".into()], category_ids: vec![1], images: vec![image] };
