@@ -5,9 +5,12 @@
 // every activation six times a step; here the forward pass reads x twice and the backward pass reads each input twice.
 // `groups` > 1 gives each slice of the batch its own statistics (MoCo's SplitBatchNorm, in the order of the batch).
 //
+// Where a process group is given (one group only), statistics are those of the batches of all its ranks, which are of one size, and the
+// gradient is that of the sum of all ranks' losses (torch.nn.SyncBatchNorm).
+//
 // Sums are made over blocks of rows in float32 and merged in double (Chan et al.'s parallel variance), in an order set
 // by the shape alone: results do not depend on the number of threads.
-#include "shim.h"
+#include "collectives.h"
 
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -189,8 +192,25 @@ void affine(const float* w, const float* b, const float* mean, const float* invs
   }
 }
 
+// Sums over the ranks, as doubles.
+void sum_over_ranks(const mochi::GroupPtr& group, std::vector<double>& values, const char* what) {
+  const Tensor all = at::from_blob(values.data(), {int64_t(values.size())}, at::kDouble);
+  mochi::finish(mochi::begin_all_reduce(group, all, 0, what));
+}
+
+// Mean and variance of a rank's batch become those of the batches of all ranks. In double the difference of squares is exact enough.
+void combine(const mochi::GroupPtr& group, int64_t C, double* mean, double* var) {
+  std::vector<double> sums(2 * C);
+  for (int64_t c = 0; c < C; ++c) sums[c] = mean[c], sums[C + c] = var[c] + mean[c] * mean[c];
+  sum_over_ranks(group, sums, "synchronizing batch statistics");
+  for (int64_t c = 0; c < C; ++c) {
+    mean[c] = sums[c] / group->size;
+    var[c] = std::max(0.0, sums[C + c] / group->size - mean[c] * mean[c]);
+  }
+}
+
 template <typename T>
-void forward_kernel(const Tensor& x, const Tensor& residual, Tensor& y, const float* w, const float* b, float* mean, float* invstd, double* var_out, const Shape& sh, double eps, bool relu) {
+void forward_kernel(const Tensor& x, const Tensor& residual, Tensor& y, const float* w, const float* b, float* mean, float* invstd, double* var_out, const Shape& sh, double eps, bool relu, const mochi::GroupPtr& group) {
   const int64_t C = sh.C;
   const T* px = data<T>(x);
   for (int64_t g = 0; g < sh.groups; ++g) {
@@ -217,8 +237,10 @@ void forward_kernel(const Tensor& x, const Tensor& residual, Tensor& y, const fl
       }
       count += n;
     }
+    for (int64_t c = 0; c < C; ++c) m2s[c] /= double(cut.rows);
+    if (group) combine(group, C, means.data(), m2s.data());
     for (int64_t c = 0; c < C; ++c) {
-      const double var = m2s[c] / double(cut.rows);
+      const double var = m2s[c];
       mean[g * C + c] = float(means[c]);
       invstd[g * C + c] = float(1.0 / std::sqrt(var + eps));
       var_out[g * C + c] = var;
@@ -234,7 +256,7 @@ void forward_kernel(const Tensor& x, const Tensor& residual, Tensor& y, const fl
 }
 
 template <typename T>
-void backward_kernel(const Tensor& dy, const Tensor& y, const Tensor& x, Tensor& dx, Tensor& dres, const float* w, const float* b, const float* mean, const float* invstd, float* dw, float* db, const Shape& sh, bool recompute) {
+void backward_kernel(const Tensor& dy, const Tensor& y, const Tensor& x, Tensor& dx, Tensor& dres, const float* w, const float* b, const float* mean, const float* invstd, float* dw, float* db, const Shape& sh, bool recompute, const mochi::GroupPtr& group) {
   const int64_t C = sh.C;
   std::vector<double> total_w(C, 0.0), total_b(C, 0.0);
   for (int64_t g = 0; g < sh.groups; ++g) {
@@ -259,12 +281,20 @@ void backward_kernel(const Tensor& dy, const Tensor& y, const Tensor& x, Tensor&
     });
     for (int64_t k = 1; k < cut.chunks; ++k)
       for (int64_t c = 0; c < C; ++c) sg[c] += sg[k * C + c], sgx[c] += sgx[k * C + c];
+    // Gradients of scale and shift are of this rank's batch, as those of every other parameter.
+    for (int64_t c = 0; c < C; ++c) total_b[c] += sg[c], total_w[c] += sgx[c] * double(is[c]);
+    double inv = 1.0 / double(cut.rows);
+    if (group) {
+      std::vector<double> both(sg.begin(), sg.begin() + C);
+      both.insert(both.end(), sgx.begin(), sgx.begin() + C);
+      sum_over_ranks(group, both, "synchronizing gradients of batch statistics");
+      std::copy(both.begin(), both.begin() + C, sg.begin());
+      std::copy(both.begin() + C, both.end(), sgx.begin());
+      inv /= double(group->size);
+    }
     std::vector<float> k0(C), k1(C), k2(C);
-    const double inv = 1.0 / double(cut.rows);
     for (int64_t c = 0; c < C; ++c) {
       const double istd = is[c], scaled = double(w[c]) * istd;
-      total_b[c] += sg[c];
-      total_w[c] += sgx[c] * istd;
       k0[c] = float(scaled);
       k1[c] = float(scaled * sg[c] * inv);
       k2[c] = float(scaled * istd * istd * sgx[c] * inv);
@@ -297,7 +327,7 @@ void check_input(const Tensor& x, const Tensor* residual) {
 }
 
 struct NormAct : public torch::autograd::Function<NormAct> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var, double momentum, double eps, int64_t groups, bool relu, const std::optional<Tensor>& residual_in, bool reuse) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var, double momentum, double eps, int64_t groups, bool relu, const std::optional<Tensor>& residual_in, bool reuse, const mochi::GroupPtr& group) {
     const Tensor x = innermost(x_in);
     const Tensor residual = residual_in ? innermost(*residual_in) : Tensor();
     const Shape sh(x, groups);
@@ -307,15 +337,15 @@ struct NormAct : public torch::autograd::Function<NormAct> {
     float *mean = stats.data_ptr<float>(), *invstd = mean + groups * sh.C;
     const float *w = weight.const_data_ptr<float>(), *b = bias.const_data_ptr<float>();
     if (x.scalar_type() == at::kBFloat16)
-      forward_kernel<bf16>(x, residual, y, w, b, mean, invstd, var.data(), sh, eps, relu);
+      forward_kernel<bf16>(x, residual, y, w, b, mean, invstd, var.data(), sh, eps, relu, group);
     else
-      forward_kernel<float>(x, residual, y, w, b, mean, invstd, var.data(), sh, eps, relu);
+      forward_kernel<float>(x, residual, y, w, b, mean, invstd, var.data(), sh, eps, relu, group);
     // Running statistics: the mean over groups of each group's own (unbiased variance), as SplitBatchNorm keeps them.
     float *rm = running_mean.data_ptr<float>(), *rv = running_var.data_ptr<float>();
     for (int64_t c = 0; c < sh.C; ++c) {
       double m = 0, v = 0;
       for (int64_t g = 0; g < groups; ++g) {
-        const double n = double(sh.start[g + 1] - sh.start[g]);
+        const double n = double(sh.start[g + 1] - sh.start[g]) * (group ? group->size : 1);
         m += mean[g * sh.C + c];
         v += var[g * sh.C + c] * (n / (n - 1));
       }
@@ -326,6 +356,7 @@ struct NormAct : public torch::autograd::Function<NormAct> {
     ctx->saved_data["groups"] = groups;
     ctx->saved_data["recompute"] = relu && !residual.defined();
     ctx->saved_data["add"] = residual.defined();
+    if (group) ctx->saved_data["group"] = mochi::saved(group);
     return y;
   }
 
@@ -334,6 +365,8 @@ struct NormAct : public torch::autograd::Function<NormAct> {
     const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &stats = saved[3], &y = saved[4];
     const int64_t groups = ctx->saved_data["groups"].toInt();
     const bool recompute = ctx->saved_data["recompute"].toBool();
+    const auto kept = ctx->saved_data.find("group");
+    const mochi::GroupPtr group = kept == ctx->saved_data.end() ? mochi::GroupPtr() : mochi::restored(kept->second);
     const Shape sh(x, groups);
     const Tensor dy = innermost(grads[0]);
     Tensor dx = at::empty_like(x), dres = ctx->saved_data["add"].toBool() ? at::empty_like(x) : Tensor();
@@ -341,17 +374,17 @@ struct NormAct : public torch::autograd::Function<NormAct> {
     const float *w = weight.const_data_ptr<float>(), *b = bias.const_data_ptr<float>();
     const float *mean = stats.const_data_ptr<float>(), *invstd = mean + groups * sh.C;
     if (x.scalar_type() == at::kBFloat16)
-      backward_kernel<bf16>(dy, y, x, dx, dres, w, b, mean, invstd, dw.data_ptr<float>(), db.data_ptr<float>(), sh, recompute);
+      backward_kernel<bf16>(dy, y, x, dx, dres, w, b, mean, invstd, dw.data_ptr<float>(), db.data_ptr<float>(), sh, recompute, group);
     else
-      backward_kernel<float>(dy, y, x, dx, dres, w, b, mean, invstd, dw.data_ptr<float>(), db.data_ptr<float>(), sh, recompute);
+      backward_kernel<float>(dy, y, x, dx, dres, w, b, mean, invstd, dw.data_ptr<float>(), db.data_ptr<float>(), sh, recompute, group);
     Tensor none;
-    return {dx, dw, db, none, none, none, none, none, none, dres, none};
+    return {dx, dw, db, none, none, none, none, none, none, dres, none, none};
   }
 };
 }  // namespace
 
 extern "C" {
-int mochi_norm_act(Tensor* x, Tensor* weight, Tensor* bias, Tensor* running_mean, Tensor* running_var, double momentum, double eps, int64_t groups, int relu, Tensor* residual, Tensor** out) {
+int mochi_norm_act(Tensor* x, Tensor* weight, Tensor* bias, Tensor* running_mean, Tensor* running_var, double momentum, double eps, int64_t groups, int relu, Tensor* residual, mochi_group* group, Tensor** out) {
   return mochi::guarded([&] {
     check_input(*x, residual);
     const int64_t C = x->size(1);
@@ -360,11 +393,12 @@ int mochi_norm_act(Tensor* x, Tensor* weight, Tensor* bias, Tensor* running_mean
     check_vector(*running_mean, C, "running mean");
     check_vector(*running_var, C, "running variance");
     TORCH_CHECK(groups >= 1 && groups <= x->size(0), "norm_act: ", groups, " groups of a batch of ", x->size(0));
+    TORCH_CHECK(!group || groups == 1, "norm_act: statistics of several groups are not synchronized");
     const Shape sh(*x, groups);
     for (int64_t g = 0; g < groups; ++g)
-      TORCH_CHECK(sh.start[g + 1] - sh.start[g] > 1, "norm_act: more than one value per channel and group is needed");
+      TORCH_CHECK(group || sh.start[g + 1] - sh.start[g] > 1, "norm_act: more than one value per channel and group is needed");
     const bool reuse = !at::GradMode::is_enabled() && !x->requires_grad();
-    *out = new Tensor(NormAct::apply(*x, *weight, *bias, *running_mean, *running_var, momentum, eps, groups, relu != 0, residual ? std::optional<Tensor>(*residual) : std::nullopt, reuse));
+    *out = new Tensor(NormAct::apply(*x, *weight, *bias, *running_mean, *running_var, momentum, eps, groups, relu != 0, residual ? std::optional<Tensor>(*residual) : std::nullopt, reuse, group ? mochi::shared(group) : mochi::GroupPtr()));
   });
 }
 

@@ -25,6 +25,9 @@ pub enum TensorError {
     /// A name that no device has.
     #[error("\"{0}\" is not a device; expected auto, cpu, cuda or cuda:N")]
     UnknownDevice(String),
+    /// Ranks could not meet, or a collective failed because one of them is gone or late.
+    #[error("{0}")]
+    Collective(String),
     /// A weights file could not be read or written.
     #[error("cannot {action} {}: {source}", .path.display())]
     File {
@@ -63,6 +66,10 @@ impl TensorError {
             Self::Format { .. } => Some("resume from an earlier checkpoint, or copy the file again".into()),
             Self::Mismatch(_) | Self::Load(_) => Some(
                 "check that model.arch, model.stem and model.dim are those that the weights were trained with".into(),
+            ),
+            Self::Collective(_) => Some(
+                "check that every process was started with the same command, and that MASTER_ADDR and MASTER_PORT can be reached from each machine"
+                    .into(),
             ),
             Self::Torch(_) | Self::File { .. } => None,
         }

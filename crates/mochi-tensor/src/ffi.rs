@@ -7,7 +7,73 @@ use std::ffi::{CStr, c_char, c_int};
 #[repr(C)]
 pub(crate) struct RawTensor([u8; 0]);
 
+/// The shim's store, process group and reducer, opaque.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct RawStore([u8; 0]);
+/// See [`RawStore`].
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct RawGroup([u8; 0]);
+/// See [`RawStore`].
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct RawReducer([u8; 0]);
+
 unsafe extern "C" {
+    pub(crate) fn mochi_store_serve(port: *mut c_int, out: *mut *mut RawStore) -> c_int;
+    pub(crate) fn mochi_store_connect(
+        host: *const c_char,
+        port: c_int,
+        serve: c_int,
+        size: c_int,
+        prefix: *const c_char,
+        timeout_ms: i64,
+        out: *mut *mut RawStore,
+    ) -> c_int;
+    pub(crate) fn mochi_store_local(out: *mut *mut RawStore) -> c_int;
+    pub(crate) fn mochi_store_share(store: *mut RawStore, out: *mut *mut RawStore) -> c_int;
+    pub(crate) fn mochi_store_close(store: *mut RawStore);
+    pub(crate) fn mochi_store_set(store: *mut RawStore, key: *const c_char, value: *const u8, n: usize) -> c_int;
+    pub(crate) fn mochi_store_has(store: *mut RawStore, key: *const c_char, out: *mut c_int) -> c_int;
+    pub(crate) fn mochi_store_get(
+        store: *mut RawStore,
+        key: *const c_char,
+        context: *mut std::ffi::c_void,
+        take: extern "C" fn(*mut std::ffi::c_void, *const u8, usize),
+    ) -> c_int;
+    pub(crate) fn mochi_group_open(
+        store: *mut RawStore,
+        backend: *const c_char,
+        host: *const c_char,
+        port: c_int,
+        rank: c_int,
+        size: c_int,
+        timeout_ms: i64,
+        out: *mut *mut RawGroup,
+    ) -> c_int;
+    pub(crate) fn mochi_group_leave(group: *mut RawGroup);
+    pub(crate) fn mochi_group_close(group: *mut RawGroup);
+    pub(crate) fn mochi_group_failed(group: *mut RawGroup) -> c_int;
+    pub(crate) fn mochi_all_reduce(group: *mut RawGroup, x: *mut RawTensor, op: c_int, what: *const c_char) -> c_int;
+    pub(crate) fn mochi_broadcast(group: *mut RawGroup, x: *mut RawTensor, root: c_int, what: *const c_char) -> c_int;
+    pub(crate) fn mochi_all_gather(
+        group: *mut RawGroup,
+        output: *mut RawTensor,
+        input: *mut RawTensor,
+        what: *const c_char,
+    ) -> c_int;
+    pub(crate) fn mochi_all_reduce_sum(group: *mut RawGroup, x: *mut RawTensor, out: *mut *mut RawTensor) -> c_int;
+    pub(crate) fn mochi_reducer_new(
+        group: *mut RawGroup,
+        parameters: *const *mut RawTensor,
+        n: usize,
+        bucket_bytes: i64,
+        out: *mut *mut RawReducer,
+    ) -> c_int;
+    pub(crate) fn mochi_reducer_finish(reducer: *mut RawReducer) -> c_int;
+    pub(crate) fn mochi_reducer_buckets(reducer: *const RawReducer) -> usize;
+    pub(crate) fn mochi_reducer_free(reducer: *mut RawReducer);
     pub(crate) fn mochi_last_error() -> *const c_char;
     pub(crate) fn mochi_libtorch_path() -> *const c_char;
     pub(crate) fn mochi_load_library(path: *const c_char) -> c_int;
@@ -100,6 +166,7 @@ unsafe extern "C" {
         groups: i64,
         relu: c_int,
         residual: *mut RawTensor,
+        group: *mut RawGroup,
         out: *mut *mut RawTensor,
     ) -> c_int;
     pub(crate) fn mochi_scale_shift_act(

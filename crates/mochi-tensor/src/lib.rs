@@ -27,6 +27,7 @@
 pub mod allocator;
 #[doc(hidden)]
 pub mod calls;
+pub mod collectives;
 mod compute;
 mod conv;
 mod engine;
@@ -43,6 +44,7 @@ mod params;
 mod sizes;
 mod wait;
 
+pub use collectives::{Group, Reducer};
 pub use compute::{Compute, Precision, upload};
 pub use conv::{ConvOptions, conv2d};
 pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, set_threads, start};

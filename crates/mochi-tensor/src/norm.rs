@@ -10,13 +10,15 @@
 //! statistics over many batches can be collected ([`NormMode::Collect`], [`collected`]).
 
 mod collected;
+mod synchronized;
 mod together;
 
 use crate::compute::is_channels_last;
 use crate::ffi;
-use crate::{Device, Kind, ParameterStore, Role, Tensor, TensorError, no_grad};
+use crate::{Device, Group, Kind, ParameterStore, Role, Tensor, TensorError, no_grad};
 use collected::Collected;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 /// One batch normalization layer over C channels: scale, shift and running statistics, each (C,) float32.
 #[derive(Debug)]
@@ -33,11 +35,12 @@ pub struct BatchNorm {
     batches: Tensor,
     training: NormTraining,
     collected: RefCell<Collected>,
+    /// The ranks whose batches the statistics cover, if they are synchronized.
+    group: Option<Arc<Group>>,
 }
 
-/// What a layer does in a forward pass in training mode. Synchronized statistics over processes will be another variant.
+/// What a layer does in a forward pass in training mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum NormTraining {
     /// Normalizes with the batch's statistics and updates the running ones; scale and shift are learned.
     Batch,
@@ -130,6 +133,7 @@ impl BatchNorm {
             batches,
             training: NormTraining::Batch,
             collected: RefCell::default(),
+            group: None,
         })
     }
 
@@ -144,6 +148,11 @@ impl BatchNorm {
         for parameter in [&self.weight, &self.bias] {
             let _ = parameter.set_requires_grad(false);
         }
+    }
+
+    /// Takes batch statistics over the batches of all ranks from here on, each of one size (`torch.nn.SyncBatchNorm`).
+    pub fn synchronize(&mut self, group: &Arc<Group>) {
+        self.group = Some(Arc::clone(group));
     }
 
     /// Whether the running statistics are used, whatever the mode.
@@ -173,9 +182,17 @@ impl BatchNorm {
         let fused = x.device() == Device::Cpu
             && matches!(x.kind(), Kind::Float | Kind::BFloat16)
             && (x.dim() == 2 || is_channels_last(&x));
-        let y = match mode {
-            NormMode::Train { groups } if fused => self.fused_train(&x, groups, relu, residual)?,
-            NormMode::Eval if fused && !needs_gradient(&x, self, residual) => self.fused_eval(&x, relu, residual)?,
+        let y = match (mode, &self.group) {
+            (NormMode::Train { groups }, _) if fused => self.fused_train(&x, groups, relu, residual)?,
+            (NormMode::Train { groups: 1 }, Some(group)) => {
+                return self.over_ranks(&x, group, relu, residual);
+            }
+            (NormMode::Train { groups }, Some(_)) => {
+                return Err(TensorError::Mismatch(format!("statistics of {groups} groups cannot be synchronized")));
+            }
+            (NormMode::Eval, _) if fused && !needs_gradient(&x, self, residual) => {
+                self.fused_eval(&x, relu, residual)?
+            }
             _ => composed(&x, self, mode, relu, residual)?,
         };
         if matches!(mode, NormMode::Train { .. }) {
@@ -205,6 +222,7 @@ impl BatchNorm {
                 groups,
                 relu.into(),
                 rest,
+                self.group.as_ref().map_or(std::ptr::null_mut(), |group| group.raw()),
                 out,
             )
         })
@@ -248,28 +266,49 @@ impl BatchNorm {
                 "{count} tensors with common statistics cannot be split into groups"
             )));
         }
-        let (mean, square_mean) = together::moments(&xs)?;
+        let (mean, square_mean) = together::moments(&xs, self.group.as_deref())?;
         let variance = square_mean.f_sub(&mean.f_square()?)?;
         if mode == NormMode::Collect {
             self.collect(&xs)?;
         } else {
             self.update_running(&mean, &variance)?;
         }
+        let normalized = |(at, x): (usize, &Tensor)| self.normalized(x, &mean, &variance, relu, residual(at));
+        xs.iter().enumerate().map(normalized).collect()
+    }
+
+    /// Training mode with statistics over the batches of all ranks.
+    fn over_ranks(
+        &self,
+        x: &Tensor,
+        group: &Group,
+        relu: bool,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor, TensorError> {
+        let (mean, variance, values) = synchronized::moments(x, group)?;
+        self.update_running(&mean, &variance.f_mul_scalar(values / (values - 1.0).max(1.0))?)?;
+        self.normalized(x, &mean, &variance, relu, residual)
+    }
+
+    /// `relu((x - mean) / sqrt(variance + eps) * weight + bias + residual)`.
+    fn normalized(
+        &self,
+        x: &Tensor,
+        mean: &Tensor,
+        variance: &Tensor,
+        relu: bool,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor, TensorError> {
+        let mut shape = vec![1; x.dim()];
+        shape[1] = mean.numel() as i64;
         let scale = self.weight.f_mul(&variance.f_add_scalar(EPS)?.f_rsqrt()?)?;
         let shift = self.bias.f_sub(&mean.f_mul(&scale)?)?;
-        let per_channel = |vector: &Tensor, x: &Tensor| -> Result<Tensor, TensorError> {
-            let mut shape = vec![1; x.dim()];
-            shape[1] = vector.numel() as i64;
-            Ok(vector.f_view(shape.as_slice())?)
-        };
-        xs.iter()
-            .enumerate()
-            .map(|(at, x)| {
-                let y = x.f_mul(&per_channel(&scale, x)?)?.f_add(&per_channel(&shift, x)?)?.f_to_kind(x.kind())?;
-                let y = residual(at).map_or_else(|| Ok(y.shallow_clone()), |residual| y.f_add(residual))?;
-                Ok(if relu { y.f_relu()? } else { y })
-            })
-            .collect()
+        let (scale, shift) = (scale.f_view(shape.as_slice())?, shift.f_view(shape.as_slice())?);
+        let mut y = x.f_mul(&scale)?.f_add(&shift)?.f_to_kind(x.kind())?;
+        if let Some(residual) = residual {
+            y = y.f_add(residual)?;
+        }
+        Ok(if relu { y.f_relu()? } else { y })
     }
 
     fn update_running(&self, mean: &Tensor, variance: &Tensor) -> Result<(), TensorError> {
@@ -287,7 +326,7 @@ impl BatchNorm {
     /// Adds a batch, one tensor or several.
     fn collect(&self, xs: &[Tensor]) -> Result<(), TensorError> {
         no_grad(|| {
-            let (mean, square_mean) = together::moments(xs)?;
+            let (mean, square_mean) = together::moments(xs, self.group.as_deref())?;
             let values: i64 = xs.iter().map(|x| x.numel() as i64).sum();
             let per_channel = values / mean.numel().max(1) as i64;
             self.collected.borrow_mut().add(&mean, &square_mean, per_channel as f64)

@@ -8,10 +8,12 @@
 //!
 //! Every tensor has equal weight, whatever its size, and the running variance takes this biased variance. The gradient flows through the mean.
 
-use crate::{Kind, Tensor, TensorError};
+use super::synchronized::over_ranks;
+use crate::{Group, Kind, Tensor, TensorError};
 
-/// Mean and mean square of each channel, (C,) float32 (float64 for float64), each the mean over the tensors.
-pub(super) fn moments(xs: &[Tensor]) -> Result<(Tensor, Tensor), TensorError> {
+/// Mean and mean square of each channel, (C,) float32 (float64 for float64), each the mean over the tensors, and over those
+/// of all ranks.
+pub(super) fn moments(xs: &[Tensor], group: Option<&Group>) -> Result<(Tensor, Tensor), TensorError> {
     let (mut means, mut squares) = (Vec::new(), Vec::new());
     for x in xs {
         let x = if x.kind() == Kind::BFloat16 { x.f_to_kind(Kind::Float)? } else { x.shallow_clone() };
@@ -20,5 +22,8 @@ pub(super) fn moments(xs: &[Tensor]) -> Result<(Tensor, Tensor), TensorError> {
         squares.push(x.f_square()?.f_mean_dim(others.as_slice(), false, None::<Kind>)?);
     }
     let mean = |list: &[Tensor]| Tensor::f_stack(list, 0)?.f_mean_dim(0, false, None::<Kind>);
-    Ok((mean(&means)?, mean(&squares)?))
+    let (mean, square) = (mean(&means)?, mean(&squares)?);
+    let Some(group) = group else { return Ok((mean, square)) };
+    let [mean, square] = over_ranks(&Tensor::f_stack(&[mean, square], 0)?, group)?;
+    Ok((mean, square))
 }

@@ -1,0 +1,295 @@
+//! A group of ranks and its collectives.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::collectives::store::{Address, Store, c_string, int, millis};
+use crate::ffi::{self, RawGroup};
+use crate::{Tensor, TensorError};
+
+/// What carries tensors between ranks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Tensors on CPUs, over TCP.
+    Gloo,
+    /// Tensors on NVIDIA GPUs.
+    Nccl,
+}
+
+impl Backend {
+    /// libtorch's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gloo => "gloo",
+            Self::Nccl => "nccl",
+        }
+    }
+}
+
+/// How an all-reduce combines the ranks' values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Their sum.
+    Sum,
+    /// Their maximum.
+    Max,
+}
+
+/// A rank's place in its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Rank, from 0.
+    pub rank: usize,
+    /// Number of ranks.
+    pub size: usize,
+}
+
+/// The ranks that train together, seen from one of them.
+#[derive(Debug)]
+pub struct Group {
+    raw: *mut RawGroup,
+    store: Store,
+    member: Member,
+    timeout: Duration,
+    /// Texts exchanged so far: each exchange has keys of its own.
+    exchanges: AtomicU64,
+}
+
+// SAFETY: the shim's group is counted atomically and guards its backend by a lock; c10d's backends may be called from any thread. That ranks make
+// their calls in the same order is a matter of results, not of memory.
+unsafe impl Send for Group {}
+// SAFETY: as above.
+unsafe impl Sync for Group {}
+
+impl Group {
+    /// Joins the group whose ranks meet in `store`. `address` is where rank 0 is reached, from which the network interface follows unless
+    /// `GLOO_SOCKET_IFNAME` names one. A collective fails if a rank has not come to it within `timeout`.
+    ///
+    /// # Errors
+    /// [`TensorError::Collective`] naming the ranks that did not come within `patience`, or with what c10d says.
+    pub fn join(
+        store: Store,
+        backend: Backend,
+        address: &Address,
+        member: Member,
+        patience: Duration,
+        timeout: Duration,
+    ) -> Result<Self, TensorError> {
+        let Member { rank, size } = member;
+        store.set(&format!("joined/{rank}"), "")?;
+        let mut absent = Vec::new();
+        let begun = std::time::Instant::now();
+        for other in 0..size {
+            let left = patience.saturating_sub(begun.elapsed());
+            if store.wait(&format!("joined/{other}"), left)?.is_none() {
+                absent.push(other.to_string());
+            }
+        }
+        if !absent.is_empty() {
+            return Err(TensorError::Collective(format!(
+                "of {size} processes, {} not come within {} s: rank {}",
+                if absent.len() == 1 { "one has" } else { "these have" },
+                patience.as_secs(),
+                absent.join(", ")
+            )));
+        }
+        let (name, host) = (c_string(backend.as_str())?, c_string(&address.host)?);
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: a live store, NUL-terminated texts that outlive the call, a valid place for a handle.
+        ffi::check(unsafe {
+            ffi::mochi_group_open(
+                store.raw(),
+                name.as_ptr(),
+                host.as_ptr(),
+                int(address.port.into()),
+                int(rank),
+                int(size),
+                millis(timeout),
+                &mut raw,
+            )
+        })
+        .map_err(collective)?;
+        Ok(Self { raw, store, member, timeout, exchanges: AtomicU64::new(0) })
+    }
+
+    /// `size` ranks that are threads of this process: for tests.
+    ///
+    /// # Errors
+    /// As [`Self::join`].
+    pub fn of_threads<T: Send>(
+        size: usize,
+        timeout: Duration,
+        work: impl Fn(Group) -> T + Sync,
+    ) -> Result<Vec<T>, TensorError> {
+        let store = Store::local()?;
+        let address = Address { host: "127.0.0.1".to_owned(), port: 1 };
+        let stores = (0..size).map(|_| store.share()).collect::<Result<Vec<_>, _>>()?;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = stores
+                .into_iter()
+                .enumerate()
+                .map(|(rank, store)| {
+                    let (work, address) = (&work, &address);
+                    scope.spawn(move || {
+                        let member = Member { rank, size };
+                        Group::join(store, Backend::Gloo, address, member, timeout, timeout).map(work)
+                    })
+                })
+                .collect();
+            let died = || TensorError::Collective("a rank's thread panicked".to_owned());
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(died()))).collect()
+        })
+    }
+
+    /// This rank's place.
+    pub fn member(&self) -> Member {
+        self.member
+    }
+
+    /// This rank, from 0.
+    pub fn rank(&self) -> usize {
+        self.member.rank
+    }
+
+    /// Number of ranks.
+    pub fn size(&self) -> usize {
+        self.member.size
+    }
+
+    /// How long a rank waits for the others.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The store in which the ranks met.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether a collective has failed. All later ones fail as well.
+    pub fn failed(&self) -> bool {
+        // SAFETY: a live group.
+        unsafe { ffi::mochi_group_failed(self.raw) == 1 }
+    }
+
+    /// Combines a tensor with those of the other ranks, in place, without a gradient. `what` it is for appears in the error.
+    ///
+    /// # Errors
+    /// [`TensorError::Collective`] where a rank is gone or late.
+    pub fn all_reduce(&self, tensor: &mut Tensor, operation: Operation, what: &str) -> Result<(), TensorError> {
+        let (what, op) = (c_string(what)?, i32::from(operation == Operation::Max));
+        // SAFETY: a live group and tensor, a NUL-terminated text; the shim waits until the collective is done.
+        ffi::check(unsafe { ffi::mochi_all_reduce(self.raw, ffi::raw(tensor), op, what.as_ptr()) }).map_err(collective)
+    }
+
+    /// Overwrites a tensor with that of rank `root`.
+    ///
+    /// # Errors
+    /// As [`Self::all_reduce`].
+    pub fn broadcast(&self, tensor: &mut Tensor, root: usize, what: &str) -> Result<(), TensorError> {
+        let what = c_string(what)?;
+        // SAFETY: as above.
+        ffi::check(unsafe { ffi::mochi_broadcast(self.raw, ffi::raw(tensor), int(root), what.as_ptr()) })
+            .map_err(collective)
+    }
+
+    /// Rows (n, ...) of every rank one after the other, (size * n, ...), without a gradient.
+    ///
+    /// # Errors
+    /// As [`Self::all_reduce`].
+    pub fn all_gather(&self, rows: &Tensor, what: &str) -> Result<Tensor, TensorError> {
+        let rows = rows.f_detach()?.f_contiguous()?;
+        let mut shape = rows.size();
+        match shape.first_mut() {
+            Some(n) => *n *= i64::try_from(self.size()).unwrap_or(i64::MAX),
+            None => return Err(TensorError::Mismatch("a scalar has no rows to gather".into())),
+        }
+        let all = rows.f_new_empty(&shape, (rows.kind(), rows.device()))?;
+        let what = c_string(what)?;
+        // SAFETY: live, contiguous tensors; the shim checks that the output holds every rank's rows, and waits.
+        ffi::check(unsafe { ffi::mochi_all_gather(self.raw, ffi::raw(&all), ffi::raw(&rows), what.as_ptr()) })
+            .map_err(collective)?;
+        Ok(all)
+    }
+
+    /// The sum over ranks, with a gradient: the sum of the gradients of all ranks' results.
+    ///
+    /// # Errors
+    /// As [`Self::all_reduce`].
+    pub(crate) fn all_reduce_sum(&self, x: &Tensor) -> Result<Tensor, TensorError> {
+        // SAFETY: live handles; the shim keeps the group as long as the graph.
+        ffi::new_tensor(|out| unsafe { ffi::mochi_all_reduce_sum(self.raw, ffi::raw(x), out) }).map_err(collective)
+    }
+
+    /// Every rank's text, by rank.
+    ///
+    /// # Errors
+    /// [`TensorError::Collective`] naming a rank that failed, or has not come within [`Self::timeout`].
+    pub fn share_text(&self, text: &str) -> Result<Vec<String>, TensorError> {
+        let exchange = self.exchanges.fetch_add(1, Ordering::Relaxed);
+        self.store.set(&format!("text/{exchange}/{}", self.rank()), text)?;
+        (0..self.size()).map(|rank| self.read(exchange, rank)).collect()
+    }
+
+    /// Rank 0's text, made by `text` there.
+    ///
+    /// # Errors
+    /// As [`Self::share_text`], and what `text` returns.
+    pub fn from_rank_0<E: From<TensorError>>(&self, text: impl FnOnce() -> Result<String, E>) -> Result<String, E> {
+        let exchange = self.exchanges.fetch_add(1, Ordering::Relaxed);
+        if self.rank() != 0 {
+            return Ok(self.read(exchange, 0)?);
+        }
+        let text = text()?;
+        self.store.set(&format!("text/{exchange}/0"), &text)?;
+        Ok(text)
+    }
+
+    /// Checks that every rank holds the same text.
+    ///
+    /// # Errors
+    /// [`TensorError::Collective`] with the first rank that differs from rank 0, and both texts.
+    pub fn agree(&self, what: &str, mine: &str) -> Result<(), TensorError> {
+        let all = self.share_text(mine)?;
+        match all.iter().position(|text| text != &all[0]) {
+            None => Ok(()),
+            Some(rank) => Err(TensorError::Collective(format!(
+                "rank {rank} has other {what} than rank 0: {} instead of {}",
+                all[rank], all[0]
+            ))),
+        }
+    }
+
+    fn read(&self, exchange: u64, rank: usize) -> Result<String, TensorError> {
+        let text = self.store.wait(&format!("text/{exchange}/{rank}"), self.timeout)?;
+        text.ok_or_else(|| {
+            TensorError::Collective(format!("rank {rank} has not come within {} s", self.timeout.as_secs()))
+        })
+    }
+
+    /// Closes this rank's connections, so that the others notice at once. The store stays open.
+    pub(super) fn leave(&self) {
+        // SAFETY: a live group.
+        unsafe { ffi::mochi_group_leave(self.raw) }
+    }
+
+    /// For the shim.
+    pub(crate) fn raw(&self) -> *mut RawGroup {
+        self.raw
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // SAFETY: the handle is live and not used afterwards; the shim keeps what graphs still need.
+        unsafe { ffi::mochi_group_close(self.raw) }
+    }
+}
+
+/// The shim's error as one of a collective.
+pub(super) fn collective(error: TensorError) -> TensorError {
+    match error {
+        TensorError::Torch(text) => TensorError::Collective(text),
+        other => other,
+    }
+}

@@ -1,0 +1,197 @@
+//! The store through which ranks find each other.
+
+use std::ffi::{CString, c_int, c_void};
+use std::time::{Duration, Instant};
+
+use crate::ffi::{self, RawStore};
+use crate::{TensorError, collectives::verdict};
+
+/// Pauses between two looks at a key that is not there yet: short at first.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
+
+/// Where a store listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Name or IP address of the host.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Keys and values that all ranks see.
+#[derive(Debug)]
+pub struct Store {
+    raw: *mut RawStore,
+}
+
+// SAFETY: c10d's stores are made for use from several threads: each call takes the store's lock.
+unsafe impl Send for Store {}
+// SAFETY: as above.
+unsafe impl Sync for Store {}
+
+impl Store {
+    /// A store served by this process on a free port of every network interface, for processes that it starts. Serves until it is dropped.
+    ///
+    /// # Errors
+    /// [`TensorError::Collective`] where no port can be opened.
+    pub fn serve() -> Result<(Self, u16), TensorError> {
+        let (mut port, mut raw) = (0, std::ptr::null_mut());
+        // SAFETY: valid places for a number and a handle.
+        ffi::check(unsafe { ffi::mochi_store_serve(&mut port, &mut raw) }).map_err(|e| failed("open a store", &e))?;
+        let port = u16::try_from(port).map_err(|_| TensorError::Collective(format!("a store on port {port}")))?;
+        Ok((Self { raw }, port))
+    }
+
+    /// The store at `address`, which this process serves if `serve`. Keys of another `prefix` are not seen.
+    ///
+    /// # Errors
+    /// [`TensorError::Collective`] where nothing answers within `patience`, or the port is in use.
+    pub fn connect(
+        address: &Address,
+        serve: bool,
+        size: usize,
+        prefix: &str,
+        patience: Duration,
+    ) -> Result<Self, TensorError> {
+        let (host, prefix) = (c_string(&address.host)?, c_string(prefix)?);
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: NUL-terminated texts that outlive the call, a valid place for a handle.
+        let status = unsafe {
+            ffi::mochi_store_connect(
+                host.as_ptr(),
+                c_int::from(address.port),
+                serve.into(),
+                int(size),
+                prefix.as_ptr(),
+                millis(patience),
+                &mut raw,
+            )
+        };
+        let action = if serve { format!("serve at {address}") } else { format!("reach rank 0 at {address}") };
+        ffi::check(status).map_err(|e| failed(&action, &e))?;
+        Ok(Self { raw })
+    }
+
+    /// A store within this process, for ranks that are threads.
+    ///
+    /// # Errors
+    /// libtorch's error.
+    pub fn local() -> Result<Self, TensorError> {
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: a valid place for a handle.
+        ffi::check(unsafe { ffi::mochi_store_local(&mut raw) })?;
+        Ok(Self { raw })
+    }
+
+    /// Another handle to the same store.
+    ///
+    /// # Errors
+    /// libtorch's error.
+    pub fn share(&self) -> Result<Self, TensorError> {
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: a live store, a valid place for a handle.
+        ffi::check(unsafe { ffi::mochi_store_share(self.raw, &mut raw) })?;
+        Ok(Self { raw })
+    }
+
+    /// Sets a key.
+    ///
+    /// # Errors
+    /// [`TensorError::Collective`] where the store is gone.
+    pub fn set(&self, key: &str, value: &str) -> Result<(), TensorError> {
+        let name = c_string(key)?;
+        // SAFETY: a live store, a NUL-terminated key, and bytes of the length told; the shim copies them.
+        ffi::check(unsafe { ffi::mochi_store_set(self.raw, name.as_ptr(), value.as_ptr(), value.len()) })
+            .map_err(|e| failed("write to the store of rank 0", &e))
+    }
+
+    /// A key's value, if it was set.
+    ///
+    /// # Errors
+    /// [`TensorError::Collective`] where the store is gone.
+    pub fn get(&self, key: &str) -> Result<Option<String>, TensorError> {
+        extern "C" fn take(context: *mut c_void, bytes: *const u8, length: usize) {
+            if length == 0 {
+                return; // an empty C++ vector has no address
+            }
+            // SAFETY: `context` is the vector below, and the shim hands over `length` bytes that live during this call.
+            let (out, bytes) = unsafe { (&mut *context.cast::<Vec<u8>>(), std::slice::from_raw_parts(bytes, length)) };
+            out.extend_from_slice(bytes);
+        }
+        let name = c_string(key)?;
+        let (mut there, mut value) = (0, Vec::<u8>::new());
+        let gone = |e: TensorError| failed("read from the store of rank 0", &e);
+        // SAFETY: a live store, a NUL-terminated key, a valid place for a number.
+        ffi::check(unsafe { ffi::mochi_store_has(self.raw, name.as_ptr(), &mut there) }).map_err(gone)?;
+        if there == 0 {
+            return Ok(None);
+        }
+        // SAFETY: as above; `take` is called at most once, with the vector that is passed beside it.
+        ffi::check(unsafe { ffi::mochi_store_get(self.raw, name.as_ptr(), (&raw mut value).cast(), take) })
+            .map_err(gone)?;
+        Ok(Some(String::from_utf8_lossy(&value).into_owned()))
+    }
+
+    /// A key's value as soon as it is set; `None` after `patience`. Ends early where a rank reports a failure.
+    ///
+    /// # Errors
+    /// [`TensorError::Collective`] where the store is gone, or another rank failed.
+    pub fn wait(&self, key: &str, patience: Duration) -> Result<Option<String>, TensorError> {
+        let (begun, mut pause) = (Instant::now(), PAUSES[0]);
+        loop {
+            if let Some(value) = self.get(key)? {
+                return Ok(Some(value));
+            }
+            if let Some(failure) = self.get(verdict::FAILURE)? {
+                return Err(TensorError::Collective(failure));
+            }
+            if begun.elapsed() >= patience {
+                return Ok(None);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(PAUSES[1]);
+        }
+    }
+
+    /// For the shim.
+    pub(super) fn raw(&self) -> *mut RawStore {
+        self.raw
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // SAFETY: the handle is live and not used afterwards.
+        unsafe { ffi::mochi_store_close(self.raw) }
+    }
+}
+
+/// What could not be done, and what c10d says.
+fn failed(action: &str, error: &TensorError) -> TensorError {
+    let detail = match error {
+        TensorError::Torch(text) => text.clone(),
+        other => other.to_string(),
+    };
+    TensorError::Collective(format!("cannot {action}: {detail}"))
+}
+
+/// A text for the shim.
+pub(super) fn c_string(text: &str) -> Result<CString, TensorError> {
+    CString::new(text).map_err(|_| TensorError::Collective(format!("{text:?} contains a NUL")))
+}
+
+/// A number for the shim.
+pub(super) fn int(n: usize) -> c_int {
+    c_int::try_from(n).unwrap_or(c_int::MAX)
+}
+
+/// Milliseconds for the shim.
+pub(super) fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,97 @@
+//! Which rank failed, or was lost, after a collective failed. c10d names an address at best; the store knows ranks.
+//!
+//! A rank that fails by itself writes its reason into the store and leaves. The others see their collective fail, leave as well, and write that they are alive.
+//! A rank of which nothing is heard for [`PATIENCE`] was lost: killed, frozen, or cut off.
+
+use std::time::{Duration, Instant};
+
+use crate::Group;
+
+/// Key of the first failure.
+pub(super) const FAILURE: &str = "failure";
+
+/// How long a sign of life is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long rank 0, which may serve the store, stays for the others to read.
+const LINGER: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Group {
+    /// Tells the other ranks why this one stops, and leaves.
+    pub fn report_failure(&self, reason: &str) {
+        let rank = self.rank();
+        let text = format!("rank {rank} failed: {reason}");
+        if matches!(self.store().get(FAILURE), Ok(None)) {
+            let _ = self.store().set(FAILURE, &text);
+        }
+        let _ = self.store().set(&format!("alive/{rank}"), "");
+        self.leave();
+        self.linger();
+    }
+
+    /// After a collective failed: leaves, and says which rank failed or was lost, as one sentence without a full stop.
+    pub fn verdict(&self) -> String {
+        let rank = self.rank();
+        self.leave();
+        if self.store().set(&format!("alive/{rank}"), "").is_err() {
+            return "rank 0 is gone, and with it the store that the ranks share".to_owned();
+        }
+        let begun = Instant::now();
+        let said = loop {
+            match self.look() {
+                Err(gone) => return gone,
+                Ok(Found::Failed(text)) => break text,
+                Ok(Found::All) => {
+                    break "no rank was lost: the network failed, or one rank was later than the timeout".to_owned();
+                }
+                Ok(Found::Missing(missing)) if begun.elapsed() >= PATIENCE => {
+                    let list = missing.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+                    break match missing.len() {
+                        1 => format!("rank {list} was lost: killed, frozen or cut off"),
+                        _ => format!("ranks {list} were lost: killed, frozen or cut off"),
+                    };
+                }
+                Ok(Found::Missing(_)) => std::thread::sleep(PAUSE),
+            }
+        };
+        self.linger();
+        said
+    }
+
+    fn look(&self) -> Result<Found, String> {
+        let gone = |_| "rank 0 is gone, and with it the store that the ranks share".to_owned();
+        if let Some(text) = self.store().get(FAILURE).map_err(gone)? {
+            return Ok(Found::Failed(text));
+        }
+        let mut missing = Vec::new();
+        for other in 0..self.size() {
+            if self.store().get(&format!("alive/{other}")).map_err(gone)?.is_none() {
+                missing.push(other);
+            }
+        }
+        Ok(if missing.is_empty() { Found::All } else { Found::Missing(missing) })
+    }
+
+    /// Says that this rank has read; rank 0 waits until the living have.
+    fn linger(&self) {
+        let rank = self.rank();
+        if self.store().set(&format!("read/{rank}"), "").is_err() || rank != 0 {
+            return;
+        }
+        let begun = Instant::now();
+        let done = |other: usize| !matches!(self.store().get(&format!("read/{other}")), Ok(None));
+        while begun.elapsed() < LINGER && !(1..self.size()).all(done) {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// What the store says.
+enum Found {
+    /// A rank told why it stopped.
+    Failed(String),
+    /// Ranks that gave no sign of life yet.
+    Missing(Vec<usize>),
+    /// Every rank is alive.
+    All,
+}
