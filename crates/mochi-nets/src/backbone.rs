@@ -3,7 +3,8 @@
 use crate::block::Block;
 use crate::layers::{Builder, Forward, Unit, UnitShape};
 use crate::{Arch, FeatureMap, FeatureMaps, NormMode, ShapeSpec, Stage, Stem};
-use mochi_tensor::{BatchNorm, Compute, Kind, ParameterStore, Tensor, TensorError};
+use mochi_tensor::{BatchNorm, Compute, Group, Kind, ParameterStore, Tensor, TensorError};
+use std::sync::Arc;
 
 /// A convolutional backbone; its tensors are in the store that it was built into.
 #[derive(Debug)]
@@ -125,6 +126,11 @@ impl Backbone {
     /// kernels go on learning. All of them make detectron2's `FrozenBN`.
     pub fn freeze_norms(&mut self, select: impl Fn(&str) -> bool) {
         self.units_through(Stage::Res5).filter(|unit| select(unit.name())).for_each(Unit::freeze_norm);
+    }
+
+    /// Takes the statistics of all norms over the batches of all ranks.
+    pub fn synchronize_norms(&mut self, group: &Arc<Group>) {
+        self.units_through(Stage::Res5).for_each(|unit| unit.norm_mut().synchronize(group));
     }
 
     fn units_through(&mut self, last: Stage) -> impl Iterator<Item = &mut Unit> {

@@ -3,7 +3,8 @@
 use crate::head::{Head, HeadKind};
 use crate::layers::Builder;
 use crate::{Arch, Backbone, NormMode, Stem};
-use mochi_tensor::{Compute, ParameterStore, Tensor, TensorError};
+use mochi_tensor::{Compute, Group, ParameterStore, Tensor, TensorError};
+use std::sync::Arc;
 
 /// What an encoder is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,12 @@ impl Encoder {
     /// Stops all learning: for key encoders and frozen backbones.
     pub fn freeze(&mut self) {
         self.store.set_requires_grad(false);
+    }
+
+    /// Takes the statistics of all batch norms over the batches of all ranks (`torch.nn.SyncBatchNorm.convert_sync_batchnorm`).
+    pub fn synchronize_norms(&mut self, group: &Arc<Group>) {
+        self.backbone.synchronize_norms(group);
+        self.head.norms_mut().for_each(|norm| norm.synchronize(group));
     }
 
     /// The backbone.

@@ -47,6 +47,11 @@ impl Head {
         }))
     }
 
+    /// Its norms.
+    pub fn norms_mut(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
+        self.0.iter_mut().filter_map(|layer| layer.norm.as_mut())
+    }
+
     /// (B, F) -> (B, D), float32.
     pub fn forward(&self, features: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
         let mut x = features.shallow_clone();

@@ -102,6 +102,11 @@ impl Unit {
         &self.norm
     }
 
+    /// The norm, to change how it works.
+    pub fn norm_mut(&mut self) -> &mut BatchNorm {
+        &mut self.norm
+    }
+
     /// Stops all learning: no gradient for kernel, scale and shift, and the norm uses its running statistics.
     pub fn freeze(&mut self) {
         let _ = self.conv.weight.set_requires_grad(false);

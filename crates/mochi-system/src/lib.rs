@@ -1,4 +1,4 @@
-//! What this process may use of its machine, and what it has used. Linux tells through `/proc` and `/sys/fs/cgroup`; elsewhere the answers are `None`.
+//! What this process may use of its machine, what it has used, and the processes that it was started with. Linux tells through `/proc` and `/sys/fs/cgroup`; elsewhere the answers are `None`.
 //!
 //! ```
 //! let (limit, peak) = (mochi_system::memory_limit(), mochi_system::peak_memory());
@@ -9,8 +9,11 @@
 #![forbid(unsafe_code)]
 
 mod cgroup;
+mod launcher;
 
 use std::path::Path;
+
+pub use launcher::{Launched, LauncherError, launched};
 
 /// Memory that this process may use, in bytes: the machine's, or less where a container, a service manager or a batch system sets a limit.
 pub fn memory_limit() -> Option<u64> {

@@ -147,7 +147,7 @@ void begin(const mochi::GroupPtr& group, std::vector<at::Tensor> held, const cha
   auto work = std::make_unique<mochi_work>();
   work->held = std::move(held);
   work->what = what;
-  const auto backend = group->live();
+  const auto backend = group->live(work->held.at(0).device());
   try {
     work->work = start(*backend, *work);
   } catch (const std::exception& e) {
@@ -251,7 +251,7 @@ int mochi_store_get(mochi_store* store, const char* key, void* context, void (*t
   });
 }
 
-int mochi_group_open(mochi_store* store, const char* backend, const char* host, int port, int rank, int size, int64_t timeout_ms, mochi_group** out) {
+int mochi_group_open(mochi_store* store, int gpus, const char* host, int port, int rank, int size, int64_t timeout_ms, mochi_group** out) {
   return guarded([&] {
     quiet();
     TORCH_CHECK(size >= 1 && rank >= 0 && rank < size, "rank ", rank, " of ", size, " processes");
@@ -262,9 +262,10 @@ int mochi_group_open(mochi_store* store, const char* backend, const char* host, 
       if (!name.empty()) setenv("GLOO_SOCKET_IFNAME", name.c_str(), 0);
     }
     const auto before = open_files();
-    StorePtr prefixed = c10::make_intrusive<c10d::PrefixStore>(backend, store->store);
+    const auto below = [&](const char* name) -> StorePtr { return c10::make_intrusive<c10d::PrefixStore>(name, store->store); };
     const milliseconds timeout(timeout_ms);
-    group->backend = std::strcmp(backend, "nccl") == 0 ? nccl(prefixed, rank, size, timeout) : gloo(prefixed, rank, size, timeout);
+    group->host = gloo(below("gloo"), rank, size, timeout);
+    if (gpus) group->device = nccl(below("nccl"), rank, size, timeout);
     // Child processes would inherit gloo's sockets, and one that outlives this process would hide its death from the other ranks.
     for (int fd : open_files())
       if (!before.count(fd)) fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -26,23 +26,26 @@ struct mochi_store {
 
 // Counted: works, reducers and the graphs of synchronized norms keep their group.
 struct mochi_group : torch::CustomClassHolder {
-  mochi::BackendPtr backend;
+  mochi::BackendPtr host;    // gloo
+  mochi::BackendPtr device;  // NCCL, where ranks compute on GPUs
   int size = 1;
   // Whether a collective failed: the group is of no use from then on.
   std::atomic<bool> failed{false};
   std::mutex lock;
 
-  mochi::BackendPtr live() {
+  // What carries tensors of this device.
+  mochi::BackendPtr live(at::Device where) {
     std::lock_guard<std::mutex> held(lock);
-    if (!backend) throw std::runtime_error("this rank has left the process group");
-    return backend;
+    if (!host) throw std::runtime_error("this rank has left the process group");
+    if (where.is_cpu()) return host;
+    if (!device) throw std::runtime_error("the process group was opened for CPUs only");
+    return device;
   }
   void leave() {
-    mochi::BackendPtr last;
-    {
-      std::lock_guard<std::mutex> held(lock);
-      last.swap(backend);
-    }
+    mochi::BackendPtr first, second;
+    std::lock_guard<std::mutex> held(lock);
+    first.swap(host);
+    second.swap(device);
   }
 };
 

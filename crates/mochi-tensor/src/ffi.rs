@@ -44,7 +44,7 @@ unsafe extern "C" {
     ) -> c_int;
     pub(crate) fn mochi_group_open(
         store: *mut RawStore,
-        backend: *const c_char,
+        gpus: c_int,
         host: *const c_char,
         port: c_int,
         rank: c_int,

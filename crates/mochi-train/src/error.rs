@@ -97,6 +97,14 @@ pub enum TrainError {
         /// The option as a setting.
         option: &'static str,
     },
+    /// Settings that several processes cannot train with.
+    #[error("{what}")]
+    Ranks {
+        /// What does not fit.
+        what: String,
+        /// The next step.
+        hint: String,
+    },
     /// A run without a checkpoint.
     #[error("{} has no checkpoint", .0.display())]
     NoCheckpoint(PathBuf),
@@ -123,6 +131,7 @@ impl TrainError {
             Self::DataChanged { .. } => Some("restore the dataset as it was (data.source in config.toml may be another path), or start a new run".into()),
             Self::Internal(_) | Self::DataEnded { .. } => Some("this is a bug in Mochi; please report it with the full command line".into()),
             Self::NoLabels { .. } => Some("give a folder whose sub-folders are classes, a list with a class after each path, or CIFAR or IDX files with labels".into()),
+            Self::Ranks { hint, .. } => Some(hint.clone()),
             Self::NoCheckpoint(_) => Some("repeat the `mochi pretrain` command that started it: it starts over in the same folder".into()),
         }
     }

@@ -61,7 +61,7 @@ pub fn measure_speed(settings: &Resolved, dataset: &Dataset, engine: &Engine) ->
 
 /// Median seconds of a step of these settings.
 fn step_time(settings: &Resolved, compute: Compute) -> Result<f64, TrainError> {
-    let mut learner = Learner::new(settings, compute)?;
+    let mut learner = Learner::new(settings, compute, None)?;
     let views = noise_views(settings)?;
     let images: Vec<i64> = (0..).take(settings.moco.batch).collect();
     let (begun, mut times) = (Instant::now(), Vec::new());

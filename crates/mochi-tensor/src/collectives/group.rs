@@ -7,25 +7,6 @@ use crate::collectives::store::{Address, Store, c_string, int, millis};
 use crate::ffi::{self, RawGroup};
 use crate::{Tensor, TensorError};
 
-/// What carries tensors between ranks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// Tensors on CPUs, over TCP.
-    Gloo,
-    /// Tensors on NVIDIA GPUs.
-    Nccl,
-}
-
-impl Backend {
-    /// libtorch's name for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gloo => "gloo",
-            Self::Nccl => "nccl",
-        }
-    }
-}
-
 /// How an all-reduce combines the ranks' values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -42,6 +23,8 @@ pub struct Member {
     pub rank: usize,
     /// Number of ranks.
     pub size: usize,
+    /// Rank among those of this machine: the index of its GPU.
+    pub local_rank: usize,
 }
 
 /// The ranks that train together, seen from one of them.
@@ -62,20 +45,20 @@ unsafe impl Send for Group {}
 unsafe impl Sync for Group {}
 
 impl Group {
-    /// Joins the group whose ranks meet in `store`. `address` is where rank 0 is reached, from which the network interface follows unless
+    /// Joins the group whose ranks meet in `store`. Tensors of CPUs go by gloo; with `gpus`, tensors of NVIDIA GPUs go by NCCL. `address` is where rank 0 is reached, from which the network interface follows unless
     /// `GLOO_SOCKET_IFNAME` names one. A collective fails if a rank has not come to it within `timeout`.
     ///
     /// # Errors
     /// [`TensorError::Collective`] naming the ranks that did not come within `patience`, or with what c10d says.
     pub fn join(
         store: Store,
-        backend: Backend,
+        gpus: bool,
         address: &Address,
         member: Member,
         patience: Duration,
         timeout: Duration,
     ) -> Result<Self, TensorError> {
-        let Member { rank, size } = member;
+        let Member { rank, size, .. } = member;
         store.set(&format!("joined/{rank}"), "")?;
         let mut absent = Vec::new();
         let begun = std::time::Instant::now();
@@ -93,13 +76,13 @@ impl Group {
                 absent.join(", ")
             )));
         }
-        let (name, host) = (c_string(backend.as_str())?, c_string(&address.host)?);
+        let host = c_string(&address.host)?;
         let mut raw = std::ptr::null_mut();
         // SAFETY: a live store, NUL-terminated texts that outlive the call, a valid place for a handle.
         ffi::check(unsafe {
             ffi::mochi_group_open(
                 store.raw(),
-                name.as_ptr(),
+                gpus.into(),
                 host.as_ptr(),
                 int(address.port.into()),
                 int(rank),
@@ -131,8 +114,8 @@ impl Group {
                 .map(|(rank, store)| {
                     let (work, address) = (&work, &address);
                     scope.spawn(move || {
-                        let member = Member { rank, size };
-                        Group::join(store, Backend::Gloo, address, member, timeout, timeout).map(work)
+                        let member = Member { rank, size, local_rank: rank };
+                        Group::join(store, false, address, member, timeout, timeout).map(work)
                     })
                 })
                 .collect();

@@ -15,7 +15,7 @@ mod reducer;
 mod store;
 mod verdict;
 
-pub use group::{Backend, Group, Member, Operation};
+pub use group::{Group, Member, Operation};
 pub use reducer::Reducer;
 pub use store::{Address, Store};
 

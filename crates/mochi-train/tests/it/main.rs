@@ -3,6 +3,7 @@
 
 mod detection;
 mod method;
+mod ranks;
 mod resume;
 mod trainer;
 mod trajectory;

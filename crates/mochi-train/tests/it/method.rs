@@ -22,7 +22,7 @@ fn learner(more: &[&str]) -> Learner {
     let facts = Facts { images: 100, labels: true, ..Facts::default() };
     let words: Vec<String> = words.iter().chain(more).map(|w| (*w).to_owned()).collect();
     let (settings, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts).unwrap();
-    Learner::new(&settings, Compute::CPU).unwrap()
+    Learner::new(&settings, Compute::CPU, None).unwrap()
 }
 
 fn views(step: u64) -> [Tensor; 2] {

@@ -52,7 +52,7 @@ fn learner() -> Learner {
     let facts = Facts { images: 100, ..Facts::default() };
     let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
     let (settings, _) = Settings::load(Some("moco-v2"), None, &words).unwrap().resolve(&facts).unwrap();
-    let mut learner = Learner::new(&settings, Compute::CPU).unwrap();
+    let mut learner = Learner::new(&settings, Compute::CPU, None).unwrap();
     let weights: BTreeMap<String, Tensor> = learner
         .query
         .store()

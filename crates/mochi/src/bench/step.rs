@@ -99,7 +99,7 @@ pub fn run(a: Arguments) -> Outcome {
     ];
     // As many images as ImageNet, so that no rule reduces a size.
     let (settings, _) = Settings::load(Some("moco-v2"), None, &arguments)?.resolve(&facts(&engine, 1_281_167))?;
-    let mut learner = Learner::new(&settings, compute(&settings, &engine)?)?;
+    let mut learner = Learner::new(&settings, compute(&settings, &engine)?, None)?;
     let views = noise_views(&settings)?;
     let (mut moco, mut mochi) = (Vec::new(), Vec::new());
     let mut step = 0;

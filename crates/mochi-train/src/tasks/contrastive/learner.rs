@@ -1,11 +1,14 @@
 //! Encoders, queue and optimizer of a run.
 
+use std::sync::Arc;
+
 use mochi_config::{EncoderKind, OptimizerName, Resolved};
 use mochi_contrast::{Objective, Queue};
 use mochi_nets::{Encoder, EncoderSpec, NormMode};
-use mochi_tensor::{Compute, Optimizer, ParameterGroup, Update, with_seed};
+use mochi_tensor::{Compute, Group, Optimizer, ParameterGroup, Update, with_seed};
 
 use super::method::Method;
+use super::ranks::{Ranks, groups_of_rank};
 use crate::{TrainError, encoder_spec, objective};
 
 /// Encoders, queue and optimizer of a run.
@@ -22,21 +25,27 @@ pub struct Learner {
     pub(crate) method: Method,
     pub(crate) seed: u64,
     pub(crate) momentum: f64,
+    /// Batch-norm groups of this rank.
     pub(crate) groups: i64,
+    /// Whether there is more than one group, over all ranks: then keys are shuffled across groups.
+    pub(crate) shuffles: bool,
+    /// The other ranks, if there are any.
+    pub(crate) ranks: Option<Ranks>,
     objective: Objective,
     /// The objective of warm-up epochs.
     warmup: Objective,
 }
 
 impl Learner {
-    /// Fresh encoders and queue from the settings' seed; f_k starts as a copy of f_q.
+    /// Fresh encoders and queue from the settings' seed; f_k starts as a copy of f_q. In a `group` every rank starts with those of rank 0.
     ///
     /// # Errors
-    /// Settings that the networks do not support, or no memory.
-    pub fn new(settings: &Resolved, compute: Compute) -> Result<Self, TrainError> {
+    /// Settings that the networks or several ranks do not support, or no memory.
+    pub fn new(settings: &Resolved, compute: Compute, group: Option<&Arc<Group>>) -> Result<Self, TrainError> {
+        let groups = groups_of_rank(settings, group)?;
         let spec: EncoderSpec = encoder_spec(settings)?;
         let shared = settings.moco.encoder == EncoderKind::Shared;
-        let (query, mut key, queue) = with_seed(settings.seed, || -> Result<_, TrainError> {
+        let (mut query, mut key, queue) = with_seed(settings.seed, || -> Result<_, TrainError> {
             let query = Encoder::new(&spec, compute)?;
             let queue = Queue::new(settings.moco.queue, settings.model.dim, compute.device)?;
             let key = if shared { None } else { Some(Encoder::new(&spec, compute)?) };
@@ -46,6 +55,8 @@ impl Learner {
             key.freeze();
             key.store().copy_from(query.store())?;
         }
+        let join = |group| Ranks::join(group, settings, &mut query, key.as_mut(), &queue);
+        let ranks = group.map(join).transpose()?;
         let update = match settings.optimizer.name {
             OptimizerName::Sgd => Update::Sgd,
             OptimizerName::Lars => Update::Lars,
@@ -64,8 +75,10 @@ impl Learner {
             method: Method::new(settings),
             seed: settings.seed,
             momentum: settings.moco.momentum,
-            groups: i64::try_from(settings.moco.bn_groups.max(1))
+            groups: i64::try_from(groups)
                 .map_err(|_| TrainError::Internal(format!("moco.bn_groups is {}", settings.moco.bn_groups)))?,
+            ranks,
+            shuffles: settings.moco.bn_groups > 1,
             warmup: objective.without_synthesis(),
             objective,
         })

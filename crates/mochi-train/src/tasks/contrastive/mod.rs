@@ -7,6 +7,7 @@
 //! | `method` | from the views to losses and gradients: momentum or shared encoder, positives, candidate keys, mixed images |
 //! | `metrics` | what a step reports |
 //! | `batches` | the views of each image, over the whole run |
+//! | `ranks` | a step on several ranks |
 //! | `parts` | model, optimizer and queue as parts of a checkpoint |
 
 mod batches;
@@ -14,6 +15,7 @@ pub(crate) mod learner;
 pub(crate) mod method;
 mod metrics;
 mod parts;
+mod ranks;
 pub(crate) mod step;
 
 use std::path::Path;
@@ -76,7 +78,7 @@ impl Contrastive {
     pub fn new(settings: Resolved, dataset: Dataset, engine: &Engine) -> Result<Self, TrainError> {
         check_labels(&settings, &dataset)?;
         set_threads(settings.compute.threads);
-        let learner = Learner::new(&settings, compute(&settings, engine)?)?;
+        let learner = Learner::new(&settings, compute(&settings, engine)?, None)?;
         let steps_per_epoch = settings.steps_per_epoch(dataset.len());
         let timeline = Timeline {
             steps: settings.total_steps(dataset.len()),

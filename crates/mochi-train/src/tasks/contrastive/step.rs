@@ -14,7 +14,7 @@
 //!
 //! With `bn_groups` > 1, batch statistics are taken over slices of the batch, and the keys' batch is shuffled before `f_k` and restored to its
 //! order after it: a key then shares its statistics with other images than its query does, as with shuffle-BN over several devices. With a
-//! single group shuffling has no effect.
+//! single group shuffling has no effect. Several ranks: see `ranks`.
 
 use mochi_contrast::{Diagnostics, SampleMetadata};
 use mochi_run::Metrics;
@@ -23,6 +23,7 @@ use mochi_tensor::{Kind, Tensor};
 use super::learner::Learner;
 use super::method::{StepInput, UpstreamGradient, momentum, rows_of, shared};
 use super::metrics;
+use super::ranks::Metadata;
 use crate::{StepPlan, TrainError};
 
 /// What a step measured.
@@ -39,7 +40,7 @@ pub struct LearnerReport {
 }
 
 impl Learner {
-    /// One step on views (B, 3, S, S), float32, as many as `data.views`; `metadata` is that of their images. A warm-up step has no synthetic
+    /// One step on views (B, 3, S, S), float32 (a rank's own images), as many as `data.views`; `metadata` is that of their images. A warm-up step has no synthetic
     /// negatives.
     ///
     /// # Errors
@@ -50,18 +51,22 @@ impl Learner {
         metadata: SampleMetadata,
         plan: &StepPlan,
     ) -> Result<LearnerReport, TrainError> {
-        let input =
-            StepInput { views, metadata, step: plan.step, synthesize: !plan.warm_up, diagnostics: plan.diagnostics };
+        let everyone = Metadata::gather(self.ranks.as_ref(), metadata)?;
+        let (everyone, step, synthesize) = (everyone.as_ref(), plan.step, !plan.warm_up);
+        let input = StepInput { views, metadata, everyone, step, synthesize, diagnostics: plan.diagnostics };
         let output = match &self.key {
             Some(key) => momentum::losses(self, key, input)?,
             None => shared::losses(self, input)?,
         };
         self.optimizer.clear_gradients()?;
         backward(&output.gradients)?;
+        if let Some(ranks) = &mut self.ranks {
+            ranks.finish_backward()?;
+        }
         self.optimizer.step(plan.learning_rate)?;
         let mut entered = 0;
         for keys in &output.keys {
-            self.queue.enqueue(keys, metadata)?;
+            self.queue.enqueue(keys, everyone)?;
             entered += rows_of(keys);
         }
         let has_filters = !self.objective_of(input.synthesize).filters.is_empty();

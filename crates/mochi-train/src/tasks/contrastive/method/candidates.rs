@@ -39,11 +39,13 @@ impl Method {
         Ok(Positives { rows, found: Some(found.map(|column| u32::try_from(column).unwrap_or(u32::MAX)).collect()) })
     }
 
-    /// The batch's keys, where `batch` asks for them, and then the queue's rows, where `queue` does.
+    /// The batch's keys (B, D), where `batch` asks for them, and then the queue's rows, where `queue` does. The images of `positives` are rows
+    /// from `first` on of the batch; `metadata` is that of the whole batch.
     pub fn candidates<'a>(
         &self,
         [batch, from_queue]: [bool; 2],
         keys: &Tensor,
+        first: u32,
         positives: &Positives,
         metadata: SampleMetadata<'a>,
         queue: &'a Queue,
@@ -67,8 +69,9 @@ impl Method {
         let found = positives.found.as_ref().filter(|_| from_queue);
         let offset = if batch { u32::try_from(count).unwrap_or(u32::MAX) } else { 0 };
         let mut positive_indices = Vec::new();
-        for image in 0..count {
-            positive_indices.extend(batch.then(|| u32::try_from(image).unwrap_or(Context::NO_INDEX)));
+        for image in 0..rows_of(&positives.rows) {
+            let own = u32::try_from(image).ok().and_then(|image| first.checked_add(image));
+            positive_indices.extend(batch.then(|| own.unwrap_or(Context::NO_INDEX)));
             positive_indices
                 .extend(found.map(|found| found.get(image).map_or(Context::NO_INDEX, |&column| offset + column)));
         }
@@ -129,7 +132,7 @@ mod tests {
         assert!(positives.rows.equal(&keys));
         let metadata = SampleMetadata { images: Some(&[7, 8]), labels: None };
         let key = DrawKey::default();
-        let candidates = |which| method.candidates(which, &keys, &positives, metadata, &queue, key).unwrap();
+        let candidates = |which| method.candidates(which, &keys, 0, &positives, metadata, &queue, key).unwrap();
 
         let both = candidates([true, true]);
         assert_eq!(both.positive_indices, [0, 2 + 4, 1, 2 + 2]);

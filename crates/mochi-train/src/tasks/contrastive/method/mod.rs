@@ -59,6 +59,8 @@ pub(crate) struct StepInput<'a> {
     pub views: &'a [Tensor],
     /// What is known of their images.
     pub metadata: SampleMetadata<'a>,
+    /// What is known of the images of all ranks.
+    pub everyone: SampleMetadata<'a>,
     pub step: u64,
     /// Whether there are synthetic negatives: not during warm-up.
     pub synthesize: bool,
@@ -72,7 +74,7 @@ pub(crate) type UpstreamGradient = (Tensor, Tensor);
 /// What a step gives to the optimizer, the queue and the record.
 pub(crate) struct StepOutput {
     pub gradients: Vec<UpstreamGradient>,
-    /// Keys for the queue, oldest first.
+    /// Keys of all ranks for the queue, oldest first.
     pub keys: Vec<Tensor>,
     pub loss: f64,
     pub loss_chance: f64,

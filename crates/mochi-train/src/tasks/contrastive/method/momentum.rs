@@ -5,11 +5,12 @@
 use mochi_config::NegativesFrom;
 use mochi_contrast::feature_transformation::extrapolate;
 use mochi_contrast::images;
-use mochi_contrast::{Affine, Context, diagnostics, info_nce, nnclr};
+use mochi_contrast::{Affine, Context, Loss, diagnostics, info_nce, nnclr};
 use mochi_nets::{Encoder, NormMode};
 use mochi_random::{DrawKey, permutation, purpose};
-use mochi_tensor::{Tensor, TensorError, momentum_update, no_grad, upload};
+use mochi_tensor::{Tensor, TensorError, momentum_update, no_grad};
 
+use super::super::ranks::{first_row, gather, own, own_gradient, shuffled};
 use super::{StepInput, StepOutput, rows_of};
 use crate::{Learner, TrainError};
 
@@ -47,20 +48,27 @@ fn direction(
     index: u16,
 ) -> Result<StepOutput, TrainError> {
     let Learner { method, queue, .. } = learner;
-    let draws = DrawKey { seed: learner.seed, step: input.step, direction: index, purpose: 0, first_row: 0 };
-    let key = no_grad(|| keys(learner, encoder, images, draws))?;
+    let ranks = learner.ranks.as_ref();
+    let of_step = DrawKey { seed: learner.seed, step: input.step, direction: index, purpose: 0, first_row: 0 };
+    let all_keys = no_grad(|| keys(learner, encoder, images, of_step))?; // (B, D), all ranks'
+    let key = own(ranks, &all_keys)?;
     let batch = rows_of(&key);
+    // A rank draws for its rows what one process would.
+    let first = first_row(ranks, batch);
+    let draws = DrawKey { first_row: first, ..of_step };
     let objective = learner.objective_of(input.synthesize);
     let positives = method.positives(&key, queue)?;
-    let affine: Option<Vec<Affine>> = method.extrapolate.as_ref().map(|beta| vec![extrapolate(beta, draws); batch]);
+    let affine: Option<Vec<Affine>> = method.extrapolate.as_ref().map(|beta| vec![extrapolate(beta, of_step); batch]);
     let from = |batch: bool| [batch || method.from != NegativesFrom::Queue, method.from != NegativesFrom::Batch];
-    let candidates_of = |which| method.candidates(which, &key, &positives, input.metadata, queue, draws);
+    let candidates_of = |which| method.candidates(which, &all_keys, first, &positives, input.everyone, queue, of_step);
 
     let mut output: Option<StepOutput> = None;
     if let Some(query) = query {
         let mut measured = None;
         let loss = if method.within_batch {
-            nnclr(&query, &positives.rows, objective.temperature, input.step)?
+            let (queries, positives) = (gather(ranks, &query)?, gather(ranks, &positives.rows)?);
+            let loss = nnclr(&queries, &positives, objective.temperature, input.step)?;
+            Loss { gradient: own_gradient(ranks, &loss.gradient)?, ..loss }
         } else {
             let candidates = candidates_of(from(false))?;
             let context = Context {
@@ -108,22 +116,20 @@ fn direction(
     }
     let mut output = output.ok_or_else(|| TensorError::Mismatch("a step without a loss".into()))?;
     if method.queue {
-        output.keys.push(key);
+        output.keys.push(all_keys);
     }
     Ok(output)
 }
 
-/// Embeddings (B, D) by the key encoder, shuffled across the groups of the batch statistics if there is more than one.
+/// Embeddings (B, D) of all ranks' images by the key encoder, shuffled across the groups of the batch statistics if there is more than one.
 fn keys(learner: &Learner, encoder: &Encoder, images: &Tensor, draws: DrawKey) -> Result<Tensor, TensorError> {
-    let mode: NormMode = learner.mode();
-    if learner.groups == 1 {
-        return encoder.embed(images, mode);
+    let (mode, ranks): (NormMode, _) = (learner.mode(), learner.ranks.as_ref());
+    if !learner.shuffles {
+        return gather(ranks, &encoder.embed(images, mode)?);
     }
     let draws = draws.with_purpose(purpose::SHUFFLE_BATCH_NORM);
-    let count = u32::try_from(rows_of(images)).unwrap_or(u32::MAX);
+    let size = ranks.map_or(1, |ranks| ranks.group().size());
+    let count = u32::try_from(rows_of(images) * size).unwrap_or(u32::MAX);
     let order: Vec<i64> = permutation(draws.family(0), draws.counter(0), count).into_iter().map(i64::from).collect();
-    let order = upload(&Tensor::f_from_slice(&order)?, images.device())?;
-    let back = order.f_argsort(0, false)?;
-    let keys = encoder.embed(&images.f_index_select(0, &order)?, mode)?;
-    Ok(keys.f_index_select(0, &back)?)
+    shuffled(ranks, images, &order, |images| encoder.embed(images, mode))
 }

@@ -2,9 +2,10 @@
 //! no further pass.
 
 use mochi_config::Positive;
-use mochi_contrast::{nnclr, sim_clr, sup_con};
-use mochi_tensor::{Tensor, no_grad};
+use mochi_contrast::{Loss, nnclr, sim_clr, sup_con};
+use mochi_tensor::{Tensor, dim, no_grad};
 
+use super::super::ranks::{gather, gather_views, own_gradient, own_gradient_of_views};
 use super::{StepInput, StepOutput, rows_of};
 use crate::{Learner, TrainError};
 
@@ -15,15 +16,20 @@ pub(crate) fn losses(learner: &Learner, input: StepInput) -> Result<StepOutput, 
     let all = learner.query.embed(&inputs, learner.mode())?; // (VB, D)
     let batch = rows_of(&all) / input.views.len().max(1);
     let temperature = learner.objective_of(false).temperature;
+    let (ranks, views) = (learner.ranks.as_ref(), dim(input.views.len()));
+    let images = batch * ranks.map_or(1, |ranks| ranks.group().size());
+    let own = |loss: Loss| -> Result<Loss, TrainError> {
+        Ok(Loss { gradient: own_gradient_of_views(ranks, &loss.gradient, views)?, ..loss })
+    };
     match learner.method.positive {
         Positive::Key => {
-            let loss = sim_clr(&all, batch, temperature, input.step)?;
-            Ok(StepOutput::of(all, loss))
+            let loss = sim_clr(&gather_views(ranks, &all, views)?, images, temperature, input.step)?;
+            Ok(StepOutput::of(all, own(loss)?))
         }
         Positive::Label => {
-            let labels = input.metadata.labels.ok_or(TrainError::NoLabels { option: "moco.positive=label" })?;
-            let loss = sup_con(&all, labels, temperature, input.step)?;
-            Ok(StepOutput::of(all, loss))
+            let labels = input.everyone.labels.ok_or(TrainError::NoLabels { option: "moco.positive=label" })?;
+            let loss = sup_con(&gather_views(ranks, &all, views)?, labels, temperature, input.step)?;
+            Ok(StepOutput::of(all, own(loss)?))
         }
         Positive::Nearest => nearest(learner, all, batch, temperature, input.step),
     }
@@ -42,11 +48,15 @@ fn nearest(
         let rows = both.f_detach()?;
         Ok([rows.f_narrow(0, 0, half)?, rows.f_narrow(0, half, half)?])
     })?;
-    let neighbors = |view: usize| learner.method.positives(&views[view], &learner.queue);
-    let first = nnclr(&views[0], &neighbors(1)?.rows, temperature, step)?;
-    let second = nnclr(&views[1], &neighbors(0)?.rows, temperature, step)?;
+    let ranks = learner.ranks.as_ref();
+    let against_neighbors = |view: usize| -> Result<Loss, TrainError> {
+        let neighbors = learner.method.positives(&views[1 - view], &learner.queue)?.rows;
+        let loss = nnclr(&gather(ranks, &views[view])?, &gather(ranks, &neighbors)?, temperature, step)?;
+        Ok(Loss { gradient: own_gradient(ranks, &loss.gradient)?, ..loss })
+    };
+    let (first, second) = (against_neighbors(0)?, against_neighbors(1)?);
     let gradient = Tensor::f_cat(&[first.gradient, second.gradient], 0)?.f_mul_scalar(0.5)?;
-    let [key, _] = views;
+    let key = gather(ranks, &views[0])?;
     Ok(StepOutput {
         gradients: vec![(both, gradient)],
         keys: vec![key.copy()],

@@ -1,0 +1,210 @@
+//! A contrastive step on several ranks, which equals the step of one process with the whole batch.
+//!
+//! ```text
+//! views        each rank has its slice of the batch, b = B / R images
+//! keys         all-gather: every rank has all B keys, in the order of the batch, and adds them to its own copy of the queue
+//! loss         of the rank's own queries; its gradient is averaged over ranks while the backward pass is still at work
+//! batch norm   moco.bn_groups = 1: statistics over all ranks (SyncBN). R or a multiple: each rank has its share of the groups, and images
+//!              are shuffled across ranks before the key encoder, and keys back after it (shuffle-BN: He et al., MoCo, section 3.3)
+//! ```
+//!
+//! A loss within the batch (SimCLR, SupCon, NNCLR) is computed for all gathered embeddings by every rank. The closed form then holds the gradient of the
+//! whole loss with respect to the rank's own embeddings, through which no further communication is needed.
+
+use std::sync::Arc;
+
+use mochi_config::Resolved;
+use mochi_contrast::{Queue, SampleMetadata};
+use mochi_nets::Encoder;
+use mochi_tensor::collectives::Operation;
+use mochi_tensor::{Group, Reducer, Role, Tensor, TensorError, dim, no_grad, upload};
+
+use crate::TrainError;
+
+/// Unknown image or label.
+const UNKNOWN: i64 = -1;
+
+/// The other ranks, as a step needs them.
+#[derive(Debug)]
+pub(crate) struct Ranks {
+    group: Arc<Group>,
+    reducer: Reducer,
+    /// Running statistics that differ between ranks, because each has its own groups.
+    statistics: Vec<Tensor>,
+}
+
+/// Batch-norm groups of each rank, of `groups` over all ranks.
+pub(crate) fn groups_of_rank(settings: &Resolved, group: Option<&Arc<Group>>) -> Result<usize, TrainError> {
+    let (groups, ranks) = (settings.moco.bn_groups.max(1), group.map_or(1, |group| group.size()));
+    let refuse = |what: String, hint: String| Err(TrainError::Ranks { what, hint });
+    if !settings.moco.batch.is_multiple_of(ranks) {
+        let what = format!("moco.batch is {}, which {ranks} processes cannot share equally", settings.moco.batch);
+        return refuse(what, format!("set moco.batch to a multiple of {ranks}"));
+    }
+    if ranks > 1 && settings.mix.images != mochi_config::ImageMix::None {
+        let what = format!(
+            "mix.images={} mixes images of the whole batch, of which a process has a part",
+            settings.mix.images
+        );
+        return refuse(what, "set mix.images=none, or train in one process".to_owned());
+    }
+    match groups {
+        1 => Ok(1),
+        _ if groups.is_multiple_of(ranks) => Ok(groups / ranks),
+        _ => refuse(
+            format!("moco.bn_groups is {groups}, which is neither 1 nor a multiple of the {ranks} processes"),
+            format!("set moco.bn_groups to 1 (statistics over all processes), or to a multiple of {ranks}"),
+        ),
+    }
+}
+
+impl Ranks {
+    /// Makes this rank's copy of everything equal to rank 0's, and synchronizes batch norms if there is one group over all ranks.
+    pub fn join(
+        group: &Arc<Group>,
+        settings: &Resolved,
+        query: &mut Encoder,
+        mut key: Option<&mut Encoder>,
+        queue: &Queue,
+    ) -> Result<Self, TrainError> {
+        if settings.moco.bn_groups <= 1 {
+            query.synchronize_norms(group);
+            if let Some(key) = key.as_deref_mut() {
+                key.synchronize_norms(group);
+            }
+        }
+        let mut statistics = Vec::new();
+        for store in std::iter::once(query.store()).chain(key.as_deref().map(Encoder::store)) {
+            for (_, tensor, role) in store.iter().filter(|(.., role)| *role != Role::Counter) {
+                no_grad(|| group.broadcast(&mut tensor.detach(), 0, "copying the initial weights"))?;
+                if role == Role::Buffer && settings.moco.bn_groups > 1 {
+                    statistics.push(tensor.shallow_clone());
+                }
+            }
+        }
+        group.broadcast(&mut queue.rows().detach(), 0, "copying the queue")?;
+        let parameters: Vec<Tensor> = query.store().trainable().map(|(_, tensor)| tensor.shallow_clone()).collect();
+        Ok(Self { group: Arc::clone(group), reducer: Reducer::new(group, &parameters)?, statistics })
+    }
+
+    /// The group.
+    pub fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// This rank's first row of the batch, of `rows` on each rank.
+    fn first(&self, rows: usize) -> usize {
+        self.group.rank() * rows
+    }
+
+    /// Waits for the averaged gradients after a backward pass, and averages running statistics.
+    pub fn finish_backward(&mut self) -> Result<(), TensorError> {
+        self.reducer.finish()?;
+        if self.statistics.is_empty() {
+            return Ok(());
+        }
+        // As those of several groups in one process: the mean over the groups.
+        no_grad(|| {
+            let flat: Vec<Tensor> = self.statistics.iter().map(|t| t.f_view(-1)).collect::<Result<_, _>>()?;
+            let mut all = Tensor::f_cat(&flat, 0)?;
+            self.group.all_reduce(&mut all, Operation::Sum, "averaging running statistics")?;
+            let mean = all.f_div_scalar(self.group.size() as f64)?;
+            let mut start = 0;
+            for statistic in &self.statistics {
+                let values = dim(statistic.numel());
+                statistic.shallow_clone().f_copy_(&mean.f_narrow(0, start, values)?.f_view_as(statistic)?)?;
+                start += values;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Row of the batch at which this rank's begin.
+pub(crate) fn first_row(ranks: Option<&Ranks>, rows: usize) -> u32 {
+    ranks.map_or(0, |ranks| u32::try_from(ranks.first(rows)).unwrap_or(u32::MAX))
+}
+
+/// The rows (B, ...) of the whole batch, of (b, ...) on each rank, without a gradient.
+pub(crate) fn gather(ranks: Option<&Ranks>, rows: &Tensor) -> Result<Tensor, TensorError> {
+    let Some(ranks) = ranks else { return Ok(rows.shallow_clone()) };
+    no_grad(|| {
+        // Maps keep their channels innermost.
+        if rows.dim() == 4 {
+            let all = ranks.group.all_gather(&rows.f_permute([0, 2, 3, 1])?, "gathering images for shuffle-BN")?;
+            return Ok(all.f_permute([0, 3, 1, 2])?);
+        }
+        ranks.group.all_gather(rows, "gathering embeddings")
+    })
+}
+
+/// This rank's rows (b, ...) of the whole batch's (B, ...).
+pub(crate) fn own(ranks: Option<&Ranks>, all: &Tensor) -> Result<Tensor, TensorError> {
+    let Some(ranks) = ranks else { return Ok(all.shallow_clone()) };
+    let rows = all.size().first().copied().unwrap_or(0) / dim(ranks.group.size());
+    Ok(all.f_narrow(0, dim(ranks.group.rank()) * rows, rows)?)
+}
+
+/// A gradient (B, D) of the whole batch's loss as this rank's part (b, D) of a loss that is averaged over ranks.
+pub(crate) fn own_gradient(ranks: Option<&Ranks>, all: &Tensor) -> Result<Tensor, TensorError> {
+    let Some(some) = ranks else { return Ok(all.shallow_clone()) };
+    Ok(own(ranks, all)?.f_mul_scalar(some.group.size() as f64)?)
+}
+
+/// Embeddings (VB, D) of the whole batch, view after view, of (Vb, D) on each rank.
+pub(crate) fn gather_views(ranks: Option<&Ranks>, rows: &Tensor, views: i64) -> Result<Tensor, TensorError> {
+    let Some(some) = ranks else { return Ok(rows.shallow_clone()) };
+    let all = gather(ranks, rows)?;
+    let (size, d) = (dim(some.group.size()), rows.size().get(1).copied().unwrap_or(0));
+    let shape = [size, views, -1, d];
+    Ok(all.f_view(shape)?.f_transpose(0, 1)?.f_reshape([-1, d])?)
+}
+
+/// [`own_gradient`] of views: (VB, D) -> (Vb, D).
+pub(crate) fn own_gradient_of_views(ranks: Option<&Ranks>, all: &Tensor, views: i64) -> Result<Tensor, TensorError> {
+    let Some(some) = ranks else { return Ok(all.shallow_clone()) };
+    let (size, d) = (dim(some.group.size()), all.size().get(1).copied().unwrap_or(0));
+    let own = all.f_view([views, size, -1, d])?.f_select(1, dim(some.group.rank()))?;
+    Ok(own.f_reshape([-1, d])?.f_mul_scalar(some.group.size() as f64)?)
+}
+
+/// The keys of the whole batch (B, D): `embed` encodes a rank's share of the images in `order`.
+pub(crate) fn shuffled(
+    ranks: Option<&Ranks>,
+    images: &Tensor,
+    order: &[i64],
+    embed: impl FnOnce(&Tensor) -> Result<Tensor, TensorError>,
+) -> Result<Tensor, TensorError> {
+    let order = upload(&Tensor::f_from_slice(order)?, images.device())?;
+    let back = order.f_argsort(0, false)?;
+    let mine = gather(ranks, images)?.f_index_select(0, &own(ranks, &order)?)?;
+    Ok(gather(ranks, &embed(&mine)?)?.f_index_select(0, &back)?)
+}
+
+/// Images and labels of the whole batch.
+pub(crate) struct Metadata {
+    images: Option<Vec<i64>>,
+    labels: Option<Vec<i64>>,
+}
+
+impl Metadata {
+    /// Gathers a rank's.
+    pub fn gather(ranks: Option<&Ranks>, own: SampleMetadata) -> Result<Self, TensorError> {
+        let owned = |values: Option<&[i64]>| values.map(<[i64]>::to_vec);
+        let Some(some) = ranks else { return Ok(Self { images: owned(own.images), labels: owned(own.labels) }) };
+        let Some(count) = own.images.or(own.labels).map(<[i64]>::len) else {
+            return Ok(Self { images: None, labels: None });
+        };
+        let values = |known: Option<&[i64]>| known.map_or_else(|| vec![UNKNOWN; count], <[i64]>::to_vec);
+        let both = [values(own.images), values(own.labels)].concat();
+        let both = Tensor::f_from_slice(&both)?.f_view([1, 2, dim(count)])?;
+        let all = some.group.all_gather(&both, "gathering the indices of images")?; // (R, 2, b)
+        let part = |at: i64| Vec::<i64>::try_from(&all.f_select(1, at)?.f_reshape([-1])?);
+        Ok(Self { images: own.images.map(|_| part(0)).transpose()?, labels: own.labels.map(|_| part(1)).transpose()? })
+    }
+
+    /// Both, borrowed.
+    pub fn as_ref(&self) -> SampleMetadata<'_> {
+        SampleMetadata { images: self.images.as_deref(), labels: self.labels.as_deref() }
+    }
+}
