@@ -19,6 +19,8 @@ pub struct Facts {
     pub cpu: DeviceFacts,
     /// Usable CUDA devices, by index.
     pub gpus: Vec<DeviceFacts>,
+    /// Processes that train together; 0 is the same as 1.
+    pub processes: usize,
 }
 
 /// Speed of training steps at a view size.

@@ -115,7 +115,12 @@ impl RunFolder {
 
     /// The path of `config.toml`, for messages.
     pub fn config_path(&self) -> PathBuf {
-        self.path().join(CONFIG)
+        Self::config_in(self.path())
+    }
+
+    /// The path of a run's `config.toml`.
+    pub fn config_in(run: &Path) -> PathBuf {
+        run.join(CONFIG)
     }
 
     /// `metrics.jsonl`

@@ -1,12 +1,12 @@
 //! Stop signals. The first SIGINT or SIGTERM sets a flag that the program reads between two steps of its work; the second ends the process at once
 //! with status 130. SIGHUP, which the end of a session sends, sets the flag and nothing more: it can come twice. A program that was started with
-//! SIGHUP ignored (`nohup`) goes on ignoring it.
+//! SIGHUP ignored (`nohup`) goes on ignoring it. SIGUSR1, which Slurm sends before the end of a job (`--signal`), sets the flag as well.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 
 /// Status of a process that a stop signal ended.
@@ -28,6 +28,7 @@ impl StopFlag {
             flag::register_conditional_shutdown(signal, i32::from(STOPPED), Arc::clone(&stop.0))?;
             flag::register(signal, Arc::clone(&stop.0))?;
         }
+        flag::register(SIGUSR1, Arc::clone(&stop.0))?;
         if !is_ignored(SIGHUP) {
             flag::register(SIGHUP, Arc::clone(&stop.0))?;
         }

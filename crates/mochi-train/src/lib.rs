@@ -31,11 +31,13 @@
 
 mod checkpoint;
 mod clock;
+mod destination;
 mod encoder;
 mod error;
 mod failure;
 mod pace;
 mod part;
+mod ranks;
 mod records;
 mod schedule;
 mod speed;
@@ -45,6 +47,7 @@ mod tasks;
 mod trainer;
 mod wiring;
 
+pub use destination::Destination;
 pub use encoder::{LoadedEncoder, load_encoder, load_encoder_at};
 pub use error::TrainError;
 pub use part::{Part, PartContent, Parts};

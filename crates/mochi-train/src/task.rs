@@ -1,10 +1,12 @@
 //! What the trainer asks of a task. Contrastive pre-training is one ([`crate::Contrastive`]); detection, probes and supervised fine-tuning are of
 //! the same shape: a loader that continues at any step, a step that follows a plan, and named parts of state.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mochi_data::{BadImage, Shard};
 use mochi_run::{Line, Metric, Metrics};
+use mochi_tensor::Group;
 use mochi_term::StopFlag;
 
 use crate::part::{Part, Parts};
@@ -36,6 +38,11 @@ pub trait Task {
 
     /// Settings as they are now. A checkpoint keeps them; [`OnChange`] says what a resumed run does if one differs.
     fn settings(&self) -> Vec<Setting>;
+
+    /// The ranks that train it together, if there are several processes.
+    fn group(&self) -> Option<&Arc<Group>> {
+        None
+    }
 
     /// The batches from step `step` on, to the end of the run ([`Timeline::end_epoch`]) and across its epochs. A process of several sees the batches of its shard. A request to
     /// stop ends waiting for data with [`mochi_data::DataError::Canceled`].

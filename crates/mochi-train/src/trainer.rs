@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use mochi_data::{BadImage, DataError, Shard};
 use mochi_run::metric::{Averages, general};
-use mochi_run::{Checkpoint, Metrics, Record, RunFolder};
+use mochi_run::{Checkpoint, Line, Metrics, Record, RunFolder};
 use mochi_term::StopFlag;
-use mochi_text::counted_with;
+use mochi_text::{counted, counted_with};
 
 use crate::clock::Clock;
+use crate::destination::Destination;
 use crate::pace::Pace;
+use crate::ranks::{Ranks, Report};
 use crate::records::Records;
 use crate::state::{Data, State};
 use crate::task::{Batches, OnChange, StepError, StepPlan, StepReport, Task, Timeline};
@@ -82,7 +84,8 @@ pub struct Outcome {
 /// A run of a task, new or resumed.
 #[derive(Debug)]
 pub struct Trainer<T> {
-    run: RunFolder,
+    run: Destination,
+    ranks: Ranks,
     task: T,
     options: TrainerOptions,
     step: u64,
@@ -97,10 +100,10 @@ pub struct Trainer<T> {
 
 impl<T: Task> Trainer<T> {
     /// A new run in a fresh folder.
-    pub fn new(run: RunFolder, task: T, options: TrainerOptions) -> Self {
-        let notes = task.notes();
+    pub fn new(run: impl Into<Destination>, task: T, options: TrainerOptions) -> Self {
+        let (run, notes, ranks) = (run.into(), task.notes(), Ranks::new(task.group(), task.metrics()));
         let clock = Clock::new(task.timeline(), 0, 0.0, false);
-        Self { run, task, options, step: 0, images: 0, earlier_s: 0.0, clock, resumed: None, notes }
+        Self { run, ranks, task, options, step: 0, images: 0, earlier_s: 0.0, clock, resumed: None, notes }
     }
 
     /// Counts seconds that were spent before the first step, on measuring the machine for instance, as training time.
@@ -115,16 +118,24 @@ impl<T: Task> Trainer<T> {
     /// # Errors
     /// A checkpoint that is damaged or of another task, dataset or number of processes; a setting that may not change.
     pub fn resume(
-        run: RunFolder,
+        run: impl Into<Destination>,
         mut task: T,
         options: TrainerOptions,
         checkpoint: &Checkpoint,
     ) -> Result<Self, TrainError> {
+        let (run, ranks) = (run.into(), Ranks::new(task.group(), task.metrics()));
         let state = State::read(&checkpoint.path)?;
         let mut notes = task.notes();
         // Settings first: what they change (the number of steps, say) would otherwise be reported as damage.
-        notes.extend(changed_settings(&task, &state, &run.config_path())?);
+        notes.extend(changed_settings(&task, &state, &RunFolder::config_in(run.path()))?);
         same_data(&task, &state)?;
+        if state.world_size != ranks.size() {
+            notes.push(format!(
+                "{} here; the checkpoint is of {}: sums are rounded differently, so the last bits of the results can differ",
+                counted(ranks.size(), "process"),
+                counted(state.world_size, "process")
+            ));
+        }
         checkpoint::check_state(&state, checkpoint, task.name(), task.timeline())?;
         let mut parts = checkpoint::read_parts(&checkpoint.path, &state)?;
         task.restore(&mut parts)?;
@@ -133,7 +144,18 @@ impl<T: Task> Trainer<T> {
         let ended = state.finished && state.budget_s == timeline.budget.map(|budget| budget.as_secs_f64());
         let (step, images, earlier_s) = (state.step, state.images_seen, state.elapsed_s);
         let clock = Clock::new(timeline, step, earlier_s, ended);
-        Ok(Self { run, task, options, step, images, earlier_s, clock, resumed: Some(checkpoint.path.clone()), notes })
+        Ok(Self {
+            run,
+            ranks,
+            task,
+            options,
+            step,
+            images,
+            earlier_s,
+            clock,
+            resumed: Some(checkpoint.path.clone()),
+            notes,
+        })
     }
 
     /// The task.
@@ -144,6 +166,11 @@ impl<T: Task> Trainer<T> {
     /// The run's folder.
     pub fn folder(&self) -> &Path {
         self.run.path()
+    }
+
+    /// Whether this process writes the run, because it is the only one or rank 0.
+    pub fn writes(&self) -> bool {
+        self.run.folder().is_some()
     }
 
     /// Steps done so far.
@@ -178,74 +205,95 @@ impl<T: Task> Trainer<T> {
             let (step, checkpoint) = (self.step, checkpoint.clone());
             return Ok(Outcome { step, finished: true, trained: 0, checkpoint, elapsed_s: self.earlier_s });
         }
-        let mut records = Records::open(&self.run, self.resumed.is_some(), self.step)?;
+        let mut records =
+            self.run.folder().map(|run| Records::open(run, self.resumed.is_some(), self.step)).transpose()?;
         self.notes.drain(..).for_each(|note| watch(Event::Note(note)));
         let mut saved = None;
-        if !self.clock.ended() && !stop.requested() {
-            let mut batches = self.task.loader(self.step, Shard::WHOLE, stop)?;
+        let mut now = self.agree(stop, begun, Report::default())?;
+        // A rank that stopped by itself would keep the others waiting: with several, only a stop that all have agreed on counts.
+        let alone = self.ranks.size() == 1;
+        let stopping = |now: &Report| if alone { stop.requested() } else { now.stop };
+        if !self.clock.ended() && !stopping(&now) {
+            let of_loader = if alone { stop.clone() } else { StopFlag::default() };
+            let mut batches = self.task.loader(self.step, self.shard(), &of_loader)?;
             let (mut averages, mut pace) = (Averages::default(), Pace::start());
-            let mut begin_s = self.elapsed(begun);
-            while !self.clock.ended() && !stop.requested() {
+            while !self.clock.ended() && !stopping(&now) {
+                let begin_s = now.elapsed_s;
                 let waiting = Instant::now();
                 let batch = batches.next_batch();
                 let waited = waiting.elapsed();
-                for image in batches.new_bad_images() {
-                    if records.bad_image(&image)? {
-                        watch(Event::BadImage(&image));
-                    }
-                }
+                let bad = batches.new_bad_images();
                 let early = TrainError::DataEnded { step: self.step, steps: timeline.steps };
                 let mut batch = match batch.ok_or(early)? {
                     // Stopped while waiting for data: the state is saved below.
                     Err(TrainError::Data(DataError::Canceled)) if stop.requested() => break,
-                    batch => batch?,
+                    Ok(batch) => batch,
+                    Err(error) => {
+                        list_bad(&mut records, bad, watch)?;
+                        return Err(error);
+                    }
                 };
                 let last = self.clock.is_last(self.step, begin_s);
                 let plan = self.plan(timeline, begin_s, last);
                 let output = self.take_step(&mut batch, &plan, begun)?;
                 batches.recycle(batch);
                 self.step += 1;
-                self.images += output.images;
-                pace.step(output.images, waited);
-                let metrics = self.metrics(output.metrics, &plan, timeline, begun, &pace);
-                output.note.into_iter().for_each(|note| watch(Event::Note(note)));
-                averages.add(&metrics);
                 if last {
                     self.task.finish(stop)?;
                 }
-                if self.due(self.options.evaluate_every, self.step, last) {
-                    averages.add(&self.task.evaluate(self.step)?);
-                }
-                let end_s = self.elapsed(begun);
-                self.clock.step(end_s - begin_s, last);
-                begin_s = end_s;
-                let steps = self.clock.total_steps(self.step, end_s);
+                let evaluated = match self.due(self.options.evaluate_every, self.step, last) {
+                    true => self.task.evaluate(self.step)?,
+                    false => Metrics::new(),
+                };
+                let own =
+                    Report { images: output.images, bad: bad.len(), metrics: output.metrics, ..Report::default() };
+                now = self.agree(stop, begun, own)?;
+                self.images += now.images;
+                pace.step(now.images, waited);
+                list_bad(&mut records, self.ranks.bad_images(bad, now.bad)?, watch)?;
+                let metrics = self.metrics(&now, &plan, timeline, &pace);
+                output.note.into_iter().for_each(|note| watch(Event::Note(note)));
+                averages.add(&metrics);
+                averages.add(&evaluated);
+                self.clock.step(now.elapsed_s - begin_s, last);
+                let steps = self.clock.total_steps(self.step, now.elapsed_s);
                 watch(Event::Step(Progress {
                     step: self.step,
                     steps,
                     epoch: timeline.epoch(self.step - 1),
                     epochs: timeline.epochs_of(steps),
-                    left: self.clock.left(end_s),
+                    left: self.clock.left(now.elapsed_s),
                     metrics: &metrics,
                 }));
                 if self.due(self.options.record_every, self.step, last) {
-                    records.append(&Record { step: self.step, values: averages.take() })?;
+                    let record = Record { step: self.step, values: averages.take() };
+                    records.as_mut().map_or(Ok(()), |records| records.append(&record))?;
                     pace = Pace::start();
                 }
-                if let Some(curve) = output.curve {
+                if let (Some(curve), Some(records)) = (output.curve, &mut records) {
                     records.curve(&curve)?;
                 }
-                if stop.requested() || self.due(self.options.checkpoint_every, self.step, last) {
-                    saved = Some(self.save(begun, &records, watch)?);
+                if stopping(&now) || self.due(self.options.checkpoint_every, self.step, last) {
+                    saved = Some(self.save(begun, records.as_ref(), watch)?);
                 }
             }
         }
         let checkpoint = match saved {
             Some(saved) if saved.step == self.step => saved.path,
-            _ => self.save(begun, &records, watch)?.path,
+            _ => self.save(begun, records.as_ref(), watch)?.path,
         };
         let (step, finished) = (self.step, self.clock.ended());
         Ok(Outcome { step, finished, trained: step - first, checkpoint, elapsed_s: self.elapsed(begun) })
+    }
+
+    /// This process's part of every batch.
+    fn shard(&self) -> Shard {
+        self.task.group().map_or(Shard::WHOLE, |group| Shard { rank: group.rank(), world_size: group.size() })
+    }
+
+    /// What all ranks agree on, of the stop flag and the time here and `own`.
+    fn agree(&self, stop: &StopFlag, begun: Instant, own: Report) -> Result<Report, TrainError> {
+        Ok(self.ranks.agree(Report { stop: stop.requested(), elapsed_s: self.elapsed(begun), ..own })?)
     }
 
     /// Whether something that is done every `every` steps is due after `step` steps, or because they are the last.
@@ -285,8 +333,8 @@ impl<T: Task> Trainer<T> {
     }
 
     /// The step's values with the trainer's own.
-    fn metrics(&self, of_task: Metrics, plan: &StepPlan, timeline: Timeline, begun: Instant, pace: &Pace) -> Metrics {
-        debug_assert!(of_task.iter().all(|(metric, _)| self.task.metrics().iter().any(|m| m.key == metric.key)));
+    fn metrics(&self, agreed: &Report, plan: &StepPlan, timeline: Timeline, pace: &Pace) -> Metrics {
+        debug_assert!(agreed.metrics.iter().all(|(metric, _)| self.task.metrics().iter().any(|m| m.key == metric.key)));
         let (images_per_s, wait_fraction) = pace.speed();
         let mut metrics = Metrics::new()
             .with(&general::EPOCH, timeline.epoch(self.step - 1) as f64)
@@ -294,8 +342,8 @@ impl<T: Task> Trainer<T> {
             .with(&general::LEARNING_RATE, plan.learning_rate)
             .with(&general::IMAGES_PER_S, images_per_s)
             .with(&general::DATA_WAIT_FRACTION, wait_fraction)
-            .with(&general::ELAPSED_S, self.elapsed(begun));
-        metrics.extend(&of_task);
+            .with(&general::ELAPSED_S, agreed.elapsed_s);
+        metrics.extend(&agreed.metrics);
         metrics
     }
 
@@ -308,7 +356,7 @@ impl<T: Task> Trainer<T> {
         State {
             format: State::FORMAT,
             task: self.task.name().to_owned(),
-            world_size: Shard::WHOLE.world_size,
+            world_size: self.ranks.size(),
             step: self.step,
             finished: self.clock.ended(),
             budget_s: self.task.timeline().budget.map(|budget| budget.as_secs_f64()),
@@ -322,13 +370,17 @@ impl<T: Task> Trainer<T> {
         }
     }
 
+    /// Writes a checkpoint, or names the one that rank 0 writes.
     fn save(
         &self,
         begun: Instant,
-        records: &Records<T::Curve>,
+        records: Option<&Records<T::Curve>>,
         watch: &mut dyn FnMut(Event),
     ) -> Result<Checkpoint, TrainError> {
-        let checkpoints = self.run.checkpoints();
+        let (Some(run), Some(records)) = (self.run.folder(), records) else {
+            return Ok(Checkpoint { step: self.step, path: self.run.path().to_owned() });
+        };
+        let checkpoints = run.checkpoints();
         let pending = checkpoints.begin(self.step)?;
         checkpoint::write(pending.path(), &self.task.parts()?, self.state(begun))?;
         records.sync()?;
@@ -337,6 +389,21 @@ impl<T: Task> Trainer<T> {
         watch(Event::Saved(&saved.path));
         Ok(saved)
     }
+}
+
+/// Lists bad images that were not listed before, and reports them.
+fn list_bad<C: Line>(
+    records: &mut Option<Records<C>>,
+    bad: Vec<BadImage>,
+    watch: &mut dyn FnMut(Event),
+) -> Result<(), TrainError> {
+    let Some(records) = records else { return Ok(()) };
+    for image in bad {
+        if records.bad_image(&image)? {
+            watch(Event::BadImage(&image));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses changed settings that may not change; notes about the others.

@@ -9,7 +9,7 @@ use mochi_contrast::Objective;
 use mochi_data::dataset::path_from_text;
 use mochi_data::{DataError, Dataset, OpenOptions};
 use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
-use mochi_tensor::{Compute, Engine, Precision, TensorError};
+use mochi_tensor::{Compute, Engine, Group, Precision, TensorError};
 use mochi_views::{Augmentation, Geometry};
 
 use crate::TrainError;
@@ -24,6 +24,7 @@ pub fn facts(engine: &Engine, images: usize) -> Facts {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         cpu: DeviceFacts { memory_bytes: mochi_system::memory_limit().unwrap_or(0), fast_bf16: engine.fast_bf16 },
         gpus: (0..engine.cuda_devices).map(|index| gpu(engine, index)).collect(),
+        processes: 1,
     }
 }
 
@@ -58,6 +59,13 @@ pub fn compute_of(settings: &mochi_config::Compute, engine: &Engine) -> Result<C
     };
     compute.activate()?;
     Ok(compute)
+}
+
+/// On a GPU each process of a machine has its own, by its rank there.
+pub(crate) fn use_own_gpu(settings: &mut mochi_config::Compute, group: &Group) {
+    if let mochi_config::Device::Cuda(_) = settings.device {
+        settings.device = mochi_config::Device::Cuda(group.member().local_rank);
+    }
 }
 
 /// The encoder's shape.

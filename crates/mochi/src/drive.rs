@@ -66,6 +66,10 @@ pub fn drive<T: Task>(
     json: bool,
     next: &dyn Fn(&str) -> String,
 ) -> Outcome {
+    if !run.writes() {
+        let outcome = run.train(stop, &mut |_| {})?;
+        return Ok(if outcome.finished { ExitCode::SUCCESS } else { ExitCode::from(STOPPED) });
+    }
     if !run.ended() {
         record_session(&run, engine)?;
     }

@@ -13,6 +13,8 @@ pub struct Failure {
     hint: Option<String>,
     /// Whether a stop signal ended it, which is not an error.
     stopped: bool,
+    /// Whether another process prints it.
+    silent: bool,
 }
 
 /// The result of a subcommand: the status to exit with.
@@ -21,7 +23,7 @@ pub type Outcome<T = ExitCode> = Result<T, Failure>;
 impl Failure {
     /// An error of the command line itself.
     pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: Some(hint.into()), stopped: false }
+        Self { what: what.into(), hint: Some(hint.into()), stopped: false, silent: false }
     }
 
     /// The same with the place before it, and another hint unless a stop signal ended it.
@@ -34,11 +36,31 @@ impl Failure {
         }
     }
 
+    /// What went wrong.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// The same of one of several processes.
+    #[must_use]
+    pub fn of_rank(self, rank: usize) -> Self {
+        if rank == 0 || self.silent { self } else { Self { what: format!("rank {rank}: {}", self.what), ..self } }
+    }
+
+    /// The same, not to be printed, because another process prints it.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        Self { silent: true, ..self }
+    }
+
     /// Writes it to stderr. Returns the status to exit with.
     pub fn report(self) -> ExitCode {
         if self.stopped {
             write_stderr(&printable_text(&self.what));
             return ExitCode::from(STOPPED);
+        }
+        if self.silent {
+            return ExitCode::FAILURE;
         }
         let (red, cyan, plain) = if color_wanted() { ("\x1b[1;31m", "\x1b[36m", "\x1b[0m") } else { ("", "", "") };
         write_stderr(&format!("{red}error:{plain} {}", printable_text(&self.what)));
@@ -53,7 +75,7 @@ macro_rules! from_error {
     ($($error:ty),+ $(,)?) => {$(
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                Self { what: error.to_string(), hint: error.hint(), stopped: false }
+                Self { what: error.to_string(), hint: error.hint(), stopped: false, silent: false }
             }
         }
     )+};
@@ -70,19 +92,21 @@ from_error!(
     mochi_registry::RegistryError,
     mochi_report::ReportError,
     mochi_run::RunError,
+    mochi_system::LauncherError,
     mochi_tensor::TensorError,
 );
 
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
-        Self { stopped: matches!(error, DataError::Canceled), what: error.to_string(), hint: error.hint() }
+        let stopped = matches!(error, DataError::Canceled);
+        Self { stopped, silent: false, what: error.to_string(), hint: error.hint() }
     }
 }
 
 impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
         let stopped = matches!(error, TrainError::Data(DataError::Canceled));
-        Self { stopped, what: error.to_string(), hint: error.hint() }
+        Self { stopped, silent: false, what: error.to_string(), hint: error.hint() }
     }
 }
 

@@ -16,11 +16,13 @@ mod doctor;
 mod drive;
 mod eval;
 mod failure;
+mod launch;
 mod output_file;
 mod pack;
 mod plan;
 mod presets;
 mod pretrain;
+mod ranks;
 mod report;
 mod resume;
 mod runs;
@@ -49,6 +51,8 @@ enum Command {
     Pretrain(pretrain::Arguments),
     /// Resume an interrupted run
     Resume(resume::Arguments),
+    /// Train in several processes of this machine, e.g. one for each GPU
+    Launch(launch::Arguments),
     /// Check a dataset: bad files, duplicates, image sizes, channel statistics
     Check(check::Arguments),
     /// Preview augmented training views
@@ -81,11 +85,25 @@ enum Command {
     Bench(bench::Command),
 }
 
+impl Command {
+    /// Whether it can be started several times by a launcher, to train together.
+    fn trains_in_several(&self) -> bool {
+        matches!(self, Self::Pretrain(_) | Self::Resume(_))
+    }
+}
+
 fn main() -> ExitCode {
     allocator::keep_freed_memory();
-    let done = match Cli::parse().command {
+    launch::follow_launcher();
+    let command = Cli::parse().command;
+    let one = match command.trains_in_several() {
+        true => Ok(()),
+        false => ranks::refuse_several(&std::env::args().nth(1).unwrap_or_default()),
+    };
+    let done = one.and_then(|()| match command {
         Command::Pretrain(arguments) => pretrain::run(arguments),
         Command::Resume(arguments) => resume::run(arguments),
+        Command::Launch(arguments) => launch::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Augment(arguments) => augment::run(arguments),
         Command::Eval(command) => eval::run(command),
@@ -99,6 +117,6 @@ fn main() -> ExitCode {
         Command::Config(arguments) => config::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bench(command) => bench::run(command),
-    };
+    });
     done.unwrap_or_else(|failure| failure.report())
 }

@@ -1,20 +1,22 @@
 //! `mochi pretrain DATA [--preset NAME | --config FILE] [--out RUN] [KEY=VALUE ...]`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use mochi_config::{Facts, Resolved, Settings, TimeBudget};
 use mochi_data::dataset::path_to_text;
-use mochi_data::{display_source, is_remote};
+use mochi_data::{Dataset, display_source, is_remote};
 use mochi_run::{RunFolder, default_path};
-use mochi_term::Progress;
+use mochi_tensor::Engine;
+use mochi_term::{Progress, StopFlag};
 use mochi_text::counted;
-use mochi_train::{Contrastive, facts};
+use mochi_train::{Contrastive, Destination, facts};
 
 use crate::drive::{drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
+use crate::ranks::{self, Ranks, in_group};
 use crate::sources::{Sources, is_inside};
 
 /// Arguments of the subcommand.
@@ -45,22 +47,28 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     let begun = Instant::now();
+    let launched = ranks::launched()?;
+    let stop = listen()?;
+    let engine = mochi_tensor::start(None)?;
+    in_group(launched.as_ref(), &engine, |ranks| pretrain(&arguments, ranks, &engine, &stop, begun))
+}
+
+fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFlag, begun: Instant) -> Outcome {
     let words = arguments.time.iter().map(|time| format!("time={time}")).chain(arguments.settings.iter().cloned());
     let words: Vec<String> = words.collect();
     let mut settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &words)?;
-    if let Some(out) = &arguments.out {
+    if let (Some(out), true) = (&arguments.out, ranks.is_first()) {
         // Known before the dataset is opened.
         RunFolder::check_free(out)?;
     }
     if let Some(source) = arguments.settings.iter().find(|setting| setting.starts_with("data.source=")) {
         return Err(Failure::new(format!("{source} has no effect: DATA is the source"), "leave it out"));
     }
-    let stop = listen()?;
-    let progress = Progress::detect();
-    // Folders are gone through while libtorch starts.
-    let discovery = arguments.sources.begin(&settings, stop.flag().into());
-    let engine = mochi_tensor::start(None)?;
-    let dataset = discovery.wait(&progress)?;
+    ranks.agree("settings", &as_lines(&settings))?;
+    let progress = ranks.progress();
+    let dataset = arguments.sources.begin(&settings, stop.flag().into()).wait(&progress)?;
+    ranks
+        .agree("data", &format!("{} (fingerprint {:016x})", counted(dataset.len(), "image"), dataset.fingerprint()))?;
     let sources = arguments.sources.paths(&settings);
     for warning in dataset.warnings() {
         progress.warning(warning);
@@ -72,55 +80,105 @@ pub fn run(arguments: Arguments) -> Outcome {
         Err(_) => path_to_text(source),
     });
     settings.set_sources(whole.next().unwrap_or_default(), whole.collect(), arguments.sources.has_more());
-    let known = Facts { labels: dataset.labels().is_some(), ..facts(&engine, dataset.len()) };
-    let known = plan::measure(&settings, known, &dataset, &engine, &stop, &progress)?;
-    let (resolved, warnings) = settings.clone().resolve(&known)?;
-    for warning in &warnings {
-        progress.warning(&warning.to_string());
-        if let Some(hint) = warning.hint() {
-            progress.hint(&hint);
+    // Rank 0 decides what is automatic: all ranks train with its values.
+    let mut known = None;
+    let text = ranks.from_first(|| {
+        let facts = facts_of(ranks, &dataset, engine);
+        let facts = plan::measure(&settings, facts, &dataset, engine, stop, &progress)?;
+        let (resolved, warnings) = settings.clone().resolve(&facts)?;
+        for warning in &warnings {
+            progress.warning(&warning.to_string());
+            if let Some(hint) = warning.hint() {
+                progress.hint(&hint);
+            }
         }
-    }
-    let path = arguments.out.unwrap_or_else(|| default_path(resolved.preset_name()));
+        let text = resolved.to_toml();
+        known = Some((facts, resolved));
+        Ok(text)
+    })?;
+    let resolved = match &known {
+        Some((_, resolved)) => resolved.clone(),
+        None => Resolved::parse(&text, Path::new("the settings of rank 0"))?,
+    };
+    let path = || arguments.out.clone().unwrap_or_else(|| default_path(resolved.preset_name()));
+    let path = PathBuf::from(ranks.from_first(|| Ok(path_to_text(&path())))?);
     if sources.iter().any(|source| is_inside(&path, source)) {
         progress.warning(&format!("the run folder {} is inside the dataset folder", path.display()));
         progress.hint("the dataset changes with the files of the run: choose another place with --out");
     }
-    let folder = RunFolder::create(&path)?;
-    if let Some(warning) = folder.warning() {
-        progress.warning(&warning);
+    let destination = match ranks.is_first() {
+        true => {
+            let folder = RunFolder::create(&path)?;
+            if let Some(warning) = folder.warning() {
+                progress.warning(&warning);
+            }
+            Destination::from(folder)
+        }
+        false => Destination::of_rank_0(&path),
+    };
+    describe(&resolved, &dataset, ranks, &path, &progress);
+    if let Some((facts, _)) = &known {
+        plan::explain(&settings, facts, &resolved, &progress);
     }
+    describe_schedule(&resolved, &dataset, &progress);
+    if ranks.size() == 1 && engine.cuda_devices > 1 && resolved.compute.device.is_cuda() {
+        progress.note(&format!("this run uses one of {} GPUs", engine.cuda_devices));
+        progress.hint(&format!("to use all: `mochi launch --processes {} -- pretrain ...`", engine.cuda_devices));
+    }
+    let limited = resolved.time != TimeBudget::None;
+    let trainer = Contrastive::start(destination, resolved, dataset, engine, ranks.group())?;
+    // What was done until here is part of the time that was asked for.
+    let spent = if limited { begun.elapsed().as_secs_f64() } else { 0.0 };
+    drive(trainer.after(spent), engine, stop, &progress, arguments.json, &evaluate_encoder)
+}
+
+/// Settings as given, a line each, to be compared between ranks.
+fn as_lines(settings: &Settings) -> String {
+    let lines = settings.describe().into_iter().map(|setting| format!("{}={}", setting.key, setting.value));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What automatic values depend on. Processes of one machine share its cores and memory.
+fn facts_of(ranks: &Ranks, dataset: &Dataset, engine: &Engine) -> Facts {
+    let mut facts =
+        Facts { labels: dataset.labels().is_some(), processes: ranks.size(), ..facts(engine, dataset.len()) };
+    facts.cores = (facts.cores / ranks.local()).max(1);
+    facts.cpu.memory_bytes /= ranks.local() as u64;
+    facts
+}
+
+/// Says what is trained on what, and where it is written.
+fn describe(settings: &Resolved, dataset: &Dataset, ranks: &Ranks, path: &Path, progress: &Progress) {
     progress.note(&format!(
-        "{} ({}), {} on {} in {}, run folder {}",
+        "{} ({}), {} on {} in {}{}, run folder {}",
         counted(dataset.len(), "image"),
         dataset.kind(),
-        resolved.model.arch,
-        resolved.compute.device,
-        resolved.compute.precision,
+        settings.model.arch,
+        settings.compute.device,
+        settings.compute.precision,
+        if ranks.size() > 1 { format!(", {} processes", ranks.size()) } else { String::new() },
         path.display()
     ));
-    if let Some(differences) = differences_from_moco(&resolved) {
+    if let Some(differences) = differences_from_moco(settings) {
         progress.note(&differences);
     }
-    plan::explain(&settings, &known, &resolved, &progress);
-    let schedule = match resolved.epochs {
+}
+
+/// Says how long it is trained, with which batch, queue and synthetic negatives.
+fn describe_schedule(settings: &Resolved, dataset: &Dataset, progress: &Progress) {
+    let schedule = match settings.epochs {
         0.0 => "the untrained encoder, without a step".to_owned(),
         epochs => {
-            format!("{} of {}", counted(epochs, "epoch"), counted(resolved.steps_per_epoch(dataset.len()), "step"))
+            format!("{} of {}", counted(epochs, "epoch"), counted(settings.steps_per_epoch(dataset.len()), "step"))
         }
     };
     progress.note(&format!(
         "{schedule}, batch {}{}, {}, {}",
-        resolved.moco.batch,
-        if resolved.data.views > 2 { format!(" of {} views each", resolved.data.views) } else { String::new() },
-        if resolved.uses_queue() { format!("queue {}", resolved.moco.queue) } else { "no queue".to_owned() },
-        synthesis(&resolved)
+        settings.moco.batch,
+        if settings.data.views > 2 { format!(" of {} views each", settings.data.views) } else { String::new() },
+        if settings.uses_queue() { format!("queue {}", settings.moco.queue) } else { "no queue".to_owned() },
+        synthesis(settings)
     ));
-    let limited = resolved.time != TimeBudget::None;
-    let trainer = Contrastive::start(folder, resolved, dataset, &engine)?;
-    // What was done until here is part of the time that was asked for.
-    let spent = if limited { begun.elapsed().as_secs_f64() } else { 0.0 };
-    drive(trainer.after(spent), &engine, &stop, &progress, arguments.json, &evaluate_encoder)
 }
 
 /// The synthetic negatives, as in the paper: MoCHi (N, s, s'), and those of `negatives.extra`.

@@ -6,13 +6,15 @@ use clap::Args;
 use mochi_config::Task;
 use mochi_files::shell_word;
 use mochi_run::RunFolder;
-use mochi_term::Progress;
+use mochi_tensor::Engine;
+use mochi_term::{Progress, StopFlag};
 use mochi_text::{counted, duration};
 use mochi_train::{Contrastive, Trainer};
 
 use crate::detect;
 use crate::drive::{drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
+use crate::ranks::{self, Ranks, in_group};
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -39,16 +41,26 @@ pub fn run(arguments: Arguments) -> Outcome {
             format!("start a new run: `mochi pretrain DATA --config {config} {setting}`"),
         ));
     }
+    let launched = ranks::launched()?;
     let stop = listen()?;
-    let progress = Progress::detect();
-    choose(&arguments.run, arguments.from, &progress)?;
     let engine = mochi_tensor::start(None)?;
+    in_group(launched.as_ref(), &engine, |ranks| resume(&arguments, ranks, &engine, &stop))
+}
+
+fn resume(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFlag) -> Outcome {
+    let progress = ranks.progress();
+    // Rank 0 renames what is newer; the others then find the same newest checkpoint.
+    ranks.from_first(|| choose(&arguments.run, arguments.from, &progress).map(|()| String::new()))?;
     if Task::read(&RunFolder::read(&arguments.run)?.config_path())? == Task::Detection {
-        return detect::resume(&arguments.run, &engine, &stop, &progress, arguments.json);
+        if ranks.size() > 1 {
+            let what = format!("{} is a detection run, which trains in one process", arguments.run.display());
+            return Err(Failure::new(what, "resume it without a launcher"));
+        }
+        return detect::resume(&arguments.run, engine, stop, &progress, arguments.json);
     }
-    let run = Contrastive::resume(&arguments.run, &engine, &stop)?;
+    let run = Contrastive::resume(&arguments.run, engine, stop, ranks.group())?;
     say_where(&run, &progress);
-    drive(run, &engine, &stop, &progress, arguments.json, &evaluate_encoder)
+    drive(run, engine, stop, &progress, arguments.json, &evaluate_encoder)
 }
 
 /// Says at which step a run goes on.

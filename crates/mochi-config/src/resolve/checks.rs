@@ -4,7 +4,7 @@ use mochi_contrast_core::filters::Rule;
 use mochi_contrast_core::strategies::{pair_mixing, query_mixing};
 
 use super::{compute, rules};
-use crate::choice::{EncoderKind, Schedule, Stem};
+use crate::choice::{EncoderKind, ImageMix, Schedule, Stem};
 use crate::error::Problem;
 use crate::facts::{DeviceFacts, Facts};
 use crate::origin::Origin;
@@ -14,6 +14,40 @@ use crate::warning::Warning;
 
 /// Queues in which more than this fraction of the queries find the previous key of their own image are warned about.
 const OWN_KEY_FRACTION: f64 = 0.05;
+
+/// Values that several processes cannot share.
+fn of_processes(resolved: &Resolved, processes: usize, conflict: &mut impl FnMut(String, String)) {
+    let Resolved { moco, mix, .. } = resolved;
+    if !moco.batch.is_multiple_of(processes) {
+        conflict(
+            format!("`moco.batch` is {}, which {processes} processes cannot share equally", moco.batch),
+            format!(
+                "set moco.batch to a multiple of {processes}, such as {}",
+                (moco.batch / processes).max(2) * processes
+            ),
+        );
+    }
+    if moco.bn_groups > 1 && !moco.bn_groups.is_multiple_of(processes) {
+        conflict(
+            format!(
+                "`moco.bn_groups` is {}, which is neither 1 nor a multiple of the {processes} processes",
+                moco.bn_groups
+            ),
+            format!(
+                "set moco.bn_groups to 1 (statistics over all processes), to a multiple of {processes}, or to auto"
+            ),
+        );
+    }
+    if mix.images != ImageMix::None {
+        conflict(
+            format!(
+                "`mix.images` is \"{}\", which mixes images of the whole batch; a process has only a part",
+                mix.images
+            ),
+            "set mix.images=none, or train in one process".to_owned(),
+        );
+    }
+}
 
 /// Values that contradict each other, the dataset or the machine.
 pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
@@ -36,13 +70,16 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     if moco.batch % moco.bn_groups != 0 {
         conflict(
             format!("`moco.bn_groups` is {} and does not divide `moco.batch`, {}", moco.bn_groups, moco.batch),
-            format!("set moco.bn_groups to {}, or auto", rules::bn_groups(moco.batch).0),
+            format!("set moco.bn_groups to {}, or auto", rules::bn_groups(moco.batch, facts.processes).0),
         );
     } else if moco.batch / moco.bn_groups < 2 {
         conflict(
             format!("`moco.bn_groups` is {}, which leaves groups of one image without statistics", moco.bn_groups),
             format!("set moco.bn_groups to at most {}, or auto", moco.batch / 2),
         );
+    }
+    if facts.processes > 1 {
+        of_processes(resolved, facts.processes, &mut conflict);
     }
     if negatives.hardest == 0 && negatives.synthesizes() {
         conflict(

@@ -71,7 +71,7 @@ impl Settings {
             true => (1, "the queue is not used".to_owned()),
             false => rules::queue(facts.images, batch, moco.symmetric),
         });
-        let bn_groups = pick.pick("moco.bn_groups", moco.bn_groups, || rules::bn_groups(batch));
+        let bn_groups = pick.pick("moco.bn_groups", moco.bn_groups, || rules::bn_groups(batch, facts.processes));
         let (momentum, temperature, symmetric) = (moco.momentum, moco.temperature, moco.symmetric);
         let moco = Moco {
             batch,

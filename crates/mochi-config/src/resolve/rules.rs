@@ -129,10 +129,17 @@ pub fn queue(images: usize, batch: usize, symmetric: bool) -> (usize, String) {
     (queue.max(step).min(keys.max(1)), reason)
 }
 
-/// Batch-norm groups: up to 8, as MoCo's 8 GPUs, of at least 16 images each (MoCo's have 32), all of one size.
-pub fn bn_groups(batch: usize) -> (usize, String) {
-    let groups = (1..=8).rev().find(|groups| batch.is_multiple_of(*groups) && batch / groups >= 16).unwrap_or(1);
-    (groups, format!("groups of {} images", batch / groups))
+/// Batch-norm groups: up to 8, as MoCo's 8 GPUs, of at least 16 images each (MoCo's have 32), all of one size. With several processes at least one on
+/// each, and as many on each.
+pub fn bn_groups(batch: usize, processes: usize) -> (usize, String) {
+    let processes = processes.max(1);
+    let fits =
+        |groups: &usize| batch.is_multiple_of(*groups) && groups.is_multiple_of(processes) && batch / groups >= 16;
+    let groups = (1..=processes.max(8)).rev().find(fits).unwrap_or(1);
+    match (groups, processes) {
+        (1, 2..) => (1, format!("the whole batch: a process has {} images, less than 16", batch / processes)),
+        _ => (groups, format!("groups of {} images", batch / groups)),
+    }
 }
 
 /// N: a sixteenth of the candidate keys (MoCHi uses 1/64 of 65536 to 1/16 of 16384), from 64 to 1024.

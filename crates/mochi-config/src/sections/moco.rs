@@ -34,7 +34,9 @@ section! {
         /// twice as large at the same learning rate; the reported loss is their mean.
         plain symmetric: bool = Kind::Switch;
         /// Number of batch-norm groups. Statistics are computed per group and keys are shuffled across groups, the single-device form of
-        /// MoCo's shuffle-BN. 1 disables it. auto: the largest number up to 8 that divides the batch into groups of at least 16 images.
+        /// MoCo's shuffle-BN. 1 disables it. With several processes it is the number over all of them: 1 synchronizes statistics over all
+        /// processes, otherwise each has an equal share of the groups. auto: the largest number up to 8 that divides the batch into groups of at
+        /// least 16 images.
         auto bn_groups: usize = Kind::Integer { min: 1, max: MANY };
     }
 }

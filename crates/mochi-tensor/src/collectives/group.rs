@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::collectives::store::{Address, Store, c_string, int, millis};
+use crate::collectives::verdict::FAILURE;
 use crate::ffi::{self, RawGroup};
 use crate::{Tensor, TensorError};
 
@@ -91,7 +92,11 @@ impl Group {
                 &mut raw,
             )
         })
-        .map_err(collective)?;
+        .map_err(|error| {
+            let error = collective(error);
+            let _ = store.set(FAILURE, &format!("rank {rank} failed: {error}"));
+            error
+        })?;
         Ok(Self { raw, store, member, timeout, exchanges: AtomicU64::new(0) })
     }
 
@@ -228,19 +233,22 @@ impl Group {
         Ok(text)
     }
 
-    /// Checks that every rank holds the same text.
+    /// Checks that every rank holds the same text, of one or more lines.
     ///
     /// # Errors
-    /// [`TensorError::Collective`] with the first rank that differs from rank 0, and both texts.
+    /// [`TensorError::Collective`] with the first rank that differs from rank 0, and the first line of each that the other does not have.
     pub fn agree(&self, what: &str, mine: &str) -> Result<(), TensorError> {
         let all = self.share_text(mine)?;
-        match all.iter().position(|text| text != &all[0]) {
-            None => Ok(()),
-            Some(rank) => Err(TensorError::Collective(format!(
-                "rank {rank} has other {what} than rank 0: {} instead of {}",
-                all[rank], all[0]
-            ))),
-        }
+        let Some(rank) = all.iter().position(|text| text != &all[0]) else { return Ok(()) };
+        let only = |of: &str, other: &str| -> String {
+            let line = of.lines().find(|line| !other.lines().any(|theirs| theirs == *line));
+            line.map_or_else(|| "fewer".to_owned(), str::to_owned)
+        };
+        Err(TensorError::Collective(format!(
+            "rank {rank} has other {what} than rank 0: {} instead of {}",
+            only(&all[rank], &all[0]),
+            only(&all[0], &all[rank])
+        )))
     }
 
     fn read(&self, exchange: u64, rank: usize) -> Result<String, TensorError> {

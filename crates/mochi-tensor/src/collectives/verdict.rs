@@ -14,6 +14,8 @@ pub(super) const FAILURE: &str = "failure";
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long rank 0, which may serve the store, stays for the others to read.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long rank 0 waits for the others at the end of a command.
+const CLOSING: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Group {
@@ -27,6 +29,24 @@ impl Group {
         let _ = self.store().set(&format!("alive/{rank}"), "");
         self.leave();
         self.linger();
+    }
+
+    /// The failure that a rank reported first.
+    pub fn reported_failure(&self) -> Option<String> {
+        self.store().get(FAILURE).ok().flatten()
+    }
+
+    /// Waits until every rank has come here, so that rank 0 does not close the store while another needs it.
+    pub fn close(&self) {
+        let rank = self.rank();
+        if self.store().set(&format!("done/{rank}"), "").is_err() || rank != 0 {
+            return;
+        }
+        let begun = Instant::now();
+        let done = |other: usize| !matches!(self.store().get(&format!("done/{other}")), Ok(None));
+        while begun.elapsed() < CLOSING && !(1..self.size()).all(done) {
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// After a collective failed: leaves, and says which rank failed or was lost, as one sentence without a full stop.

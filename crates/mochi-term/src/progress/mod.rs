@@ -82,6 +82,11 @@ impl Progress {
         Progress::new(Target::detect(), color_wanted())
     }
 
+    /// Nothing at all: for the ranks of a run that are not the first.
+    pub fn silent() -> Progress {
+        Progress::to(Target::Quiet, false, ProgressDrawTarget::hidden(), Box::new(io::sink()))
+    }
+
     fn to(target: Target, color: bool, draw: ProgressDrawTarget, out: Box<dyn Write + Send>) -> Progress {
         let state = Mutex::new(State { out, block: None, last: None, epoch: None });
         Progress(Arc::new(Shared { target, color, bars: MultiProgress::with_draw_target(draw), state }))

@@ -62,7 +62,7 @@ fn settings(data: &Path, engine: &Engine, dataset: &Dataset, more: &[&str]) -> R
 fn start(data: &Path, out: &Path, engine: &Engine, more: &[&str]) -> Trainer<Contrastive> {
     let dataset = Dataset::open(data, &Split::Train.into()).unwrap();
     let settings = settings(data, engine, &dataset, more);
-    Contrastive::start(RunFolder::create(out).unwrap(), settings, dataset, engine).unwrap()
+    Contrastive::start(RunFolder::create(out).unwrap(), settings, dataset, engine, None).unwrap()
 }
 
 /// Trains until step `stop_after` (or the end).
@@ -124,7 +124,7 @@ fn stopping_anywhere_changes_no_bit() {
         assert!(!first.finished);
         assert_eq!(first.step, 4);
         for (at, finished) in [(6, false), (9, false), (u64::MAX, true)] {
-            let outcome = train(Contrastive::resume(&path, &engine, &StopFlag::default()).unwrap(), at);
+            let outcome = train(Contrastive::resume(&path, &engine, &StopFlag::default(), None).unwrap(), at);
             assert_eq!(outcome.finished, finished);
             if finished {
                 identical(&straight.checkpoint, &outcome.checkpoint);
@@ -196,13 +196,16 @@ fn a_run_without_a_checkpoint_is_refused() {
     let path = folder.path().join("run");
     let run = start(&data, &path, &engine, &[]);
     drop(run);
-    assert!(matches!(Contrastive::resume(&path, &engine, &StopFlag::default()), Err(TrainError::NoCheckpoint(_))));
+    assert!(matches!(
+        Contrastive::resume(&path, &engine, &StopFlag::default(), None),
+        Err(TrainError::NoCheckpoint(_))
+    ));
     // Field case F13: it starts over in its folder.
     RunFolder::create(&path).expect("a run without a checkpoint is started again");
 
     let other = folder.path().join("other");
     train(start(&data, &other, &engine, &[]), 1);
-    assert!(Contrastive::resume(&folder.path().join("nowhere"), &engine, &StopFlag::default()).is_err());
+    assert!(Contrastive::resume(&folder.path().join("nowhere"), &engine, &StopFlag::default(), None).is_err());
 }
 
 /// A run of 40 images that was stopped after one step, its data and its newest checkpoint.
@@ -231,7 +234,7 @@ fn f93_a_changed_dataset_is_refused_with_both_counts() {
     let (folder, engine) = (tempfile::tempdir().unwrap(), mochi_tensor::start(Some(2)).unwrap());
     let (data, path, _) = stopped(folder.path(), &engine);
     pictures(&data, 41);
-    let error = Contrastive::resume(&path, &engine, &StopFlag::default()).unwrap_err();
+    let error = Contrastive::resume(&path, &engine, &StopFlag::default(), None).unwrap_err();
     let text = format!("{} has 41 images now; the run was trained on 40", data.display());
     assert_eq!(error.to_string(), text);
     assert!(error.hint().unwrap().contains("restore the dataset"));
@@ -245,7 +248,7 @@ fn f10_a_changed_batch_is_refused_with_both_values_and_a_changed_rate_is_noted()
     let text = std::fs::read_to_string(&config).unwrap();
     let line = |key: &str| text.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
     std::fs::write(&config, text.replace(line("batch"), "batch = 8")).unwrap();
-    let error = Contrastive::resume(&path, &engine, &StopFlag::default()).unwrap_err();
+    let error = Contrastive::resume(&path, &engine, &StopFlag::default(), None).unwrap_err();
     let told = format!("moco.batch is 8 in {}, but 1 step was trained with 16", config.display());
     assert_eq!(error.to_string(), told);
     assert!(error.hint().unwrap().starts_with("set moco.batch = 16 in "), "{:?}", error.hint());
@@ -253,7 +256,7 @@ fn f10_a_changed_batch_is_refused_with_both_values_and_a_changed_rate_is_noted()
     std::fs::write(&config, text.replace(line("learning_rate"), "learning_rate = 0.001")).unwrap();
     let (mut notes, stop) = (Vec::new(), StopFlag::default());
     stop.request();
-    let run = Contrastive::resume(&path, &engine, &StopFlag::default()).unwrap();
+    let run = Contrastive::resume(&path, &engine, &StopFlag::default(), None).unwrap();
     run.train(&stop, &mut |event| {
         if let Event::Note(note) = event {
             notes.push(note);
@@ -278,7 +281,7 @@ fn s15_a_state_that_cannot_be_is_refused() {
         ("/elapsed_s", (-1.0).into()),
         ("/format", 1.into()),
         ("/task", "detection".into()),
-        ("/world_size", 2.into()),
+        ("/world_size", 0.into()),
         ("/parts/queue/filled", 51.into()),
         ("/parts/queue/filled", 15.into()),
         ("/parts/queue/position", 50.into()),
@@ -288,11 +291,11 @@ fn s15_a_state_that_cannot_be_is_refused() {
         let mut changed = state.clone();
         *changed.pointer_mut(place).unwrap() = value.clone();
         rewrite(&path, &checkpoint, |folder| std::fs::write(folder.join("state.json"), changed.to_string()).unwrap());
-        let error = Contrastive::resume(&path, &engine, &StopFlag::default()).expect_err(place);
+        let error = Contrastive::resume(&path, &engine, &StopFlag::default(), None).expect_err(place);
         assert!(matches!(error, TrainError::Checkpoint { .. }), "{place} {value}: {error}");
     }
     rewrite(&path, &checkpoint, |folder| std::fs::write(folder.join("state.json"), state.to_string()).unwrap());
-    Contrastive::resume(&path, &engine, &StopFlag::default()).unwrap();
+    Contrastive::resume(&path, &engine, &StopFlag::default(), None).unwrap();
 }
 
 #[test]
@@ -310,12 +313,12 @@ fn s16_weights_that_are_not_finite_are_refused_in_every_part() {
         };
         let whole = std::fs::read(&file).unwrap();
         rewrite(&path, &checkpoint, spoil);
-        let error = Contrastive::resume(&path, &engine, &StopFlag::default()).unwrap_err().to_string();
+        let error = Contrastive::resume(&path, &engine, &StopFlag::default(), None).unwrap_err().to_string();
         assert!(error.contains(&format!("its tensor \"{name}\" holds values that are not finite")), "{error}");
         let mend = |folder: &Path| std::fs::write(folder.join(format!("{part}.safetensors")), &whole).unwrap();
         rewrite(&path, &checkpoint, mend);
     }
-    Contrastive::resume(&path, &engine, &StopFlag::default()).unwrap();
+    Contrastive::resume(&path, &engine, &StopFlag::default(), None).unwrap();
 }
 
 #[test]

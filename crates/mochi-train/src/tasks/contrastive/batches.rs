@@ -47,7 +47,8 @@ impl Views {
         let batch = batch.map_err(|_| TrainError::Internal(format!("an epoch of {per_epoch} steps")))?;
         let augmentation = augmentation(settings)?;
         let cache = data.cache.then(|| CacheOptions {
-            bytes: mochi_system::memory_limit().unwrap_or(CACHE_BYTES * 4) / 4,
+            // Processes of one machine share its memory.
+            bytes: mochi_system::memory_limit().unwrap_or(CACHE_BYTES * 4) / 4 / shard.world_size.max(1) as u64,
             short_side: augmentation.needed_side(data.size),
         });
         let options = LoaderOptions {

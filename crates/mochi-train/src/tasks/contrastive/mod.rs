@@ -19,13 +19,14 @@ mod ranks;
 pub(crate) mod step;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use mochi_config::{EncoderKind, Positive, Resolved, epochs_to_steps};
 use mochi_contrast::{ContrastError, SampleMetadata};
 use mochi_data::{Batch, Dataset, OpenOptions, Shard};
 use mochi_run::metric::{contrastive, general};
 use mochi_run::{CurveRecord, Metric, RunFolder};
-use mochi_tensor::{Engine, HostValues, Tensor, dim, from_f32, set_threads};
+use mochi_tensor::{Engine, Group, HostValues, Tensor, dim, from_f32, set_threads};
 use mochi_term::StopFlag;
 
 pub use batches::Views;
@@ -35,7 +36,10 @@ pub(crate) use parts::KEY_PREFIX;
 
 use crate::part::{Part, Parts};
 use crate::task::{DataIdentity, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
-use crate::{Decay, LearningRate, TrainError, Trainer, TrainerOptions, Update, WarmUp, compute, open_data};
+use crate::wiring::use_own_gpu;
+use crate::{
+    Decay, Destination, LearningRate, TrainError, Trainer, TrainerOptions, Update, WarmUp, compute, open_data,
+};
 
 /// Settings by which steps are counted, data ordered or tensors shaped: a resumed run refuses another value.
 const FIXED: [&str; 10] = [
@@ -75,10 +79,18 @@ impl Contrastive {
     ///
     /// # Errors
     /// Settings that the networks do not support, classes that the dataset does not have, no memory.
-    pub fn new(settings: Resolved, dataset: Dataset, engine: &Engine) -> Result<Self, TrainError> {
+    pub fn new(
+        mut settings: Resolved,
+        dataset: Dataset,
+        engine: &Engine,
+        group: Option<&Arc<Group>>,
+    ) -> Result<Self, TrainError> {
         check_labels(&settings, &dataset)?;
+        if let Some(group) = group {
+            use_own_gpu(&mut settings.compute, group);
+        }
         set_threads(settings.compute.threads);
-        let learner = Learner::new(&settings, compute(&settings, engine)?, None)?;
+        let learner = Learner::new(&settings, compute(&settings, engine)?, group)?;
         let steps_per_epoch = settings.steps_per_epoch(dataset.len());
         let timeline = Timeline {
             steps: settings.total_steps(dataset.len()),
@@ -95,14 +107,17 @@ impl Contrastive {
     /// # Errors
     /// As [`Self::new`], and a folder that cannot be written.
     pub fn start(
-        run: RunFolder,
+        run: impl Into<Destination>,
         settings: Resolved,
         dataset: Dataset,
         engine: &Engine,
+        group: Option<&Arc<Group>>,
     ) -> Result<Trainer<Self>, TrainError> {
-        let (config, options) = (settings.to_toml(), options(&settings));
-        let task = Self::new(settings, dataset, engine)?;
-        run.write_config(&config)?;
+        let (run, config, options) = (run.into(), settings.to_toml(), options(&settings));
+        let task = Self::new(settings, dataset, engine, group)?;
+        if let Some(folder) = run.folder() {
+            folder.write_config(&config)?;
+        }
         Ok(Trainer::new(run, task, options))
     }
 
@@ -110,15 +125,17 @@ impl Contrastive {
     ///
     /// # Errors
     /// A folder that is not a run or has no checkpoint, and as [`Trainer::resume`].
-    pub fn resume(path: &Path, engine: &Engine, stop: &StopFlag) -> Result<Trainer<Self>, TrainError> {
-        let run = RunFolder::open(path)?;
-        let settings = Resolved::read(&run.config_path())?;
-        let Some(newest) = run.checkpoints().latest()? else {
-            return Err(TrainError::NoCheckpoint(path.to_owned()));
-        };
+    pub fn resume(
+        path: &Path,
+        engine: &Engine,
+        stop: &StopFlag,
+        group: Option<&Arc<Group>>,
+    ) -> Result<Trainer<Self>, TrainError> {
+        let (run, newest) = Destination::resume(path, group)?;
+        let settings = Resolved::read(&RunFolder::config_in(path))?;
         let dataset = open_data(&settings, &OpenOptions { cancel: stop.flag().into(), ..OpenOptions::default() })?;
         let options = options(&settings);
-        Trainer::resume(run, Self::new(settings, dataset, engine)?, options, &newest)
+        Trainer::resume(run, Self::new(settings, dataset, engine, group)?, options, &newest)
     }
 
     /// The run's settings.
@@ -162,16 +179,26 @@ impl Contrastive {
 
     /// How batch norm takes its statistics: whether shuffle-BN is effective.
     fn norm_note(&self) -> String {
-        let moco = &self.settings.moco;
+        let (moco, ranks) = (&self.settings.moco, self.group().map_or(1, |group| group.size()));
+        let shared = moco.encoder == EncoderKind::Shared;
+        let over = if shared { "over all views of the batch" } else { "over the whole batch" };
+        let shuffled = match ranks {
+            1 => ", keys shuffled across them".to_owned(),
+            _ => format!(
+                ", {} on each of {ranks} processes, images shuffled across all",
+                counted(moco.bn_groups / ranks, "group")
+            ),
+        };
         match moco.bn_groups {
-            0 | 1 if moco.encoder == EncoderKind::Shared => {
-                "batch norm: statistics over all views of the batch".to_owned()
+            0 | 1 if ranks > 1 => format!("batch norm: synchronized over {ranks} processes, statistics {over}"),
+            0 | 1 if shared => format!("batch norm: statistics {over}"),
+            0 | 1 => {
+                format!("batch norm: statistics {over}; key shuffling is off (it has no effect with a single group)")
             }
-            0 | 1 => "batch norm: statistics over the whole batch; key shuffling is off (it has no effect with a single group)"
-                .to_owned(),
             groups => format!(
-                "batch norm: statistics over {groups} groups of {}, keys shuffled across them",
-                moco.batch / groups
+                "batch norm: statistics over {groups} groups of {}{}",
+                moco.batch / groups,
+                if shared { "" } else { &shuffled }
             ),
         }
     }
@@ -215,6 +242,10 @@ impl Task for Contrastive {
         };
         let described = self.settings.describe().into_iter();
         described.map(|s| Setting { key: s.key, value: s.value.to_string(), on_change: on_change(s.key) }).collect()
+    }
+
+    fn group(&self) -> Option<&Arc<Group>> {
+        self.learner.ranks.as_ref().map(|ranks| ranks.group())
     }
 
     fn loader(&self, step: u64, shard: Shard, stop: &StopFlag) -> Result<Views, TrainError> {

@@ -1,0 +1,132 @@
+//! `mochi launch --processes N -- pretrain DATA ...`
+
+use std::ffi::OsString;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use mochi_tensor::collectives::Store;
+use mochi_term::stop::STOPPED;
+use mochi_term::{printable, write_stderr};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::drive::listen;
+use crate::failure::{Failure, Outcome};
+
+/// How often the processes are looked at.
+const TICK: Duration = Duration::from_millis(50);
+/// Time that the others have to end by themselves after one has failed.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Arguments of the subcommand.
+#[derive(Args)]
+pub struct Arguments {
+    /// Number of processes: one for each GPU, or for each group of cores
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    processes: u16,
+    /// The command with its arguments, e.g. `pretrain DATA --out RUN`
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: Arguments) -> Outcome {
+    let stop = listen()?;
+    // Served here, the store outlives any of the processes: it can say which of them is gone.
+    let (store, port) = Store::serve()?;
+    let mut children = start(&arguments, port)?;
+    let (mut passed_on, mut failed_at) = (false, None);
+    loop {
+        let running = children.iter_mut().filter_map(|child| matches!(child.try_wait(), Ok(None)).then_some(child));
+        let running: Vec<&mut Child> = running.collect();
+        if running.is_empty() {
+            break;
+        }
+        if stop.requested() && !passed_on {
+            passed_on = true;
+            running.iter().for_each(|child| signal(child, Signal::TERM));
+        }
+        if failed_at.is_some_and(|at: Instant| at.elapsed() >= GRACE) {
+            running.iter().for_each(|child| signal(child, Signal::KILL));
+        }
+        let ended = children.iter_mut().filter_map(|child| child.try_wait().ok().flatten());
+        if failed_at.is_none() && ended.into_iter().any(failed) {
+            failed_at = Some(Instant::now());
+        }
+        std::thread::sleep(TICK);
+    }
+    drop(store);
+    outcome(&mut children)
+}
+
+/// Starts the processes. They are a process group of their own: a terminal's Ctrl-C reaches them through this process, once.
+fn start(arguments: &Arguments, port: u16) -> Outcome<Vec<Child>> {
+    let cannot = |error: std::io::Error| {
+        Failure::new(format!("cannot start a process: {error}"), "check the limit of processes (ulimit -u)")
+    };
+    let program = std::env::current_exe().map_err(cannot)?;
+    let size = arguments.processes.to_string();
+    let mut children: Vec<Child> = Vec::new();
+    for rank in 0..arguments.processes {
+        let rank = rank.to_string();
+        let mut command = Command::new(&program);
+        command.args(&arguments.command).process_group(0);
+        command.env("WORLD_SIZE", &size).env("LOCAL_WORLD_SIZE", &size).env("RANK", &rank).env("LOCAL_RANK", &rank);
+        command.env("MASTER_ADDR", "127.0.0.1").env("MASTER_PORT", port.to_string());
+        command.env("TORCHELASTIC_USE_AGENT_STORE", "True").env(PARENT, std::process::id().to_string());
+        match command.spawn() {
+            Ok(child) => children.push(child),
+            Err(error) => {
+                for child in &mut children {
+                    signal(child, Signal::KILL);
+                    let _ = child.wait();
+                }
+                return Err(cannot(error));
+            }
+        }
+    }
+    Ok(children)
+}
+
+/// Set for the processes of `mochi launch`: its process id.
+const PARENT: &str = "MOCHI_LAUNCHER";
+
+/// In a process of `mochi launch`: asks the system for a stop signal when the launcher ends, however it does.
+pub fn follow_launcher() {
+    let Some(parent) = std::env::var(PARENT).ok().and_then(|text| text.parse::<i32>().ok()) else { return };
+    // Elsewhere than on Linux a launcher that is killed leaves its processes to train on.
+    #[cfg(target_os = "linux")]
+    if rustix::process::getppid().is_some_and(|actual| actual.as_raw_nonzero().get() == parent) {
+        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+    }
+    let _ = parent;
+}
+
+fn signal(child: &Child, signal: Signal) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// Whether a process ended otherwise than by finishing or by a stop signal that it followed.
+fn failed(status: ExitStatus) -> bool {
+    !matches!(status.code(), Some(code) if code == 0 || code == i32::from(STOPPED))
+}
+
+/// The status of the whole: that of the first process that failed; stopped if any was.
+fn outcome(children: &mut [Child]) -> Outcome {
+    let statuses: Vec<ExitStatus> = children.iter_mut().filter_map(|child| child.wait().ok()).collect();
+    for (rank, status) in statuses.iter().enumerate() {
+        if let Some(signal) = status.signal() {
+            write_stderr(&printable(&format!("the process of rank {rank} was ended by signal {signal}")));
+        }
+    }
+    let first = statuses.iter().copied().find(|&status| failed(status));
+    let stopped = statuses.iter().any(|status| status.code() == Some(i32::from(STOPPED)));
+    Ok(match first {
+        Some(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+        None if stopped => ExitCode::from(STOPPED),
+        None => ExitCode::SUCCESS,
+    })
+}

@@ -1,0 +1,149 @@
+//! The processes of a command that trains in several: they meet before it starts, and tell each other why one of them failed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mochi_system::Launched;
+use mochi_tensor::collectives::{Address, Member, Store};
+use mochi_tensor::{Engine, Group, TensorError};
+use mochi_term::Progress;
+
+use crate::failure::{Failure, Outcome};
+
+/// How long another rank than 0 waits to learn whether rank 0 reports the same error, so that it is printed once.
+const SAME_ERROR: Duration = Duration::from_secs(1);
+
+/// The processes of this command, this one among them.
+#[derive(Debug, Default)]
+pub struct Ranks {
+    group: Option<Arc<Group>>,
+    /// Number of processes on this machine.
+    local: usize,
+}
+
+impl Ranks {
+    /// The group; `None` for a process on its own.
+    pub fn group(&self) -> Option<&Arc<Group>> {
+        self.group.as_ref()
+    }
+
+    /// Number of processes.
+    pub fn size(&self) -> usize {
+        self.group.as_ref().map_or(1, |group| group.size())
+    }
+
+    /// Number of processes on this machine, which share its cores.
+    pub fn local(&self) -> usize {
+        self.local.max(1)
+    }
+
+    /// Whether this process writes and prints: the only one, or rank 0.
+    pub fn is_first(&self) -> bool {
+        self.group.as_ref().is_none_or(|group| group.rank() == 0)
+    }
+
+    /// Progress on stderr, from one process.
+    pub fn progress(&self) -> Progress {
+        if self.is_first() { Progress::detect() } else { Progress::silent() }
+    }
+
+    /// A text that rank 0 makes for all.
+    pub fn from_first(&self, text: impl FnOnce() -> Outcome<String>) -> Outcome<String> {
+        match &self.group {
+            None => text(),
+            Some(group) => group.from_rank_0(text),
+        }
+    }
+
+    /// Checks that all processes hold the same.
+    pub fn agree(&self, what: &str, mine: &str) -> Outcome<()> {
+        match &self.group {
+            None => Ok(()),
+            Some(group) => group.agree(what, mine).map_err(|error| {
+                let hint = "start every process with the same program, the same command and the same data";
+                Failure::new(error.to_string(), hint)
+            }),
+        }
+    }
+}
+
+/// What the launcher started this process as, for a command that can train in several processes.
+pub fn launched() -> Outcome<Option<Launched>> {
+    Ok(mochi_system::launched()?)
+}
+
+/// Refuses several processes, for all other commands.
+pub fn refuse_several(command: &str) -> Outcome<()> {
+    match mochi_system::launched() {
+        Ok(Some(launched)) => Err(Failure::new(
+            format!("`mochi {command}` runs in one process, and {} were started", launched.world_size),
+            "start it without torchrun, srun or `mochi launch`, or unset WORLD_SIZE",
+        )),
+        // What is wrong with variables that are not needed is no concern.
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+/// Runs `work` together with the other processes, if there are any.
+pub fn in_group(launched: Option<&Launched>, engine: &Engine, work: impl FnOnce(&Ranks) -> Outcome) -> Outcome {
+    let Some(launched) = launched else { return work(&Ranks::default()) };
+    let rank = launched.rank;
+    let group = join(launched, engine).map_err(|error| Failure::from(error).of_rank(rank))?;
+    let ranks = Ranks { group: Some(Arc::new(group)), local: launched.local_world_size };
+    let Some(group) = ranks.group() else { return work(&ranks) };
+    let version = format!("Mochi {}, libtorch {}", env!("CARGO_PKG_VERSION"), engine.version);
+    match ranks.agree("versions", &version).and_then(|()| work(&ranks)) {
+        Ok(status) => {
+            group.close();
+            Ok(status)
+        }
+        Err(failure) => Err(explain(group, failure).of_rank(rank)),
+    }
+}
+
+fn join(launched: &Launched, engine: &Engine) -> Result<Group, TensorError> {
+    let Launched { rank, world_size, local_rank, host, port, launcher_serves, attempt, timeout, .. } = launched;
+    let address = Address { host: host.clone(), port: *port };
+    let serve = *rank == 0 && !launcher_serves;
+    let store = Store::connect(&address, serve, *world_size, attempt, *timeout)?;
+    let member = Member { rank: *rank, size: *world_size, local_rank: *local_rank };
+    Group::join(store, engine.cuda_devices > 0, &address, member, *timeout, *timeout)
+}
+
+/// Why a command ended: by an error of this rank, which the others are told, or by another rank.
+fn explain(group: &Group, failure: Failure) -> Failure {
+    let own = format!("rank {} failed: ", group.rank());
+    let by_another = group.reported_failure().filter(|text| !text.starts_with(&own));
+    if !group.failed() && by_another.is_none() {
+        return reported(group, failure);
+    }
+    let said = by_another.unwrap_or_else(|| group.verdict());
+    if group.rank() > 0 && said == format!("rank 0 failed: {}", failure.what()) {
+        return failure.silent();
+    }
+    // All ranks can find the same error; each has its own hint then.
+    if said.ends_with(failure.what()) {
+        return failure;
+    }
+    let what = if group.failed() { format!("{said} ({})", failure.what()) } else { said };
+    Failure::new(
+        what,
+        "remove the cause, then continue with `mochi resume RUN` and the same launcher: the last checkpoint is unchanged",
+    )
+}
+
+/// Tells the others of this rank's error. Rank 0 prints what all have found.
+fn reported(group: &Group, failure: Failure) -> Failure {
+    let rank = group.rank();
+    let _ = group.store().set(&format!("reason/{rank}"), failure.what());
+    group.report_failure(failure.what());
+    let begun = Instant::now();
+    while rank > 0 && begun.elapsed() < SAME_ERROR {
+        match group.store().get("reason/0") {
+            Ok(Some(reason)) if reason == failure.what() => return failure.silent(),
+            Ok(None) => std::thread::sleep(Duration::from_millis(20)),
+            Ok(Some(_)) | Err(_) => break,
+        }
+    }
+    failure
+}
