@@ -21,6 +21,7 @@ const LAPTOP: Facts = Facts {
     gpus: Vec::new(),
     short_side: None,
     speeds: Vec::new(),
+    processes: 1,
 };
 
 /// The laptop with one GPU of this much memory that is fast at bf16.

@@ -13,6 +13,7 @@ mod evaluation;
 mod help;
 mod objects;
 mod output;
+mod processes;
 mod runs;
 #[path = "../../../mochi-data/tests/it/common/server.rs"]
 mod server;
