@@ -112,38 +112,40 @@ fn join(launched: &Launched, engine: &Engine) -> Result<Group, TensorError> {
 
 /// Why a command ended: by an error of this rank, which the others are told, or by another rank.
 fn explain(group: &Group, failure: Failure) -> Failure {
-    let own = format!("rank {} failed: ", group.rank());
-    let by_another = group.reported_failure().filter(|text| !text.starts_with(&own));
-    if !group.failed() && by_another.is_none() {
-        return reported(group, failure);
-    }
-    let said = by_another.unwrap_or_else(|| group.verdict());
-    if group.rank() > 0 && said == format!("rank 0 failed: {}", failure.what()) {
-        return failure.silent();
-    }
-    // All ranks can find the same error; each has its own hint then.
-    if said.ends_with(failure.what()) {
-        return failure;
-    }
-    let what = if group.failed() { format!("{said} ({})", failure.what()) } else { said };
-    Failure::new(
-        what,
-        "remove the cause, then continue with `mochi resume RUN` and the same launcher: the last checkpoint is unchanged",
-    )
-}
-
-/// Tells the others of this rank's error. Rank 0 prints what all have found.
-fn reported(group: &Group, failure: Failure) -> Failure {
     let rank = group.rank();
-    let _ = group.store().set(&format!("reason/{rank}"), failure.what());
-    group.report_failure(failure.what());
-    let begun = Instant::now();
-    while rank > 0 && begun.elapsed() < SAME_ERROR {
-        match group.store().get("reason/0") {
-            Ok(Some(reason)) if reason == failure.what() => return failure.silent(),
-            Ok(None) => std::thread::sleep(Duration::from_millis(20)),
-            Ok(Some(_)) | Err(_) => break,
+    let own = format!("rank {rank} failed: ");
+    let _ = group.store().set(&reason_of(rank), failure.what());
+    let by_another = group.reported_failure().filter(|text| !text.starts_with(&own));
+    match by_another {
+        // Of this rank, or one that all have found by themselves.
+        None if !group.failed() => {}
+        Some(text) if text.ends_with(failure.what()) && text != failure.what() => {}
+        // Told while waiting for the other.
+        Some(text) if !group.failed() => return Failure::new(text, "the message of that rank says what to do"),
+        other => {
+            let said = other.unwrap_or_else(|| group.verdict());
+            let hint = "remove the cause, then continue with `mochi resume RUN` and the same launcher: the last checkpoint is unchanged";
+            return Failure::new(format!("{said} ({})", failure.what()), hint);
         }
     }
-    failure
+    group.report_failure(failure.what());
+    if rank > 0 && first_says(group, failure.what()) { failure.silent() } else { failure }
+}
+
+/// Key of the error of a rank.
+fn reason_of(rank: usize) -> String {
+    format!("reason/{rank}")
+}
+
+/// Whether rank 0 has the same error, and prints it.
+fn first_says(group: &Group, error: &str) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < SAME_ERROR {
+        match group.store().get(&reason_of(0)) {
+            Ok(Some(reason)) => return reason == error,
+            Ok(None) => std::thread::sleep(Duration::from_millis(20)),
+            Err(_) => return false,
+        }
+    }
+    false
 }
