@@ -33,6 +33,8 @@ pub struct Launched {
     pub launcher_serves: bool,
     /// Name of this attempt of this job: prefix of its keys in the store.
     pub attempt: String,
+    /// How often the launcher has started the job again after a failure.
+    pub restarts: usize,
     /// How long a process waits for the others.
     pub timeout: Duration,
 }
@@ -109,6 +111,7 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Launched>, L
         port,
         launcher_serves: text("TORCHELASTIC_USE_AGENT_STORE").as_deref() == Some("True"),
         attempt: format!("mochi/{}", attempt.join("/")),
+        restarts: number("TORCHELASTIC_RESTART_COUNT")?.unwrap_or(0),
         timeout: seconds.filter(|t| !t.is_zero()).unwrap_or(TIMEOUT),
     }))
 }
@@ -160,6 +163,7 @@ mod tests {
             port: 29_500,
             launcher_serves: true,
             attempt: "mochi/abc///2".into(),
+            restarts: 2,
             timeout: Duration::from_secs(9),
         };
         assert_eq!(found, wanted);

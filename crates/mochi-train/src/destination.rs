@@ -31,7 +31,7 @@ impl Destination {
             return Ok((run.into(), newest));
         };
         let mut destination = Self::of_rank_0(path);
-        let step = group.from_rank_0(|| -> Result<String, TrainError> {
+        let step = group.broadcast_text(|| -> Result<String, TrainError> {
             let run = RunFolder::open(path)?;
             let step = newest(&run)?.step;
             destination = run.into();

@@ -1,8 +1,9 @@
 //! `mochi launch --processes N -- pretrain DATA ...`
 
 use std::ffi::OsString;
+use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -35,7 +36,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     let stop = listen()?;
     // Served here, the store outlives any of the processes: it can say which of them is gone.
     let (store, port) = Store::serve()?;
-    let mut children = start(&arguments, port)?;
+    let mut children = start(arguments.processes, port, |_, command| {
+        command.args(&arguments.command);
+    })?;
     let (mut passed_on, mut failed_at) = (false, None);
     loop {
         let running = children.iter_mut().filter_map(|child| matches!(child.try_wait(), Ok(None)).then_some(child));
@@ -60,33 +63,61 @@ pub fn run(arguments: Arguments) -> Outcome {
     outcome(&mut children)
 }
 
-/// Starts the processes. They are a process group of their own: a terminal's Ctrl-C reaches them through this process, once.
-fn start(arguments: &Arguments, port: u16) -> Outcome<Vec<Child>> {
+/// Starts the processes, each with what `prepare` adds to its command. They are a process group of their own: a terminal's Ctrl-C reaches them
+/// through this process, once.
+fn start(processes: u16, port: u16, prepare: impl Fn(u16, &mut Command)) -> Outcome<Vec<Child>> {
     let cannot = |error: std::io::Error| {
         Failure::new(format!("cannot start a process: {error}"), "check the limit of processes (ulimit -u)")
     };
     let program = std::env::current_exe().map_err(cannot)?;
-    let size = arguments.processes.to_string();
     let mut children: Vec<Child> = Vec::new();
-    for rank in 0..arguments.processes {
-        let rank = rank.to_string();
+    for rank in 0..processes {
         let mut command = Command::new(&program);
-        command.args(&arguments.command).process_group(0);
-        command.env("WORLD_SIZE", &size).env("LOCAL_WORLD_SIZE", &size).env("RANK", &rank).env("LOCAL_RANK", &rank);
-        command.env("MASTER_ADDR", "127.0.0.1").env("MASTER_PORT", port.to_string());
-        command.env("TORCHELASTIC_USE_AGENT_STORE", "True").env(PARENT, std::process::id().to_string());
+        prepare(rank, command.process_group(0));
+        for (name, value) in [
+            ("WORLD_SIZE", processes.to_string()),
+            ("LOCAL_WORLD_SIZE", processes.to_string()),
+            ("RANK", rank.to_string()),
+            ("LOCAL_RANK", rank.to_string()),
+            ("MASTER_ADDR", "127.0.0.1".to_owned()),
+            ("MASTER_PORT", port.to_string()),
+            ("TORCHELASTIC_USE_AGENT_STORE", "True".to_owned()),
+            (PARENT, std::process::id().to_string()),
+        ] {
+            command.env(name, value);
+        }
         match command.spawn() {
             Ok(child) => children.push(child),
             Err(error) => {
-                for child in &mut children {
-                    signal(child, Signal::KILL);
-                    let _ = child.wait();
-                }
+                end(&mut children);
                 return Err(cannot(error));
             }
         }
     }
     Ok(children)
+}
+
+fn end(children: &mut [Child]) {
+    for child in children {
+        signal(child, Signal::KILL);
+        let _ = child.wait();
+    }
+}
+
+/// Runs `mochi` with these arguments in several processes; the last line that rank 0 writes to stdout.
+pub fn first_says(processes: u16, arguments: &[OsString]) -> Outcome<String> {
+    let (store, port) = Store::serve()?;
+    let mut children = start(processes, port, |rank, command| {
+        command.args(arguments).stdout(if rank == 0 { Stdio::piped() } else { Stdio::null() });
+    })?;
+    let mut text = String::new();
+    let read = children[0].stdout.take().map(|mut out| out.read_to_string(&mut text));
+    let status = outcome(&mut children)?;
+    drop(store);
+    match read {
+        Some(Ok(_)) if status == ExitCode::SUCCESS => Ok(text.lines().last().unwrap_or_default().to_owned()),
+        _ => Err(Failure::new(format!("{processes} processes did not end as they should"), "see their messages above")),
+    }
 }
 
 /// Set for the processes of `mochi launch`: its process id.

@@ -17,6 +17,7 @@ use crate::drive::{drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
 use crate::ranks::{self, Ranks, in_group};
+use crate::resume;
 use crate::sources::{Sources, is_inside};
 
 /// Arguments of the subcommand.
@@ -57,6 +58,14 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     let words = arguments.time.iter().map(|time| format!("time={time}")).chain(arguments.settings.iter().cloned());
     let words: Vec<String> = words.collect();
     let mut settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &words)?;
+    if let Some(out) = arguments.out.as_ref().filter(|_| ranks.restarted()) {
+        // torchrun repeats the command after a failure: the run goes on.
+        let begun = || RunFolder::read(out).ok().and_then(|run| run.checkpoints().latest().ok().flatten());
+        let step = ranks.broadcast_text(|| Ok(begun().map_or_else(String::new, |newest| newest.step.to_string())))?;
+        if !step.is_empty() {
+            return resume::in_ranks(out, None, ranks, engine, stop, arguments.json);
+        }
+    }
     if let (Some(out), true) = (&arguments.out, ranks.is_first()) {
         // Known before the dataset is opened.
         RunFolder::check_free(out)?;
@@ -82,7 +91,7 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     settings.set_sources(whole.next().unwrap_or_default(), whole.collect(), arguments.sources.has_more());
     // Rank 0 decides what is automatic: all ranks train with its values.
     let mut known = None;
-    let text = ranks.from_first(|| {
+    let text = ranks.broadcast_text(|| {
         let facts = facts_of(ranks, &dataset, engine);
         let facts = plan::measure(&settings, facts, &dataset, engine, stop, &progress)?;
         let (resolved, warnings) = settings.clone().resolve(&facts)?;
@@ -101,7 +110,7 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         None => Resolved::parse(&text, Path::new("the settings of rank 0"))?,
     };
     let path = || arguments.out.clone().unwrap_or_else(|| default_path(resolved.preset_name()));
-    let path = PathBuf::from(ranks.from_first(|| Ok(path_to_text(&path())))?);
+    let path = PathBuf::from(ranks.broadcast_text(|| Ok(path_to_text(&path())))?);
     if sources.iter().any(|source| is_inside(&path, source)) {
         progress.warning(&format!("the run folder {} is inside the dataset folder", path.display()));
         progress.hint("the dataset changes with the files of the run: choose another place with --out");

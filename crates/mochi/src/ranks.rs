@@ -19,6 +19,7 @@ pub struct Ranks {
     group: Option<Arc<Group>>,
     /// Number of processes on this machine.
     local: usize,
+    restarts: usize,
 }
 
 impl Ranks {
@@ -37,6 +38,11 @@ impl Ranks {
         self.local.max(1)
     }
 
+    /// Whether the launcher has started the same command again, after a process had failed.
+    pub fn restarted(&self) -> bool {
+        self.restarts > 0
+    }
+
     /// Whether this process writes and prints: the only one, or rank 0.
     pub fn is_first(&self) -> bool {
         self.group.as_ref().is_none_or(|group| group.rank() == 0)
@@ -48,10 +54,10 @@ impl Ranks {
     }
 
     /// A text that rank 0 makes for all.
-    pub fn from_first(&self, text: impl FnOnce() -> Outcome<String>) -> Outcome<String> {
+    pub fn broadcast_text(&self, text: impl FnOnce() -> Outcome<String>) -> Outcome<String> {
         match &self.group {
             None => text(),
-            Some(group) => group.from_rank_0(text),
+            Some(group) => group.broadcast_text(text),
         }
     }
 
@@ -89,7 +95,7 @@ pub fn in_group(launched: Option<&Launched>, engine: &Engine, work: impl FnOnce(
     let Some(launched) = launched else { return work(&Ranks::default()) };
     let rank = launched.rank;
     let group = join(launched, engine).map_err(|error| Failure::from(error).of_rank(rank))?;
-    let ranks = Ranks { group: Some(Arc::new(group)), local: launched.local_world_size };
+    let ranks = Ranks { group: Some(Arc::new(group)), local: launched.local_world_size, restarts: launched.restarts };
     let Some(group) = ranks.group() else { return work(&ranks) };
     let version = format!("Mochi {}, libtorch {}", env!("CARGO_PKG_VERSION"), engine.version);
     match ranks.agree("versions", &version).and_then(|()| work(&ranks)) {

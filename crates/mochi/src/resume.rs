@@ -44,23 +44,33 @@ pub fn run(arguments: Arguments) -> Outcome {
     let launched = ranks::launched()?;
     let stop = listen()?;
     let engine = mochi_tensor::start(None)?;
-    in_group(launched.as_ref(), &engine, |ranks| resume(&arguments, ranks, &engine, &stop))
+    in_group(launched.as_ref(), &engine, |ranks| {
+        in_ranks(&arguments.run, arguments.from, ranks, &engine, &stop, arguments.json)
+    })
 }
 
-fn resume(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFlag) -> Outcome {
+/// Continues a run in the processes of `ranks`.
+pub fn in_ranks(
+    path: &Path,
+    from: Option<u64>,
+    ranks: &Ranks,
+    engine: &Engine,
+    stop: &StopFlag,
+    json: bool,
+) -> Outcome {
     let progress = ranks.progress();
     // Rank 0 renames what is newer; the others then find the same newest checkpoint.
-    ranks.from_first(|| choose(&arguments.run, arguments.from, &progress).map(|()| String::new()))?;
-    if Task::read(&RunFolder::read(&arguments.run)?.config_path())? == Task::Detection {
+    ranks.broadcast_text(|| choose(path, from, &progress).map(|()| String::new()))?;
+    if Task::read(&RunFolder::read(path)?.config_path())? == Task::Detection {
         if ranks.size() > 1 {
-            let what = format!("{} is a detection run, which trains in one process", arguments.run.display());
+            let what = format!("{} is a detection run, which trains in one process", path.display());
             return Err(Failure::new(what, "resume it without a launcher"));
         }
-        return detect::resume(&arguments.run, engine, stop, &progress, arguments.json);
+        return detect::resume(path, engine, stop, &progress, json);
     }
-    let run = Contrastive::resume(&arguments.run, engine, stop, ranks.group())?;
+    let run = Contrastive::resume(path, engine, stop, ranks.group())?;
     say_where(&run, &progress);
-    drive(run, engine, stop, &progress, arguments.json, &evaluate_encoder)
+    drive(run, engine, stop, &progress, json, &evaluate_encoder)
 }
 
 /// Says at which step a run goes on.

@@ -1,9 +1,10 @@
-//! `cargo xtask bench step|data|detect|coco`: speed of Mochi compared with other libraries. The programs run interleaved over several rounds, so that other load
+//! `cargo xtask bench step|data|detect|coco|ranks`: speed of Mochi compared with other libraries. The programs run interleaved over several rounds, so that other load
 //! on the machine affects all of them. Reports medians and ratios.
 
 mod coco;
 mod data;
 mod detect;
+mod ranks;
 mod step;
 
 use std::process::{Command, ExitCode, Stdio};
@@ -15,7 +16,7 @@ use crate::failure::{Failure, Outcome};
 use crate::place::Place;
 use crate::table::aligned;
 
-/// The command: `bench step|data|detect|coco [options]`.
+/// The command: `bench step|data|detect|coco|ranks [options]`.
 pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     let what = match arguments.next()? {
         Some(lexopt::Arg::Value(value)) => value.to_string_lossy().into_owned(),
@@ -28,11 +29,13 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
         "data" => data::run(place, arguments),
         "detect" => detect::run(place, arguments),
         "coco" => coco::run(place, arguments),
+        "ranks" => ranks::run(place, arguments),
         "help" => {
-            print!("{}\n{}\n{}\n{}", step::HELP, data::HELP, detect::HELP, coco::HELP);
+            print!("{}\n{}\n{}\n{}\n{}", step::HELP, data::HELP, detect::HELP, coco::HELP, ranks::HELP);
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(Failure::new("expected what to measure: step, data, detect or coco").hint("cargo xtask bench --help")),
+        _ => Err(Failure::new("expected what to measure: step, data, detect, coco or ranks")
+            .hint("cargo xtask bench --help")),
     }
 }
 

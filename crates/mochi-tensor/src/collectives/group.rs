@@ -223,7 +223,7 @@ impl Group {
     ///
     /// # Errors
     /// As [`Self::share_text`], and what `text` returns.
-    pub fn from_rank_0<E: From<TensorError>>(&self, text: impl FnOnce() -> Result<String, E>) -> Result<String, E> {
+    pub fn broadcast_text<E: From<TensorError>>(&self, text: impl FnOnce() -> Result<String, E>) -> Result<String, E> {
         let exchange = self.exchanges.fetch_add(1, Ordering::Relaxed);
         if self.rank() != 0 {
             return Ok(self.read(exchange, 0)?);
@@ -280,7 +280,15 @@ impl Drop for Group {
 /// The shim's error as one of a collective.
 pub(super) fn collective(error: TensorError) -> TensorError {
     match error {
-        TensorError::Torch(text) => TensorError::Collective(text),
+        TensorError::Torch(text) => TensorError::Collective(without_source(&text)),
         other => other,
+    }
+}
+
+/// gloo's messages without the place in its source: `averaging gradients: [/x/pair.cc:547] Connection closed by peer`.
+fn without_source(text: &str) -> String {
+    match text.split_once(": [/").and_then(|(what, rest)| Some((what, rest.split_once("] ")?.1))) {
+        Some((what, reason)) => format!("{what}: {reason}"),
+        None => text.to_owned(),
     }
 }

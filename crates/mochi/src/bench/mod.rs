@@ -3,6 +3,7 @@
 mod data;
 mod detect;
 mod loss;
+mod ranks;
 mod step;
 
 use clap::Subcommand;
@@ -14,6 +15,8 @@ use crate::failure::Outcome;
 pub enum Command {
     /// Training steps on synthetic images, MoCo and MoCHi interleaved
     Step(step::Arguments),
+    /// Cost of training in several processes: steps alone and together, all-reduce, share hidden under the backward pass
+    Ranks(ranks::Arguments),
     /// Loss only: MoCo, MoCHi in closed form, MoCHi with explicit synthesis
     Loss(loss::Arguments),
     /// Decoding and augmentation, in images/s
@@ -26,6 +29,7 @@ pub enum Command {
 pub fn run(command: Command) -> Outcome {
     match command {
         Command::Step(arguments) => step::run(arguments),
+        Command::Ranks(arguments) => ranks::run(arguments),
         Command::Loss(arguments) => loss::run(arguments),
         Command::Data(arguments) => data::run(arguments),
         Command::Detect(arguments) => detect::run(arguments),

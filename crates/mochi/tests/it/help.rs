@@ -22,6 +22,7 @@ fn help_texts_are_the_snapshots() {
         "",
         "pretrain",
         "resume",
+        "launch",
         "check",
         "augment",
         "eval",
@@ -52,6 +53,7 @@ fn help_texts_are_the_snapshots() {
         "bench loss",
         "bench data",
         "bench detect",
+        "bench ranks",
     ] {
         let output =
             mochi(&command.split_whitespace().collect::<Vec<_>>()).arg("--help").env("COLUMNS", "100").output();

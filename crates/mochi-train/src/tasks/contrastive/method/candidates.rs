@@ -26,6 +26,17 @@ pub(crate) struct Candidates<'a> {
     labels: Option<Cow<'a, [i64]>>,
 }
 
+/// The keys of the whole batch.
+#[derive(Clone, Copy)]
+pub(crate) struct BatchKeys<'a> {
+    /// (B, D).
+    pub keys: &'a Tensor,
+    /// Row at which this rank's begin.
+    pub first: u32,
+    /// Metadata of all B images.
+    pub metadata: SampleMetadata<'a>,
+}
+
 impl Method {
     /// The keys (B, D) themselves, or their nearest neighbours in the queue; the keys while it is empty.
     pub fn positives(&self, keys: &Tensor, queue: &Queue) -> Result<Positives, TrainError> {
@@ -39,18 +50,16 @@ impl Method {
         Ok(Positives { rows, found: Some(found.map(|column| u32::try_from(column).unwrap_or(u32::MAX)).collect()) })
     }
 
-    /// The batch's keys (B, D), where `batch` asks for them, and then the queue's rows, where `queue` does. The images of `positives` are rows
-    /// from `first` on of the batch; `metadata` is that of the whole batch.
+    /// The batch's keys, where `batch` asks for them, and then the queue's rows, where `queue` does. `positives` are those of this rank's images.
     pub fn candidates<'a>(
         &self,
         [batch, from_queue]: [bool; 2],
-        keys: &Tensor,
-        first: u32,
+        of_batch: &BatchKeys<'a>,
         positives: &Positives,
-        metadata: SampleMetadata<'a>,
         queue: &'a Queue,
         key: DrawKey,
     ) -> Result<Candidates<'a>, TrainError> {
+        let BatchKeys { keys, first, metadata } = *of_batch;
         let count = rows_of(keys);
         let old = || -> Result<Tensor, TrainError> {
             Ok(match &self.interpolate {
@@ -132,7 +141,8 @@ mod tests {
         assert!(positives.rows.equal(&keys));
         let metadata = SampleMetadata { images: Some(&[7, 8]), labels: None };
         let key = DrawKey::default();
-        let candidates = |which| method.candidates(which, &keys, 0, &positives, metadata, &queue, key).unwrap();
+        let of_batch = BatchKeys { keys: &keys, first: 0, metadata };
+        let candidates = |which| method.candidates(which, &of_batch, &positives, &queue, key).unwrap();
 
         let both = candidates([true, true]);
         assert_eq!(both.positive_indices, [0, 2 + 4, 1, 2 + 2]);

@@ -11,6 +11,7 @@ use mochi_random::{DrawKey, permutation, purpose};
 use mochi_tensor::{Tensor, TensorError, momentum_update, no_grad};
 
 use super::super::ranks::{first_row, gather, own, own_gradient, shuffled};
+use super::candidates::BatchKeys;
 use super::{StepInput, StepOutput, rows_of};
 use crate::{Learner, TrainError};
 
@@ -60,7 +61,8 @@ fn direction(
     let positives = method.positives(&key, queue)?;
     let affine: Option<Vec<Affine>> = method.extrapolate.as_ref().map(|beta| vec![extrapolate(beta, of_step); batch]);
     let from = |batch: bool| [batch || method.from != NegativesFrom::Queue, method.from != NegativesFrom::Batch];
-    let candidates_of = |which| method.candidates(which, &all_keys, first, &positives, input.everyone, queue, of_step);
+    let of_batch = BatchKeys { keys: &all_keys, first, metadata: input.everyone };
+    let candidates_of = |which| method.candidates(which, &of_batch, &positives, queue, of_step);
 
     let mut output: Option<StepOutput> = None;
     if let Some(query) = query {
