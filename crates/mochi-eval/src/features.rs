@@ -6,7 +6,7 @@
 
 use crate::classes::{at_least_two, match_names};
 use crate::{EvalError, FrozenEncoder, Progress, Stage};
-use mochi_data::{BadImage, Dataset, Loader, LoaderOptions, Order};
+use mochi_data::{BadImage, Dataset, Loader, LoaderOptions, Order, Shard};
 use mochi_nets::{Encoder, NormMode};
 use mochi_tensor::{Device, Kind, Tensor, from_f32, no_grad};
 use mochi_views::Augmentation;
@@ -76,6 +76,8 @@ pub struct ViewOptions {
     pub threads: usize,
     /// Fraction of bad images above which the evaluation fails.
     pub max_bad_fraction: f64,
+    /// Part of each batch whose features are extracted.
+    pub shard: Shard,
 }
 
 impl ViewOptions {
@@ -83,7 +85,7 @@ impl ViewOptions {
     /// at most 1 % of bad images.
     pub fn new(augmentation: Augmentation, size: u32) -> Self {
         let batch = if size <= 64 { 256 } else { 64 };
-        Self { augmentation, size, batch, threads: 0, max_bad_fraction: 0.01 }
+        Self { augmentation, size, batch, threads: 0, max_bad_fraction: 0.01, shard: Shard::WHOLE }
     }
 
     /// The loader of one pass over a dataset, one view per image; `shuffled` gives the seed and the number of epochs.
@@ -107,6 +109,8 @@ impl ViewOptions {
             drop_last: false,
             threads: self.threads,
             max_bad_fraction: self.max_bad_fraction,
+            // A classifier is trained by one process.
+            shard: if shuffled.is_none() { self.shard } else { Shard::WHOLE },
             ..LoaderOptions::default()
         };
         Ok(Loader::new(dataset, options)?)

@@ -58,6 +58,7 @@ mod nearest;
 mod preflight;
 mod probe;
 mod progress;
+mod ranks;
 mod standardize;
 mod subset;
 mod top_k;
@@ -74,4 +75,5 @@ pub use linear::{LINEAR_CACHED_PROTOCOL, LinearOptions, LinearResult, SweepPoint
 pub use near_miss::{Difference, NearMiss};
 pub use preflight::{Overlap, check_splits};
 pub use progress::{Progress, Stage};
+pub use ranks::extract_together;
 pub use subset::check_label_fraction;

@@ -5,12 +5,13 @@ use mochi_eval::analysis::measure::STABILITY;
 use mochi_eval::analysis::{AnalysisOptions, Analyzer};
 use mochi_eval::{
     AugmentedRecipe, EvalError, Extractor, FeatureSource, Features, KnnOptions, LinearOptions, Progress, Stage,
-    ViewOptions, check_splits, extract, knn, linear_augmented, linear_cached,
+    ViewOptions, check_splits, extract, extract_together, knn, linear_augmented, linear_cached,
 };
 use mochi_nets::{Arch, Encoder, EncoderSpec, HeadKind, NormMode, Stem};
-use mochi_tensor::{Compute, HostValues, Tensor, from_f32, no_grad, with_seed};
+use mochi_tensor::{Compute, Group, HostValues, Tensor, from_f32, no_grad, with_seed};
 use mochi_views::Augmentation;
 use std::path::Path;
+use std::time::Duration;
 
 /// A 1 x 1 PNG.
 const PNG: &[u8] = &[
@@ -84,6 +85,21 @@ fn pixels_are_the_normalized_view_and_can_be_evaluated() {
     assert_eq!((nearest.top1, nearest.train_images, nearest.test_images, nearest.features), (100.0, 60, 24, 64));
     let linear = linear_cached(&features, &test, &LinearOptions::default(), &mut quiet()).unwrap();
     assert_eq!((linear.top1, linear.epochs, linear.features), (100.0, 100, 64));
+}
+
+#[test]
+fn features_of_several_ranks_are_those_of_one_process() {
+    let (folder, train, _) = bars();
+    let wanted = pixels(&train);
+    let ranks = Group::of_threads(3, Duration::from_secs(30), |group| {
+        let train = Dataset::open(folder.path(), &Split::Train.into()).unwrap();
+        let options = ViewOptions { batch: 3, ..views() };
+        extract_together(&train, Extractor::Pixels, &options, &group, &mut quiet()).unwrap()
+    });
+    for found in ranks.unwrap() {
+        assert!(found.values.equal(&wanted.values));
+        assert_eq!((&found.labels, &found.images), (&wanted.labels, &wanted.images));
+    }
 }
 
 #[test]

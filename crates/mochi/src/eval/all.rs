@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_eval::{BadImages, FeatureSource, FewShotOptions, KnnOptions, LinearOptions, check_labels, few_shot, knn};
 use mochi_run::Protocol;
+use mochi_tensor::Engine;
 
 use super::inputs::Inputs;
 use super::stages::Stages;
 use super::{Common, failure, few_shot, knn, linear};
 use crate::failure::{Failure, Outcome};
+use crate::ranks::Ranks;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -22,7 +24,7 @@ pub struct Arguments {
 }
 
 /// Runs the subcommand: a line, or a JSON object, for each protocol.
-pub fn run(arguments: Arguments) -> Outcome {
+pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let common = &arguments.common;
     let protocols = arguments.protocols.iter().map(|name| {
         let known = || format!("the protocols are {}", Protocol::ALL.map(Protocol::name).join(", "));
@@ -31,7 +33,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let mut protocols = protocols.collect::<Outcome<Vec<_>>>()?;
     protocols.sort_unstable();
     protocols.dedup();
-    let inputs = Inputs::open(common)?;
+    let inputs = Inputs::open(common, ranks, engine)?;
     let options = LinearOptions { device: inputs.device(), ..LinearOptions::default() };
     if protocols.iter().any(|protocol| protocol.label_fraction().is_some()) {
         options.check(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
@@ -41,7 +43,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
 
     let mut stages = Stages::new(&inputs.progress, "eval");
-    let (train, test) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
+    let Some((train, test)) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     stages.finish();
     inputs.report_bad_images(&BadImages { training: train.bad_images.clone(), test: test.bad_images.clone() });
     for protocol in protocols {

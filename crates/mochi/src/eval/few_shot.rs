@@ -1,15 +1,18 @@
 //! `mochi eval few-shot`
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::Args;
 use mochi_eval::{FeatureSource, FewShotOptions, FewShotResult, few_shot};
+use mochi_tensor::Engine;
 use mochi_text::counted;
 
 use super::inputs::{Inputs, counts};
 use super::stages::Stages;
 use super::{Common, ResultFile, failure};
 use crate::failure::Outcome;
+use crate::ranks::Ranks;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -36,14 +39,16 @@ pub struct Arguments {
 }
 
 /// Runs the subcommand.
-pub fn run(arguments: Arguments) -> Outcome {
+pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let Arguments { ways, shots, queries, episodes, seed, .. } = arguments;
     let options = FewShotOptions { ways, shots, queries, episodes, seed };
     options.check().map_err(failure)?;
     let out = arguments.file.checked()?;
-    let inputs = Inputs::open(&arguments.common)?;
+    let inputs = Inputs::open(&arguments.common, ranks, engine)?;
     let mut stages = Stages::new(&inputs.progress, "few-shot");
-    let (train, test) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
+    let Some((train, test)) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let result = few_shot(&train, &test, &options, &mut |now| stages.update(now)).map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);

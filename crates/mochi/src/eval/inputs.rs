@@ -2,14 +2,17 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use mochi_config::Device;
 use mochi_data::{BadImage, Cancel, Dataset, Split, display_source};
 use mochi_eval::{
     BadImages, EvalError, Extractor, FeatureSource, Features, Overlap, ViewOptions, check_splits, extract,
+    extract_together,
 };
 use mochi_files::write_atomic;
 use mochi_run::RunFolder;
+use mochi_tensor::{Engine, Group};
 use mochi_term::Progress;
 use mochi_text::{counted, part_of};
 use mochi_train::{LoadedEncoder, load_encoder};
@@ -20,6 +23,7 @@ use super::stages::Stages;
 use super::{Common, failure};
 use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::ranks::Ranks;
 
 /// Bad images named on stderr, at most.
 const NAMED: usize = 10;
@@ -33,6 +37,7 @@ pub struct Inputs {
     pub views: ViewOptions,
     pub progress: Progress,
     overlap: Overlap,
+    group: Option<Arc<Group>>,
 }
 
 /// A result with its encoder and datasets, as `--json` prints it.
@@ -55,8 +60,8 @@ struct Evaluated<'a, T: Serialize> {
 
 impl Inputs {
     /// Opens encoder and datasets, and checks what can be checked before features are computed.
-    pub fn open(common: &Common) -> Outcome<Self> {
-        let progress = Progress::detect();
+    pub fn open(common: &Common, ranks: &Ranks, engine: &Engine) -> Outcome<Self> {
+        let progress = ranks.progress();
         if !(0.0..=1.0).contains(&common.max_bad_fraction) {
             let what = format!("invalid --max-bad-fraction: expected 0 to 1, got {}", common.max_bad_fraction);
             return Err(Failure::new(what, "for example --max-bad-fraction 0.05 tolerates 5 % bad images"));
@@ -68,8 +73,7 @@ impl Inputs {
         }
         let [train, test] = [(&common.train, Split::Train), (&common.test, Split::Test)]
             .map(|(path, split)| begin(vec![path.clone()], split, Cancel::default()));
-        let engine = mochi_tensor::start(None)?;
-        let loaded = if raw { None } else { Some(load_encoder(&common.run, &engine)?) };
+        let loaded = if raw { None } else { Some(load_encoder(&common.run, engine)?) };
         let (train, test) = (train.wait(&progress)?, test.wait(&progress)?);
         for warning in train.warnings().iter().chain(test.warnings()) {
             progress.warning(warning);
@@ -90,8 +94,16 @@ impl Inputs {
                 (augmentation, common.size.or_else(|| train.uniform_size().map(|(w, h)| w.min(h))).unwrap_or(32))
             }
         };
-        let views = ViewOptions { max_bad_fraction: common.max_bad_fraction, ..ViewOptions::new(augmentation, size) };
-        Ok(Self { loaded, train, test, views, progress, overlap })
+        let mut views =
+            ViewOptions { max_bad_fraction: common.max_bad_fraction, ..ViewOptions::new(augmentation, size) };
+        if ranks.size() > 1 {
+            ranks
+                .agree("data", &format!("fingerprints {:016x} and {:016x}", train.fingerprint(), test.fingerprint()))?;
+            // Processes of one machine share its cores.
+            views.threads = (engine.threads / ranks.local()).max(1);
+            mochi_tensor::set_threads(views.threads);
+        }
+        Ok(Self { loaded, train, test, views, progress, overlap, group: ranks.group().cloned() })
     }
 
     /// Features of the backbone or of the whole encoder; of pixels without one.
@@ -103,10 +115,28 @@ impl Inputs {
         }
     }
 
-    /// Features of the training and of the test images.
-    pub fn features(&self, source: FeatureSource, stages: &mut Stages) -> Result<(Features, Features), EvalError> {
-        let mut of = |dataset| extract(dataset, self.extractor(source), &self.views, &mut |now| stages.update(now));
-        Ok((of(&self.train)?, of(&self.test)?))
+    /// Features of the training and of the test images, of which each rank computes a part. `None` on ranks other than the first, which have
+    /// nothing else to do.
+    pub fn features(
+        &self,
+        source: FeatureSource,
+        stages: &mut Stages,
+    ) -> Result<Option<(Features, Features)>, EvalError> {
+        let mut of = |dataset| {
+            let mut progress = |now| stages.update(now);
+            let (extractor, views) = (self.extractor(source), &self.views);
+            match &self.group {
+                Some(group) => extract_together(dataset, extractor, views, group, &mut progress),
+                None => extract(dataset, extractor, views, &mut progress),
+            }
+        };
+        let both = (of(&self.train)?, of(&self.test)?);
+        Ok(self.is_first().then_some(both))
+    }
+
+    /// Whether this process evaluates the features: the only one, or rank 0.
+    pub fn is_first(&self) -> bool {
+        self.group.as_ref().is_none_or(|group| group.rank() == 0)
     }
 
     /// Device on which a classifier is trained.

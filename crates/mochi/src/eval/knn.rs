@@ -1,15 +1,18 @@
 //! `mochi eval knn`
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use mochi_eval::{FeatureSource, KnnOptions, KnnResult, knn};
+use mochi_tensor::Engine;
 use mochi_text::counted;
 
 use super::inputs::{Inputs, counts};
 use super::stages::Stages;
 use super::{Common, ResultFile, failure};
 use crate::failure::{Failure, Outcome};
+use crate::ranks::Ranks;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -37,7 +40,7 @@ enum Layer {
 }
 
 /// Runs the subcommand.
-pub fn run(arguments: Arguments) -> Outcome {
+pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let common = &arguments.common;
     let options = KnnOptions { k: arguments.k, temperature: arguments.temperature };
     options.check().map_err(failure)?;
@@ -49,9 +52,11 @@ pub fn run(arguments: Arguments) -> Outcome {
         Layer::Embedding => FeatureSource::Embedding,
     };
     let out = arguments.file.checked()?;
-    let inputs = Inputs::open(common)?;
+    let inputs = Inputs::open(common, ranks, engine)?;
     let mut stages = Stages::new(&inputs.progress, "k-NN");
-    let (train, test) = inputs.features(source, &mut stages).map_err(failure)?;
+    let Some((train, test)) = inputs.features(source, &mut stages).map_err(failure)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let result = knn(&train, &test, &options, &mut |now| stages.update(now)).map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);

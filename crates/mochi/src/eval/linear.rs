@@ -1,18 +1,21 @@
 //! `mochi eval linear`
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::Args;
 use mochi_eval::{
     AugmentedRecipe, FeatureSource, Features, LinearOptions, LinearResult, check_label_fraction, linear_augmented,
     linear_cached,
 };
+use mochi_tensor::Engine;
 use mochi_text::counted;
 
 use super::inputs::{Inputs, counts};
 use super::stages::Stages;
 use super::{Common, ResultFile, failure};
 use crate::failure::{Failure, Outcome};
+use crate::ranks::Ranks;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -46,7 +49,7 @@ pub struct Arguments {
 }
 
 /// Runs the subcommand.
-pub fn run(arguments: Arguments) -> Outcome {
+pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let common = &arguments.common;
     let recipe = arguments.recipe()?;
     let options = arguments.cached();
@@ -54,8 +57,12 @@ pub fn run(arguments: Arguments) -> Outcome {
     options.check(&[0, 0]).map_err(failure)?;
     check_label_fraction(arguments.label_fraction).map_err(failure)?;
     let out = arguments.file.checked()?;
-    let inputs = Inputs::open(common)?;
+    let inputs = Inputs::open(common, ranks, engine)?;
     let mut stages = Stages::new(&inputs.progress, "linear");
+    if recipe.is_some() && ranks.size() > 1 {
+        let what = "a probe with augmentation (--recipe) is trained in one process";
+        return Err(Failure::new(what, "start it without a launcher"));
+    }
     let result = match (&recipe, &inputs.loaded) {
         (Some(recipe), Some(loaded)) => {
             let (encoder, views) = (&loaded.encoder, &inputs.views);
@@ -65,11 +72,11 @@ pub fn run(arguments: Arguments) -> Outcome {
         _ => {
             let options = LinearOptions { device: inputs.device(), ..options };
             // Before features are computed.
-            let checked = options.check(inputs.train.labels().unwrap_or_default());
-            let features = checked.and_then(|()| inputs.features(FeatureSource::Backbone, &mut stages));
-            features.and_then(|(train, test)| {
-                on_fraction(&inputs, &train, &test, arguments.label_fraction, &options, &mut |now| stages.update(now))
-            })
+            options.check(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
+            let Some((train, test)) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)? else {
+                return Ok(ExitCode::SUCCESS);
+            };
+            on_fraction(&inputs, &train, &test, arguments.label_fraction, &options, &mut |now| stages.update(now))
         }
     };
     let result = result.map_err(failure)?;

@@ -16,6 +16,7 @@ use mochi_eval::EvalError;
 
 use crate::failure::{Failure, Outcome};
 use crate::output_file;
+use crate::ranks::{self, in_group};
 
 /// Evaluation protocols.
 #[derive(Subcommand)]
@@ -74,13 +75,18 @@ impl ResultFile {
 
 /// Runs the subcommand.
 pub fn run(command: Command) -> Outcome {
-    match command {
-        Command::Knn(arguments) => knn::run(arguments),
-        Command::Linear(arguments) => linear::run(arguments),
-        Command::FewShot(arguments) => few_shot::run(arguments),
-        Command::All(arguments) => all::run(arguments),
-        Command::Coco(arguments) => coco::run(arguments),
+    if let Command::Coco(arguments) = command {
+        return coco::run(arguments);
     }
+    let launched = ranks::launched()?;
+    let engine = mochi_tensor::start(None)?;
+    in_group(launched.as_ref(), &engine, |ranks| match command {
+        Command::Knn(arguments) => knn::run(arguments, ranks, &engine),
+        Command::Linear(arguments) => linear::run(arguments, ranks, &engine),
+        Command::FewShot(arguments) => few_shot::run(arguments, ranks, &engine),
+        Command::All(arguments) => all::run(arguments, ranks, &engine),
+        Command::Coco(arguments) => coco::run(arguments),
+    })
 }
 
 /// "top-1 40.2 % [37.1, 43.0], top-5 71.0 %"; top-5 only where there are more than five classes.

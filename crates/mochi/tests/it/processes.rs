@@ -319,3 +319,28 @@ fn commands_of_one_process_refuse_several() {
     let text = said(&command.env("WORLD_SIZE", "2").output().unwrap());
     assert!(text.contains("error: WORLD_SIZE is 2, but RANK is not set\nhint: "), "{text}");
 }
+
+#[test]
+fn two_processes_evaluate_as_one_does() {
+    let (folder, data) = place();
+    let run = folder.path().join("run");
+    assert!(pretrain(&data, &run, &["epochs=1"]).output().unwrap().status.success());
+    let unseen = folder.path().join("unseen");
+    images(&unseen, 4, 24);
+    for class in 0..4 {
+        (0..16).for_each(|i| std::fs::remove_file(unseen.join(format!("class-{class}/deep/{i:03}.png"))).unwrap());
+    }
+    let evaluate = |command: Command| -> serde_json::Value {
+        let output = { command }.output().unwrap();
+        json(&output)
+    };
+    let knn = || {
+        let mut command = mochi(&["eval", "knn"]);
+        command.arg(&run).arg("--train").arg(&data).arg("--test").arg(&unseen).arg("--json");
+        command
+    };
+    let (one, two) = (evaluate(knn()), evaluate(launch(2, &knn())));
+    for key in ["top1", "k", "train_images", "test_images", "bad_images"] {
+        assert_eq!(one[key], two[key], "{key}");
+    }
+}
