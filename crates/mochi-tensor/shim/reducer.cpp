@@ -42,7 +42,9 @@ struct mochi_reducer {
     at::NoGradGuard off;
     Bucket& bucket = buckets[slots[i].bucket];
     TORCH_CHECK(!slots[i].parameter.grad().defined() && bucket.missing > 0, "gradients were not cleared before the backward pass");
-    view(slots[i]).copy_(gradient);
+    // The division is made while copying, as in DistributedDataParallel: a pass over the memory less.
+    at::Tensor place = view(slots[i]);
+    at::mul_out(place, gradient, at::scalar_tensor(1.0 / group->size, place.options().device(at::kCPU)));
     --bucket.missing;
     begin_full();
   }
@@ -102,7 +104,6 @@ int mochi_reducer_finish(mochi_reducer* r) {
     }
     r->begun = 0;
     if (!failed.empty()) throw std::runtime_error(failed);
-    for (auto& b : r->buckets) b.flat.mul_(1.0 / r->group->size);
     for (auto& s : r->slots) s.parameter.mutable_grad() = r->view(s);
   });
 }
