@@ -310,6 +310,26 @@ int mochi_all_gather(mochi_group* group, Tensor* output, Tensor* input, const ch
   });
 }
 
+// Rows of `input` to each rank, in turn, and those from each rank into `output`.
+int mochi_all_to_all(mochi_group* group, Tensor* output, Tensor* input, const int64_t* received, const int64_t* sent, const char* what) {
+  return guarded([&] {
+    std::vector<int64_t> in(sent, sent + group->size), out(received, received + group->size);
+    const auto sum = [](const std::vector<int64_t>& counts) {
+      int64_t all = 0;
+      for (int64_t n : counts) {
+        TORCH_CHECK(n >= 0, "all-to-all: a negative number of rows");
+        all += n;
+      }
+      return all;
+    };
+    TORCH_CHECK(sum(in) == input->size(0) && sum(out) == output->size(0), "all-to-all: the counts are not those of the rows");
+    TORCH_CHECK(output->is_contiguous() && input->is_contiguous() && output->scalar_type() == input->scalar_type() && output->sizes().slice(1) == input->sizes().slice(1), "all-to-all: input and output have other rows");
+    mochi_work* work = nullptr;
+    begin(mochi::shared(group), {*output, *input}, what, &work, [&](c10d::Backend& backend, mochi_work& w) { return backend.alltoall_base(w.held[0], w.held[1], out, in, c10d::AllToAllOptions()); });
+    mochi::finish(work);
+  });
+}
+
 int mochi_all_reduce_sum(mochi_group* group, Tensor* x, Tensor** out) {
   return guarded([&] { *out = new Tensor(AllReduceSum::apply(*x, mochi::shared(group))); });
 }

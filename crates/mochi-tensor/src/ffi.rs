@@ -63,6 +63,14 @@ unsafe extern "C" {
         input: *mut RawTensor,
         what: *const c_char,
     ) -> c_int;
+    pub(crate) fn mochi_all_to_all(
+        group: *mut RawGroup,
+        output: *mut RawTensor,
+        input: *mut RawTensor,
+        received: *const i64,
+        sent: *const i64,
+        what: *const c_char,
+    ) -> c_int;
     pub(crate) fn mochi_all_reduce_sum(group: *mut RawGroup, x: *mut RawTensor, out: *mut *mut RawTensor) -> c_int;
     pub(crate) fn mochi_reducer_new(
         group: *mut RawGroup,

@@ -200,6 +200,29 @@ impl Group {
         Ok(all)
     }
 
+    /// The first `sent[0]` rows to rank 0, the next `sent[1]` to rank 1 and so on; returns `received[0]` rows from rank 0, then those of rank 1 and
+    /// so on. Every rank knows how many rows it gets from which.
+    ///
+    /// # Errors
+    /// As [`Self::all_reduce`]; [`TensorError::Collective`] where the counts are not those of the rows.
+    pub fn all_to_all(&self, rows: &Tensor, sent: &[i64], received: &[i64], what: &str) -> Result<Tensor, TensorError> {
+        if sent.len() != self.size() || received.len() != self.size() || rows.dim() == 0 {
+            return Err(TensorError::Mismatch(format!("expected counts for each of {} ranks, and rows", self.size())));
+        }
+        let rows = rows.f_detach()?.f_contiguous()?;
+        let mut shape = rows.size();
+        shape[0] = received.iter().sum();
+        let found = rows.f_new_empty(&shape, (rows.kind(), rows.device()))?;
+        let what = c_string(what)?;
+        let (of, to) = (received.as_ptr(), sent.as_ptr());
+        // SAFETY: live, contiguous tensors and a count for each rank; the shim checks the sums, and waits.
+        ffi::check(unsafe {
+            ffi::mochi_all_to_all(self.raw, ffi::raw(&found), ffi::raw(&rows), of, to, what.as_ptr())
+        })
+        .map_err(collective)?;
+        Ok(found)
+    }
+
     /// The sum over ranks, with a gradient: the sum of the gradients of all ranks' results.
     ///
     /// # Errors

@@ -54,6 +54,21 @@ fn tensors_are_summed_gathered_and_broadcast_in_the_order_of_ranks() {
 }
 
 #[test]
+fn each_rank_gets_the_rows_that_the_others_send_it() {
+    let found = ranks(3, |group| {
+        let rank = group.rank() as i64;
+        // Rank r sends d rows to rank d, each with the values (r, d).
+        let rows: Vec<i64> = (0..3).flat_map(|to| [rank, to].repeat(to as usize)).collect();
+        let rows = Tensor::from_slice(&rows).view([-1, 2]);
+        let found = group.all_to_all(&rows, &[0, 1, 2], &[rank; 3], "a test").unwrap();
+        assert!(group.all_to_all(&rows, &[0, 1, 1], &[rank; 3], "a test").unwrap_err().to_string().contains("counts"));
+        Vec::<i64>::try_from(found.view(-1)).unwrap()
+    });
+    let wanted = |to: i64| -> Vec<i64> { (0..3).flat_map(|from| [from, to].repeat(to as usize)).collect() };
+    assert_eq!(found, [wanted(0), wanted(1), wanted(2)]);
+}
+
+#[test]
 fn ranks_that_differ_are_named() {
     let found = ranks(3, |group| group.agree("settings", if group.rank() == 2 { "b" } else { "a" }));
     for result in found {

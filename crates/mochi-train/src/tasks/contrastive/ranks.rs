@@ -5,7 +5,8 @@
 //! keys         all-gather: every rank has all B keys, in the order of the batch, and adds them to its own copy of the queue
 //! loss         of the rank's own queries; its gradient is averaged over ranks while the backward pass is still at work
 //! batch norm   moco.bn_groups = 1: statistics over all ranks (SyncBN). R or a multiple: each rank has its share of the groups, and images
-//!              are shuffled across ranks before the key encoder, and keys back after it (shuffle-BN: He et al., MoCo, section 3.3)
+//!              are shuffled across ranks before the key encoder, and keys back after it (shuffle-BN: He et al., MoCo, section 3.3). A rank
+//!              receives only the images that it encodes
 //! ```
 //!
 //! A loss within the batch (SimCLR, SupCon, NNCLR) is computed for all gathered embeddings by every rank. The closed form then holds the gradient of the
@@ -128,14 +129,7 @@ pub(crate) fn first_row(ranks: Option<&Ranks>, rows: usize) -> u32 {
 /// The rows (B, ...) of the whole batch, of (b, ...) on each rank, without a gradient.
 pub(crate) fn gather(ranks: Option<&Ranks>, rows: &Tensor) -> Result<Tensor, TensorError> {
     let Some(ranks) = ranks else { return Ok(rows.shallow_clone()) };
-    no_grad(|| {
-        // Maps keep their channels innermost.
-        if rows.dim() == 4 {
-            let all = ranks.group.all_gather(&rows.f_permute([0, 2, 3, 1])?, "gathering images for shuffle-BN")?;
-            return Ok(all.f_permute([0, 3, 1, 2])?);
-        }
-        ranks.group.all_gather(rows, "gathering embeddings")
-    })
+    no_grad(|| ranks.group.all_gather(rows, "gathering embeddings"))
 }
 
 /// This rank's rows (b, ...) of the whole batch's (B, ...).
@@ -168,17 +162,76 @@ pub(crate) fn own_gradient_of_views(ranks: Option<&Ranks>, all: &Tensor, views: 
     Ok(own.f_reshape([-1, d])?.f_mul_scalar(some.group.size() as f64)?)
 }
 
-/// The keys of the whole batch (B, D): `embed` encodes a rank's share of the images in `order`.
+/// The keys of the whole batch (B, D): `embed` encodes a rank's share of the images (b, 3, S, S) in `order` (B).
 pub(crate) fn shuffled(
     ranks: Option<&Ranks>,
     images: &Tensor,
     order: &[i64],
     embed: impl FnOnce(&Tensor) -> Result<Tensor, TensorError>,
 ) -> Result<Tensor, TensorError> {
-    let order = upload(&Tensor::f_from_slice(order)?, images.device())?;
-    let back = order.f_argsort(0, false)?;
-    let mine = gather(ranks, images)?.f_index_select(0, &own(ranks, &order)?)?;
-    Ok(gather(ranks, &embed(&mine)?)?.f_index_select(0, &back)?)
+    let mine = match ranks {
+        None => images.f_index_select(0, &upload(&Tensor::f_from_slice(order)?, images.device())?)?,
+        Some(ranks) => exchange(&ranks.group, images, order)?,
+    };
+    let keys = gather(ranks, &embed(&mine)?)?;
+    let back = upload(&Tensor::f_from_slice(order)?, images.device())?.f_argsort(0, false)?;
+    Ok(keys.f_index_select(0, &back)?)
+}
+
+/// This rank's share of the batch in `order`, of (b, 3, S, S) on each rank. Unlike MoCo, which gathers the whole batch everywhere, a rank receives
+/// only the images that it encodes.
+fn exchange(group: &Group, images: &Tensor, order: &[i64]) -> Result<Tensor, TensorError> {
+    let plan = Exchange::new(order, group.rank(), group.size());
+    let index = |rows: &[i64]| -> Result<Tensor, TensorError> { upload(&Tensor::f_from_slice(rows)?, images.device()) };
+    no_grad(|| {
+        // Channels innermost, as convolutions want them.
+        let rows = images.f_permute([0, 2, 3, 1])?.f_index_select(0, &index(&plan.rows)?)?;
+        let found = group.all_to_all(&rows, &plan.sent, &plan.received, "shuffling images for batch norm")?;
+        Ok(found.f_index_select(0, &index(&plan.places)?)?.f_permute([0, 3, 1, 2])?)
+    })
+}
+
+/// Which rows go from rank to rank so that each has its share of a batch in another order.
+#[derive(Debug, PartialEq, Eq)]
+struct Exchange {
+    /// Rows of this rank to send, those for rank 0 first.
+    rows: Vec<i64>,
+    /// How many go to each rank.
+    sent: Vec<i64>,
+    /// How many come from each rank.
+    received: Vec<i64>,
+    /// For each place of this rank's share: which of the received rows.
+    places: Vec<i64>,
+}
+
+impl Exchange {
+    fn new(order: &[i64], rank: usize, size: usize) -> Self {
+        let share = order.len() / size.max(1);
+        // Where a row of the batch is: its rank, and the row there.
+        let home = |row: i64| -> (usize, i64) {
+            let row = usize::try_from(row).unwrap_or(0);
+            (row / share.max(1), dim(row % share.max(1)))
+        };
+        let wanted = |by: usize| order.get(by * share..(by + 1) * share).unwrap_or_default();
+        let (mut rows, mut sent) = (Vec::new(), vec![0; size]);
+        for (to, count) in sent.iter_mut().enumerate() {
+            let of_this = wanted(to).iter().map(|&row| home(row)).filter(|&(from, _)| from == rank);
+            let before = rows.len();
+            rows.extend(of_this.map(|(_, row)| row));
+            *count = dim(rows.len() - before);
+        }
+        let mut received = vec![0i64; size];
+        let mut number = |row: &i64| -> (usize, i64) {
+            let (from, _) = home(*row);
+            let count = &mut received[from.min(size - 1)];
+            *count += 1;
+            (from, *count - 1)
+        };
+        let numbered: Vec<(usize, i64)> = wanted(rank).iter().map(&mut number).collect();
+        let start = |from: usize| -> i64 { received.iter().take(from).sum() };
+        let places = numbered.into_iter().map(|(from, number)| start(from) + number).collect();
+        Self { rows, sent, received, places }
+    }
 }
 
 /// Images and labels of the whole batch.
@@ -206,5 +259,31 @@ impl Metadata {
     /// Both, borrowed.
     pub fn as_ref(&self) -> SampleMetadata<'_> {
         SampleMetadata { images: self.images.as_deref(), labels: self.labels.as_deref() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rank_gets_its_share_of_the_shuffled_batch() {
+        let order = [5i64, 0, 3, 2, 1, 4];
+        for size in [1, 2, 3] {
+            let share = order.len() / size;
+            let plans: Vec<Exchange> = (0..size).map(|rank| Exchange::new(&order, rank, size)).collect();
+            for (rank, plan) in plans.iter().enumerate() {
+                // What arrives, source by source, as rows of the batch.
+                let mut arrived = Vec::new();
+                for (from, source) in plans.iter().enumerate() {
+                    let skipped: i64 = source.sent[..rank].iter().sum();
+                    let own = &source.rows[skipped as usize..(skipped + source.sent[rank]) as usize];
+                    assert_eq!(own.len() as i64, plan.received[from]);
+                    arrived.extend(own.iter().map(|row| row + (from * share) as i64));
+                }
+                let found: Vec<i64> = plan.places.iter().map(|&place| arrived[place as usize]).collect();
+                assert_eq!(found, order[rank * share..(rank + 1) * share], "rank {rank} of {size}");
+            }
+        }
     }
 }
