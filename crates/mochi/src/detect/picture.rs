@@ -59,12 +59,13 @@ fn outline(pixels: &mut Pixels, bounds: [f32; 4], color: [u8; 3], line: usize) {
     }
 }
 
-/// Writes the picture.
-pub fn write(path: &Path, pixels: &Pixels) -> Outcome<()> {
+/// Writes the picture; `software` is what it says of the program.
+pub fn write(path: &Path, pixels: &Pixels, software: &str) -> Outcome<()> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, pixels.width, pixels.height);
     encoder.set_color(png::ColorType::Rgb);
-    let written = encoder.write_header().and_then(|mut writer| {
+    let text = encoder.add_text_chunk("Software".to_owned(), software.to_owned());
+    let written = text.and_then(|()| encoder.write_header()).and_then(|mut writer| {
         writer.write_image_data(&pixels.rgb)?;
         writer.finish()
     });

@@ -9,6 +9,8 @@ mod coco;
 mod command_line;
 mod common;
 mod detect;
+mod detect_predict;
+mod detector;
 mod evaluation;
 mod help;
 mod objects;
