@@ -55,6 +55,24 @@ pub fn listen() -> Outcome<StopFlag> {
         .map_err(|e| Failure::new(format!("cannot listen for stop signals: {e}"), "this is a defect, please report it"))
 }
 
+/// What a run that has ended writes to stdout.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Printed {
+    /// The path of its folder.
+    Folder,
+    /// One JSON object.
+    Json,
+    /// Nothing: the run is one of several, whose result is printed after the last.
+    Nothing,
+}
+
+impl Printed {
+    /// As the option `--json` asks for.
+    pub fn of(json: bool) -> Self {
+        if json { Self::Json } else { Self::Folder }
+    }
+}
+
 /// Trains to the end or to a stop signal, shows progress, writes the report page.
 ///
 /// `next`: commands that use the result, as the last line has them.
@@ -63,7 +81,7 @@ pub fn drive<T: Task>(
     engine: &Engine,
     stop: &StopFlag,
     progress: &Progress,
-    json: bool,
+    printed: Printed,
     next: &dyn Fn(&str) -> String,
 ) -> Outcome {
     if !run.ended() {
@@ -107,17 +125,17 @@ pub fn drive<T: Task>(
         _ => mochi_report::write_page(&folder)?,
     };
     let run = shell_word(&folder);
-    if json {
-        print_json(&Summary {
+    match printed {
+        Printed::Json => print_json(&Summary {
             run: &folder.display().to_string(),
             finished: outcome.finished,
             step: outcome.step,
             steps,
             checkpoint: outcome.checkpoint.display().to_string(),
             elapsed_s: outcome.elapsed_s,
-        })?;
-    } else {
-        print_line(&folder.display().to_string())?;
+        })?,
+        Printed::Folder => print_line(&folder.display().to_string())?,
+        Printed::Nothing => {}
     }
     let say = |text: String| write_stderr(&printable(&text));
     if !outcome.finished {

@@ -12,7 +12,7 @@ use mochi_term::Progress;
 use mochi_text::counted;
 use mochi_train::{Contrastive, facts};
 
-use crate::drive::{drive, evaluate_encoder, listen};
+use crate::drive::{Printed, drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
 use crate::sources::{Sources, is_inside};
@@ -120,7 +120,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let trainer = Contrastive::start(folder, resolved, dataset, &engine)?;
     // What was done until here is part of the time that was asked for.
     let spent = if limited { begun.elapsed().as_secs_f64() } else { 0.0 };
-    drive(trainer.after(spent), &engine, &stop, &progress, arguments.json, &evaluate_encoder)
+    drive(trainer.after(spent), &engine, &stop, &progress, Printed::of(arguments.json), &evaluate_encoder)
 }
 
 /// The synthetic negatives, as in the paper: MoCHi (N, s, s'), and those of `negatives.extra`.

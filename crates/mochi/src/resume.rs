@@ -11,7 +11,7 @@ use mochi_text::{counted, duration};
 use mochi_train::{Contrastive, Trainer};
 
 use crate::detect;
-use crate::drive::{drive, evaluate_encoder, listen};
+use crate::drive::{Printed, drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
 
 /// Arguments of the subcommand.
@@ -44,11 +44,11 @@ pub fn run(arguments: Arguments) -> Outcome {
     choose(&arguments.run, arguments.from, &progress)?;
     let engine = mochi_tensor::start(None)?;
     if Task::read(&RunFolder::read(&arguments.run)?.config_path())? == Task::Detection {
-        return detect::resume(&arguments.run, &engine, &stop, &progress, arguments.json);
+        return detect::resume(&arguments.run, &engine, &stop, &progress, Printed::of(arguments.json));
     }
     let run = Contrastive::resume(&arguments.run, &engine, &stop)?;
     say_where(&run, &progress);
-    drive(run, &engine, &stop, &progress, arguments.json, &evaluate_encoder)
+    drive(run, &engine, &stop, &progress, Printed::of(arguments.json), &evaluate_encoder)
 }
 
 /// Says at which step a run goes on.

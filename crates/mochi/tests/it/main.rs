@@ -10,6 +10,7 @@ mod command_line;
 mod common;
 mod detect;
 mod detect_predict;
+mod detect_trials;
 mod detector;
 mod evaluation;
 mod help;
