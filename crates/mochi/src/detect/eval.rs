@@ -84,7 +84,10 @@ pub fn run(arguments: Arguments) -> Outcome {
         let of_2007 = data.images.iter().any(|image| image.path.to_string_lossy().contains("VOC2007"));
         let rule = if of_2007 { VocRule::ElevenPoints } else { VocRule::Area };
         let voc = evaluate_voc(&data, &found.detections, rule)?;
-        result.insert("voc".to_owned(), json!({"AP": voc.ap, "AP50": voc.ap50, "AP75": voc.ap75}));
+        result.insert(
+            "voc".to_owned(),
+            json!({"rule": voc_rule(rule), "AP": voc.ap, "AP50": voc.ap50, "AP75": voc.ap75}),
+        );
     }
     let options = AnalysisOptions { minimum_score: CONFUSED_FROM, mistakes: MISTAKES };
     let analysis = analyze(&data, &found.detections, Geometry::Box, options)?;
@@ -131,6 +134,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         split.split
     ))?;
     print_line(&table(&result, masks.is_some()))?;
+    if let Some(line) = result.get("voc").and_then(voc_line) {
+        print_line(&line)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -197,6 +203,21 @@ fn pictures(
 /// COCO's numbers under their names.
 fn twelve(numbers: &CocoNumbers) -> Map<String, Value> {
     numbers.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
+}
+
+/// How VOC's metric summarizes a curve.
+fn voc_rule(rule: VocRule) -> &'static str {
+    match rule {
+        VocRule::ElevenPoints => "11 points",
+        VocRule::Area => "area",
+    }
+}
+
+/// VOC's numbers in percent.
+fn voc_line(voc: &Value) -> Option<String> {
+    let percent = |name: &str| Some(format!("{name} {:.2}", 100.0 * voc.get(name)?.as_f64()?));
+    let rule = voc.get("rule")?.as_str()?;
+    Some(format!("VOC's metric, boxes ({rule}): {}, {}, {}", percent("AP")?, percent("AP50")?, percent("AP75")?))
 }
 
 /// The numbers in percent, masks beside boxes.

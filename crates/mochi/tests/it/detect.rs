@@ -17,6 +17,7 @@ fn a_detector_is_trained_evaluated_and_used() {
         "{text}"
     );
     assert!(text.contains("the backbone starts from random weights"), "{text}");
+    assert!(text.contains("AP50 ") && text.contains("(percent, COCO's metric, after the last iteration)"), "{text}");
 
     let detections = place.path().join("detections.json");
     let mut eval = mochi(&["detect", "eval", "--json"]);
@@ -27,6 +28,10 @@ fn a_detector_is_trained_evaluated_and_used() {
     }
     assert_eq!((&result["split"], &result["images"], &result["step"]), (&"test".into(), &3.into(), &3.into()));
     assert!(result["voc"]["AP50"].is_number() && detections.is_file(), "{result}");
+    let output = mochi(&["detect", "eval"]).arg(&run).arg("--data").arg(&data).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let voc = format!("VOC's metric, boxes (area): AP {:.2}", 100.0 * result["voc"]["AP"].as_f64().unwrap());
+    assert!(printed.contains(&voc), "{printed}");
     let page = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert!(page.contains("Average precision on split test") && page.contains("Losses of the regions"));
 
@@ -37,6 +42,8 @@ fn a_detector_is_trained_evaluated_and_used() {
 
     let output = mochi(&["resume"]).arg(&run).output().unwrap();
     assert!(said(&output).contains("nothing to train"), "{}", said(&output));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("AP ") && printed.contains("AP75 "), "{printed}");
     let output = mochi(&["eval", "knn"]).arg(&run).arg("--train").arg(&data).arg("--test").arg(&data).output().unwrap();
     assert!(!output.status.success() && said(&output).contains("hint:"), "{}", said(&output));
 }
