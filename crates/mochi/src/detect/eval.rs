@@ -12,7 +12,7 @@ use mochi_detection_metrics::{
 };
 use mochi_report::PredictionsPage;
 use mochi_run::RunFolder;
-use mochi_term::Progress;
+use mochi_term::{Progress, StopFlag};
 use mochi_text::{aligned, counted};
 use mochi_train::{detect_all, load_detector};
 use serde_json::{Map, Value, json};
@@ -119,7 +119,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     mochi_report::write_page(&arguments.run)?;
     let page = arguments.run.join("detections.html");
-    let text = pictures(&arguments.run, &data, &found.detections, &analysis, loaded.step).render();
+    let text = pictures(&arguments.run, &data, &found.detections, (&analysis, loaded.step), &stop)?.render();
     mochi_files::write_atomic(&page, text.as_bytes())?;
     progress.note(&format!("images with truth and detections: {}", page.display()));
     if arguments.json {
@@ -181,23 +181,23 @@ fn pictures(
     run: &Path,
     data: &Annotations,
     detections: &[Detection],
-    analysis: &Analysis,
-    step: u64,
-) -> PredictionsPage {
-    let drawn = |indices: Vec<usize>| sheet::images(data, detections, CONFUSED_FROM, true, indices.into_iter());
+    (analysis, step): (&Analysis, u64),
+    stop: &StopFlag,
+) -> Outcome<PredictionsPage> {
+    let drawn = |indices: Vec<usize>| sheet::images(data, detections, (CONFUSED_FROM, true), indices.into_iter(), stop);
     let worst: Vec<usize> = sheet::worst(analysis, detections).into_iter().take(sheet::IMAGES).collect();
     let count = data.images.len().min(sheet::IMAGES);
     let spread = (0..count).map(|number| number * data.images.len() / count.max(1)).collect();
-    PredictionsPage {
+    Ok(PredictionsPage {
         name: run.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         summary: format!("detections of step {step} with a score of at least {CONFUSED_FROM}"),
         classes: data.classes.clone(),
         sections: vec![
-            ("Images with the worst mistakes".to_owned(), drawn(worst)),
-            ("Images from the whole split".to_owned(), drawn(spread)),
+            ("Images with the worst mistakes".to_owned(), drawn(worst)?),
+            ("Images from the whole split".to_owned(), drawn(spread)?),
         ],
         note: "Solid: detections with their scores. Dashed: true objects. Hover over a box for its class.".to_owned(),
-    }
+    })
 }
 
 /// COCO's numbers under their names.

@@ -119,7 +119,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         objects: objects.iter().map(|one| described(one, &data.classes)).collect(),
     });
     let entries: Vec<Entry> = entries.collect();
-    let page = page(&arguments, &loaded, &data, &shown);
+    let page = page(&arguments, &loaded, &data, &shown, &stop)?;
     mochi_files::write_atomic(&outputs.page, page.render().as_bytes())?;
     let text = serde_json::to_string_pretty(&entries)
         .map_err(|e| Failure::new(format!("cannot write JSON: {e}"), "this is a defect, please report it"))?;
@@ -189,13 +189,22 @@ fn draw(
 }
 
 /// The page of the first images.
-fn page(arguments: &Arguments, loaded: &LoadedDetector, data: &Annotations, shown: &[Detection]) -> PredictionsPage {
+fn page(
+    arguments: &Arguments,
+    loaded: &LoadedDetector,
+    data: &Annotations,
+    shown: &[Detection],
+    stop: &StopFlag,
+) -> Outcome<PredictionsPage> {
     let first = data.images.len().min(ON_PAGE);
-    PredictionsPage {
+    Ok(PredictionsPage {
         name: "Predictions".to_owned(),
         summary: format!("{}, step {}", arguments.run.display(), loaded.step),
         classes: loaded.classes.clone(),
-        sections: vec![(counted(first, "image"), sheet::images(data, shown, arguments.min_score, false, 0..first))],
+        sections: vec![(
+            counted(first, "image"),
+            sheet::images(data, shown, (arguments.min_score, false), 0..first, stop)?,
+        )],
         note: "Hover over a box for its class and score.".to_owned(),
-    }
+    })
 }
