@@ -73,8 +73,14 @@ pub fn run(arguments: Arguments) -> Outcome {
                 "leave out --also, and check each dataset by itself",
             ));
         }
-        let (folder, split) = (arguments.sources.data(), arguments.split.as_deref());
-        return objects::run(folder, format, split, arguments.out.as_deref(), arguments.json);
+        return objects::run(&objects::Check {
+            folder: arguments.sources.data(),
+            format,
+            split: arguments.split.as_deref(),
+            out: arguments.out.as_deref(),
+            threads: arguments.threads,
+            json: arguments.json,
+        });
     }
     // No stop signal is caught: nothing is written before the end, so Ctrl-C may quit immediately.
     let progress = Progress::detect();
