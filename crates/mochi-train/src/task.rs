@@ -22,6 +22,9 @@ pub trait Task {
     /// Its name in `state.json`: a checkpoint of another task is refused.
     fn name(&self) -> &'static str;
 
+    /// The setting that makes the warm-up longer, for messages.
+    fn warm_up_setting(&self) -> &'static str;
+
     /// How many steps there are.
     fn timeline(&self) -> Timeline;
 

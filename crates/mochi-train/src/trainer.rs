@@ -279,7 +279,8 @@ impl<T: Task> Trainer<T> {
                 parts.push(self.task.batch_part(batch)?);
                 let failure = Some(format!("{reason}. {state}"));
                 let folder = failure::save(self.run.path(), &parts, State { failure, ..self.state(begun) })?;
-                Err(TrainError::Diverged { reason, folder })
+                let resumable = self.run.checkpoints().latest().is_ok_and(|newest| newest.is_some());
+                Err(TrainError::Diverged { reason, folder, warm_up: self.task.warm_up_setting(), resumable })
             }
         }
     }

@@ -33,10 +33,14 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     if let Some(setting) = arguments.settings.first() {
-        let config = shell_word(&arguments.run.join("config.toml"));
+        let path = arguments.run.join("config.toml");
+        let (config, command) = match Task::read(&path) {
+            Ok(Task::Detection) => (shell_word(&path), "mochi detect train --data DIR"),
+            _ => (shell_word(&path), "mochi pretrain DATA"),
+        };
         return Err(Failure::new(
             format!("`mochi resume` takes no settings, got {setting}: a run keeps those that it was started with"),
-            format!("start a new run: `mochi pretrain DATA --config {config} {setting}`"),
+            format!("start a new run: `{command} --config {config} {setting}`"),
         ));
     }
     let stop = listen()?;

@@ -59,7 +59,11 @@ pub fn run(check: &Check) -> Outcome {
     let &Check { folder, format, split, out, threads, json } = check;
     let progress = Progress::detect();
     let options = ReadOptions { format: Some(format), split, purpose: Purpose::Training, classes: None };
-    let dataset = read(folder, &options)?;
+    // A split is used with the classes of the one that is trained on, where there is one.
+    let classes = split.and_then(|_| read(folder, &ReadOptions { split: None, ..options }).ok());
+    let classes = classes.filter(|training| Some(training.split.as_str()) != split);
+    let classes = classes.as_ref().map(|training| training.annotations.classes.as_slice());
+    let dataset = read(folder, &ReadOptions { classes, ..options })?;
     let statistics = Statistics::of(&dataset.annotations);
     let images = dataset.annotations.images.len();
     let mut task = progress.task("reading", images as u64);

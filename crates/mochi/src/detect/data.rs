@@ -8,6 +8,8 @@ use mochi_files::shell_word;
 use mochi_term::Progress;
 use mochi_text::counted;
 
+use crate::failure::Failure;
+
 /// The format that the settings name; `None`: the folder tells.
 pub fn format(wanted: DataFormat) -> Option<Format> {
     match wanted {
@@ -45,9 +47,17 @@ fn report(folder: &Path, found: &Dataset, progress: &Progress) {
     for (kind, found) in problems.by_kind().filter(|(kind, _)| kind.rule() != Rule::Keep) {
         if let Some(first) = found.examples.first() {
             let place = first.object.as_ref().map(|object| format!(", {object}")).unwrap_or_default();
-            progress.note(&format!("{} ({}, first in {}{place})", kind.explanation(), found.count, first.file));
+            let detail = if first.detail.is_empty() { String::new() } else { format!(": {}", first.detail) };
+            progress.note(&format!("{} ({}, first in {}{place}{detail})", kind.explanation(), found.count, first.file));
         }
     }
     let (folder, format) = (shell_word(folder), found.format.as_str());
     progress.hint(&format!("`mochi check {folder} --format {format} --split {}` lists all of them", found.split));
+}
+
+/// An error of a split as a failure whose hint names the setting of the split.
+pub fn failed(error: AnnotationError, setting: &str) -> Failure {
+    let other = matches!(error, AnnotationError::NoSplit { .. } | AnnotationError::NoDefaultSplit { .. });
+    let failure = Failure::from(error);
+    if other { failure.at("", &format!("name one of them with {setting}=NAME")) } else { failure }
 }

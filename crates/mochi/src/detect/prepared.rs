@@ -14,7 +14,7 @@ use mochi_term::Progress;
 use mochi_text::counted;
 use mochi_train::{Detection, DetectionData, NO_WEIGHTS, Trainer, facts};
 
-use super::data::{format, read_split};
+use super::data::{failed, format, read_split};
 use crate::failure::{Failure, Outcome};
 
 /// What `train` and `trials` have in common.
@@ -70,7 +70,8 @@ impl Prepared {
             });
         }
         let of = &settings.data;
-        let training = read_split(&common.data, format(of.format), &of.split, Purpose::Training, None, progress)?;
+        let training = read_split(&common.data, format(of.format), &of.split, Purpose::Training, None, progress)
+            .map_err(|error| failed(error, "data.split"))?;
         let evaluation = evaluation_split(
             &common.data,
             &settings.evaluation.source,
@@ -186,7 +187,7 @@ pub fn evaluation_split(
     match read_split(folder, format, split, Purpose::Evaluation, classes, progress) {
         Ok(found) => Ok(Some(found)),
         Err(AnnotationError::NoDefaultSplit { .. }) if other.is_none() => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(failed(error, "evaluation.split")),
     }
 }
 

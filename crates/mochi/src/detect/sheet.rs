@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn coarse_outlines_keep_their_shape() {
         let square = vec![10.0, 10.0, 30.0, 10.0, 30.0, 11.0, 31.0, 11.0, 31.0, 30.0, 10.0, 30.0, 10.0, 20.0];
-        assert_eq!(coarse(&[square.clone()], 1.0), [square.clone()]);
+        assert_eq!(coarse(std::slice::from_ref(&square), 1.0), std::slice::from_ref(&square));
         let dot = vec![0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0];
         assert_eq!(coarse(&[square, dot], 10.0), [[10.0, 10.0, 30.0, 10.0, 30.0, 30.0, 10.0, 30.0, 10.0, 20.0]]);
     }

@@ -1,15 +1,15 @@
 //! `mochi detect` on a small drawn dataset in the format of PASCAL VOC.
 
 use crate::common::{json, mochi, said};
-use crate::detector::{TINY, voc};
+use crate::detector::{TINY, train, voc};
 
 #[test]
 fn a_detector_is_trained_evaluated_and_used() {
     let place = tempfile::tempdir().unwrap();
     let (data, run, out) = (place.path().join("data"), place.path().join("run"), place.path().join("out"));
     voc(&data);
-    let mut train = mochi(&["detect", "train", "--no-comparison", "--json", "--data"]);
-    let output = train.arg(&data).arg("--out").arg(&run).args(TINY).output().unwrap();
+    let mut command = mochi(&["detect", "train", "--no-comparison", "--json", "--data"]);
+    let output = command.arg(&data).arg("--out").arg(&run).args(TINY).output().unwrap();
     assert_eq!(json(&output)["step"], 3);
     let text = said(&output);
     assert!(
@@ -60,17 +60,50 @@ fn what_cannot_be_trained_is_said_with_the_next_step() {
     for (folder, words, wanted) in [
         (&empty, vec![], "is not a VOC, COCO or YOLO dataset"),
         (&data, vec!["data.split=val"], "has no split named val; it has test, train"),
+        (&data, vec!["data.split=val"], "hint: name one of them with data.split=NAME"),
+        (&data, vec!["evaluation.split=val"], "hint: name one of them with evaluation.split=NAME"),
         (&data, vec!["--format", "coco"], "is not a COCO dataset"),
         (&data, vec!["--masks"], "masks"),
-        (&data, vec!["--init", weights], "weights.safetensors"),
+        (&data, vec!["--init", weights], "weights.safetensors is not a usable safetensors file"),
         (&data, vec!["--init", "no-such-run"], "no-such-run"),
         (&data, vec!["iteration=5"], "did you mean `iterations`?"),
         (&data, vec!["--preset", "voc-r50-c4-24"], "voc-r50-c4-24k"),
     ] {
-        let mut train = mochi(&["detect", "train", "--data"]);
-        let output = train.arg(folder).arg("--out").arg(&run).args(&words).output().unwrap();
+        let mut command = mochi(&["detect", "train", "--data"]);
+        let output = command.arg(folder).arg("--out").arg(&run).args(&words).output().unwrap();
         let text = said(&output);
         assert!(!output.status.success() && text.contains(wanted) && text.contains("hint:"), "{words:?}: {text}");
         assert!(!run.join("checkpoints").exists(), "{words:?}");
     }
+}
+
+#[test]
+fn hints_of_a_detector_are_those_of_detection() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let (data, run) = (place.join("data"), place.join("run"));
+    voc(&data);
+    // A rate at which the losses overflow at once.
+    let more =
+        ["optimizer.learning_rate=1000", "optimizer.warmup_iterations=0", "optimizer.clip_norm=0", "iterations=20"];
+    let text = said(&train(&data, &run, &more).output().unwrap());
+    assert!(
+        text.contains("raise optimizer.warmup_iterations") && text.contains("there is no checkpoint yet"),
+        "{text}"
+    );
+    let text = said(&mochi(&["detect", "eval"]).arg(&run).arg("--data").arg(&data).output().unwrap());
+    assert!(text.contains("has no checkpoint") && text.contains("hint: repeat the command that started it"), "{text}");
+    let text = said(&mochi(&["detect", "eval"]).arg(&data).arg("--data").arg(&data).output().unwrap());
+    assert!(text.contains("`mochi detect train --out`"), "{text}");
+
+    // A class of the evaluation split that training does not know is named.
+    let annotation = data.join("Annotations/7.xml");
+    let red = std::fs::read_to_string(&annotation).unwrap();
+    std::fs::write(&annotation, red.replace("red", "violet")).unwrap();
+    let more = ["iterations=1"];
+    let text = said(&train(&data, &place.join("other"), &more).output().unwrap());
+    assert!(text.contains("object 1: class violet)"), "{text}");
+    let output = mochi(&["check", "--format", "voc", "--split", "test"]).arg(&data).output().unwrap();
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(table.contains("class violet") && table.contains("the class of the object is not in the list"), "{table}");
 }

@@ -127,3 +127,16 @@ fn check_of_objects_decodes_the_images() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("2 of 3 images are bad; a run allows one, or 1 %") && said.contains("hint: "), "{said}");
 }
+
+#[test]
+fn a_coco_file_without_categories_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    dataset(&data);
+    let file = data.join("annotations/instances_train.json");
+    let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    document.as_object_mut().unwrap().remove("categories");
+    std::fs::write(&file, document.to_string()).unwrap();
+    let text = said(&run(&["check", text(&data), "--format", "coco"]));
+    assert!(text.contains("has no usable entry in `categories`") && text.contains("hint: add `"), "{text}");
+}
