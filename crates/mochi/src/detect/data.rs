@@ -57,7 +57,23 @@ fn report(folder: &Path, found: &Dataset, progress: &Progress) {
 
 /// An error of a split as a failure whose hint names the setting of the split.
 pub fn failed(error: AnnotationError, setting: &str) -> Failure {
-    let other = matches!(error, AnnotationError::NoSplit { .. } | AnnotationError::NoDefaultSplit { .. });
+    let hint = match &error {
+        AnnotationError::NoSplit { .. } | AnnotationError::NoDefaultSplit { .. } => {
+            Some(format!("name one of them with {setting}=NAME"))
+        }
+        AnnotationError::NoObjects { .. } if setting == EVALUATION => Some(format!(
+            "a run is evaluated at its end: name a split that has objects with {setting}=NAME, or another folder with evaluation.source=DIR"
+        )),
+        _ => None,
+    };
     let failure = Failure::from(error);
-    if other { failure.at("", &format!("name one of them with {setting}=NAME")) } else { failure }
+    match hint {
+        Some(hint) => failure.at("", &hint),
+        None => failure,
+    }
 }
+
+/// The setting of the split that a run is evaluated on.
+pub const EVALUATION: &str = "evaluation.split";
+/// The setting of the split that a run learns from.
+pub const TRAINING: &str = "data.split";

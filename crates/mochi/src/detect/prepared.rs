@@ -14,7 +14,7 @@ use mochi_term::Progress;
 use mochi_text::counted;
 use mochi_train::{Detection, DetectionData, NO_WEIGHTS, Trainer, facts};
 
-use super::data::{failed, format, read_split};
+use super::data::{EVALUATION, TRAINING, failed, format, read_split};
 use crate::failure::{Failure, Outcome};
 
 /// What `train` and `trials` have in common.
@@ -71,7 +71,7 @@ impl Prepared {
         }
         let of = &settings.data;
         let training = read_split(&common.data, format(of.format), &of.split, Purpose::Training, None, progress)
-            .map_err(|error| failed(error, "data.split"))?;
+            .map_err(|error| failed(error, TRAINING))?;
         let evaluation = evaluation_split(
             &common.data,
             &settings.evaluation.source,
@@ -104,11 +104,13 @@ impl Prepared {
             progress.note(&format!("{} without an object, which nothing is learned from", counted(without, "image")));
         }
         let machine = facts(engine, training.images.len());
-        let masks = training.images.iter().flat_map(|image| &image.objects).any(|object| object.mask.is_some());
+        let learned = || training.images.iter().flat_map(|image| &image.objects).filter(|object| !object.crowd);
+        let (all, without) = (learned().count(), learned().filter(|object| object.mask.is_none()).count());
         let facts = Facts {
             images: training.images.len(),
             classes: training.classes.len(),
-            masks,
+            masks: without < all,
+            unmasked: (without, all),
             cores: machine.cores,
             cpu: machine.cpu,
             gpus: machine.gpus,
@@ -187,7 +189,7 @@ pub fn evaluation_split(
     match read_split(folder, format, split, Purpose::Evaluation, classes, progress) {
         Ok(found) => Ok(Some(found)),
         Err(AnnotationError::NoDefaultSplit { .. }) if other.is_none() => Ok(None),
-        Err(error) => Err(failed(error, "evaluation.split")),
+        Err(error) => Err(failed(error, EVALUATION)),
     }
 }
 

@@ -12,7 +12,7 @@ use mochi_term::{Progress, StopFlag};
 use mochi_train::{Detection, NO_WEIGHTS};
 
 use super::compare;
-use super::data::{failed, format, read_split};
+use super::data::{TRAINING, failed, format, read_split};
 use super::prepared::{Common, Prepared, detection_data, evaluation_split};
 use crate::drive::{Printed, drive, listen};
 use crate::failure::{Failure, Outcome};
@@ -84,7 +84,7 @@ pub fn resume(path: &Path, engine: &Engine, stop: &StopFlag, progress: &Progress
         folder = path_from_text(&settings.data.source);
         let of = &settings.data;
         let training = read_split(&folder, format(of.format), &of.split, Purpose::Training, None, progress)
-            .map_err(|error| failed(error, "data.split"))?;
+            .map_err(|error| failed(error, TRAINING))?;
         let evaluation = &settings.evaluation;
         let evaluation = evaluation_split(&folder, &evaluation.source, &evaluation.split, &training, progress)?;
         Ok(detection_data(training, evaluation, of.source.clone()))

@@ -1,5 +1,7 @@
 //! `mochi detect` on a small drawn dataset in the format of PASCAL VOC.
 
+use std::path::Path;
+
 use crate::common::{json, mochi, said};
 use crate::detector::{TINY, train, voc};
 
@@ -39,6 +41,18 @@ fn a_detector_is_trained_evaluated_and_used() {
     let output = predict.arg(&run).arg(data.join("JPEGImages")).arg("--out").arg(&out).output().unwrap();
     assert_eq!(json(&output).as_array().unwrap().len(), 9);
     assert!(out.join("predictions.json").is_file() && out.join("0.png").is_file());
+
+    // The queries over runs have detectors as well.
+    let listed = json(&mochi(&["runs", "ls", "--json"]).arg(place.path()).output().unwrap());
+    assert_eq!((&listed[0]["task"], &listed[0]["iterations"]), (&"detection".into(), &3.0.into()), "{listed}");
+    assert_eq!(listed[0]["ap"], 100.0 * result["AP"].as_f64().unwrap());
+    let printed = |words: &[&str], path: &Path| {
+        let output = mochi(words).arg(path).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(printed(&["runs", "show"], &run).contains("regions.count                    = 16"));
+    assert!(printed(&["runs", "best", "--by", "ap"], place.path()).trim_end().ends_with("run"));
 
     let output = mochi(&["resume"]).arg(&run).output().unwrap();
     assert!(said(&output).contains("nothing to train"), "{}", said(&output));
@@ -106,4 +120,19 @@ fn hints_of_a_detector_are_those_of_detection() {
     let output = mochi(&["check", "--format", "voc", "--split", "test"]).arg(&data).output().unwrap();
     let table = String::from_utf8_lossy(&output.stdout);
     assert!(table.contains("class violet") && table.contains("the class of the object is not in the list"), "{table}");
+}
+
+#[test]
+fn an_empty_evaluation_split_and_a_plain_check_are_answered_with_the_next_step() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let (data, run) = (place.join("data"), place.join("run"));
+    voc(&data);
+    let output = mochi(&["check"]).arg(&data).output().unwrap();
+    assert!(said(&output).contains("--format voc` checks them"), "{}", said(&output));
+    std::fs::write(data.join("ImageSets/Main/test.txt"), "").unwrap();
+    let text = said(&train(&data, &run, &[]).output().unwrap());
+    assert!(text.contains("the split test of") && text.contains("has no object that can be used"), "{text}");
+    assert!(text.contains("hint: a run is evaluated at its end: name a split that has objects"), "{text}");
+    assert!(!run.exists(), "nothing was trained");
 }
