@@ -88,7 +88,8 @@ pub fn drive<T: Task>(
         record_session(&run, engine)?;
     }
     let folder = run.folder().to_owned();
-    let mut steps = run.total_steps();
+    let (mut steps, iterations) = (run.total_steps(), !run.task().counts_epochs());
+    let word = step_word(run.task());
     let mut pace = Pace::start(run.step());
     let mut told_stop = false;
     let trained = run.train(stop, &mut |event| match event {
@@ -102,7 +103,9 @@ pub fn drive<T: Task>(
             steps = at.steps;
             let left = at.left.or_else(|| pace.left(at.steps - at.step));
             progress.update(&Snapshot {
-                epoch: at.epoch,
+                iterations,
+                // In a file, the first step of an epoch has a line of its own.
+                epoch: if iterations { 0 } else { at.epoch },
                 epochs: at.epochs,
                 step: at.step,
                 steps: at.steps,
@@ -139,13 +142,18 @@ pub fn drive<T: Task>(
     }
     let say = |text: String| write_stderr(&printable(&text));
     if !outcome.finished {
-        say(format!("stopped at step {} of {steps}, saved in {}", outcome.step, outcome.checkpoint.display()));
+        say(format!("stopped at {word} {} of {steps}, saved in {}", outcome.step, outcome.checkpoint.display()));
         say(format!("hint: continue it with `mochi resume {run}`"));
         return Ok(ExitCode::from(STOPPED));
     }
-    say(format!("{} in {}; report: {}", counted(outcome.step, "step"), duration(outcome.elapsed_s), page.display()));
+    say(format!("{} in {}; report: {}", counted(outcome.step, word), duration(outcome.elapsed_s), page.display()));
     say(format!("next: {}", next(&run)));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What people call a step of the task.
+pub fn step_word<T: Task>(task: &T) -> &'static str {
+    if task.counts_epochs() { "step" } else { "iteration" }
 }
 
 /// The values that the table of metrics shows in the progress display, by row.

@@ -11,7 +11,7 @@ use mochi_text::{counted, duration};
 use mochi_train::{Contrastive, Trainer};
 
 use crate::detect;
-use crate::drive::{Printed, drive, evaluate_encoder, listen};
+use crate::drive::{Printed, drive, evaluate_encoder, listen, step_word};
 use crate::failure::{Failure, Outcome};
 
 /// Arguments of the subcommand.
@@ -57,16 +57,16 @@ pub fn run(arguments: Arguments) -> Outcome {
 
 /// Says at which step a run goes on.
 pub fn say_where<T: mochi_train::Task>(run: &Trainer<T>, progress: &Progress) {
-    let (step, steps) = (run.step(), run.total_steps());
+    let (step, steps, word) = (run.step(), run.total_steps(), step_word(run.task()));
     progress.note(&if !run.ended() {
         match run.left() {
             Some(left) => {
-                format!("continuing from step {step} of about {steps}, {} left", duration(left.as_secs_f64()))
+                format!("continuing from {word} {step} of about {steps}, {} left", duration(left.as_secs_f64()))
             }
-            None => format!("continuing from step {step} of {steps}"),
+            None => format!("continuing from {word} {step} of {steps}"),
         }
     } else {
-        format!("nothing to train: the run has finished its {}", counted(steps, "step"))
+        format!("nothing to train: the run has finished its {}", counted(steps, word))
     });
 }
 

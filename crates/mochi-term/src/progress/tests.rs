@@ -114,6 +114,7 @@ fn terminal() -> (Progress, Screen) {
 
 fn snapshot() -> Snapshot {
     Snapshot {
+        iterations: false,
         epoch: 2,
         epochs: 200,
         step: 120,
@@ -234,4 +235,11 @@ fn rates_and_fractions_have_the_digits_that_mean_something() {
     use super::snapshot::{percent, rate};
     assert_eq!([rate(3.12), rate(1834.2)], ["3.1", "1834"]);
     assert_eq!([percent(0.0), percent(0.004), percent(0.5), percent(1.0)], ["0 %", "0.4 %", "50 %", "100 %"]);
+}
+
+#[test]
+fn iterations_have_no_epoch() {
+    let snapshot = Snapshot { iterations: true, step: 30, steps: 400, images_per_s: 12.0, ..Snapshot::default() };
+    assert!(line::render(&snapshot).starts_with("iteration 30/400 | "), "{}", line::render(&snapshot));
+    assert!(block::render(&snapshot, 80, false).starts_with("iteration 30/400\n"));
 }

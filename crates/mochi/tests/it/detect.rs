@@ -19,6 +19,10 @@ fn a_detector_is_trained_evaluated_and_used() {
         "{text}"
     );
     assert!(text.contains("the backbone starts from random weights"), "{text}");
+    assert!(
+        text.contains("iteration 3/3 | ") && text.contains("3 iterations in ") && !text.contains("epoch"),
+        "{text}"
+    );
     assert!(text.contains("AP50 ") && text.contains("(percent, COCO's metric, after the last iteration)"), "{text}");
 
     let detections = place.path().join("detections.json");

@@ -178,6 +178,10 @@ impl Task for Detection {
         "detection"
     }
 
+    fn counts_epochs(&self) -> bool {
+        false
+    }
+
     fn warm_up_setting(&self) -> &'static str {
         "optimizer.warmup_iterations"
     }
