@@ -6,12 +6,12 @@ use crate::decode::Pixels;
 
 /// Mixes a color into pixels: `runs` are (row, first column, column after the last), `share` how much of the color, of 256. Runs outside of the image are
 /// cut off.
-pub fn tint(pixels: &mut Pixels, runs: impl IntoIterator<Item = (usize, usize, usize)>, color: [u8; 3], share: u8) {
+pub fn tint(pixels: &mut Pixels, runs: &[(usize, usize, usize)], color: [u8; 3], share: u8) {
     let mixed: [Vec<u8>; 3] = color.map(|color| {
         let mix = |value: u16| (value * (256 - u16::from(share)) + u16::from(color) * u16::from(share)) / 256;
         (0..256).map(|value| u8::try_from(mix(value)).unwrap_or(u8::MAX)).collect()
     });
-    for (row, first, end) in runs {
+    for &(row, first, end) in runs {
         for pixel in run(pixels, row, first..end).chunks_exact_mut(3) {
             for (value, mixed) in pixel.iter_mut().zip(&mixed) {
                 *value = mixed[usize::from(*value)];
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_tint_is_mixed_into_its_runs() {
         let mut pixels = gray();
-        tint(&mut pixels, [(2, 2, 3), (4, 5, 90), (9, 0, 3), (1, 8, 9)], [0, 200, 100], 128);
+        tint(&mut pixels, &[(2, 2, 3), (4, 5, 90), (9, 0, 3), (1, 8, 9)], [0, 200, 100], 128);
         let at = |x: usize, y: usize| &pixels.rgb[3 * (y * 6 + x)..][..3];
         assert_eq!((at(2, 2), at(5, 4)), (&[50, 150, 100][..], &[50, 150, 100][..]));
         assert_eq!(pixels.rgb.chunks(3).filter(|pixel| **pixel != [100; 3]).count(), 2);

@@ -1,25 +1,14 @@
-//! An image with the objects that were found: boxes and masks in the color of their class, as a PNG file. Names are in the page beside it.
+//! An image with the objects that were found: boxes and masks in the color of their class, as on the page, as a PNG file. Names are in the page beside it.
 
 use std::path::Path;
 
 use mochi_detection_metrics::Detection;
 use mochi_files::write_atomic;
+use mochi_report::CLASS_COLORS;
 use mochi_views::decode::Pixels;
 use mochi_views::paint;
 
 use crate::failure::{Failure, Outcome};
-
-/// Colors of the classes (Okabe and Ito's, which color-blind people tell apart), repeated after eight.
-const COLORS: [[u8; 3]; 8] = [
-    [230, 159, 0],
-    [86, 180, 233],
-    [0, 158, 115],
-    [240, 228, 66],
-    [0, 114, 178],
-    [213, 94, 0],
-    [204, 121, 167],
-    [0, 0, 0],
-];
 
 /// How much of a mask's color is mixed into a pixel, of 256.
 const MASK: u8 = 110;
@@ -30,9 +19,9 @@ pub fn draw<'a>(pixels: &mut Pixels, objects: impl DoubleEndedIterator<Item = &'
     let line = (width.max(height) / 300).max(1) as usize;
     let side = |value: f32, most: u32| (value.round().max(0.0) as usize).min(most as usize);
     for object in objects.rev() {
-        let color = COLORS[object.class % COLORS.len()];
+        let color = CLASS_COLORS[object.class % CLASS_COLORS.len()];
         if let Some(mask) = object.mask.as_ref().filter(|mask| (mask.width, mask.height) == (width, height)) {
-            paint::tint(pixels, mask.row_runs(), color, MASK);
+            paint::tint(pixels, &mask.row_runs(), color, MASK);
         }
         let [x0, y0, x1, y1] = object.bounds;
         paint::frame(pixels, [side(x0, width), side(y0, height), side(x1, width), side(y1, height)], color, line);
@@ -70,7 +59,7 @@ mod tests {
         draw(&mut pixels, [&object].into_iter());
         let at = |x: usize, y: usize| &pixels.rgb[3 * (y * 6 + x)..][..3];
         assert_eq!((at(0, 0), at(5, 2), at(3, 2)), (&[100; 3][..], &[100; 3][..], &[100; 3][..]));
-        assert_eq!((at(1, 1), at(4, 4)), (&COLORS[1][..], &COLORS[1][..]));
-        assert_eq!(at(2, 2), [93, 134, 157]);
+        assert_eq!((at(1, 1), at(4, 4)), (&CLASS_COLORS[9][..], &CLASS_COLORS[9][..]));
+        assert_eq!(at(2, 2), [150, 126, 109]);
     }
 }

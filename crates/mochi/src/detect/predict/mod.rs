@@ -3,7 +3,7 @@
 mod inputs;
 mod outputs;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -196,15 +196,23 @@ fn page(
     shown: &[Detection],
     stop: &StopFlag,
 ) -> Outcome<PredictionsPage> {
-    let first = data.images.len().min(ON_PAGE);
+    let (all, first) = (data.images.len(), data.images.len().min(ON_PAGE));
+    let mut images = sheet::images(data, shown, (arguments.min_score, false), 0..first, stop)?;
+    for image in &mut images {
+        // The list has the whole paths.
+        let name = Path::new(&image.image.name).file_name().map(|name| name.to_string_lossy().into_owned());
+        image.image.name = name.unwrap_or_default();
+    }
+    let title = match first < all {
+        true => format!("The first {first} of {}", counted(all, "image")),
+        false => counted(all, "image"),
+    };
     Ok(PredictionsPage {
         name: "Predictions".to_owned(),
         summary: format!("{}, step {}", arguments.run.display(), loaded.step),
         classes: loaded.classes.clone(),
-        sections: vec![(
-            counted(first, "image"),
-            sheet::images(data, shown, (arguments.min_score, false), 0..first, stop)?,
-        )],
-        note: "Hover over a box for its class and score.".to_owned(),
+        sections: vec![(title, images)],
+        note: "Hover over a box for its class and score. Each image has a picture of its own in this folder."
+            .to_owned(),
     })
 }
