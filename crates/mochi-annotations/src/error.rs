@@ -77,6 +77,12 @@ pub enum AnnotationError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A COCO file without categories.
+    #[error("{} has no usable entry in `categories`, so its classes have no names", path.display())]
+    NoCategories {
+        /// The file.
+        path: PathBuf,
+    },
     /// No object is left.
     #[error("the split {split} of {} has no object that can be used ({})", folder.display(), left_out(*images, problems))]
     NoObjects {
@@ -106,16 +112,18 @@ fn listed(names: &[String]) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
-/// How many images remain, and the most frequent reason why others and their objects do not.
+/// How many images remain, and why others and their objects do not, the most frequent reason first.
 fn left_out(images: usize, problems: &Problems) -> String {
-    let reason = problems.by_kind().filter(|(kind, _)| kind.rule() != Rule::Keep).max_by_key(|(_, found)| found.count);
-    match reason {
-        None => counted(images, "image"),
-        Some((kind, found)) => {
-            let first = found.examples.first().map_or_else(String::new, |first| format!(", first {}", first.file));
-            format!("{}; {}: {}{first}", counted(images, "image"), counted(found.count, "problem"), kind.explanation())
-        }
-    }
+    let mut reasons: Vec<_> = problems.by_kind().filter(|(kind, _)| kind.rule() != Rule::Keep).collect();
+    reasons.sort_by_key(|(_, found)| std::cmp::Reverse(found.count));
+    let described = reasons.into_iter().map(|(kind, found)| {
+        let first = found.examples.first().map_or_else(String::new, |first| {
+            let detail = if first.detail.is_empty() { String::new() } else { format!(" ({})", first.detail) };
+            format!(", first {}{detail}", first.file)
+        });
+        format!("{}: {}{first}", counted(found.count, "problem"), kind.explanation())
+    });
+    std::iter::once(counted(images, "image")).chain(described).collect::<Vec<_>>().join("; ")
 }
 
 impl AnnotationError {
@@ -138,8 +146,11 @@ impl AnnotationError {
             }
             Self::Malformed { .. } => "correct the file".to_owned(),
             Self::NoClasses { .. } => "write a classes.txt with one name per line, in the order of the numbers".to_owned(),
+            Self::NoCategories { .. } => {
+                "add `\"categories\": [{\"id\": 1, \"name\": \"cat\"}, ...]` with every category_id of the annotations".to_owned()
+            }
             Self::NoObjects { problems, .. } => match problems.count(ProblemKind::UnknownClass) {
-                0 => "`mochi check` lists the problems by file and object".to_owned(),
+                0 => "correct the files that the message names; a dataset needs at least one object".to_owned(),
                 _ => "check whether the dataset has the classes of the trained model".to_owned(),
             },
         })

@@ -13,6 +13,7 @@
 mod annotations;
 mod classes;
 mod coco;
+mod edges;
 mod error;
 mod format;
 mod gather;

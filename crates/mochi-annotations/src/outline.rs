@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::edges::{Vertical, columns, vertical};
 use crate::mask::Mask;
 use crate::rle::Rle;
 
@@ -20,25 +21,19 @@ impl Mask {
 
 /// Follows the edges between pixels of the object and others, with the object at the right.
 fn of_runs(rle: &Rle) -> Vec<Vec<f64>> {
-    let (rows, w, h) = (rle.to_rows(), rle.width as usize, rle.height as usize);
-    let is_on = |x: usize, y: usize| x < w && y < h && rows[y * w + x];
+    let columns = columns(rle);
     let mut edges: BTreeMap<Corner, Vec<Corner>> = BTreeMap::new();
     let mut edge = |from: Corner, to: Corner| edges.entry(from).or_default().push(to);
-    for (x, top, bottom) in rle.pieces() {
-        for y in top..bottom {
-            // A coordinate below zero wraps to one beyond the mask.
-            if !is_on(x, y.wrapping_sub(1)) {
-                edge((x, y), (x + 1, y));
-            }
-            if !is_on(x + 1, y) {
-                edge((x + 1, y), (x + 1, y + 1));
-            }
-            if !is_on(x, y + 1) {
-                edge((x + 1, y + 1), (x, y + 1));
-            }
-            if !is_on(x.wrapping_sub(1), y) {
-                edge((x, y + 1), (x, y));
-            }
+    for (x, rows) in &columns {
+        for pair in rows.chunks_exact(2) {
+            edge((*x, pair[0]), (x + 1, pair[0]));
+            edge((x + 1, pair[1]), (*x, pair[1]));
+        }
+    }
+    for Vertical { x, top, bottom, enters } in vertical(&columns) {
+        match enters {
+            true => edge((x, bottom), (x, top)),
+            false => edge((x, top), (x, bottom)),
         }
     }
     let mut outlines = Vec::new();
@@ -84,6 +79,19 @@ mod tests {
         assert!(Mask::Rle(rle(&["..", ".."])).outline().is_empty());
         let polygons = vec![vec![0.5, 0.0, 4.0, 0.0, 4.0, 4.0]];
         assert_eq!(Mask::Polygons(polygons.clone()).outline(), polygons);
+    }
+
+    /// Report: minutes for the outlines of masks in an image of 63 megapixels, since every pixel of an object was looked at.
+    #[test]
+    fn the_outline_of_a_large_mask_takes_as_long_as_its_runs() {
+        let side = 60_000u32;
+        // All of 3.6 billion pixels but the first and the last row.
+        let mut counts = vec![1];
+        (0..side).for_each(|_| counts.extend([side - 2, 2]));
+        *counts.last_mut().unwrap() = 1;
+        let outline = Mask::Rle(Rle::new(side, side, counts).unwrap()).outline();
+        let side = f64::from(side);
+        assert_eq!(outline, [[0.0, 1.0, side, 1.0, side, side - 1.0, 0.0, side - 1.0]]);
     }
 
     /// Even-odd at the center of a pixel: edges at its left.

@@ -105,6 +105,25 @@ pub enum Warning {
         /// All iterations.
         iterations: u64,
     },
+    /// Objects that a detector with masks does not learn from.
+    #[error("{without} of {objects} objects have no mask: with model.masks=true they are not learned from")]
+    ObjectsWithoutMasks {
+        /// Objects without a mask.
+        without: usize,
+        /// All objects.
+        objects: usize,
+    },
+    /// A batch that has images several times.
+    #[error(
+        "data.batch ({batch}) is larger than the {}: an iteration has images several times",
+        counted(images, "training image")
+    )]
+    BatchLargerThanData {
+        /// Images per iteration.
+        batch: usize,
+        /// Training images.
+        images: usize,
+    },
     /// A detector's learning rate that does not follow from the batch.
     #[error("optimizer.learning_rate ({learning_rate}) is far from the linear rule, 0.02 x {batch} / 16 = {rule}")]
     RateOffRule {
@@ -195,6 +214,8 @@ impl Warning {
             Warning::OnlyWarmupIterations { iterations, .. } => {
                 format!("set optimizer.warmup_iterations below {iterations}")
             }
+            Warning::ObjectsWithoutMasks { .. } => "add their masks, or set model.masks=false".to_owned(),
+            Warning::BatchLargerThanData { images, .. } => format!("set data.batch to at most {images}"),
             Warning::RateOffRule { rule, .. } => format!("set optimizer.learning_rate=auto (here {rule})"),
             Warning::FewerImages { needed, milestones, .. } => {
                 format!("set iterations={needed} and optimizer.milestones={milestones:?}")

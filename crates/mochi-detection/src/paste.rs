@@ -7,6 +7,8 @@ use crate::boxes::{BoundingBox, ImageSize};
 
 /// From this interpolated value on, a pixel belongs to the object.
 const THRESHOLD: f32 = 0.5;
+/// More than the rounding of a sum of four products of float32 values up to 1.
+const ROUNDING: f32 = 1e-5;
 
 /// Position of pixel center `at` within a mask of `side` cells over [low, high), in cells: `((at + 0.5 - low) / (high - low) * 2 - 1)` as
 /// `grid_sample` reads it.
@@ -39,26 +41,50 @@ fn axis(range: std::ops::Range<usize>, low: f32, high: f32, side: usize) -> Vec<
         .collect()
 }
 
+/// Rows with the same two cells around them.
+struct Band {
+    rows: std::ops::Range<usize>,
+    cells: [Option<usize>; 2],
+}
+
 /// The pixels of an object in an image: `mask` (side, side) holds probabilities. Column by column, as COCO's RLE has them; an empty box gives
 /// an empty mask.
+///
+/// Pixels between the same four cells are decided together where the four are on one side of the threshold, since interpolated values lie between them.
 pub fn paste(mask: &[f32], side: usize, bounds: BoundingBox, image: ImageSize) -> Rle {
     let [x0, y0, x1, y1] = bounds;
     let (rows, columns) = (span(y0, y1, side, image.height), span(x0, x1, side, image.width));
     let (vertical, horizontal) = (axis(rows.clone(), y0, y1, side), axis(columns.clone(), x0, x1, side));
+    let mut bands: Vec<Band> = Vec::new();
+    for (y, (cells, _)) in rows.clone().zip(&vertical) {
+        match bands.last_mut() {
+            Some(band) if band.cells == *cells => band.rows.end = y + 1,
+            _ => bands.push(Band { rows: y..y + 1, cells: *cells }),
+        }
+    }
     let value = |row: Option<usize>, column: Option<usize>| match (row, column) {
         (Some(row), Some(column)) => mask[row * side + column],
         _ => 0.0,
     };
     let mut runs = Runs::default();
     for (x, ([left, right], across)) in columns.zip(&horizontal) {
-        for (y, ([top, bottom], down)) in rows.clone().zip(&vertical) {
-            // grid_sample's order: the four corners with their weights.
-            let sum = value(*top, *left) * ((1.0 - down) * (1.0 - across))
-                + value(*top, *right) * ((1.0 - down) * across)
-                + value(*bottom, *left) * (down * (1.0 - across))
-                + value(*bottom, *right) * (down * across);
-            if sum >= THRESHOLD {
-                runs.set(x * image.height as usize + y);
+        let first = x * image.height as usize;
+        for Band { rows: band, cells: [top, bottom] } in &bands {
+            let corners = [value(*top, *left), value(*top, *right), value(*bottom, *left), value(*bottom, *right)];
+            if corners.iter().all(|&corner| corner > THRESHOLD + ROUNDING) {
+                runs.set(first + band.start..first + band.end);
+            } else if corners.iter().any(|&corner| corner.is_nan() || corner >= THRESHOLD - ROUNDING) {
+                for y in band.clone() {
+                    let down = vertical[y - rows.start].1;
+                    // grid_sample's order: the four corners with their weights.
+                    let sum = corners[0] * ((1.0 - down) * (1.0 - across))
+                        + corners[1] * ((1.0 - down) * across)
+                        + corners[2] * (down * (1.0 - across))
+                        + corners[3] * (down * across);
+                    if sum >= THRESHOLD {
+                        runs.set(first + y..first + y + 1);
+                    }
+                }
             }
         }
     }
@@ -74,13 +100,15 @@ struct Runs {
 }
 
 impl Runs {
-    fn set(&mut self, at: usize) {
+    fn set(&mut self, pixels: std::ops::Range<usize>) {
+        // Positions are within an image, whose sides are 32-bit numbers of at most 2^16 pixels.
+        let length = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let count = length(pixels.len());
         match self.counts.last_mut() {
-            Some(run) if at == self.end => *run += 1,
-            // Positions are within an image, whose sides are 32-bit numbers of at most 2^16 pixels.
-            _ => self.counts.extend([u32::try_from(at - self.end).unwrap_or(u32::MAX), 1]),
+            Some(run) if pixels.start == self.end => *run += count,
+            _ => self.counts.extend([length(pixels.start - self.end), count]),
         }
-        self.end = at + 1;
+        self.end = pixels.end;
     }
 
     fn finish(mut self, image: ImageSize) -> Rle {
@@ -89,5 +117,59 @@ impl Runs {
             self.counts.push(u32::try_from(rest).unwrap_or(u32::MAX));
         }
         Rle { height: image.height, width: image.width, counts: self.counts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each pixel by itself, by grid_sample's formula.
+    fn plain(mask: &[f32], side: usize, bounds: BoundingBox, image: ImageSize) -> Vec<bool> {
+        let [x0, y0, x1, y1] = bounds;
+        let (rows, columns) = (0..image.height as usize, 0..image.width as usize);
+        let (vertical, horizontal) = (axis(rows, y0, y1, side), axis(columns, x0, x1, side));
+        let value = |row: Option<usize>, column: Option<usize>| match (row, column) {
+            (Some(row), Some(column)) => mask[row * side + column],
+            _ => 0.0,
+        };
+        let mut pixels = Vec::new();
+        for ([top, bottom], down) in &vertical {
+            for ([left, right], across) in &horizontal {
+                let sum = value(*top, *left) * ((1.0 - down) * (1.0 - across))
+                    + value(*top, *right) * ((1.0 - down) * across)
+                    + value(*bottom, *left) * (down * (1.0 - across))
+                    + value(*bottom, *right) * (down * across);
+                pixels.push(sum >= THRESHOLD);
+            }
+        }
+        pixels
+    }
+
+    #[test]
+    fn pixels_decided_together_are_those_decided_alone() {
+        let mut state = 1u32;
+        let mut draw = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 24) as f32
+        };
+        let image = ImageSize { height: 61, width: 83 };
+        let mut inside = 0;
+        for round in 0..60 {
+            // Values at and around the threshold, and saturated ones.
+            let values: Vec<f32> = (0..196)
+                .map(|_| match round % 3 {
+                    0 => draw(),
+                    1 => 0.5 + (draw() - 0.5) * 1e-6,
+                    _ => f32::from(u8::from(draw() > 0.4)),
+                })
+                .collect();
+            let (x, y) = (draw() * 60.0, draw() * 40.0);
+            let bounds = [x, y, x + 1.0 + draw() * (82.0 - x), y + 1.0 + draw() * (60.0 - y)];
+            let pixels = plain(&values, 14, bounds, image);
+            inside += pixels.iter().filter(|inside| **inside).count();
+            assert_eq!(paste(&values, 14, bounds, image).to_rows(), pixels, "{bounds:?}");
+        }
+        assert!(inside > 5000, "{inside}");
     }
 }

@@ -1,7 +1,8 @@
 //! Columns of the index.
 
-use mochi_config::PRETRAINING;
-use mochi_run::Protocol;
+use mochi_config::Task;
+use mochi_run::metric::detection;
+use mochi_run::{Metric, Protocol};
 
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,22 +14,38 @@ pub enum Value {
 }
 
 /// Columns that are neither settings nor results.
-pub(crate) const OWN: [&str; 6] = ["path", "preset", "step", "elapsed_s", "loss", "accuracy_real"];
+pub(crate) const OWN: [&str; 7] = ["path", "task", "preset", "step", "elapsed_s", "loss", "accuracy_real"];
 
-/// Names of all columns: the run's own, results by protocol (hyphens become underscores), settings.
+/// Results of the last evaluation of a detector, whose columns have the names of the metrics.
+pub(crate) const EVALUATED: [&Metric; 6] = [
+    &detection::AP,
+    &detection::AP50,
+    &detection::AP75,
+    &detection::MASK_AP,
+    &detection::MASK_AP50,
+    &detection::MASK_AP75,
+];
+
+/// Names of all columns: the run's own, results by protocol (hyphens become underscores) and of detection, settings of every task.
 pub fn columns() -> impl Iterator<Item = String> {
-    let results = Protocol::ALL.into_iter().map(result);
-    OWN.into_iter().map(str::to_owned).chain(results).chain(PRETRAINING.keys().map(|key| key.name.to_owned()))
+    let results = Protocol::ALL.into_iter().map(result).chain(EVALUATED.iter().map(|metric| metric.key.to_owned()));
+    let settings = Task::ALL.into_iter().enumerate().flat_map(|(at, task)| {
+        // A key that several tasks have is one column.
+        let new = move |name: &str| Task::ALL[..at].iter().all(|before| before.schema().key(name).is_none());
+        task.schema().keys().map(|key| key.name).filter(move |name| new(name))
+    });
+    OWN.into_iter().map(str::to_owned).chain(results).chain(settings.map(str::to_owned))
 }
 
-/// Whether a column is the top-1 accuracy of a protocol.
+/// Whether a column is a result in percent: the top-1 accuracy of a protocol, or a detector's average precision.
 pub fn is_result(name: &str) -> bool {
-    Protocol::ALL.into_iter().any(|protocol| result(protocol) == name)
+    EVALUATED.iter().any(|metric| metric.key == name)
+        || Protocol::ALL.into_iter().any(|protocol| result(protocol) == name)
 }
 
 /// Whether a column is a setting.
 pub fn is_setting(name: &str) -> bool {
-    PRETRAINING.key(name).is_some()
+    Task::ALL.into_iter().any(|task| task.schema().key(name).is_some())
 }
 
 /// Column of a protocol's top-1 accuracy in percent.

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use mochi_config::Resolved;
+use mochi_config::{Resolved, Task, detection};
 use mochi_run::metric::contrastive::ACCURACY_REAL;
 use mochi_run::metric::general::{ELAPSED_S, LOSS};
 use mochi_run::{MetricsLog, Protocol, RunFolder};
 
-use crate::column::{Value, result, value_of};
+use crate::column::{EVALUATED, Value, result, value_of};
 use crate::error::RegistryError;
 
 /// How deep runs are searched below the folder.
@@ -62,12 +62,30 @@ fn signature(run: &Path) -> String {
 /// The columns of a run with a value; `None` for a folder whose `config.toml` is not a run's.
 pub(crate) fn read(root: &Path, path: &Path) -> Option<Vec<(String, Value)>> {
     let run = RunFolder::read(&root.join(path)).ok()?;
-    let settings = Resolved::parse(&run.read_config().ok()?, &run.config_path()).ok()?;
+    let (text, config) = (run.read_config().ok()?, run.config_path());
+    let task = Task::read(&config).ok()?;
+    let (preset, settings) = match task {
+        Task::Pretraining => {
+            let settings = Resolved::parse(&text, &config).ok()?;
+            (settings.preset_name().to_owned(), settings.describe())
+        }
+        Task::Detection => {
+            let settings = detection::Resolved::parse(&text, &config).ok()?;
+            (settings.preset_name().to_owned(), settings.describe())
+        }
+    };
     let mut values = vec![
         ("path".to_owned(), Value::Text(path.display().to_string())),
-        ("preset".to_owned(), Value::Text(settings.preset_name().to_owned())),
+        ("task".to_owned(), Value::Text(task.to_string())),
+        ("preset".to_owned(), Value::Text(preset)),
     ];
-    if let Some(last) = MetricsLog::read(&run.metrics_path()).ok().and_then(|mut records| records.pop()) {
+    let mut records = MetricsLog::read(&run.metrics_path()).unwrap_or_default();
+    for metric in EVALUATED {
+        // Each value of the last evaluation that has it.
+        let last = records.iter().rev().find_map(|record| record.values.get(metric));
+        values.extend(last.map(|value| (metric.key.to_owned(), Value::Number(100.0 * value))));
+    }
+    if let Some(last) = records.pop() {
         values.push(("step".to_owned(), Value::Number(last.step as f64)));
         for (name, metric) in [("elapsed_s", &ELAPSED_S), ("loss", &LOSS), ("accuracy_real", &ACCURACY_REAL)] {
             values.extend(last.values.get(metric).map(|value| (name.to_owned(), Value::Number(value))));
@@ -79,6 +97,6 @@ pub(crate) fn read(root: &Path, path: &Path) -> Option<Vec<(String, Value)>> {
             values.push((result(protocol), Value::Number(top1)));
         }
     }
-    values.extend(settings.describe().into_iter().map(|line| (line.key.to_owned(), value_of(&line.value))));
+    values.extend(settings.into_iter().map(|line| (line.key.to_owned(), value_of(&line.value))));
     Some(values)
 }

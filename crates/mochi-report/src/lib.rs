@@ -77,7 +77,7 @@ pub use comparison_page::comparison_page;
 pub use data_page::{BadFile, DataPage, Duplicates, Group, Issue, Section, Severity};
 pub use error::ReportError;
 pub use image::{Encoding, Image};
-pub use objects::{DrawnObject, ObjectImage, object_legend};
+pub use objects::{CLASS_COLORS, DrawnObject, ObjectImage, object_legend};
 pub use objects_page::{ObjectsPage, ProblemRow};
 pub use predictions_page::PredictionsPage;
 pub use study_page::write_study_page;

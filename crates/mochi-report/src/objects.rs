@@ -8,7 +8,20 @@ use std::fmt::{self, Write as _};
 use crate::escape::Escaped;
 use crate::image::Image;
 
-/// Number of colors (`k0` to `k9` of the style).
+/// Colors of the classes, repeated after the last: `k0` to `k9` of the style.
+pub const CLASS_COLORS: [[u8; 3]; COLORS] = [
+    [0x56, 0xb4, 0xe9],
+    [0xff, 0x9b, 0x4a],
+    [0x2e, 0xe6, 0xa8],
+    [0xff, 0x6f, 0xb5],
+    [0xf5, 0xe0, 0x4c],
+    [0xb5, 0x8c, 0xff],
+    [0xff, 0x5a, 0x4f],
+    [0x8e, 0xe0, 0x00],
+    [0x00, 0xd5, 0xe6],
+    [0xd9, 0xa2, 0x7a],
+];
+/// Number of colors.
 const COLORS: usize = 10;
 /// Number of objects up to which their names are written beside the boxes.
 const NAMED: usize = 8;
@@ -162,6 +175,14 @@ mod tests {
         assert!(!many.contains("<text") && many.matches("<g ").count() == NAMED + 1);
         let strange = image(vec![object(0, [f64::NAN, 1.0, f64::INFINITY, 2.0])]).to_string();
         assert!(!strange.contains("NaN") && !strange.contains("inf"), "{strange}");
+    }
+
+    #[test]
+    fn the_style_has_the_colors_of_the_classes() {
+        let style = include_str!("objects.css");
+        for (class, [r, g, b]) in CLASS_COLORS.into_iter().enumerate() {
+            assert!(style.contains(&format!(".k{class} {{ color: #{r:02x}{g:02x}{b:02x}; }}")), "{class}");
+        }
     }
 
     #[test]

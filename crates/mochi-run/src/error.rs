@@ -124,8 +124,8 @@ impl RunError {
                 format!("continue it with `mochi resume {}`, or start a new run with another --out", shell_word(path))
             }
             RunError::NotEmpty { .. } => "give another --out".to_owned(),
-            RunError::Missing { .. } => "check the path; `mochi pretrain DATA --out RUN` makes a run".to_owned(),
-            RunError::NotARun { .. } => "give the folder that `mochi pretrain --out` made".to_owned(),
+            RunError::Missing { .. } => "check the path; `mochi pretrain` and `mochi detect train` make runs".to_owned(),
+            RunError::NotARun { .. } => "give a folder that `mochi pretrain --out` or `mochi detect train --out` made".to_owned(),
             RunError::Locked { .. } => "wait until it ends, or stop it".to_owned(),
             RunError::File(error) => match error.kind() {
                 Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
@@ -134,10 +134,10 @@ impl RunError {
                 _ => return error.hint(),
             },
             RunError::NoCheckpoint { .. } => {
-                "repeat the `mochi pretrain` command that started it: it starts over in the same folder".to_owned()
+                "repeat the command that started it: it starts over in the same folder".to_owned()
             }
             RunError::NoSuchCheckpoint { steps, .. } if steps.is_empty() => {
-                "repeat the `mochi pretrain` command that started it: it starts over in the same folder".to_owned()
+                "repeat the command that started it: it starts over in the same folder".to_owned()
             }
             RunError::NoSuchCheckpoint { steps, .. } => {
                 let steps: Vec<String> = steps.iter().map(u64::to_string).collect();

@@ -63,7 +63,9 @@ impl TensorError {
                 Some("run `cargo xtask setup --cuda`, or set compute.device=cpu; `mochi doctor` tells more".into())
             }
             Self::UnknownDevice(_) => Some("set compute.device to one of them".into()),
-            Self::Format { .. } => Some("resume from an earlier checkpoint, or copy the file again".into()),
+            Self::Format { .. } => {
+                Some("copy or download the file again; of a checkpoint, an earlier one can be resumed from".into())
+            }
             Self::Mismatch(_) | Self::Load(_) => Some(
                 "check that model.arch, model.stem and model.dim are those that the weights were trained with".into(),
             ),

@@ -16,6 +16,7 @@ fn main() -> std::io::Result<()> {
         let done = step as f64 / steps as f64;
         let cell = |label, value: String| Cell { label, value, warn: false };
         progress.update(&Snapshot {
+            iterations: false,
             epoch: (step - 1) * epochs / steps,
             epochs,
             step,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mochi_run::{Checkpoint, RunFolder};
+use mochi_run::{Checkpoint, Checkpoints, RunFolder};
 use mochi_tensor::Group;
 
 use crate::TrainError;
@@ -45,6 +45,19 @@ impl Destination {
     /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The run's checkpoints.
+    pub(crate) fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.path.join("checkpoints"))
+    }
+
+    /// What steps saw whose loss was not finite; of each rank apart, since several can fail at one step.
+    pub(crate) fn failed_steps(&self, rank: Option<usize>) -> Checkpoints {
+        Checkpoints::new(self.path.join(match rank {
+            None | Some(0) => "failed".to_owned(),
+            Some(rank) => format!("failed-rank-{rank}"),
+        }))
     }
 
     /// The folder, where this process writes it.

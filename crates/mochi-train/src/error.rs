@@ -34,6 +34,10 @@ pub enum TrainError {
         reason: String,
         /// Folder with the task's parts and the batch.
         folder: PathBuf,
+        /// The setting of the task's warm-up.
+        warm_up: &'static str,
+        /// Whether the run has a checkpoint.
+        resumable: bool,
     },
     /// Average precision could not be computed.
     #[error(transparent)]
@@ -121,9 +125,13 @@ impl TrainError {
             Self::Contrast(error) => error.hint(),
             Self::Metrics(error) => error.hint(),
             Self::StartWeights { .. } => Some("set model.arch and model.stem to those of the weights".into()),
-            Self::Diverged { .. } => Some(
-                "lower optimizer.learning_rate, add optimizer.warmup_epochs, or set compute.precision=float32; then resume: the last checkpoint is unchanged".into(),
-            ),
+            Self::Diverged { warm_up, resumable, .. } => Some(format!(
+                "lower optimizer.learning_rate, raise {warm_up}, or set compute.precision=float32; then {}",
+                match resumable {
+                    true => "resume: the last checkpoint is unchanged",
+                    false => "start again in another folder: there is no checkpoint yet",
+                }
+            )),
             Self::Checkpoint { .. } => Some("resume with the dataset and the settings that the run was started with".into()),
             Self::SettingChanged { key, before, path, .. } => {
                 Some(format!("set {key} = {before} in {} to resume, or start a new run with the other value", path.display()))
@@ -132,7 +140,7 @@ impl TrainError {
             Self::Internal(_) | Self::DataEnded { .. } => Some("this is a bug in Mochi; please report it with the full command line".into()),
             Self::NoLabels { .. } => Some("give a folder whose sub-folders are classes, a list with a class after each path, or CIFAR or IDX files with labels".into()),
             Self::Ranks { hint, .. } => Some(hint.clone()),
-            Self::NoCheckpoint(_) => Some("repeat the `mochi pretrain` command that started it: it starts over in the same folder".into()),
+            Self::NoCheckpoint(_) => Some("repeat the command that started it: it starts over in the same folder".into()),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! it is complete or absent. It holds the task's parts, the batch, and a `state.json` that says what failed and which state the
 //! parts are in.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mochi_run::Checkpoints;
 
@@ -12,8 +12,8 @@ use crate::part::Part;
 use crate::state::State;
 
 /// Writes the dump and returns its folder.
-pub(crate) fn save(run: &Path, parts: &[Part], state: State) -> Result<PathBuf, TrainError> {
-    let pending = Checkpoints::new(run.join("failed")).begin(state.step)?;
+pub(crate) fn save(failed: &Checkpoints, parts: &[Part], state: State) -> Result<PathBuf, TrainError> {
+    let pending = failed.begin(state.step)?;
     checkpoint::write(pending.path(), parts, state)?;
     Ok(pending.commit()?.path)
 }

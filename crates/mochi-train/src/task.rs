@@ -24,6 +24,14 @@ pub trait Task {
     /// Its name in `state.json`: a checkpoint of another task is refused.
     fn name(&self) -> &'static str;
 
+    /// Whether its schedule is counted in epochs; otherwise people are told iterations.
+    fn counts_epochs(&self) -> bool {
+        true
+    }
+
+    /// The setting that makes the warm-up longer, for messages.
+    fn warm_up_setting(&self) -> &'static str;
+
     /// How many steps there are.
     fn timeline(&self) -> Timeline;
 

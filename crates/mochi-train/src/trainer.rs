@@ -326,8 +326,13 @@ impl<T: Task> Trainer<T> {
                 let mut parts = self.task.parts()?;
                 parts.push(self.task.batch_part(batch)?);
                 let failure = Some(format!("{reason}. {state}"));
-                let folder = failure::save(self.run.path(), &parts, State { failure, ..self.state(begun) })?;
-                Err(TrainError::Diverged { reason, folder })
+                let folder = failure::save(
+                    &self.run.failed_steps(self.task.group().map(|group| group.rank())),
+                    &parts,
+                    State { failure, ..self.state(begun) },
+                )?;
+                let resumable = self.run.checkpoints().latest().is_ok_and(|newest| newest.is_some());
+                Err(TrainError::Diverged { reason, folder, warm_up: self.task.warm_up_setting(), resumable })
             }
         }
     }

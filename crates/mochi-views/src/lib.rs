@@ -28,6 +28,7 @@ pub mod augmentation;
 pub mod average;
 pub mod decode;
 mod error;
+pub mod paint;
 pub mod perceptual_hash;
 pub mod plan;
 pub mod random;

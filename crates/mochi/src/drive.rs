@@ -55,6 +55,24 @@ pub fn listen() -> Outcome<StopFlag> {
         .map_err(|e| Failure::new(format!("cannot listen for stop signals: {e}"), "this is a defect, please report it"))
 }
 
+/// What a run that has ended writes to stdout.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Printed {
+    /// The path of its folder.
+    Folder,
+    /// One JSON object.
+    Json,
+    /// Nothing: the run is one of several, whose result is printed after the last.
+    Nothing,
+}
+
+impl Printed {
+    /// As the option `--json` asks for.
+    pub fn of(json: bool) -> Self {
+        if json { Self::Json } else { Self::Folder }
+    }
+}
+
 /// Trains to the end or to a stop signal, shows progress, writes the report page.
 ///
 /// `next`: commands that use the result, as the last line has them.
@@ -63,7 +81,7 @@ pub fn drive<T: Task>(
     engine: &Engine,
     stop: &StopFlag,
     progress: &Progress,
-    json: bool,
+    printed: Printed,
     next: &dyn Fn(&str) -> String,
 ) -> Outcome {
     if !run.writes() {
@@ -74,7 +92,8 @@ pub fn drive<T: Task>(
         record_session(&run, engine)?;
     }
     let folder = run.folder().to_owned();
-    let mut steps = run.total_steps();
+    let (mut steps, iterations) = (run.total_steps(), !run.task().counts_epochs());
+    let word = step_word(run.task());
     let mut pace = Pace::start(run.step());
     let mut told_stop = false;
     let trained = run.train(stop, &mut |event| match event {
@@ -88,7 +107,9 @@ pub fn drive<T: Task>(
             steps = at.steps;
             let left = at.left.or_else(|| pace.left(at.steps - at.step));
             progress.update(&Snapshot {
-                epoch: at.epoch,
+                iterations,
+                // In a file, the first step of an epoch has a line of its own.
+                epoch: if iterations { 0 } else { at.epoch },
                 epochs: at.epochs,
                 step: at.step,
                 steps: at.steps,
@@ -111,27 +132,32 @@ pub fn drive<T: Task>(
         _ => mochi_report::write_page(&folder)?,
     };
     let run = shell_word(&folder);
-    if json {
-        print_json(&Summary {
+    match printed {
+        Printed::Json => print_json(&Summary {
             run: &folder.display().to_string(),
             finished: outcome.finished,
             step: outcome.step,
             steps,
             checkpoint: outcome.checkpoint.display().to_string(),
             elapsed_s: outcome.elapsed_s,
-        })?;
-    } else {
-        print_line(&folder.display().to_string())?;
+        })?,
+        Printed::Folder => print_line(&folder.display().to_string())?,
+        Printed::Nothing => {}
     }
     let say = |text: String| write_stderr(&printable(&text));
     if !outcome.finished {
-        say(format!("stopped at step {} of {steps}, saved in {}", outcome.step, outcome.checkpoint.display()));
+        say(format!("stopped at {word} {} of {steps}, saved in {}", outcome.step, outcome.checkpoint.display()));
         say(format!("hint: continue it with `mochi resume {run}`"));
         return Ok(ExitCode::from(STOPPED));
     }
-    say(format!("{} in {}; report: {}", counted(outcome.step, "step"), duration(outcome.elapsed_s), page.display()));
+    say(format!("{} in {}; report: {}", counted(outcome.step, word), duration(outcome.elapsed_s), page.display()));
     say(format!("next: {}", next(&run)));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What people call a step of the task.
+pub fn step_word<T: Task>(task: &T) -> &'static str {
+    if task.counts_epochs() { "step" } else { "iteration" }
 }
 
 /// The values that the table of metrics shows in the progress display, by row.

@@ -16,7 +16,7 @@ pub struct Kind {
     /// Extensions in lower case, the usual one first; empty if any name will do.
     pub extensions: &'static [&'static str],
     /// Bytes near the beginning of every such file that Mochi wrote.
-    marker: &'static [u8],
+    pub marker: &'static [u8],
 }
 
 /// A page of `mochi-report`.
@@ -39,11 +39,20 @@ impl Kind {
     /// A path that cannot be written, and a file that Mochi did not write.
     pub fn check(&self, path: &Path) -> Outcome<()> {
         check_writable(path)?;
+        self.check_replaceable(path)
+    }
+
+    /// The second half of [`Self::check`], for many files of one folder.
+    ///
+    /// # Errors
+    /// A file that Mochi did not write.
+    pub fn check_replaceable(&self, path: &Path) -> Outcome<()> {
         let mut beginning = Vec::new();
         if path.is_file() {
-            // What cannot be read is not known to be a result.
-            let _ = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning));
-            if !beginning.is_empty() && !beginning.windows(self.marker.len()).any(|bytes| bytes == self.marker) {
+            let read = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning));
+            // What cannot be read is not known to be a result; an empty file holds nothing that could be lost.
+            let marked = beginning.windows(self.marker.len()).any(|bytes| bytes == self.marker);
+            if read.is_err() || !beginning.is_empty() && !marked {
                 let what = format!("{} exists and is not an earlier result, so it is not replaced", path.display());
                 return Err(Failure::new(what, "give --out another name, or remove the file first"));
             }

@@ -13,7 +13,7 @@ use mochi_term::{Progress, StopFlag};
 use mochi_text::counted;
 use mochi_train::{Contrastive, Destination, facts};
 
-use crate::drive::{drive, evaluate_encoder, listen};
+use crate::drive::{Printed, drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
 use crate::ranks::{self, Ranks, in_group};
@@ -138,7 +138,7 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     let trainer = Contrastive::start(destination, resolved, dataset, engine, ranks.group())?;
     // What was done until here is part of the time that was asked for.
     let spent = if limited { begun.elapsed().as_secs_f64() } else { 0.0 };
-    drive(trainer.after(spent), engine, stop, &progress, arguments.json, &evaluate_encoder)
+    drive(trainer.after(spent), engine, stop, &progress, Printed::of(arguments.json), &evaluate_encoder)
 }
 
 /// Settings as given, a line each, to be compared between ranks.

@@ -12,7 +12,7 @@ use mochi_text::{counted, duration};
 use mochi_train::{Contrastive, Trainer};
 
 use crate::detect;
-use crate::drive::{drive, evaluate_encoder, listen};
+use crate::drive::{Printed, drive, evaluate_encoder, listen, step_word};
 use crate::failure::{Failure, Outcome};
 use crate::ranks::{self, Ranks, in_group};
 
@@ -35,10 +35,14 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     if let Some(setting) = arguments.settings.first() {
-        let config = shell_word(&arguments.run.join("config.toml"));
+        let path = arguments.run.join("config.toml");
+        let (config, command) = match Task::read(&path) {
+            Ok(Task::Detection) => (shell_word(&path), "mochi detect train --data DIR"),
+            _ => (shell_word(&path), "mochi pretrain DATA"),
+        };
         return Err(Failure::new(
             format!("`mochi resume` takes no settings, got {setting}: a run keeps those that it was started with"),
-            format!("start a new run: `mochi pretrain DATA --config {config} {setting}`"),
+            format!("start a new run: `{command} --config {config} {setting}`"),
         ));
     }
     let launched = ranks::launched()?;
@@ -66,25 +70,25 @@ pub fn in_ranks(
             let what = format!("{} is a detection run, which trains in one process", path.display());
             return Err(Failure::new(what, "resume it without a launcher"));
         }
-        return detect::resume(path, engine, stop, &progress, json);
+        return detect::resume(path, engine, stop, &progress, Printed::of(json));
     }
     let run = Contrastive::resume(path, engine, stop, ranks.group())?;
     say_where(&run, &progress);
-    drive(run, engine, stop, &progress, json, &evaluate_encoder)
+    drive(run, engine, stop, &progress, Printed::of(json), &evaluate_encoder)
 }
 
 /// Says at which step a run goes on.
 pub fn say_where<T: mochi_train::Task>(run: &Trainer<T>, progress: &Progress) {
-    let (step, steps) = (run.step(), run.total_steps());
+    let (step, steps, word) = (run.step(), run.total_steps(), step_word(run.task()));
     progress.note(&if !run.ended() {
         match run.left() {
             Some(left) => {
-                format!("continuing from step {step} of about {steps}, {} left", duration(left.as_secs_f64()))
+                format!("continuing from {word} {step} of about {steps}, {} left", duration(left.as_secs_f64()))
             }
-            None => format!("continuing from step {step} of {steps}"),
+            None => format!("continuing from {word} {step} of {steps}"),
         }
     } else {
-        format!("nothing to train: the run has finished its {}", counted(steps, "step"))
+        format!("nothing to train: the run has finished its {}", counted(steps, word))
     });
 }
 

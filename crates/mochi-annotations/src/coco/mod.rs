@@ -82,6 +82,9 @@ pub(crate) fn read(
         .map_err(|detail| AnnotationError::Malformed { path: tree.path(file), detail: detail.to_string() })?;
     let name = file.to_string_lossy().into_owned();
     let categories = Categories::new(&document, given, &name, problems);
+    if categories.positions.is_empty() && !document.annotations.is_empty() {
+        return Err(AnnotationError::NoCategories { path: tree.path(file) });
+    }
     let listed = listed(tree, split, file, document, &name, problems);
     let images = gather(listed, problems, |image, found| read_image(tree, image, &categories, &name, found));
     Ok(Annotations { classes: categories.names, category_ids: categories.ids, images })

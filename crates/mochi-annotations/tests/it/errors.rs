@@ -71,7 +71,12 @@ fn every_error_says_what_to_do_next() {
         ),
         ("Malformed", refused(here(&gap), None, None, None), "classes.txt is malformed: line 2", "correct the file"),
         ("NoClasses", refused(here(&unnamed), None, None, None), "has no names of classes", "write a classes.txt"),
-        ("NoObjects", refused(here(&nothing), None, None, None), "no object that can be used (0 images", "mochi check"),
+        (
+            "NoObjects",
+            refused(here(&nothing), None, None, None),
+            "no object that can be used (0 images",
+            "correct the files",
+        ),
         ("NoObjects", refused(here(&odd), None, Some("first"), Some(&other)), "1 image; 1 problem", "trained model"),
     ];
     for (wanted, [variant, text, hint], words, next) in &cases {

@@ -92,8 +92,15 @@ fn sides(resolved: &Resolved, conflict: &mut impl FnMut(String, String)) {
 }
 
 /// Valid settings that probably do not do what they should, on the chosen device.
-pub(super) fn warnings(resolved: &Resolved, device: DeviceFacts) -> Vec<Warning> {
+pub(super) fn warnings(resolved: &Resolved, facts: &Facts, device: DeviceFacts) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    let (without, objects) = facts.unmasked;
+    if resolved.model.masks && without > 0 {
+        warnings.push(Warning::ObjectsWithoutMasks { without, objects });
+    }
+    if resolved.data.batch > facts.images {
+        warnings.push(Warning::BatchLargerThanData { batch: resolved.data.batch, images: facts.images });
+    }
     let Resolved { data, model, optimizer, iterations, .. } = resolved;
     let (rule, _) = rules::learning_rate(data.batch);
     let ratio = optimizer.learning_rate / rule;

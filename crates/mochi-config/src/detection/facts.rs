@@ -11,6 +11,8 @@ pub struct Facts {
     pub classes: usize,
     /// Whether the training objects have masks.
     pub masks: bool,
+    /// Number of training objects without a mask, which a detector with masks does not learn from, and of all.
+    pub unmasked: (usize, usize),
     /// CPU cores that this process may use.
     pub cores: usize,
     /// The processor and the memory of this process.

@@ -89,7 +89,7 @@ impl Settings {
             origins: choices.origins,
         };
         ConfigError::unless_empty(&DETECTION, checks::problems(&resolved, facts))?;
-        let warnings = checks::warnings(&resolved, on);
+        let warnings = checks::warnings(&resolved, facts, on);
         Ok((resolved, warnings))
     }
 }

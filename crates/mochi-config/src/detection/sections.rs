@@ -39,7 +39,8 @@ section! {
         /// Batches prepared in advance.
         plain prefetch: usize = Kind::Integer { min: 1, max: 1024 };
         /// Largest fraction of bad images (images that cannot be read or decoded). Bad images are reported and replaced by the next one;
-        /// the run stops if their fraction exceeds this value.
+        /// the run stops if their fraction exceeds this value. One bad image never ends a run, however few images there are, unless the value
+        /// is 0.
         plain max_bad_fraction: f64 = Kind::Number { min: 0.0, max: 1.0 };
     }
 }

@@ -10,6 +10,7 @@ const LAPTOP: Facts = Facts {
     images: 874,
     classes: 3,
     masks: true,
+    unmasked: (0, 0),
     cores: 8,
     cpu: DeviceFacts { memory_bytes: 16 << 30, fast_bf16: false },
     gpus: Vec::new(),
@@ -334,7 +335,7 @@ proptest! {
         images in 1usize..3_000_000, batch in 1usize..512, masks: bool, cores in 1usize..256, gpus in 0usize..3, fast_bf16: bool,
     ) {
         let device = DeviceFacts { memory_bytes: 0, fast_bf16 };
-        let facts = Facts { images, classes: 1, masks, cores, cpu: device, gpus: vec![device; gpus] };
+        let facts = Facts { images, classes: 1, masks, cores, cpu: device, gpus: vec![device; gpus], unmasked: (0, 0) };
         let (resolved, warnings) = load("small", &[&format!("data.batch={batch}")]).resolve(&facts).unwrap();
         prop_assert_eq!(warnings, []);
         prop_assert!((300..=3000).contains(&resolved.iterations));
@@ -353,4 +354,18 @@ proptest! {
         let _ = Resolved::parse(&text, Path::new("config.toml"));
         let _ = Task::parse(&text, Path::new("config.toml"));
     }
+}
+
+#[test]
+fn objects_without_masks_and_a_batch_larger_than_the_data_are_warned_about() {
+    let warned = |arguments: &[&str], facts: &Facts| {
+        let (_, warnings) = load("small", arguments).resolve(facts).unwrap();
+        let texts = warnings.iter().map(|warning| format!("{warning} | {}", warning.hint().unwrap_or_default()));
+        texts.collect::<Vec<_>>().join("\n")
+    };
+    let half = Facts { unmasked: (6, 12), ..LAPTOP };
+    assert!(warned(&["model.masks=true"], &half).contains("6 of 12 objects have no mask"));
+    assert!(!warned(&["model.masks=false"], &half).contains("have no mask") && !warned(&[], &LAPTOP).contains("mask"));
+    let few = warned(&["data.batch=8"], &Facts { images: 6, ..LAPTOP });
+    assert!(few.contains("larger than the 6 training images") && few.contains("data.batch to at most 6"), "{few}");
 }

@@ -59,13 +59,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Image number `index` as step `step` of a run of seed `seed` takes it.
-    pub(crate) fn load(
-        &mut self,
-        image: &AnnotatedImage,
-        options: &ObjectImageOptions,
-        (seed, step, index): (u64, u64, u32),
-    ) -> Result<Loaded, ReadError> {
+    /// Reads and decodes an image, whose size has to be the annotated one. Returns width and height.
+    pub(crate) fn decode(&mut self, image: &AnnotatedImage) -> Result<(u32, u32), ReadError> {
         read_file(&image.path, &mut self.bytes)?;
         let decode = DecodeOptions { exif_orientation: image.exif_orientation, ..DecodeOptions::default() };
         self.decoder.decode(&self.bytes, &decode, &mut self.pixels)?;
@@ -77,6 +72,17 @@ impl Reader {
             );
             return Err(DecodeError::new(BadReason::Corrupt, detail).into());
         }
+        Ok(found)
+    }
+
+    /// Image number `index` as step `step` of a run of seed `seed` takes it.
+    pub(crate) fn load(
+        &mut self,
+        image: &AnnotatedImage,
+        options: &ObjectImageOptions,
+        (seed, step, index): (u64, u64, u32),
+    ) -> Result<Loaded, ReadError> {
+        let found = self.decode(image)?;
         let mut stream = Stream::new(seed, Purpose::Object, step, index, 0);
         let sides = &options.short_sides;
         let choice = stream.below(u32::try_from(sides.len()).unwrap_or(u32::MAX).max(1)) as usize;

@@ -9,6 +9,8 @@
 mod image;
 mod loader;
 mod order;
+mod unreadable;
 
 pub use image::{ObjectImageOptions, shortest_edge};
 pub use loader::{LoadedImage, ObjectBatch, ObjectGroup, ObjectLoader, ObjectLoaderOptions};
+pub use unreadable::{ends_a_run, find_unreadable};

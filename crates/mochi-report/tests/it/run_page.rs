@@ -200,7 +200,7 @@ fn a_folder_that_is_not_a_run_is_refused() {
     let base = tempfile::tempdir().unwrap();
     let error = mochi_report::write_page(base.path()).unwrap_err();
     assert_eq!(error.to_string(), format!("{} is not a run: it has no config.toml", base.path().display()));
-    assert_eq!(error.hint().unwrap(), "give the folder that `mochi pretrain --out` made");
+    assert_eq!(error.hint().unwrap(), "give a folder that `mochi pretrain --out` or `mochi detect train --out` made");
 }
 
 #[test]

@@ -11,8 +11,11 @@ pub(super) fn render(s: &Snapshot, width: usize, color: bool) -> String {
     let bold = |text: String| plain().bold().apply_to(text).to_string();
 
     let epoch = (s.epoch + 1).min(s.epochs.max(1));
-    let mut head = format!("{} {}/{}", dim("epoch"), bold(epoch.to_string()), s.epochs);
-    head += &format!("  {} {}/{}", dim("step"), bold(s.step.to_string()), s.steps);
+    let step = |word| format!("{} {}/{}", dim(word), bold(s.step.to_string()), s.steps);
+    let head = match s.iterations {
+        true => step("iteration"),
+        false => format!("{} {}/{}  {}", dim("epoch"), bold(epoch.to_string()), s.epochs, step("step")),
+    };
 
     let done = if s.steps == 0 { 1.0 } else { s.step as f64 / s.steps as f64 };
     let left = s.eta_s.map_or(String::new(), |eta| format!("  {} left", duration(eta)));

@@ -3,6 +3,8 @@
 /// The state of training at a step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
+    /// Whether training is counted in iterations alone; then there is no epoch, and a step is an iteration.
+    pub iterations: bool,
     /// Epoch, from 0.
     pub epoch: u64,
     /// All epochs.

@@ -49,8 +49,10 @@ impl Task {
     pub fn finish(self) {
         self.bar.finish_and_clear();
         if self.progress.0.target != Target::Quiet {
-            let took = duration(self.started.elapsed().as_secs_f64());
-            self.progress.note(&format!("{}: {} in {took}", self.title, self.done));
+            let took = self.started.elapsed().as_secs_f64();
+            // "in 0s" says nothing.
+            let took = if took < 0.5 { String::new() } else { format!(" in {}", duration(took)) };
+            self.progress.note(&format!("{}: {}{took}", self.title, self.done));
         }
     }
 

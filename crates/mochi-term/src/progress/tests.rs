@@ -114,6 +114,7 @@ fn terminal() -> (Progress, Screen) {
 
 fn snapshot() -> Snapshot {
     Snapshot {
+        iterations: false,
         epoch: 2,
         epochs: 200,
         step: 120,
@@ -197,13 +198,13 @@ fn a_task_ends_with_one_line() {
         task.advance(1);
     }
     task.finish();
-    assert_eq!(sink.text(), "k-NN: features: 0/200\nk-NN: features: 200 in 0s\n");
+    assert_eq!(sink.text(), "k-NN: features: 0/200\nk-NN: features: 200\n");
     let (progress, screen) = terminal();
     let mut task = progress.task("k-NN: features", 200);
     assert!(screen.text().starts_with("k-NN: features  ──"), "{}", screen.text());
     task.advance(200);
     task.finish();
-    assert_eq!(screen.text(), "k-NN: features: 200 in 0s");
+    assert_eq!(screen.text(), "k-NN: features: 200");
 }
 
 #[test]
@@ -212,7 +213,7 @@ fn a_search_counts_without_an_end() {
     let mut task = progress.search("images found", 7, Instant::now());
     task.reach(9);
     task.finish();
-    assert_eq!(sink.text(), "images found: 7 so far\nimages found: 9 in 0s\n");
+    assert_eq!(sink.text(), "images found: 7 so far\nimages found: 9\n");
 }
 
 /// Security review S8: names of files steered the terminal.
@@ -234,4 +235,11 @@ fn rates_and_fractions_have_the_digits_that_mean_something() {
     use super::snapshot::{percent, rate};
     assert_eq!([rate(3.12), rate(1834.2)], ["3.1", "1834"]);
     assert_eq!([percent(0.0), percent(0.004), percent(0.5), percent(1.0)], ["0 %", "0.4 %", "50 %", "100 %"]);
+}
+
+#[test]
+fn iterations_have_no_epoch() {
+    let snapshot = Snapshot { iterations: true, step: 30, steps: 400, images_per_s: 12.0, ..Snapshot::default() };
+    assert!(line::render(&snapshot).starts_with("iteration 30/400 | "), "{}", line::render(&snapshot));
+    assert!(block::render(&snapshot, 80, false).starts_with("iteration 30/400\n"));
 }

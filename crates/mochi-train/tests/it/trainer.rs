@@ -93,6 +93,10 @@ impl Task for LeastSquares {
         "least-squares"
     }
 
+    fn warm_up_setting(&self) -> &'static str {
+        "warm_up"
+    }
+
     fn timeline(&self) -> Timeline {
         Timeline { steps: STEPS, steps_per_epoch: 12, warm_up: 0, budget: self.budget }
     }
@@ -322,7 +326,7 @@ fn h16_a_step_that_is_not_finite_leaves_a_complete_dump() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
     let error = train(start(&path, 1e38), u64::MAX).unwrap_err();
-    let TrainError::Diverged { folder: dump, reason } = &error else { panic!("{error}") };
+    let TrainError::Diverged { folder: dump, reason, .. } = &error else { panic!("{error}") };
     assert!(error.to_string().contains("the optimizer step was skipped"), "{error}");
     let state = State::read(dump).unwrap();
     assert_eq!(*dump, path.join("failed").join(format!("step-{}", state.step)));

@@ -89,6 +89,7 @@ pub fn run(a: Arguments) -> Outcome {
         images: a.batch,
         classes: OBJECTS.len(),
         masks: true,
+        unmasked: (0, 0),
         cores: machine.cores,
         cpu: machine.cpu,
         gpus: machine.gpus,

@@ -14,7 +14,7 @@ use clap::Args;
 use mochi_annotations::Format;
 use mochi_data::dataset_report::{DatasetReport, ReportOptions, Severity, Stage, check_dataset};
 use mochi_data::{Cancel, display_source, short_side};
-use mochi_files::write_atomic;
+use mochi_files::{shell_word, write_atomic};
 use mochi_term::{Progress, Task};
 use serde::Serialize;
 
@@ -73,8 +73,14 @@ pub fn run(arguments: Arguments) -> Outcome {
                 "leave out --also, and check each dataset by itself",
             ));
         }
-        let (folder, split) = (arguments.sources.data(), arguments.split.as_deref());
-        return objects::run(folder, format, split, arguments.out.as_deref(), arguments.json);
+        return objects::run(&objects::Check {
+            folder: arguments.sources.data(),
+            format,
+            split: arguments.split.as_deref(),
+            out: arguments.out.as_deref(),
+            threads: arguments.threads,
+            json: arguments.json,
+        });
     }
     // No stop signal is caught: nothing is written before the end, so Ctrl-C may quit immediately.
     let progress = Progress::detect();
@@ -96,6 +102,12 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_json(&Checked { data: display_source(arguments.sources.data()), page, report: &report })?;
     } else {
         print_line(&table::table(arguments.sources.data(), &report, arguments.out.as_deref()))?;
+    }
+    let data = arguments.sources.data();
+    if let Ok((format, _)) = mochi_annotations::splits(data, None) {
+        progress
+            .note(&format!("the folder has annotated objects in the format of {format}, which this check leaves out"));
+        progress.hint(&format!("`mochi check {} --format {}` checks them", shell_word(data), format.as_str()));
     }
     match report.issues.iter().find(|issue| issue.severity == Severity::Error) {
         // The table shows all issues with their hints; JSON on stdout is read by a program.

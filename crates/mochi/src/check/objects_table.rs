@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use mochi_annotations::{Dataset, Problem, Rule, Statistics};
+use mochi_data::BadImage;
 use mochi_term::printable_text;
 use mochi_text::{aligned, counted};
 
 /// Problems of a kind that the table names.
 const NAMED: usize = 3;
+/// Bad images that the table names.
+const BAD_NAMED: usize = 10;
 
 /// Terms and values, for the table and the page.
 pub fn rows(dataset: &Dataset, statistics: &Statistics) -> Vec<(&'static str, String)> {
@@ -51,7 +54,13 @@ pub fn place(problem: &Problem) -> String {
 }
 
 /// The whole table, without the last line break.
-pub fn table(folder: &Path, dataset: &Dataset, statistics: &Statistics, page: Option<&Path>) -> String {
+pub fn table(
+    folder: &Path,
+    dataset: &Dataset,
+    statistics: &Statistics,
+    bad: &[BadImage],
+    page: Option<&Path>,
+) -> String {
     let mut lines = vec![format!("{} ({}, split {})", folder.display(), dataset.format, dataset.split), String::new()];
     lines.extend(rows(dataset, statistics).iter().map(|(name, value)| format!("{name:<16} {value}")));
     let head = ["class", "objects", "share", "images"].map(str::to_owned).to_vec();
@@ -82,6 +91,17 @@ pub fn table(folder: &Path, dataset: &Dataset, statistics: &Statistics, page: Op
                 found.count - NAMED as u64,
                 found.examples.len()
             ));
+        }
+    }
+    if !bad.is_empty() {
+        lines.extend([
+            String::new(),
+            format!("bad images: {} (another image takes the place of one in training)", bad.len()),
+        ]);
+        let shown = bad.iter().take(BAD_NAMED);
+        lines.extend(shown.map(|image| format!("  {}: {} ({})", image.name, image.reason, image.detail)));
+        if bad.len() > BAD_NAMED {
+            lines.push(format!("  and {} more; --json has all", bad.len() - BAD_NAMED));
         }
     }
     if let Some(page) = page {

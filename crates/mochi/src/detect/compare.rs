@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use mochi_run::metric::{Metric, detection};
 use mochi_run::{MetricsLog, RunFolder};
+use mochi_term::Progress;
 use mochi_text::aligned;
 
 use crate::failure::{Outcome, print_line};
@@ -32,19 +33,39 @@ pub fn last_evaluation(run: &Path) -> Outcome<Vec<(&'static Metric, f64)>> {
     Ok(COMPARED.into_iter().filter_map(|metric| Some((metric, last?.values.get(metric)?))).collect())
 }
 
-/// Prints both and their difference.
-pub fn print(run: &Path, random: &Path) -> Outcome<()> {
+/// A metric's name for people: "AP", "mask AP50".
+pub fn name(metric: &Metric) -> String {
+    metric.key.replace('_', " ").replace("ap", "AP")
+}
+
+/// Prints the average precision of a run that has ended: on stdout, or on stderr where that has one JSON object.
+pub fn print_result(run: &Path, json: bool, progress: &Progress) -> Outcome<()> {
+    let values = last_evaluation(run)?;
+    if values.is_empty() {
+        progress.note("the run was not evaluated: the data has no split for evaluation");
+        return Ok(());
+    }
+    let values: Vec<String> =
+        values.iter().map(|(metric, value)| format!("{} {:.2}", name(metric), 100.0 * value)).collect();
+    say(&format!("{} (percent, COCO's metric, after the last iteration)", values.join(", ")), json, progress)
+}
+
+/// Prints both and their difference, likewise.
+pub fn print(run: &Path, random: &Path, json: bool, progress: &Progress) -> Outcome<()> {
     let (ours, theirs) = (last_evaluation(run)?, last_evaluation(random)?);
     let head = ["", "from these weights", "from random weights", "difference"].map(str::to_owned).to_vec();
     let mut rows = vec![head];
     for ((metric, value), (_, other)) in ours.iter().zip(&theirs) {
         let percent = |value: f64| format!("{:.2}", 100.0 * value);
-        rows.push(vec![
-            metric.key.replace('_', " "),
-            percent(*value),
-            percent(*other),
-            format!("{:+.2}", 100.0 * (value - other)),
-        ]);
+        rows.push(vec![name(metric), percent(*value), percent(*other), format!("{:+.2}", 100.0 * (value - other))]);
     }
-    print_line(&aligned(&rows).join("\n"))
+    aligned(&rows).iter().try_for_each(|line| say(line, json, progress))
+}
+
+fn say(line: &str, json: bool, progress: &Progress) -> Outcome<()> {
+    if json {
+        progress.note(line);
+        return Ok(());
+    }
+    print_line(line)
 }

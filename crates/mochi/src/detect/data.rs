@@ -8,6 +8,8 @@ use mochi_files::shell_word;
 use mochi_term::Progress;
 use mochi_text::counted;
 
+use crate::failure::Failure;
+
 /// The format that the settings name; `None`: the folder tells.
 pub fn format(wanted: DataFormat) -> Option<Format> {
     match wanted {
@@ -45,9 +47,33 @@ fn report(folder: &Path, found: &Dataset, progress: &Progress) {
     for (kind, found) in problems.by_kind().filter(|(kind, _)| kind.rule() != Rule::Keep) {
         if let Some(first) = found.examples.first() {
             let place = first.object.as_ref().map(|object| format!(", {object}")).unwrap_or_default();
-            progress.note(&format!("{} ({}, first in {}{place})", kind.explanation(), found.count, first.file));
+            let detail = if first.detail.is_empty() { String::new() } else { format!(": {}", first.detail) };
+            progress.note(&format!("{} ({}, first in {}{place}{detail})", kind.explanation(), found.count, first.file));
         }
     }
     let (folder, format) = (shell_word(folder), found.format.as_str());
     progress.hint(&format!("`mochi check {folder} --format {format} --split {}` lists all of them", found.split));
 }
+
+/// An error of a split as a failure whose hint names the setting of the split.
+pub fn failed(error: AnnotationError, setting: &str) -> Failure {
+    let hint = match &error {
+        AnnotationError::NoSplit { .. } | AnnotationError::NoDefaultSplit { .. } => {
+            Some(format!("name one of them with {setting}=NAME"))
+        }
+        AnnotationError::NoObjects { .. } if setting == EVALUATION => Some(format!(
+            "a run is evaluated at its end: name a split that has objects with {setting}=NAME, or another folder with evaluation.source=DIR"
+        )),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match hint {
+        Some(hint) => failure.at("", &hint),
+        None => failure,
+    }
+}
+
+/// The setting of the split that a run is evaluated on.
+pub const EVALUATION: &str = "evaluation.split";
+/// The setting of the split that a run learns from.
+pub const TRAINING: &str = "data.split";

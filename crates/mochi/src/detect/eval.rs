@@ -12,7 +12,7 @@ use mochi_detection_metrics::{
 };
 use mochi_report::PredictionsPage;
 use mochi_run::RunFolder;
-use mochi_term::Progress;
+use mochi_term::{Progress, StopFlag};
 use mochi_text::{aligned, counted};
 use mochi_train::{detect_all, load_detector};
 use serde_json::{Map, Value, json};
@@ -84,7 +84,10 @@ pub fn run(arguments: Arguments) -> Outcome {
         let of_2007 = data.images.iter().any(|image| image.path.to_string_lossy().contains("VOC2007"));
         let rule = if of_2007 { VocRule::ElevenPoints } else { VocRule::Area };
         let voc = evaluate_voc(&data, &found.detections, rule)?;
-        result.insert("voc".to_owned(), json!({"AP": voc.ap, "AP50": voc.ap50, "AP75": voc.ap75}));
+        result.insert(
+            "voc".to_owned(),
+            json!({"rule": voc_rule(rule), "AP": voc.ap, "AP50": voc.ap50, "AP75": voc.ap75}),
+        );
     }
     let options = AnalysisOptions { minimum_score: CONFUSED_FROM, mistakes: MISTAKES };
     let analysis = analyze(&data, &found.detections, Geometry::Box, options)?;
@@ -116,7 +119,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     mochi_report::write_page(&arguments.run)?;
     let page = arguments.run.join("detections.html");
-    let text = pictures(&arguments.run, &data, &found.detections, &analysis, loaded.step).render();
+    let text = pictures(&arguments.run, &data, &found.detections, (&analysis, loaded.step), &stop)?.render();
     mochi_files::write_atomic(&page, text.as_bytes())?;
     progress.note(&format!("images with truth and detections: {}", page.display()));
     if arguments.json {
@@ -131,6 +134,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         split.split
     ))?;
     print_line(&table(&result, masks.is_some()))?;
+    if let Some(line) = result.get("voc").and_then(voc_line) {
+        print_line(&line)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -175,28 +181,43 @@ fn pictures(
     run: &Path,
     data: &Annotations,
     detections: &[Detection],
-    analysis: &Analysis,
-    step: u64,
-) -> PredictionsPage {
-    let drawn = |indices: Vec<usize>| sheet::images(data, detections, CONFUSED_FROM, true, indices.into_iter());
+    (analysis, step): (&Analysis, u64),
+    stop: &StopFlag,
+) -> Outcome<PredictionsPage> {
+    let drawn = |indices: Vec<usize>| sheet::images(data, detections, (CONFUSED_FROM, true), indices.into_iter(), stop);
     let worst: Vec<usize> = sheet::worst(analysis, detections).into_iter().take(sheet::IMAGES).collect();
     let count = data.images.len().min(sheet::IMAGES);
     let spread = (0..count).map(|number| number * data.images.len() / count.max(1)).collect();
-    PredictionsPage {
+    Ok(PredictionsPage {
         name: run.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         summary: format!("detections of step {step} with a score of at least {CONFUSED_FROM}"),
         classes: data.classes.clone(),
         sections: vec![
-            ("Images with the worst mistakes".to_owned(), drawn(worst)),
-            ("Images from the whole split".to_owned(), drawn(spread)),
+            ("Images with the worst mistakes".to_owned(), drawn(worst)?),
+            ("Images from the whole split".to_owned(), drawn(spread)?),
         ],
         note: "Solid: detections with their scores. Dashed: true objects. Hover over a box for its class.".to_owned(),
-    }
+    })
 }
 
 /// COCO's numbers under their names.
 fn twelve(numbers: &CocoNumbers) -> Map<String, Value> {
     numbers.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
+}
+
+/// How VOC's metric summarizes a curve.
+fn voc_rule(rule: VocRule) -> &'static str {
+    match rule {
+        VocRule::ElevenPoints => "11 points",
+        VocRule::Area => "area",
+    }
+}
+
+/// VOC's numbers in percent.
+fn voc_line(voc: &Value) -> Option<String> {
+    let percent = |name: &str| Some(format!("{name} {:.2}", 100.0 * voc.get(name)?.as_f64()?));
+    let rule = voc.get("rule")?.as_str()?;
+    Some(format!("VOC's metric, boxes ({rule}): {}, {}, {}", percent("AP")?, percent("AP50")?, percent("AP75")?))
 }
 
 /// The numbers in percent, masks beside boxes.

@@ -5,6 +5,7 @@ mod data;
 mod eval;
 mod picture;
 mod predict;
+mod prepared;
 mod sheet;
 mod train;
 mod trials;

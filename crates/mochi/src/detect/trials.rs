@@ -1,17 +1,19 @@
 //! `mochi detect trials --n 5 --data DIR ... --out DIR`: the same training with several seeds (MoCo and detectron2 report means of five).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use mochi_config::detection::Resolved;
 use mochi_run::{Metric, RunFolder};
 use mochi_term::Progress;
-use mochi_text::aligned;
+use mochi_text::{aligned, counted};
 use serde_json::{Map, Value, json};
 
-use super::compare::last_evaluation;
-use super::train::{Common, Prepared, resume};
-use crate::drive::{drive, listen};
+use super::compare::{last_evaluation, name};
+use super::prepared::{Common, Prepared};
+use super::train::resume;
+use crate::drive::{Printed, drive, listen};
 use crate::failure::{Failure, Outcome, print_json, print_line};
 
 /// Arguments of the subcommand.
@@ -36,18 +38,28 @@ pub fn run(arguments: Arguments) -> Outcome {
     let progress = Progress::detect();
     let engine = mochi_tensor::start(None)?;
     let prepared = Prepared::read(&arguments.common, &engine, &progress)?;
-    let mut results = Vec::new();
+    // All that is there is compared before anything is trained.
+    let mut trials = Vec::new();
     for trial in 0..arguments.n {
-        let seed = prepared.settings.seed + trial;
+        let mut settings = prepared.settings.clone();
+        settings.seed = prepared.settings.seed + trial;
+        let seed = settings.seed;
+        // The warnings are the same for every seed.
+        let resolved = match trial {
+            0 => prepared.resolve(settings, &progress)?,
+            _ => prepared.resolved(settings)?.0,
+        };
         let out = arguments.out.join(format!("seed-{seed}"));
-        let ended = if RunFolder::read(&out).is_ok() {
-            resume(&out, &engine, &stop, &progress, false)?
+        let exists = is_same_run(&out, &resolved)?;
+        trials.push((seed, out, resolved, exists));
+    }
+    let mut results = Vec::new();
+    for (seed, out, resolved, exists) in trials {
+        let ended = if exists {
+            resume(&out, &engine, &stop, &progress, Printed::Nothing)?
         } else {
-            let mut settings = prepared.settings.clone();
-            settings.seed = seed;
-            let resolved = prepared.resolve(settings, &progress)?;
             let trainer = prepared.start(resolved, &out, &engine, &progress)?;
-            drive(trainer, &engine, &stop, &progress, false, &|run| format!("mochi report {run}"))?
+            drive(trainer, &engine, &stop, &progress, Printed::Nothing, &|run| format!("mochi report {run}"))?
         };
         if ended != ExitCode::SUCCESS {
             return Ok(ended);
@@ -62,7 +74,7 @@ pub fn run(arguments: Arguments) -> Outcome {
             "name one with evaluation.split=NAME, or another folder with evaluation.source=DIR",
         ));
     }
-    let mut rows = vec![[vec!["seed".to_owned()], metrics.iter().map(|m| m.key.replace('_', " ")).collect()].concat()];
+    let mut rows = vec![[vec!["seed".to_owned()], metrics.iter().map(|m| name(m)).collect()].concat()];
     for (seed, all) in &results {
         rows.push(
             [vec![seed.to_string()], all.iter().map(|(_, value)| format!("{:.2}", 100.0 * value)).collect()].concat(),
@@ -87,4 +99,37 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_line(&aligned(&rows).join("\n"))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Settings that do not change what a run's result is.
+const FREE: [&str; 6] = ["compute.threads", "compute.device", "checkpoint.", "log.", "data.threads", "data.prefetch"];
+/// Differences that a message names.
+const NAMED: usize = 5;
+
+/// Whether a folder is a run with these settings that can be resumed; a run that has no checkpoint yet starts over.
+///
+/// # Errors
+/// A run with other settings: its result is not one of these trials. (Other data than the run's is refused by its checkpoint.)
+fn is_same_run(out: &Path, wanted: &Resolved) -> Outcome<bool> {
+    let Ok(folder) = RunFolder::read(out) else { return Ok(false) };
+    let own = Resolved::read(&folder.config_path())?.describe();
+    let mut differing = Vec::new();
+    for setting in wanted.describe() {
+        let now = setting.value.to_string();
+        let before = own.iter().find(|own| own.key == setting.key).map(|own| own.value.to_string());
+        let counts = !FREE.iter().any(|free| setting.key.starts_with(free));
+        if let (true, Some(before)) = (counts, before.filter(|before| *before != now)) {
+            differing.push(format!("{} = {before} (now {now})", setting.key));
+        }
+    }
+    if !differing.is_empty() {
+        let more = differing.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {}", counted(more, "other")) } else { String::new() };
+        let shown = differing.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        return Err(Failure::new(
+            format!("{} is a run with other settings: {shown}{more}", out.display()),
+            "give --out another folder, or the settings that the runs there have",
+        ));
+    }
+    Ok(folder.checkpoints().latest()?.is_some())
 }

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome, print_json, print_line};
 pub struct Arguments {
     #[command(flatten)]
     selection: Selection,
-    /// Result that decides, the largest is the best: knn, linear, few_shot, ...
+    /// Result that decides, the largest is the best: knn, linear, few_shot, ap, ...
     #[arg(long, value_name = "COLUMN", default_value = "knn")]
     by: String,
     /// Print one JSON object with every column
@@ -37,7 +37,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let Some(best) = best else {
         return Err(Failure::new(
             format!("no run below {} has a value of {}", folder.display(), arguments.by),
-            "evaluate the runs first: mochi eval all RUN --train DIR --test DIR",
+            "evaluate the runs first, `mochi eval all RUN --train DIR --test DIR`; of detectors, --by ap",
         ));
     };
     if arguments.json {

@@ -63,9 +63,15 @@ pub fn run(arguments: Arguments) -> Outcome {
 /// Steps, time, results that there are, and the settings in which the runs differ; the number of settings left out.
 fn usual(runs: &[Listed]) -> (Vec<String>, usize) {
     let some = |name: &String| runs.iter().any(|run| run.contains_key(name));
-    let mut shown = vec!["step".to_owned(), "elapsed_s".to_owned()];
+    // Values of the runs that have the column: a setting of another task is no difference.
+    let differ = |name: &String| {
+        let mut values = runs.iter().filter_map(|run| run.get(name));
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
+    let mut shown: Vec<String> = [String::from("task")].into_iter().filter(differ).collect();
+    shown.extend(["step".to_owned(), "elapsed_s".to_owned()]);
     shown.extend(columns().filter(|name| is_result(name)).filter(some));
-    let differ = |name: &String| runs.windows(2).any(|pair| pair[0].get(name) != pair[1].get(name));
     let settings: Vec<String> = columns().filter(|name| is_setting(name)).filter(differ).collect();
     let left_out = settings.len().saturating_sub(SETTINGS);
     shown.extend(settings.into_iter().take(SETTINGS));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_config::{Origin, Resolved};
+use mochi_config::{Origin, Resolved, Task, detection};
 use mochi_registry::{columns, is_setting};
 use mochi_run::RunFolder;
 
@@ -32,8 +32,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
         print_line(&format!("{name:<18} {}", text(&name, values.get(&name))))?;
     }
     let folder = RunFolder::read(&arguments.run)?;
-    let settings = Resolved::parse(&folder.read_config()?, &folder.config_path())?;
-    for line in settings.describe() {
+    let (written, config) = (folder.read_config()?, folder.config_path());
+    let settings = match Task::read(&config)? {
+        Task::Pretraining => Resolved::parse(&written, &config)?.describe(),
+        Task::Detection => detection::Resolved::parse(&written, &config)?.describe(),
+    };
+    for line in settings {
         // What a run's config.toml says of a value's origin is text.
         let own = match &line.origin {
             Origin::Run(remark) => !remark.starts_with("preset "),

@@ -2,74 +2,16 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
-use crate::common::{mochi, said};
-
-/// Images of one red and one blue rectangle, with boxes; 6 to train on, 3 to evaluate on.
-fn voc(folder: &Path) {
-    for part in ["Annotations", "JPEGImages", "ImageSets/Main"] {
-        std::fs::create_dir_all(folder.join(part)).unwrap();
-    }
-    let (width, height) = (64u32, 48u32);
-    for i in 0..9u32 {
-        let boxes = [("red", [4 + i, 5 + i, 24 + i, 25 + i]), ("blue", [34, 4 + 2 * i, 60, 20 + 2 * i])];
-        let mut rgb = vec![120u8; (width * height * 3) as usize];
-        let mut objects = String::new();
-        for (name, [x0, y0, x1, y1]) in boxes {
-            let color = if name == "red" { [220, 40, 40] } else { [40, 60, 220] };
-            for (y, x) in (y0..y1.min(height)).flat_map(|y| (x0..x1).map(move |x| (y, x))) {
-                let at = ((y * width + x) * 3) as usize;
-                rgb[at..at + 3].copy_from_slice(&color);
-            }
-            objects += &format!(
-                "<object><name>{name}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{x1}</xmax><ymax>{}</ymax></bndbox></object>",
-                x0 + 1,
-                y0 + 1,
-                y1.min(height)
-            );
-        }
-        let size = format!("<size><width>{width}</width><height>{height}</height><depth>3</depth></size>");
-        let text = format!("<annotation>{size}{objects}</annotation>");
-        std::fs::write(folder.join(format!("Annotations/{i}.xml")), text).unwrap();
-        let file = std::fs::File::create(folder.join(format!("JPEGImages/{i}.png"))).unwrap();
-        let mut encoder = png::Encoder::new(file, width, height);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.write_header().unwrap().write_image_data(&rgb).unwrap();
-    }
-    let list = |ids: std::ops::Range<u32>| ids.map(|i| format!("{i}\n")).collect::<String>();
-    std::fs::write(folder.join("ImageSets/Main/train.txt"), list(0..6)).unwrap();
-    std::fs::write(folder.join("ImageSets/Main/test.txt"), list(6..9)).unwrap();
-}
-
-/// Settings of a detector that takes a second.
-const TINY: [&str; 12] = [
-    "iterations=3",
-    "model.arch=resnet20",
-    "model.stem=cifar",
-    "model.anchor_sizes=[16, 32]",
-    "data.batch=2",
-    "data.short_sides=[48]",
-    "data.test_short_side=48",
-    "regions.count=16",
-    "proposals.train_before_nms=100",
-    "proposals.train_after_nms=20",
-    "optimizer.warmup_iterations=1",
-    "evaluation.precise_bn_iterations=1",
-];
-
-fn json(output: &std::process::Output) -> Value {
-    assert!(output.status.success(), "{}", said(output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use crate::common::{json, mochi, said};
+use crate::detector::{TINY, train, voc};
 
 #[test]
 fn a_detector_is_trained_evaluated_and_used() {
     let place = tempfile::tempdir().unwrap();
     let (data, run, out) = (place.path().join("data"), place.path().join("run"), place.path().join("out"));
     voc(&data);
-    let mut train = mochi(&["detect", "train", "--no-comparison", "--json", "--data"]);
-    let output = train.arg(&data).arg("--out").arg(&run).args(TINY).output().unwrap();
+    let mut command = mochi(&["detect", "train", "--no-comparison", "--json", "--data"]);
+    let output = command.arg(&data).arg("--out").arg(&run).args(TINY).output().unwrap();
     assert_eq!(json(&output)["step"], 3);
     let text = said(&output);
     assert!(
@@ -77,6 +19,11 @@ fn a_detector_is_trained_evaluated_and_used() {
         "{text}"
     );
     assert!(text.contains("the backbone starts from random weights"), "{text}");
+    assert!(
+        text.contains("iteration 3/3 | ") && text.contains("3 iterations in ") && !text.contains("epoch"),
+        "{text}"
+    );
+    assert!(text.contains("AP50 ") && text.contains("(percent, COCO's metric, after the last iteration)"), "{text}");
 
     let detections = place.path().join("detections.json");
     let mut eval = mochi(&["detect", "eval", "--json"]);
@@ -87,6 +34,10 @@ fn a_detector_is_trained_evaluated_and_used() {
     }
     assert_eq!((&result["split"], &result["images"], &result["step"]), (&"test".into(), &3.into(), &3.into()));
     assert!(result["voc"]["AP50"].is_number() && detections.is_file(), "{result}");
+    let output = mochi(&["detect", "eval"]).arg(&run).arg("--data").arg(&data).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let voc = format!("VOC's metric, boxes (area): AP {:.2}", 100.0 * result["voc"]["AP"].as_f64().unwrap());
+    assert!(printed.contains(&voc), "{printed}");
     let page = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert!(page.contains("Average precision on split test") && page.contains("Losses of the regions"));
 
@@ -95,8 +46,22 @@ fn a_detector_is_trained_evaluated_and_used() {
     assert_eq!(json(&output).as_array().unwrap().len(), 9);
     assert!(out.join("predictions.json").is_file() && out.join("0.png").is_file());
 
+    // The queries over runs have detectors as well.
+    let listed = json(&mochi(&["runs", "ls", "--json"]).arg(place.path()).output().unwrap());
+    assert_eq!((&listed[0]["task"], &listed[0]["iterations"]), (&"detection".into(), &3.0.into()), "{listed}");
+    assert_eq!(listed[0]["ap"], 100.0 * result["AP"].as_f64().unwrap());
+    let printed = |words: &[&str], path: &Path| {
+        let output = mochi(words).arg(path).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(printed(&["runs", "show"], &run).contains("regions.count                    = 16"));
+    assert!(printed(&["runs", "best", "--by", "ap"], place.path()).trim_end().ends_with("run"));
+
     let output = mochi(&["resume"]).arg(&run).output().unwrap();
     assert!(said(&output).contains("nothing to train"), "{}", said(&output));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("AP ") && printed.contains("AP75 "), "{printed}");
     let output = mochi(&["eval", "knn"]).arg(&run).arg("--train").arg(&data).arg("--test").arg(&data).output().unwrap();
     assert!(!output.status.success() && said(&output).contains("hint:"), "{}", said(&output));
 }
@@ -113,17 +78,65 @@ fn what_cannot_be_trained_is_said_with_the_next_step() {
     for (folder, words, wanted) in [
         (&empty, vec![], "is not a VOC, COCO or YOLO dataset"),
         (&data, vec!["data.split=val"], "has no split named val; it has test, train"),
+        (&data, vec!["data.split=val"], "hint: name one of them with data.split=NAME"),
+        (&data, vec!["evaluation.split=val"], "hint: name one of them with evaluation.split=NAME"),
         (&data, vec!["--format", "coco"], "is not a COCO dataset"),
         (&data, vec!["--masks"], "masks"),
-        (&data, vec!["--init", weights], "weights.safetensors"),
+        (&data, vec!["--init", weights], "weights.safetensors is not a usable safetensors file"),
         (&data, vec!["--init", "no-such-run"], "no-such-run"),
         (&data, vec!["iteration=5"], "did you mean `iterations`?"),
         (&data, vec!["--preset", "voc-r50-c4-24"], "voc-r50-c4-24k"),
     ] {
-        let mut train = mochi(&["detect", "train", "--data"]);
-        let output = train.arg(folder).arg("--out").arg(&run).args(&words).output().unwrap();
+        let mut command = mochi(&["detect", "train", "--data"]);
+        let output = command.arg(folder).arg("--out").arg(&run).args(&words).output().unwrap();
         let text = said(&output);
         assert!(!output.status.success() && text.contains(wanted) && text.contains("hint:"), "{words:?}: {text}");
         assert!(!run.join("checkpoints").exists(), "{words:?}");
     }
+}
+
+#[test]
+fn hints_of_a_detector_are_those_of_detection() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let (data, run) = (place.join("data"), place.join("run"));
+    voc(&data);
+    // A rate at which the losses overflow at once.
+    let more =
+        ["optimizer.learning_rate=1000", "optimizer.warmup_iterations=0", "optimizer.clip_norm=0", "iterations=20"];
+    let text = said(&train(&data, &run, &more).output().unwrap());
+    assert!(
+        text.contains("raise optimizer.warmup_iterations") && text.contains("there is no checkpoint yet"),
+        "{text}"
+    );
+    let text = said(&mochi(&["detect", "eval"]).arg(&run).arg("--data").arg(&data).output().unwrap());
+    assert!(text.contains("has no checkpoint") && text.contains("hint: repeat the command that started it"), "{text}");
+    let text = said(&mochi(&["detect", "eval"]).arg(&data).arg("--data").arg(&data).output().unwrap());
+    assert!(text.contains("`mochi detect train --out`"), "{text}");
+
+    // A class of the evaluation split that training does not know is named.
+    let annotation = data.join("Annotations/7.xml");
+    let red = std::fs::read_to_string(&annotation).unwrap();
+    std::fs::write(&annotation, red.replace("red", "violet")).unwrap();
+    let more = ["iterations=1"];
+    let text = said(&train(&data, &place.join("other"), &more).output().unwrap());
+    assert!(text.contains("object 1: class violet)"), "{text}");
+    let output = mochi(&["check", "--format", "voc", "--split", "test"]).arg(&data).output().unwrap();
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(table.contains("class violet") && table.contains("the class of the object is not in the list"), "{table}");
+}
+
+#[test]
+fn an_empty_evaluation_split_and_a_plain_check_are_answered_with_the_next_step() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let (data, run) = (place.join("data"), place.join("run"));
+    voc(&data);
+    let output = mochi(&["check"]).arg(&data).output().unwrap();
+    assert!(said(&output).contains("--format voc` checks them"), "{}", said(&output));
+    std::fs::write(data.join("ImageSets/Main/test.txt"), "").unwrap();
+    let text = said(&train(&data, &run, &[]).output().unwrap());
+    assert!(text.contains("the split test of") && text.contains("has no object that can be used"), "{text}");
+    assert!(text.contains("hint: a run is evaluated at its end: name a split that has objects"), "{text}");
+    assert!(!run.exists(), "nothing was trained");
 }

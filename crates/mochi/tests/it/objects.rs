@@ -104,3 +104,39 @@ fn what_cannot_be_trained_on_is_refused_with_a_hint() {
         assert_eq!(run(words).status.code(), Some(2), "{words:?}");
     }
 }
+
+#[test]
+fn check_of_objects_decodes_the_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    dataset(&data);
+    let image = data.join("train/001.png");
+    let whole = std::fs::read(&image).unwrap();
+    std::fs::write(&image, &whole[..80]).unwrap();
+    // One never ends a run.
+    let found = json(&run(&["check", text(&data), "--format", "coco", "--json"]));
+    assert_eq!(
+        (found["bad_images"].as_array().unwrap().len(), &found["bad_images"][0]["name"]),
+        (1, &json!("001.png"))
+    );
+    std::fs::write(data.join("train/000.png"), &whole[..80]).unwrap();
+    let output = run(&["check", text(&data), "--format", "coco"]);
+    let table = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(table.contains("bad images: 2") && table.contains("  000.png: "), "{table}");
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("2 of 3 images are bad; a run allows one, or 1 %") && said.contains("hint: "), "{said}");
+}
+
+#[test]
+fn a_coco_file_without_categories_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    dataset(&data);
+    let file = data.join("annotations/instances_train.json");
+    let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    document.as_object_mut().unwrap().remove("categories");
+    std::fs::write(&file, document.to_string()).unwrap();
+    let text = said(&run(&["check", text(&data), "--format", "coco"]));
+    assert!(text.contains("has no usable entry in `categories`") && text.contains("hint: add `"), "{text}");
+}

@@ -213,6 +213,10 @@ impl Task for Contrastive {
         "contrastive"
     }
 
+    fn warm_up_setting(&self) -> &'static str {
+        "optimizer.warmup_epochs"
+    }
+
     fn timeline(&self) -> Timeline {
         self.timeline
     }

@@ -178,6 +178,14 @@ impl Task for Detection {
         "detection"
     }
 
+    fn counts_epochs(&self) -> bool {
+        false
+    }
+
+    fn warm_up_setting(&self) -> &'static str {
+        "optimizer.warmup_iterations"
+    }
+
     fn timeline(&self) -> Timeline {
         let images = self.data.training.images.len();
         let steps_per_epoch = (images / self.settings.data.batch.max(1)).max(1) as u64;
