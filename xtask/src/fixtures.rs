@@ -32,6 +32,7 @@ const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_measure_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_strategy_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-contrast/tests/fixtures/make_neighbour_cases.py", arguments: &[] },
+    Fixture { script: "crates/mochi-detection/tests/fixtures/make_fpn_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-detection-metrics/tests/fixtures/make_coco_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-views/tests/fixtures/make_measures.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_analysis.py", arguments: &[] },

@@ -1,15 +1,17 @@
-//! Anchors of one feature map (detectron2 `modeling/anchor_generator.py`): around each cell, for each size s and each ratio r, a box of area s^2 whose
+//! Anchors of feature maps (detectron2 `modeling/anchor_generator.py`): around each cell, for each size s and each ratio r, a box of area s^2 whose
 //! height over width is r.
 //!
 //! ```text
 //! w = sqrt(s^2 / r), h = r w; centers at multiples of the stride, the first at (0, 0); not rounded
 //! ```
 //!
-//! Sizes vary slower than ratios. The order over the map is row, column, anchor.
+//! Sizes vary slower than ratios. The order over a map is row, column, anchor. In a pyramid each map has one of the sizes, the finest the first.
+
+use std::ops::Range;
 
 use crate::boxes::BoundingBox;
 
-/// Sizes and ratios of the anchors of each cell.
+/// Sizes and ratios of the anchors of each cell, or of a pyramid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Anchors {
     /// Square roots of the areas, in pixels.
@@ -19,9 +21,19 @@ pub struct Anchors {
 }
 
 impl Anchors {
-    /// detectron2's defaults for a C4 model: 32 to 512 pixels, ratios 0.5, 1 and 2.
-    pub fn c4() -> Self {
+    /// detectron2's defaults: 32 to 512 pixels, ratios 0.5, 1 and 2.
+    pub fn standard() -> Self {
         Self { sizes: vec![32.0, 64.0, 128.0, 256.0, 512.0], ratios: vec![0.5, 1.0, 2.0] }
+    }
+
+    /// Those of each of `maps` maps: all sizes in a single one, one size in each of several. `None` if there are not as many sizes as maps.
+    pub fn of_maps(&self, maps: usize) -> Option<Vec<Self>> {
+        let of = |sizes: &[f64]| Self { sizes: sizes.to_vec(), ratios: self.ratios.clone() };
+        match maps {
+            1 => Some(vec![self.clone()]),
+            _ if maps == self.sizes.len() => Some(self.sizes.chunks(1).map(of).collect()),
+            _ => None,
+        }
     }
 
     /// Anchors per cell.
@@ -52,5 +64,32 @@ impl Anchors {
             }
         }
         all
+    }
+}
+
+/// The anchors of an image on all maps, finest map first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnchorGrid {
+    boxes: Vec<BoundingBox>,
+    /// Where the anchors of each map end.
+    ends: Vec<usize>,
+}
+
+impl AnchorGrid {
+    /// Adds the anchors of a map.
+    pub fn push(&mut self, map: Vec<BoundingBox>) {
+        self.boxes.extend(map);
+        self.ends.push(self.boxes.len());
+    }
+
+    /// All anchors.
+    pub fn boxes(&self) -> &[BoundingBox] {
+        &self.boxes
+    }
+
+    /// The positions of each map's anchors.
+    pub fn levels(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| start..end)
     }
 }

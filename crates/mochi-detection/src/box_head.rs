@@ -5,7 +5,7 @@ use mochi_tensor::{Kind, Reduction, Tensor, TensorError, upload};
 use crate::boxes::{BoundingBox, ImageSize, clip};
 use crate::coding::BoxCoder;
 use crate::host::{floats, quads};
-use crate::layers::{Builder, Linear};
+use crate::layers::{Builder, Initial, Linear};
 use crate::matcher::{Label, Matcher};
 use crate::nms::nms_by_class;
 use crate::sampling::{Permute, Sampling};
@@ -30,8 +30,8 @@ impl BoxPredictor {
     /// From `features` values to `classes` classes.
     pub fn new(features: i64, classes: i64, b: &mut Builder) -> Result<Self, TensorError> {
         Ok(Self {
-            classes: b.linear("box_predictor.cls_score", [classes + 1, features], 0.01)?,
-            deltas: b.linear("box_predictor.bbox_pred", [4 * classes, features], 0.001)?,
+            classes: b.linear("box_predictor.cls_score", [classes + 1, features], Initial::Normal(0.01))?,
+            deltas: b.linear("box_predictor.bbox_pred", [4 * classes, features], Initial::Normal(0.001))?,
         })
     }
 

@@ -7,11 +7,12 @@ use mochi_tensor::{Tensor, TensorError, no_grad};
 use crate::batch::ImageGroup;
 use crate::box_head::{Detected, detections};
 use crate::boxes::{BoundingBox, ImageSize, clip, is_empty};
-use crate::detector::{Detector, mean_over_cells};
+use crate::detector::Detector;
 use crate::host::floats;
-use crate::mask_head::{MASK_CELLS, MASK_SIDE, of_classes};
+use crate::mask_head::of_classes;
 use crate::paste::paste;
 use crate::proposals::proposals;
+use crate::pyramid::Pyramid;
 use crate::roi_align::Region;
 
 /// An object found in an image.
@@ -47,7 +48,8 @@ impl Detector {
             let maps = self.maps(std::slice::from_ref(pixels), NormMode::Eval)?;
             let found = self.detections(&maps, sizes)?;
             let masks = self.mask_probabilities(&maps, &found)?;
-            let mut masks = masks.chunks(MASK_CELLS);
+            let side = usize::from(self.spec.architecture.parts().mask_side);
+            let mut masks = masks.chunks(side * side);
             let mut results = Vec::with_capacity(found.len());
             for ((found, &size), &original) in found.iter().zip(sizes).zip(originals) {
                 let mut own = Vec::with_capacity(found.len());
@@ -55,7 +57,7 @@ impl Detector {
                     let mask = masks.next();
                     let bounds = clip(scaled(detected.bounds, size, original), original);
                     if !is_empty(bounds) {
-                        let mask = mask.map(|mask| paste(mask, usize::from(MASK_SIDE), bounds, original));
+                        let mask = mask.map(|mask| paste(mask, side, bounds, original));
                         own.push(Prediction { bounds, class: detected.class, score: detected.score, mask });
                     }
                 }
@@ -66,17 +68,17 @@ impl Detector {
     }
 
     /// Boxes and classes in network coordinates, by image.
-    fn detections(&self, maps: &[Tensor], sizes: &[ImageSize]) -> Result<Vec<Vec<Detected>>, TensorError> {
+    fn detections(&self, maps: &[Pyramid], sizes: &[ImageSize]) -> Result<Vec<Vec<Detected>>, TensorError> {
         let map = &maps[0];
         let anchors = self.anchors(map);
         let mut regions = Vec::new();
-        for (image, (host, &size)) in self.rpn.forward(map)?.to_host()?.iter().zip(sizes).enumerate() {
+        for (image, (host, &size)) in self.rpn.forward(&map.levels)?.to_host()?.iter().zip(sizes).enumerate() {
             let found = proposals(&host.logits, &host.deltas, &anchors, size, self.spec.test_proposals);
             regions.extend(found.iter().map(|proposal| Region { image, bounds: proposal.bounds }));
         }
         let regions = [regions];
-        let x = self.head(maps, &regions, NormMode::Eval)?;
-        let output = self.boxes.forward(&mean_over_cells(&x[0])?)?;
+        let pooled = self.pool(maps, &regions, NormMode::Eval)?;
+        let output = self.boxes.forward(&pooled[0].boxes)?;
         let mut first = 0;
         let mut results = Vec::with_capacity(sizes.len());
         for (image, &size) in sizes.iter().enumerate() {
@@ -90,8 +92,8 @@ impl Detector {
         Ok(results)
     }
 
-    /// Probabilities of the 14x14 cells of each detection, of its class; empty for a detector without masks.
-    fn mask_probabilities(&self, maps: &[Tensor], found: &[Vec<Detected>]) -> Result<Vec<f32>, TensorError> {
+    /// Probabilities of the cells of each detection, of its class; empty for a detector without masks.
+    fn mask_probabilities(&self, maps: &[Pyramid], found: &[Vec<Detected>]) -> Result<Vec<f32>, TensorError> {
         let Some(head) = &self.masks else { return Ok(Vec::new()) };
         let all = found.iter().enumerate().flat_map(|(image, found)| found.iter().map(move |d| (image, d)));
         let (regions, classes): (Vec<Region>, Vec<i64>) =
@@ -99,8 +101,8 @@ impl Detector {
         if regions.is_empty() {
             return Ok(Vec::new());
         }
-        let x = self.head(maps, &[regions], NormMode::Eval)?;
-        floats(&of_classes(&head.forward(&x[0])?, &classes)?.f_sigmoid()?)
+        let x = self.mask_input_of(&maps[0], &regions, NormMode::Eval)?;
+        floats(&of_classes(&head.forward(&x)?, &classes)?.f_sigmoid()?)
     }
 }
 

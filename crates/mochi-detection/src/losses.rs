@@ -9,9 +9,11 @@ use mochi_tensor::{Tensor, TensorError};
 use crate::batch::{ImageGroup, Truth};
 use crate::box_head::{self, SampledRegions};
 use crate::boxes::BoundingBox;
-use crate::detector::{Detector, mean_over_cells};
-use crate::mask_head::{self, MASK_CELLS, MASK_SIDE};
+use crate::detector::Detector;
+use crate::mask_head;
 use crate::proposals::proposals;
+use crate::pyramid::Pyramid;
+use crate::regions::Pooled;
 use crate::roi_align::Region;
 use crate::rpn::{RpnOutput, RpnTargets};
 use crate::sampling::Permute;
@@ -90,12 +92,12 @@ impl Detector {
             states.push(self.sample(map, group, truths, permute)?);
         }
         let regions: Vec<Vec<Region>> = states.iter().map(|state| state.regions.clone()).collect();
-        let heads = self.head(&maps, &regions, mode)?;
+        let pooled = self.pool(&maps, &regions, mode)?;
         let mut sums: Option<Vec<Tensor>> = None;
         let (mut foreground, mut all) = (0, 0);
-        for ((state, truths), x) in states.iter().zip(truths).zip(&heads) {
+        for (((state, truths), pooled), map) in states.iter().zip(truths).zip(&pooled).zip(&maps) {
             let mut own: Vec<Tensor> = state.rpn_losses.iter().map(Tensor::shallow_clone).collect();
-            own.extend(self.head_losses(x, state, truths)?);
+            own.extend(self.head_losses(pooled, map, state, truths)?);
             sums = Some(match sums {
                 None => own,
                 Some(sums) => sums.iter().zip(&own).map(|(a, b)| a.f_add(b)).collect::<Result<_, _>>()?,
@@ -117,34 +119,19 @@ impl Detector {
         })
     }
 
-    /// The map of each group whose regions the head takes.
-    pub(crate) fn maps(&self, pixels: &[Tensor], mode: NormMode) -> Result<Vec<Tensor>, TensorError> {
-        let all = self.backbone.features(pixels, mode, self.map_stage)?;
-        let map = |maps: &mochi_nets::FeatureMaps| maps.get(self.map_stage).map(|map| map.values.shallow_clone());
-        all.iter()
-            .map(|maps| map(maps).ok_or_else(|| TensorError::Mismatch("the backbone has no map".into())))
-            .collect()
-    }
-
-    /// The anchors of a map.
-    pub(crate) fn anchors(&self, map: &Tensor) -> Vec<BoundingBox> {
-        let [rows, columns] = [2, 3].map(|side| map.size().get(side).copied().map_or(0, mochi_tensor::extent));
-        self.spec.anchors.of_map(rows, columns, self.stride as f32)
-    }
-
     /// The RPN on a group: its losses, and the regions for the heads.
     fn sample(
         &self,
-        map: &Tensor,
+        map: &Pyramid,
         group: &ImageGroup,
         truths: &[Truth],
         permute: &mut Permute,
     ) -> Result<GroupState, TensorError> {
-        let output: RpnOutput = self.rpn.forward(map)?;
+        let output: RpnOutput = self.rpn.forward(&map.levels)?;
         let anchors = self.anchors(map);
         let mut targets = RpnTargets::default();
         for truth in truths {
-            targets.add(&truth.bounds, &anchors, permute);
+            targets.add(&truth.bounds, anchors.boxes(), permute);
         }
         let rpn_losses = targets.losses(&output.logits, &output.deltas)?;
         let (mut regions, mut samples) = (Vec::new(), Vec::new());
@@ -165,8 +152,14 @@ impl Detector {
     }
 
     /// Class, box and mask losses of a group.
-    fn head_losses(&self, x: &Tensor, state: &GroupState, truths: &[Truth]) -> Result<Vec<Tensor>, TensorError> {
-        let output = self.boxes.forward(&mean_over_cells(x)?)?;
+    fn head_losses(
+        &self,
+        pooled: &Pooled,
+        map: &Pyramid,
+        state: &GroupState,
+        truths: &[Truth],
+    ) -> Result<Vec<Tensor>, TensorError> {
+        let output = self.boxes.forward(&pooled.boxes)?;
         let bounds: Vec<BoundingBox> = state.regions.iter().map(|region| region.bounds).collect();
         let classes: Vec<i64> = state.samples.iter().flat_map(|sample| sample.classes.iter().copied()).collect();
         let matched =
@@ -175,19 +168,18 @@ impl Detector {
         let losses = box_head::losses(&output.scores, &output.deltas, &bounds, &classes, &targets)?;
         let mut losses: Vec<Tensor> = losses.into();
         if let Some(head) = &self.masks {
-            let background = self.spec.classes as i64;
+            let (background, side) = (self.spec.classes as i64, self.spec.architecture.parts().mask_side);
             let rows: Vec<i64> = (0..classes.len()).filter(|&i| classes[i] < background).map(|i| i as i64).collect();
             let own: Vec<i64> = rows.iter().map(|&i| classes[i as usize]).collect();
             let cells: Vec<bool> = rows
                 .iter()
                 .zip(matched())
                 .flat_map(|(&row, (truth, at))| match truth.masks.get(at) {
-                    Some(mask) => mask.rasterize(bounds[row as usize], MASK_SIDE),
-                    None => vec![false; MASK_CELLS],
+                    Some(mask) => mask.rasterize(bounds[row as usize], side),
+                    None => vec![false; usize::from(side) * usize::from(side)],
                 })
                 .collect();
-            let rows = mochi_tensor::upload(&Tensor::f_from_slice(&rows)?, x.device())?;
-            let logits = head.forward(&x.f_index_select(0, &rows)?)?;
+            let logits = head.forward(&self.mask_input(pooled, map, &state.regions, &rows)?)?;
             losses.push(mask_head::loss(&logits, &own, &cells)?);
         }
         Ok(losses)

@@ -1,44 +1,48 @@
-//! Masks of regions (He et al. 2017; detectron2 `roi_heads/mask_head.py` without convolutions, as C4 models have it): 14x14 logits for each class.
+//! Masks of regions (He et al. 2017; detectron2 `roi_heads/mask_head.py`): logits for each class, 14x14 without convolutions, as C4 models have it, 28x28
+//! after four convolutions, as models with a feature pyramid have it.
 
 use mochi_tensor::{Kind, Reduction, Tensor, TensorError, upload};
 
-use crate::layers::{Builder, Conv, Upsampling};
+use crate::layers::{Builder, Conv, Initial, Upsampling};
 
-/// Cells along each side of a predicted mask.
-pub const MASK_SIDE: u16 = 14;
-
-/// Cells of a predicted mask.
-pub const MASK_CELLS: usize = MASK_SIDE as usize * MASK_SIDE as usize;
-
-/// Channels between the two layers.
+/// Channels between the layers.
 const CHANNELS: i64 = 256;
 
-/// A transposed convolution and a 1x1 convolution over the regions' last map.
+/// 3x3 convolutions, a transposed convolution and a 1x1 convolution over maps of regions.
 #[derive(Debug)]
 pub(crate) struct MaskHead {
+    convolutions: Vec<Conv>,
     upsampling: Upsampling,
     predictor: Conv,
 }
 
 impl MaskHead {
-    /// From maps of `channels` channels to masks of `classes` classes.
-    pub fn new(channels: i64, classes: i64, b: &mut Builder) -> Result<Self, TensorError> {
-        // fvcore's `c2_msra_fill` counts the fan of a transposed kernel over its first side.
-        let deviation = (2.0 / (4 * channels) as f64).sqrt();
+    /// From maps of `channels` channels through `convolutions` 3x3 convolutions to masks of `classes` classes.
+    pub fn new(channels: i64, convolutions: usize, classes: i64, b: &mut Builder) -> Result<Self, TensorError> {
+        let (mut input, mut layers) = (channels, Vec::with_capacity(convolutions));
+        for number in 1..=convolutions {
+            layers.push(b.conv(&format!("mask_head.mask_fcn{number}"), [CHANNELS, input, 3], Initial::Msra)?);
+            input = CHANNELS;
+        }
         Ok(Self {
-            upsampling: b.upsampling("mask_head.deconv", [CHANNELS, channels], deviation)?,
-            predictor: b.conv("mask_head.predictor", [classes, CHANNELS, 1], 0.001)?,
+            convolutions: layers,
+            upsampling: b.upsampling("mask_head.deconv", [CHANNELS, input], Initial::Msra)?,
+            predictor: b.conv("mask_head.predictor", [classes, CHANNELS, 1], Initial::Normal(0.001))?,
         })
     }
 
-    /// (R, C, 7, 7) -> logits (R, K, 14, 14), at least float32.
+    /// (R, C, S, S) -> logits (R, K, 2 S, 2 S), at least float32.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, TensorError> {
-        let y = self.predictor.forward(&self.upsampling.forward(x)?.f_relu()?)?;
+        let mut x = x.shallow_clone();
+        for layer in &self.convolutions {
+            x = layer.forward(&x)?.f_relu()?;
+        }
+        let y = self.predictor.forward(&self.upsampling.forward(&x)?.f_relu()?)?;
         Ok(if y.kind() == Kind::BFloat16 { y.f_to_kind(Kind::Float)? } else { y })
     }
 }
 
-/// The logits of one class per region: (R, K, 14, 14) -> (R, 14, 14).
+/// The logits of one class per region: (R, K, S, S) -> (R, S, S).
 ///
 /// # Errors
 /// libtorch's error.
@@ -49,7 +53,7 @@ pub fn of_classes(logits: &Tensor, classes: &[i64]) -> Result<Tensor, TensorErro
     Ok(logits.f_reshape([regions * count, height, width])?.f_index_select(0, &rows)?)
 }
 
-/// The mean over regions and cells of BCE(logit of the true class, target), a scalar; 0 without a region. `targets`: (R, 14, 14), row by row, true
+/// The mean over regions and cells of BCE(logit of the true class, target), a scalar; 0 without a region. `targets`: (R, S, S), row by row, true
 /// within the object.
 ///
 /// # Errors

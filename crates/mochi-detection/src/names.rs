@@ -1,7 +1,14 @@
 //! detectron2's names of a detector's tensors, for the exchange of weights.
 
-/// detectron2's name of a tensor: `layer2.0.bn1.weight` is `backbone.res3.0.conv1.norm.weight`, `layer4` is `roi_heads.res5`.
-pub fn detectron2(name: &str) -> String {
+use crate::architecture::Architecture;
+
+/// detectron2's name of a tensor: `layer2.0.bn1.weight` is `backbone.res3.0.conv1.norm.weight` and `layer4` is `roi_heads.res5` in a C4 detector;
+/// with a feature pyramid both are in `backbone.bottom_up`.
+pub fn detectron2(name: &str, architecture: Architecture) -> String {
+    let backbone = match architecture {
+        Architecture::C4 => "backbone.",
+        Architecture::Fpn => "backbone.bottom_up.",
+    };
     let renamed = |prefix: &str, rest: &str| format!("{prefix}{rest}");
     if let Some(rest) = name.strip_prefix("head_norm.") {
         return renamed("roi_heads.res5.norm.", rest);
@@ -9,16 +16,21 @@ pub fn detectron2(name: &str) -> String {
     if let Some(rest) = name.strip_prefix("rpn.") {
         return renamed("proposal_generator.rpn_head.", rest);
     }
-    if name.starts_with("box_predictor.") || name.starts_with("mask_head.") {
+    if ["box_predictor.", "box_head.", "mask_head."].iter().any(|own| name.starts_with(own)) {
         return renamed("roi_heads.", name);
     }
+    if name.starts_with("fpn_") {
+        return renamed("backbone.", name);
+    }
     let (place, rest) = match name.strip_prefix("layer") {
-        Some(rest) if rest.starts_with('4') => ("roi_heads.res5".to_owned(), &rest[1..]),
+        Some(rest) if architecture == Architecture::C4 && rest.starts_with('4') => {
+            ("roi_heads.res5".to_owned(), &rest[1..])
+        }
         Some(rest) => {
             let (layer, rest) = rest.split_at(usize::from(!rest.is_empty()));
-            (format!("backbone.res{}", layer.parse::<u32>().unwrap_or(0) + 1), rest)
+            (format!("{backbone}res{}", layer.parse::<u32>().unwrap_or(0) + 1), rest)
         }
-        None => ("backbone.stem.".to_owned(), name),
+        None => (format!("{backbone}stem."), name),
     };
     let parts: Vec<&str> = rest.split('.').collect();
     let mut words = Vec::new();

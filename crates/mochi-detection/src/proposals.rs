@@ -1,16 +1,17 @@
-//! Proposals of one image from the RPN's outputs (detectron2 `proposal_generator/proposal_utils.py`): the best anchors by logit, decoded, clipped to the
-//! image, without empty boxes, after NMS.
+//! Proposals of one image from the RPN's outputs (detectron2 `proposal_generator/proposal_utils.py`): the best anchors of each map by logit, decoded,
+//! clipped to the image, without empty boxes, after NMS within each map; then the best of all maps.
 
+use crate::anchors::AnchorGrid;
 use crate::boxes::{BoundingBox, ImageSize, clip, is_empty};
 use crate::coding::BoxCoder;
-use crate::nms::{best, nms};
+use crate::nms::{best, nms_by_class};
 
 /// How many proposals remain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProposalLimits {
-    /// Anchors of the highest logits that are decoded.
+    /// Anchors of the highest logits of each map that are decoded.
     pub before_nms: usize,
-    /// Proposals kept.
+    /// Proposals kept, of all maps together.
     pub after_nms: usize,
 }
 
@@ -30,15 +31,23 @@ pub struct Proposal {
 pub fn proposals(
     logits: &[f32],
     deltas: &[[f32; 4]],
-    anchors: &[BoundingBox],
+    anchors: &AnchorGrid,
     image: ImageSize,
     limits: ProposalLimits,
 ) -> Vec<Proposal> {
-    let order = best(logits, limits.before_nms);
-    let decoded = order.into_iter().map(|i| (BoxCoder::RPN.decode(deltas[i], anchors[i]), logits[i]));
-    let finite = decoded.filter(|(b, logit)| logit.is_finite() && b.iter().all(|side| side.is_finite()));
-    let (boxes, logits): (Vec<_>, Vec<_>) =
-        finite.map(|(b, logit)| (clip(b, image), logit)).filter(|(b, _)| !is_empty(*b)).unzip();
-    let kept = nms(&boxes, &logits, THRESHOLD, limits.after_nms);
-    kept.into_iter().map(|i| Proposal { bounds: boxes[i], logit: logits[i] }).collect()
+    let (mut boxes, mut scores, mut levels) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, level) in anchors.levels().enumerate() {
+        for i in best(&logits[level.clone()], limits.before_nms).into_iter().map(|i| level.start + i) {
+            let decoded = BoxCoder::RPN.decode(deltas[i], anchors.boxes()[i]);
+            let bounds = clip(decoded, image);
+            let finite = logits[i].is_finite() && decoded.iter().all(|side| side.is_finite());
+            if finite && !is_empty(bounds) {
+                boxes.push(bounds);
+                scores.push(logits[i]);
+                levels.push(number);
+            }
+        }
+    }
+    let kept = nms_by_class(&boxes, &scores, &levels, THRESHOLD, limits.after_nms);
+    kept.into_iter().map(|i| Proposal { bounds: boxes[i], logit: scores[i] }).collect()
 }

@@ -13,7 +13,7 @@ use mochi_tensor::{Kind, Tensor, TensorError, upload};
 
 use crate::boxes::BoundingBox;
 
-/// Bins along each side of a region.
+/// Bins along each side of a region of a C4 detector, and of one whose mask is predicted.
 pub const BINS: usize = 14;
 
 /// A region of one image of a batch.
@@ -78,12 +78,12 @@ struct Bags {
 }
 
 impl Bags {
-    fn of(regions: &[Region], scale: f64, [height, width]: [usize; 2]) -> Self {
+    fn of(regions: &[Region], scale: f64, [height, width]: [usize; 2], count: usize) -> Self {
         let mut bags =
-            Self { rows: Vec::new(), weights: Vec::new(), starts: Vec::with_capacity(regions.len() * BINS * BINS) };
+            Self { rows: Vec::new(), weights: Vec::new(), starts: Vec::with_capacity(regions.len() * count * count) };
         for region in regions {
             let [x0, y0, x1, y1] = region.bounds.map(|side| f64::from(side) * scale - 0.5);
-            let (vertical, horizontal) = (bins(y0, y1, BINS, height), bins(x0, x1, BINS, width));
+            let (vertical, horizontal) = (bins(y0, y1, count, height), bins(x0, x1, count, width));
             for down in &vertical {
                 for across in &horizontal {
                     bags.starts.push(bags.rows.len() as i64);
@@ -99,23 +99,23 @@ impl Bags {
     }
 }
 
-/// The regions of `map` (B, C, H, W), whose cells are 1 / `scale` pixels apart: (R, C, 14, 14) in the map's type, channels innermost. The sums are
+/// The regions of `map` (B, C, H, W), whose cells are 1 / `scale` pixels apart: (R, C, `bins`, `bins`) in the map's type, channels innermost. The sums are
 /// at least float32.
 ///
 /// # Errors
 /// libtorch's error, e.g. when memory is short; a region of an image that the batch does not have.
-pub fn roi_align(map: &Tensor, regions: &[Region], scale: f64) -> Result<Tensor, TensorError> {
+pub fn roi_align(map: &Tensor, regions: &[Region], scale: f64, bins: usize) -> Result<Tensor, TensorError> {
     let (batch, channels, height, width) = map.size4()?;
     if let Some(region) = regions.iter().find(|region| region.image as i64 >= batch) {
         return Err(TensorError::Mismatch(format!("there is no image {} in a batch of {batch}", region.image)));
     }
     let kind = if map.kind() == Kind::BFloat16 { Kind::Float } else { map.kind() };
-    let bags = Bags::of(regions, scale, [height, width].map(mochi_tensor::extent));
+    let bags = Bags::of(regions, scale, [height, width].map(mochi_tensor::extent), bins);
     let rows = map.f_permute([0, 2, 3, 1])?.f_reshape([batch * height * width, channels])?.f_to_kind(kind)?;
     let here = |values: Tensor| upload(&values, map.device());
     let weights = here(Tensor::f_from_slice(&bags.weights)?.f_to_kind(kind)?)?;
     let (indices, starts) = (here(Tensor::f_from_slice(&bags.rows)?)?, here(Tensor::f_from_slice(&bags.starts)?)?);
-    let bins = BINS as i64;
+    let bins = mochi_tensor::dim(bins);
     let pooled = if bags.rows.is_empty() {
         // No region, or none that touches the map; still connected to the map.
         rows.f_narrow(0, 0, 0)?

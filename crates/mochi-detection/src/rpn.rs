@@ -1,14 +1,14 @@
 //! The region proposal network (Ren et al. 2015; detectron2 `proposal_generator/rpn.py`): for each anchor a logit for an object and the offsets of its
-//! box.
+//! box. All maps of a pyramid share one head.
 
 use mochi_tensor::{Kind, Reduction, Tensor, TensorError, upload};
 
-use crate::anchors::Anchors;
 use crate::boxes::BoundingBox;
 use crate::coding::BoxCoder;
 use crate::host::{floats, quads};
-use crate::layers::{Builder, Conv};
+use crate::layers::{Builder, Conv, Initial};
 use crate::matcher::{Label, Matcher};
+use crate::pyramid::Level;
 use crate::sampling::{Permute, Sampling};
 
 /// Anchors of an image that the RPN learns from.
@@ -22,7 +22,7 @@ pub(crate) struct RpnHead {
     deltas: Conv,
 }
 
-/// Outputs for the images of a batch; A anchors per image, in [`Anchors::of_map`]'s order.
+/// Outputs for the images of a batch; A anchors per image, in the order of [`crate::anchors::AnchorGrid`].
 #[derive(Debug)]
 pub(crate) struct RpnOutput {
     /// (B, A)
@@ -38,18 +38,28 @@ pub(crate) struct HostOutput {
 }
 
 impl RpnHead {
-    /// For maps of `channels` channels, all weights from N(0, 0.01^2).
-    pub fn new(channels: i64, anchors: &Anchors, b: &mut Builder) -> Result<Self, TensorError> {
-        let count = anchors.per_cell() as i64;
+    /// For maps of `channels` channels and so many anchors per cell, all weights from N(0, 0.01^2).
+    pub fn new(channels: i64, count: i64, b: &mut Builder) -> Result<Self, TensorError> {
+        let initial = Initial::Normal(0.01);
         Ok(Self {
-            conv: b.conv("rpn.conv", [channels, channels, 3], 0.01)?,
-            objectness: b.conv("rpn.objectness_logits", [count, channels, 1], 0.01)?,
-            deltas: b.conv("rpn.anchor_deltas", [4 * count, channels, 1], 0.01)?,
+            conv: b.conv("rpn.conv", [channels, channels, 3], initial)?,
+            objectness: b.conv("rpn.objectness_logits", [count, channels, 1], initial)?,
+            deltas: b.conv("rpn.anchor_deltas", [4 * count, channels, 1], initial)?,
         })
     }
 
-    /// Of a map (B, C, H, W). Outputs are at least float32.
-    pub fn forward(&self, map: &Tensor) -> Result<RpnOutput, TensorError> {
+    /// Of maps, finest first. Outputs are at least float32.
+    pub fn forward(&self, levels: &[Level]) -> Result<RpnOutput, TensorError> {
+        let mut parts = levels.iter().map(|level| self.of_map(&level.map)).collect::<Result<Vec<_>, _>>()?;
+        if parts.len() != 1 {
+            let joined = |of: fn(&RpnOutput) -> &Tensor| Tensor::f_cat(&parts.iter().map(of).collect::<Vec<_>>(), 1);
+            return Ok(RpnOutput { logits: joined(|part| &part.logits)?, deltas: joined(|part| &part.deltas)? });
+        }
+        Ok(parts.remove(0))
+    }
+
+    /// Of a map (B, C, H, W).
+    fn of_map(&self, map: &Tensor) -> Result<RpnOutput, TensorError> {
         let x = self.conv.forward(map)?.f_relu()?;
         let batch = map.size()[0];
         let flat = |y: Tensor, shape: &[i64]| y.f_permute([0, 2, 3, 1])?.f_reshape(shape);

@@ -63,7 +63,14 @@ impl RunSettings {
         };
         let brief = vec![
             ("Images", data.source.clone()),
-            ("Detector", if model.masks { "Mask R-CNN C4" } else { "Faster R-CNN C4" }.to_owned()),
+            (
+                "Detector",
+                format!(
+                    "{} R-CNN {}",
+                    if model.masks { "Mask" } else { "Faster" },
+                    model.architecture.to_string().to_uppercase()
+                ),
+            ),
             ("Backbone", model.arch.to_string()),
             ("Starts from", if model.init == "none" { "random weights".to_owned() } else { model.init.clone() }),
             ("Iterations", grouped(*iterations)),

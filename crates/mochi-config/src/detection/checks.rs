@@ -1,10 +1,12 @@
 //! Checks of resolved settings of detection: [`problems`] that prevent a run and [`warnings`] that do not.
 
-use super::choice::{Freeze, Norm};
+use super::choice::{Architecture, Freeze, Norm};
 use super::facts::Facts;
 use super::resolved::Resolved;
 use super::rules;
 use super::settings::Settings;
+use mochi_text::counted;
+
 use crate::choice::Stem;
 use crate::error::Problem;
 use crate::facts::DeviceFacts;
@@ -62,10 +64,22 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
             "set model.freeze=none, or give weights with --init".to_owned(),
         );
     }
-    if model.arch.is_cifar_family() && model.freeze == Freeze::Res4 {
+    if model.arch.is_cifar_family() && model.freeze == Freeze::Res4 && model.architecture == Architecture::C4 {
         conflict(
             format!("`model.freeze` is \"res4\", which is the head of {}: it has no res5", model.arch),
             "set model.freeze=res3".to_owned(),
+        );
+    }
+    let maps = if model.arch.is_cifar_family() { 4 } else { 5 };
+    let sizes = model.anchor_sizes.len();
+    if model.architecture == Architecture::Fpn && sizes != maps {
+        conflict(
+            format!(
+                "`model.anchor_sizes` has {} but the feature pyramid of {} has {maps} maps, each with one size",
+                counted(sizes, "size"),
+                model.arch
+            ),
+            format!("give {maps} sizes, such as model.anchor_sizes={:?}", &[16, 32, 64, 128, 256][..maps]),
         );
     }
     problems.extend(compute::problem(resolved.compute.device, &facts.machine()));

@@ -17,7 +17,17 @@ choice! {
 }
 
 choice! {
-    /// Batch norms of the backbone and of the head.
+    /// Feature maps and heads of a detector.
+    Architecture {
+        /// One map; the backbone's last stage is the head.
+        C4 = "c4",
+        /// A feature pyramid.
+        Fpn = "fpn",
+    }
+}
+
+choice! {
+    /// Batch norms of the backbone and of a feature pyramid.
     Norm {
         /// Trained, with statistics of the batch.
         Batch = "batch",

@@ -6,11 +6,13 @@ use crate::section::section;
 section! {
     /// Proposals of the region proposal network (RPN). Non-maximum suppression drops a proposal whose IoU with a better one is above 0.7.
     Proposals, "proposals" {
-        /// Training: the best so many anchors of an image, by score, take part in non-maximum suppression (detectron2: 12,000).
+        /// Training: the best so many anchors of an image, by score, take part in non-maximum suppression (detectron2: 12,000;
+        /// `fpn`: 2,000 of each map).
         plain train_before_nms: usize = Kind::Integer { min: 1, max: 1_000_000 };
-        /// Training: the best so many that remain are the proposals of an image (detectron2: 2,000).
+        /// Training: the best so many that remain are the proposals of an image (detectron2: 2,000; `fpn`: 1,000).
         plain train_after_nms: usize = Kind::Integer { min: 1, max: 100_000 };
-        /// Evaluation: the best so many anchors of an image take part in non-maximum suppression (detectron2: 6,000).
+        /// Evaluation: the best so many anchors of an image take part in non-maximum suppression (detectron2: 6,000; `fpn`:
+        /// 1,000 of each map).
         plain test_before_nms: usize = Kind::Integer { min: 1, max: 1_000_000 };
         /// Evaluation: the best so many that remain are the proposals of an image (detectron2: 1,000).
         plain test_after_nms: usize = Kind::Integer { min: 1, max: 100_000 };

@@ -25,7 +25,7 @@ pub(crate) mod schema;
 mod sections;
 mod settings;
 
-pub use choice::{DataFormat, Freeze, Norm};
+pub use choice::{Architecture, DataFormat, Freeze, Norm};
 pub use facts::Facts;
 pub use heads::{Detections, Proposals, Regions};
 pub use resolved::Resolved;

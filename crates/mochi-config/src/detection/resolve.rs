@@ -47,6 +47,7 @@ impl Settings {
             (facts.masks, if facts.masks { "the objects have masks" } else { "the objects have no masks" }.to_owned())
         });
         let model = Model {
+            architecture: model.architecture,
             arch: model.arch,
             stem: model.stem,
             init: model.init,

@@ -25,7 +25,8 @@ const TOP: &[Key] = &[
     },
 ];
 
-const PRESETS: &[Preset] = presets!["detection/": "small", "voc-r50-c4-24k", "coco-r50-c4-1x", "coco-r50-c4-2x"];
+const PRESETS: &[Preset] =
+    presets!["detection/": "small", "voc-r50-c4-24k", "coco-r50-c4-1x", "coco-r50-c4-2x", "coco-r50-fpn-1x"];
 
 /// Keys and presets of `mochi detect train`.
 pub static DETECTION: Schema = Schema {
@@ -46,7 +47,7 @@ pub static DETECTION: Schema = Schema {
     presets: PRESETS,
     default_preset: "small",
     published: "voc-r50-c4-24k",
-    format: 1,
+    format: 2,
     repeat: "mochi detect train --data DIR --config FILE",
     page: "docs/reference/detection-settings.md",
 };

@@ -1,6 +1,6 @@
 //! `[data]`, `[model]`, `[optimizer]`, `[evaluation]` and `[log]` of detection. `[compute]` and `[checkpoint]` are pre-training's.
 
-use super::choice::{DataFormat, Freeze, Norm};
+use super::choice::{Architecture, DataFormat, Freeze, Norm};
 use crate::choice::{Arch, Stem};
 use crate::kind::{Kind, MANY};
 use crate::section::section;
@@ -46,9 +46,12 @@ section! {
 }
 
 section! {
-    /// The detector: Faster R-CNN with a C4 head or, with masks, Mask R-CNN. The last stage of the backbone is the head, followed by a batch norm
-    /// (MoCo's `Res5ROIHeadsExtraNorm`).
+    /// The detector: Faster R-CNN or, with masks, Mask R-CNN.
     Model, ModelSettings, "model" {
+        /// Feature maps and heads: `c4` (one map; the last stage of the backbone is the head, followed by a batch norm, as MoCo's
+        /// `Res5ROIHeadsExtraNorm`) or `fpn` (a feature pyramid with two linear layers for boxes and four convolutions for masks, detectron2's
+        /// `R50-FPN`). `fpn` finds small objects better and takes less time; published comparisons of encoders on PASCAL VOC are `c4`.
+        plain architecture: Architecture = Kind::Choice(Architecture::WORDS);
         /// Backbone: a torchvision ResNet (`resnet18` to `resnet101`) or a CIFAR ResNet (`resnet20` to `resnet56`).
         plain arch: Arch = Kind::Choice(Arch::WORDS);
         /// First layers of `resnet18` to `resnet101`: `standard` (7x7 convolution of stride 2, max-pooling) or `cifar` (3x3 convolution of
@@ -59,14 +62,15 @@ section! {
         plain init: String = Kind::Text;
         /// Whether masks are predicted (Mask R-CNN). auto: if the training objects have masks.
         auto masks: bool = Kind::Switch;
-        /// Batch norms of the backbone and of the head: `batch` (trained, with statistics of the batch) or `frozen` (stored statistics, weights
-        /// and biases, as detectron2's `FrozenBN`). Encoders that were pre-trained without labels need `batch`: with `frozen` and the published
+        /// Batch norms of the backbone: `batch` (trained, with statistics of the batch; the convolutions of the feature pyramid of `fpn` have such
+        /// norms as well) or `frozen` (stored statistics, weights and biases, as detectron2's `FrozenBN`; the pyramid has no norms). Encoders that were pre-trained without labels need `batch`: with `frozen` and the published
         /// learning rate their training diverges (facebookresearch/moco, issue 40).
         plain norm: Norm = Kind::Choice(Norm::WORDS);
         /// Last stage of the backbone that is not trained, with all before it and their batch norms: `none`, `stem`, `res2`, `res3` or `res4`
         /// (torchvision's `layer1` to `layer3`). MoCo's protocol trains every stage.
         plain freeze: Freeze = Kind::Choice(Freeze::WORDS);
-        /// Sizes of the anchors of each cell of the feature map: square roots of their areas, in pixels of the resized image.
+        /// Sizes of the anchors: square roots of their areas, in pixels of the resized image. `c4`: those of each cell of the feature map. `fpn`: one
+        /// for each map of the pyramid, the finest map first; there are 5 maps, 4 with a CIFAR ResNet.
         plain anchor_sizes: Vec<f64> = Kind::Numbers { max: 16_384.0 };
         /// Ratios of height to width of the anchors of each size.
         plain anchor_ratios: Vec<f64> = Kind::Numbers { max: 100.0 };

@@ -1,7 +1,7 @@
 //! Settings of detection: presets, automatic values, contradictions, `config.toml`, and files of the other task.
 use std::path::Path;
 
-use mochi_config::detection::{DETECTION, Facts, Freeze, Norm, Resolved, Settings};
+use mochi_config::detection::{Architecture, DETECTION, Facts, Freeze, Norm, Resolved, Settings};
 use mochi_config::{Arch, Auto, DeviceFacts, Origin, Precision, Task, Warning};
 use proptest::prelude::*;
 
@@ -45,6 +45,7 @@ fn published_presets_are_the_protocol_of_moco() {
     assert_eq!((voc.data.test_short_side, voc.data.longest_side, voc.data.flip), (800, 1333, 0.5));
     let model = &voc.model;
     assert_eq!((model.arch, model.masks, model.norm, model.freeze), (Arch::Resnet50, false, Norm::Batch, Freeze::None));
+    assert_eq!(model.architecture, Architecture::C4);
     assert_eq!(model.anchor_sizes, [32.0, 64.0, 128.0, 256.0, 512.0]);
     assert_eq!(model.anchor_ratios, [0.5, 1.0, 2.0]);
     let p = &voc.proposals;
@@ -66,6 +67,13 @@ fn published_presets_are_the_protocol_of_moco() {
     assert_eq!(once.data.short_sides, [640, 672, 704, 736, 768, 800]);
     let twice = resolve("coco-r50-c4-2x", &[]).0;
     assert_eq!((twice.iterations, &twice.optimizer.milestones[..]), (180_000, &[120_000, 160_000][..]));
+    let pyramid = resolve("coco-r50-fpn-1x", &[]).0;
+    let p = &pyramid.proposals;
+    assert_eq!(
+        (pyramid.iterations, pyramid.model.architecture, pyramid.model.norm),
+        (90_000, Architecture::Fpn, Norm::Batch)
+    );
+    assert_eq!([p.train_before_nms, p.train_after_nms, p.test_before_nms, p.test_after_nms], [2000, 1000, 1000, 1000]);
     let same = |mut run: Resolved| {
         run.iterations = 0;
         run.optimizer.milestones.clear();
@@ -273,6 +281,11 @@ fn values_that_cannot_stand_together() {
         "set model.freeze=res3",
     );
     case(
+        &["model.architecture=fpn", "model.anchor_sizes=32,64"],
+        "`model.anchor_sizes` has 2 sizes but the feature pyramid of resnet50 has 5 maps, each with one size",
+        "give 5 sizes, such as model.anchor_sizes=[16, 32, 64, 128, 256]",
+    );
+    case(
         &["compute.device=cuda"],
         "`compute.device` is \"cuda\" but no CUDA device is usable",
         "run `mochi doctor` to see why, or set compute.device=cpu",
@@ -288,6 +301,9 @@ fn values_that_cannot_stand_together() {
     assert_eq!(conflict(&[], &Facts { classes: 0, ..LAPTOP }).0, "the data has no class of objects");
     let several = conflict(&["data.batch=12", "compute.device=cuda"], &LAPTOP).0;
     assert!(several.starts_with("invalid configuration (2 problems):\n"), "{several}");
+    let last =
+        ["model.architecture=fpn", "model.freeze=res4", "model.arch=resnet20", "model.anchor_sizes=16,32,64,128"];
+    assert_eq!(resolve("voc-r50-c4-24k", &[&last[..], &["model.init=run"]].concat()).1, [], "res4 is not the head");
     let frozen = ["model.freeze=res4", "model.norm=frozen", "model.init=run"];
     assert_eq!(resolve("voc-r50-c4-24k", &frozen).1, []);
 }

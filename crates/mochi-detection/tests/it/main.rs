@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod fixture;
+mod formula;
+mod fpn;
 mod model;
 mod parts;

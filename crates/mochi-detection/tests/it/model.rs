@@ -1,112 +1,39 @@
 //! The whole Mask R-CNN C4 against detectron2 (`detection_model_numbers.json`): real detectron2 ran it in float64 with weights and images from a formula.
 
-use std::path::Path;
-
 use mochi_annotations::{Mask, Placement};
 use mochi_detection::boxes::ImageSize;
 use mochi_detection::proposals::ProposalLimits;
 use mochi_detection::sampling::Sampling;
-use mochi_detection::{Detector, DetectorSpec, ImageGroup, PlacedMask, Truth, names};
+use mochi_detection::{Architecture, Detector, DetectorSpec, PlacedMask, Truth};
 use mochi_nets::{Arch, NormMode, Stem};
-use mochi_tensor::{Compute, Kind, Optimizer, ParameterGroup, Precision, Role, Tensor, Update, no_grad, with_seed};
+use mochi_tensor::{Kind, Optimizer, ParameterGroup, Update, no_grad};
 use serde_json::Value;
+
+use crate::formula::{self, close};
 
 const TRAIN: NormMode = NormMode::Train { groups: 1 };
 
-fn numbers() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/detection_model_numbers.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// Values in [0, 1) of a name: FNV-1a and SplitMix64.
-fn uniform(name: &str, count: usize) -> Vec<f64> {
-    let hash =
-        name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, byte| (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    (1..=count as u64)
-        .map(|i| {
-            let mut z = hash.wrapping_add(i.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            z ^= z >> 31;
-            (z >> 40) as f64 / f64::from(1 << 24)
-        })
-        .collect()
-}
-
-/// The value of one of detectron2's tensors.
-fn value(name: &str, shape: &[i64]) -> Tensor {
-    let v = |i: f64| 2.0 * i - 1.0;
-    let count = usize::try_from(shape.iter().product::<i64>()).unwrap();
-    let norm = name.contains(".norm.");
-    let values: Vec<f64> = uniform(name, count)
-        .into_iter()
-        .map(v)
-        .map(|v| match name {
-            _ if norm && name.ends_with("weight") => (if name.contains("conv3.norm") { 0.25 } else { 1.0 }) + 0.1 * v,
-            _ if norm => 0.1 * v,
-            _ if name.ends_with("bias") => 0.05 * v,
-            _ => 3f64.sqrt() * deviation(name, shape) * v,
-        })
-        .collect();
-    Tensor::from_slice(&values).view(shape)
-}
-
-fn deviation(name: &str, shape: &[i64]) -> f64 {
-    let fixed = [
-        ("rpn_head.conv.weight", 0.01),
-        ("objectness_logits.weight", 0.01),
-        ("anchor_deltas.weight", 0.01),
-        ("cls_score.weight", 0.02),
-        ("bbox_pred.weight", 0.01),
-        ("mask_head.predictor.weight", 0.02),
-        ("mask_head.deconv.weight", 0.015625),
-    ];
-    let fan = shape[1..].iter().product::<i64>() as f64;
-    fixed.iter().find(|(end, _)| name.ends_with(end)).map_or((2.0 / fan).sqrt(), |(_, deviation)| *deviation)
-}
+const DEVIATIONS: [(&str, f64); 7] = [
+    ("rpn_head.conv.weight", 0.01),
+    ("objectness_logits.weight", 0.01),
+    ("anchor_deltas.weight", 0.01),
+    ("cls_score.weight", 0.02),
+    ("bbox_pred.weight", 0.01),
+    ("mask_head.predictor.weight", 0.02),
+    ("mask_head.deconv.weight", 0.015625),
+];
 
 fn detector() -> Detector {
-    let arch = Arch::ResNet50;
     let spec = DetectorSpec {
         train_proposals: ProposalLimits { before_nms: 200, after_nms: 60 },
         test_proposals: ProposalLimits { before_nms: 100, after_nms: 30 },
         regions: Sampling { count: 24, positive_fraction: 0.25 },
-        ..DetectorSpec::c4(arch, Stem::Standard, 6, true)
+        ..DetectorSpec::new(Architecture::C4, Arch::ResNet50, Stem::Standard, 6, true)
     };
-    let compute = Compute { precision: Precision::Float64, ..Compute::CPU };
-    let detector = with_seed(0, || Detector::new(spec, compute)).unwrap();
-    detector.store().set_kind(Kind::Double);
-    no_grad(|| {
-        for (name, tensor, role) in detector.store().iter().filter(|(.., role)| *role == Role::Parameter) {
-            assert_eq!(role, Role::Parameter);
-            tensor.shallow_clone().copy_(&value(&names::detectron2(name), &tensor.size()));
-        }
-    });
-    detector
+    formula::detector(spec, &DEVIATIONS)
 }
 
 const SIZES: [ImageSize; 2] = [ImageSize { height: 96, width: 128 }, ImageSize { height: 80, width: 112 }];
-
-/// Normalized image number `i`, (1, 3, h, w).
-fn image(i: usize) -> Tensor {
-    let ImageSize { height, width } = SIZES[i];
-    let count = 3 * (height * width) as usize;
-    let values: Vec<f64> = uniform(&format!("image{i}"), count).into_iter().map(|u| (256.0 * u).floor()).collect();
-    let channel = |values: [f32; 3]| Tensor::from_slice(&values.map(f64::from)).view([3, 1, 1]);
-    let pixels = Tensor::from_slice(&values).view([1, 3, i64::from(height), i64::from(width)]);
-    (pixels - channel([123.675, 116.280, 103.530])) / channel([58.395, 57.120, 57.375])
-}
-
-/// The first images, padded to the largest.
-fn group(count: usize) -> ImageGroup {
-    let pixels = Tensor::zeros([count as i64, 3, 96, 128], (Kind::Double, mochi_tensor::Device::Cpu));
-    for i in 0..count {
-        let image = image(i);
-        let place = pixels.narrow(0, i as i64, 1).narrow(2, 0, image.size()[2]).narrow(3, 0, image.size()[3]);
-        place.shallow_clone().copy_(&image);
-    }
-    ImageGroup { pixels, sizes: SIZES[..count].to_vec() }
-}
 
 fn truths(numbers: &Value) -> Vec<Truth> {
     let about = &numbers["about"];
@@ -129,27 +56,19 @@ fn truths(numbers: &Value) -> Vec<Truth> {
         .collect()
 }
 
-fn close(ours: f64, wanted: &Value, tolerance: f64, what: &str) {
-    let wanted = wanted.as_f64().unwrap();
-    let gap = (ours - wanted).abs() / wanted.abs().max(1e-3);
-    assert!(gap < tolerance, "{what}: {ours} is not {wanted} ({gap:.1e})");
-}
-
 /// Losses of three steps, gradients, running and precise statistics, detections and masks.
 #[test]
 fn slow_mask_r_cnn_c4_is_detectron2s() {
-    let numbers = numbers();
+    let numbers = formula::numbers("detection_model_numbers.json");
     let detector = detector();
-    let (images, truth) = ([group(2)], [truths(&numbers)]);
+    let (images, truth) = ([formula::group(&SIZES)], [truths(&numbers)]);
     let decay = |name: &str| !name.contains("bn") && !name.contains("downsample.1") && !name.starts_with("head_norm");
     let groups = vec![
         ParameterGroup::new(1.0, 1e-4).with(detector.store(), "", decay),
         ParameterGroup::new(1.0, 0.0).with(detector.store(), "", |name| !decay(name)),
     ];
     let mut optimizer = Optimizer::new(Update::Sgd, 0.9, groups).unwrap();
-    let tensor = |wanted: &str| {
-        detector.store().iter().find(|(name, ..)| names::detectron2(name) == wanted).unwrap().1.shallow_clone()
-    };
+    let tensor = |name: &str| formula::tensor(&detector, name);
     let running = |wanted: &Value, what: &str| {
         for (name, values) in wanted.as_object().unwrap() {
             // Sum and norm over the channels.
@@ -188,7 +107,7 @@ fn slow_mask_r_cnn_c4_is_detectron2s() {
         }
         optimizer.step(2e-5).unwrap();
     }
-    let batches = [group(2), group(1)];
+    let batches = [formula::group(&SIZES), formula::group(&SIZES[..1])];
     for images in batches {
         let truth = truths(&numbers)[..images.sizes.len()].to_vec();
         no_grad(|| detector.losses(&[images], &[truth], NormMode::Collect, &mut |n| (0..n).collect())).unwrap();
@@ -196,7 +115,7 @@ fn slow_mask_r_cnn_c4_is_detectron2s() {
     detector.norms().for_each(|norm| norm.finish_collection().unwrap());
     running(&numbers["running_precise"], "precise");
     let originals = SIZES.map(|ImageSize { height, width }| ImageSize { height: 2 * height, width: 2 * width });
-    let found = detector.detect(&group(2), &originals).unwrap();
+    let found = detector.detect(&formula::group(&SIZES), &originals).unwrap();
     for (found, wanted) in found.iter().zip(numbers["eval"].as_array().unwrap()) {
         assert_eq!(found.len() as u64, wanted["n"].as_u64().unwrap());
         for (at, found) in found.iter().take(wanted["scores"].as_array().unwrap().len()).enumerate() {

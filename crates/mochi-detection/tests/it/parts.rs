@@ -2,7 +2,7 @@
 
 use mochi_annotations::{Mask, Placement, Rle};
 use mochi_detection::PlacedMask;
-use mochi_detection::anchors::Anchors;
+use mochi_detection::anchors::{AnchorGrid, Anchors};
 use mochi_detection::box_head::{self, DetectionLimits};
 use mochi_detection::boxes::{ImageSize, iou};
 use mochi_detection::coding::BoxCoder;
@@ -11,7 +11,7 @@ use mochi_detection::matcher::{Label, Matcher};
 use mochi_detection::nms::{nms, nms_by_class};
 use mochi_detection::paste::paste;
 use mochi_detection::proposals::{ProposalLimits, proposals};
-use mochi_detection::roi_align::{Region, roi_align};
+use mochi_detection::roi_align::{BINS, Region, roi_align};
 use mochi_detection::rpn::{RpnTargets, SAMPLING};
 use mochi_tensor::{BatchNorm, Kind, NormMode, Tensor};
 
@@ -23,8 +23,8 @@ const ROUNDING: f64 = 1e-6;
 #[test]
 fn anchors_are_detectron2s() {
     let fixture = Fixture::read();
-    assert_eq!(Anchors::c4().of_cell(), fixture.boxes("anchors/out.cells"));
-    assert_eq!(Anchors::c4().of_map(3, 4, 16.0), fixture.boxes("anchors/out.grid_3x4"));
+    assert_eq!(Anchors::standard().of_cell(), fixture.boxes("anchors/out.cells"));
+    assert_eq!(Anchors::standard().of_map(3, 4, 16.0), fixture.boxes("anchors/out.grid_3x4"));
 }
 
 #[test]
@@ -137,15 +137,15 @@ fn roi_align_and_its_gradient_are_torchvisions() {
         .collect();
     for (kind, suffix, tolerance) in [(Kind::Double, "_f64", 2e-6), (Kind::Float, "", 5e-5)] {
         let map = fixture.tensor("roi_align/in.features_f64").copy().detach().to_kind(kind).set_requires_grad(true);
-        let pooled = roi_align(&map, &regions, 1.0 / 16.0).unwrap();
+        let pooled = roi_align(&map, &regions, 1.0 / 16.0, BINS).unwrap();
         (&pooled * fixture.tensor("roi_align/in.grad_out_f64").to_kind(kind)).sum(kind).backward();
         let wanted = |name: &str| fixture.tensor(&format!("roi_align/{name}{suffix}"));
         assert!(gap(&pooled, &wanted("out.pooled")) < tolerance, "{}", gap(&pooled, &wanted("out.pooled")));
         assert!(gap(&map.grad(), &wanted("grad.features")) < 10.0 * tolerance);
     }
     let map = fixture.tensor("roi_align/in.features_f64");
-    assert_eq!(roi_align(&map, &[], 1.0 / 16.0).unwrap().size(), [0, 3, 14, 14]);
-    assert!(roi_align(&map, &[Region { image: 2, bounds: [0.0; 4] }], 1.0 / 16.0).is_err());
+    assert_eq!(roi_align(&map, &[], 1.0 / 16.0, BINS).unwrap().size(), [0, 3, 14, 14]);
+    assert!(roi_align(&map, &[Region { image: 2, bounds: [0.0; 4] }], 1.0 / 16.0, BINS).is_err());
 }
 
 #[test]
@@ -166,10 +166,12 @@ fn nms_is_torchvisions() {
 #[test]
 fn proposals_are_detectron2s() {
     let fixture = Fixture::read();
+    let mut anchors = AnchorGrid::default();
+    anchors.push(fixture.boxes("proposals/in.anchors"));
     let found = proposals(
         &fixture.floats("proposals/in.logits"),
         &fixture.boxes("proposals/in.deltas"),
-        &fixture.boxes("proposals/in.anchors"),
+        &anchors,
         ImageSize { height: 90, width: 137 },
         ProposalLimits { before_nms: 300, after_nms: 50 },
     );

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use mochi_annotations::{AnnotatedImage, Annotations, Mask, Object};
 use mochi_config::detection::{Facts, Resolved, Settings};
+use mochi_detection::Architecture;
+use mochi_detection::names::detectron2;
 use mochi_run::metric::detection as metrics;
 use mochi_run::{MetricsLog, Record, RunFolder};
 use mochi_term::StopFlag;
@@ -112,22 +114,37 @@ fn slow_a_detector_learns_eight_images_by_heart() {
     assert!(of(&metrics::AP) > 0.5, "{values:?}");
 }
 
-/// With several groups, several sizes and a stop in the middle.
+/// A ResNet-18, whose finest map is a sixteenth of that of a ResNet-20, which takes most of the time.
+const PYRAMID: [&str; 3] = ["model.architecture=fpn", "model.arch=resnet18", "model.anchor_sizes=[8, 16, 32, 64, 128]"];
+
 #[test]
-fn a_resumed_detector_is_the_same_in_every_bit() {
+fn slow_a_detector_with_a_feature_pyramid_learns_eight_images_by_heart() {
     let folder = tempfile::tempdir().unwrap();
     let engine = mochi_tensor::start(None).unwrap();
-    let settings = || {
-        settings(
-            4,
-            &[
-                "data.short_sides=[48, 64]",
-                "data.test_short_side=64",
-                "data.groups=2",
-                "evaluation.precise_bn_iterations=1",
-            ],
-        )
-    };
+    let settings = settings(80, &[&PYRAMID[..], &["model.masks=false", "regions.count=16"]].concat());
+    let trainer = Detection::start(run(folder.path(), "run"), settings, data(folder.path()), &engine).unwrap();
+    assert!(trainer.train(&StopFlag::default(), &mut |_| {}).unwrap().finished);
+    let ap50 = last(folder.path(), "run").values.get(&metrics::AP50).unwrap();
+    assert!(ap50 > 0.9, "{ap50}");
+}
+
+#[test]
+fn a_resumed_detector_is_the_same_in_every_bit() {
+    resumed(&[]);
+}
+
+#[test]
+fn a_resumed_detector_with_a_feature_pyramid_is_the_same_in_every_bit() {
+    resumed(&PYRAMID);
+}
+
+/// With several groups, several sizes and a stop in the middle.
+fn resumed(words: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = mochi_tensor::start(None).unwrap();
+    let base =
+        ["data.short_sides=[48, 64]", "data.test_short_side=64", "data.groups=2", "evaluation.precise_bn_iterations=1"];
+    let settings = || settings(4, &[&base[..], words].concat());
     let data = data(folder.path());
     let whole = Detection::start(run(folder.path(), "whole"), settings(), data.clone(), &engine).unwrap();
     whole.train(&StopFlag::default(), &mut |_| {}).unwrap();
@@ -173,8 +190,13 @@ fn a_backbone_starts_from_a_whole_weight_file_or_not_at_all() {
         mochi_tensor::write_tensors(&file, tensors, &Default::default()).unwrap();
         Detection::new(settings(1, &[&init]), data.clone(), &engine)
     };
-    let names: [&dyn Fn(&str) -> String; 3] =
-        [&|name| name.to_owned(), &|name| format!("module.encoder_q.{name}"), &mochi_detection::names::detectron2];
+    let names: [&dyn Fn(&str) -> String; 5] = [
+        &|name| name.to_owned(),
+        &|name| format!("module.encoder_q.{name}"),
+        &|name| detectron2(name, Architecture::C4),
+        &|name| detectron2(name, Architecture::Fpn),
+        &|name| detectron2(name, Architecture::Fpn).replace("backbone.bottom_up.", ""),
+    ];
     for name in names {
         let task = start(&renamed(name)).unwrap();
         // 19 convolutions of one tensor and 19 norms of four.

@@ -151,8 +151,9 @@ impl Prepared {
         let task = trainer.task();
         let settings = task.settings();
         progress.note(&format!(
-            "{} with {} on {} in {}, {} of {}, learning rate {}, run folder {}",
-            if settings.model.masks { "Mask R-CNN C4" } else { "Faster R-CNN C4" },
+            "{} R-CNN {} with {} on {} in {}, {} of {}, learning rate {}, run folder {}",
+            if settings.model.masks { "Mask" } else { "Faster" },
+            settings.model.architecture.to_string().to_uppercase(),
             settings.model.arch,
             settings.compute.device,
             settings.compute.precision,

@@ -57,7 +57,8 @@ impl Learner {
         if settings.model.norm == Norm::Frozen {
             detector.backbone_mut().freeze_norms(|_| true);
         }
-        let norm = |name: &str| names::detectron2(name).contains(".norm.");
+        let architecture = detector.spec().architecture;
+        let norm = |name: &str| names::detectron2(name, architecture).contains(".norm.");
         let groups = vec![
             ParameterGroup::new(1.0, settings.optimizer.weight_decay).with(detector.store(), "", |name| !norm(name)),
             ParameterGroup::new(1.0, 0.0).with(detector.store(), "", norm),

@@ -40,12 +40,13 @@ use crate::task::{DataIdentity, OnChange, Setting, StepError, StepPlan, StepRepo
 use crate::{Decay, LearningRate, TrainError, Trainer, TrainerOptions, Update, WarmUp, compute_of};
 
 /// Settings by which steps are counted, data ordered or tensors shaped: a resumed run refuses another value.
-const FIXED: [&str; 10] = [
+const FIXED: [&str; 11] = [
     "seed",
     "iterations",
     "data.batch",
     "data.groups",
     "data.aspect_grouping",
+    "model.architecture",
     "model.arch",
     "model.stem",
     "model.masks",

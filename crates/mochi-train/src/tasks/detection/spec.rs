@@ -3,12 +3,12 @@
 use std::str::FromStr;
 
 use mochi_config::Stem as WantedStem;
-use mochi_config::detection::Resolved;
-use mochi_detection::DetectorSpec;
+use mochi_config::detection::{Architecture as WantedArchitecture, Norm, Resolved};
 use mochi_detection::anchors::Anchors;
 use mochi_detection::box_head::DetectionLimits;
 use mochi_detection::proposals::ProposalLimits;
 use mochi_detection::sampling::Sampling;
+use mochi_detection::{Architecture, DetectorSpec};
 use mochi_nets::{Arch, Stem};
 use mochi_tensor::TensorError;
 
@@ -19,12 +19,17 @@ use mochi_tensor::TensorError;
 pub(super) fn detector_spec(settings: &Resolved, classes: usize) -> Result<DetectorSpec, TensorError> {
     let Resolved { model, proposals, regions, detections, .. } = settings;
     Ok(DetectorSpec {
+        architecture: match model.architecture {
+            WantedArchitecture::C4 => Architecture::C4,
+            WantedArchitecture::Fpn => Architecture::Fpn,
+        },
         arch: Arch::from_str(model.arch.as_str()).map_err(|e| TensorError::Mismatch(e.to_string()))?,
         stem: match model.stem {
             WantedStem::Standard => Stem::Standard,
             WantedStem::Cifar => Stem::Cifar,
         },
         classes,
+        pyramid_norm: model.norm == Norm::Batch,
         masks: model.masks,
         anchors: Anchors { sizes: model.anchor_sizes.clone(), ratios: model.anchor_ratios.clone() },
         train_proposals: ProposalLimits {

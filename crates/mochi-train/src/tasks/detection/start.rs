@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mochi_detection::{Detector, names};
+use mochi_detection::{Architecture, Detector, names};
 use mochi_run::RunFolder;
 use mochi_tensor::{Found, LoadReport, Role, Tensor, WeightsReader, no_grad};
 
@@ -14,9 +14,6 @@ use crate::TrainError;
 
 /// What names in a weight file may begin with, before torchvision's names.
 const PREFIXES: [&str; 6] = ["", "module.encoder_q.", "encoder_q.", "backbone.", "module.", "model."];
-
-/// Tensors of the detector that no backbone has.
-const OWN: [&str; 4] = ["head_norm.", "rpn.", "box_predictor.", "mask_head."];
 
 /// What a backbone started from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +46,8 @@ pub(super) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
 pub(super) fn load(detector: &Detector, file: &Path) -> Result<StartWeights, TrainError> {
     let mut reader = WeightsReader::open(file)?;
     let shapes: BTreeMap<String, Vec<i64>> = reader.shapes().map(|(name, shape)| (name.to_owned(), shape)).collect();
-    let schemes = PREFIXES.map(|prefix| Scheme::Torchvision { prefix }).into_iter().chain([Scheme::Detectron2]);
+    let detectron2 = [Scheme::Detectron2(Architecture::C4), Scheme::Detectron2(Architecture::Fpn), Scheme::Converted];
+    let schemes = PREFIXES.map(|prefix| Scheme::Torchvision { prefix }).into_iter().chain(detectron2);
     let mut best: Option<(Scheme, LoadReport)> = None;
     for scheme in schemes {
         let report = compare(detector, &shapes, scheme);
@@ -80,15 +78,24 @@ pub(super) fn load(detector: &Detector, file: &Path) -> Result<StartWeights, Tra
 /// How a weight file names the tensors.
 #[derive(Clone, Copy)]
 enum Scheme {
-    Torchvision { prefix: &'static str },
-    Detectron2,
+    Torchvision {
+        prefix: &'static str,
+    },
+    /// Of a detector.
+    Detectron2(Architecture),
+    /// Of a backbone alone, as MoCo's `convert-pretrain-to-detectron2.py` writes them.
+    Converted,
 }
 
 impl Scheme {
     fn name(self, name: &str) -> String {
         match self {
             Self::Torchvision { prefix } => format!("{prefix}{name}"),
-            Self::Detectron2 => names::detectron2(name),
+            Self::Detectron2(architecture) => names::detectron2(name, architecture),
+            Self::Converted => {
+                let whole = names::detectron2(name, Architecture::Fpn);
+                whole.strip_prefix("backbone.bottom_up.").map_or(whole.clone(), str::to_owned)
+            }
         }
     }
 
@@ -96,17 +103,16 @@ impl Scheme {
         match self {
             Self::Torchvision { prefix: "" } => "torchvision's names".to_owned(),
             Self::Torchvision { prefix } => format!("torchvision's names after \"{prefix}\""),
-            Self::Detectron2 => "detectron2's names".to_owned(),
+            Self::Detectron2(Architecture::C4) => "detectron2's names of a C4 detector".to_owned(),
+            Self::Detectron2(Architecture::Fpn) => "detectron2's names of a feature pyramid".to_owned(),
+            Self::Converted => "detectron2's names without \"backbone.\"".to_owned(),
         }
     }
 }
 
 /// The backbone's tensors without counters.
 fn backbone(detector: &Detector) -> impl Iterator<Item = (&str, &Tensor, Role)> {
-    detector
-        .store()
-        .iter()
-        .filter(|(name, _, role)| *role != Role::Counter && !OWN.iter().any(|own| name.starts_with(own)))
+    detector.backbone_tensors().filter(|(.., role)| *role != Role::Counter)
 }
 
 fn compare(detector: &Detector, shapes: &BTreeMap<String, Vec<i64>>, scheme: Scheme) -> LoadReport {
