@@ -105,7 +105,7 @@ fn f13_the_same_command_works_after_the_list_was_corrected() {
     assert_eq!(failed.status.code(), Some(1), "{}", said(&failed));
     assert!(out.join("config.toml").exists(), "it failed after its settings were written: {}", said(&failed));
     let resumed = run(&["resume", &text(&out)]);
-    assert!(said(&resumed).contains("repeat the `mochi pretrain` command"), "{}", said(&resumed));
+    assert!(said(&resumed).contains("repeat the command that started it"), "{}", said(&resumed));
     std::fs::write(&list, lines("deep")).unwrap();
     // Without a checkpoint there is nothing to keep: other settings start the run over as well.
     let worked = pretrain(&list, &out, &["epochs=1", "seed=5", "--json"]).output().unwrap();
