@@ -5,7 +5,8 @@
 //! ResNets that is `res5` on the stride-16 map of `res4`.
 
 use mochi_nets::{Arch, Backbone, NormMode, ShapeSpec, Stage, Stem};
-use mochi_tensor::{BatchNorm, Compute, ParameterStore, Role, Tensor, TensorError};
+use mochi_tensor::{BatchNorm, Compute, Group, ParameterStore, Role, Tensor, TensorError};
+use std::sync::Arc;
 
 use crate::anchors::{AnchorGrid, Anchors};
 use crate::architecture::Architecture;
@@ -183,6 +184,24 @@ impl Detector {
             Neck::Stage(..) => None,
         };
         self.backbone.norms().chain(pyramid.into_iter().flatten()).chain(own)
+    }
+
+    /// Every norm, to change how it works.
+    fn norms_mut(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
+        let own = match &mut self.head {
+            RegionHead::Stage(_, norm) => Some(norm),
+            RegionHead::Linear(_) => None,
+        };
+        let pyramid = match &mut self.neck {
+            Neck::Fpn(fpn, _) => Some(fpn.norms_mut()),
+            Neck::Stage(..) => None,
+        };
+        self.backbone.norms_mut().chain(pyramid.into_iter().flatten()).chain(own)
+    }
+
+    /// Takes batch statistics over the groups of all ranks, each of equal weight (detectron2's `NaiveSyncBatchNorm`). Frozen norms stay frozen.
+    pub fn synchronize_norms(&mut self, group: &Arc<Group>) {
+        self.norms_mut().for_each(|norm| norm.synchronize_tensors(group));
     }
 
     /// The maps that the RPN reads, finest first: (B, C, H, W) each.

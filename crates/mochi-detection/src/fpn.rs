@@ -58,6 +58,11 @@ impl Fpn {
         self.rungs.iter().flat_map(|rung| [&rung.lateral, &rung.output]).filter_map(NormedConv::norm)
     }
 
+    /// Every norm, to change how it works.
+    pub fn norms_mut(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
+        self.rungs.iter_mut().flat_map(|rung| [&mut rung.lateral, &mut rung.output]).filter_map(NormedConv::norm_mut)
+    }
+
     /// The maps of the stages of each part of a batch, finest first, to those of the pyramid.
     pub fn forward(&self, parts: &[FeatureMaps], mode: NormMode) -> Result<Vec<Vec<Level>>, TensorError> {
         let mut pyramids: Vec<Vec<Level>> = parts.iter().map(|_| Vec::with_capacity(self.rungs.len() + 1)).collect();

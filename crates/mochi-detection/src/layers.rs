@@ -125,6 +125,11 @@ impl NormedConv {
     pub fn norm(&self) -> Option<&BatchNorm> {
         self.norm.as_ref()
     }
+
+    /// The norm, to change how it works.
+    pub fn norm_mut(&mut self) -> Option<&mut BatchNorm> {
+        self.norm.as_mut()
+    }
 }
 
 /// A transposed convolution with bias that doubles height and width.

@@ -3,8 +3,7 @@
 use crate::block::Block;
 use crate::layers::{Builder, Forward, Unit, UnitShape};
 use crate::{Arch, FeatureMap, FeatureMaps, NormMode, ShapeSpec, Stage, Stem};
-use mochi_tensor::{BatchNorm, Compute, Group, Kind, ParameterStore, Tensor, TensorError};
-use std::sync::Arc;
+use mochi_tensor::{BatchNorm, Compute, Kind, ParameterStore, Tensor, TensorError};
 
 /// A convolutional backbone; its tensors are in the store that it was built into.
 #[derive(Debug)]
@@ -128,9 +127,9 @@ impl Backbone {
         self.units_through(Stage::Res5).filter(|unit| select(unit.name())).for_each(Unit::freeze_norm);
     }
 
-    /// Takes the statistics of all norms over the batches of all ranks.
-    pub fn synchronize_norms(&mut self, group: &Arc<Group>) {
-        self.units_through(Stage::Res5).for_each(|unit| unit.norm_mut().synchronize(group));
+    /// Every norm, to change how it works.
+    pub fn norms_mut(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
+        self.units_through(Stage::Res5).map(Unit::norm_mut)
     }
 
     fn units_through(&mut self, last: Stage) -> impl Iterator<Item = &mut Unit> {

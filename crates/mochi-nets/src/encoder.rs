@@ -58,8 +58,7 @@ impl Encoder {
 
     /// Takes the statistics of all batch norms over the batches of all ranks (`torch.nn.SyncBatchNorm.convert_sync_batchnorm`).
     pub fn synchronize_norms(&mut self, group: &Arc<Group>) {
-        self.backbone.synchronize_norms(group);
-        self.head.norms_mut().for_each(|norm| norm.synchronize(group));
+        self.backbone.norms_mut().chain(self.head.norms_mut()).for_each(|norm| norm.synchronize(group));
     }
 
     /// The backbone.

@@ -13,6 +13,7 @@ mod collected;
 mod synchronized;
 mod together;
 
+use crate::collectives::Operation;
 use crate::compute::is_channels_last;
 use crate::ffi;
 use crate::{Device, Group, Kind, ParameterStore, Role, Tensor, TensorError, no_grad};
@@ -37,6 +38,8 @@ pub struct BatchNorm {
     collected: RefCell<Collected>,
     /// The ranks whose batches the statistics cover, if they are synchronized.
     group: Option<Arc<Group>>,
+    /// Whether ranks count as the tensors of [`Self::forward_together`] do.
+    ranks_as_tensors: bool,
 }
 
 /// What a layer does in a forward pass in training mode.
@@ -134,6 +137,7 @@ impl BatchNorm {
             training: NormTraining::Batch,
             collected: RefCell::default(),
             group: None,
+            ranks_as_tensors: false,
         })
     }
 
@@ -153,6 +157,13 @@ impl BatchNorm {
     /// Takes batch statistics over the batches of all ranks from here on, each of one size (`torch.nn.SyncBatchNorm`).
     pub fn synchronize(&mut self, group: &Arc<Group>) {
         self.group = Some(Arc::clone(group));
+    }
+
+    /// As [`Self::synchronize`] for [`Self::forward_together`]: the batch of a rank is one tensor more, of equal weight whatever its size
+    /// (detectron2's `NaiveSyncBatchNorm`).
+    pub fn synchronize_tensors(&mut self, group: &Arc<Group>) {
+        self.synchronize(group);
+        self.ranks_as_tensors = true;
     }
 
     /// Whether the running statistics are used, whatever the mode.
@@ -258,7 +269,7 @@ impl BatchNorm {
             return Err(TensorError::Mismatch(format!("expected one residual for each of {count} tensors")));
         }
         let residual = |at: usize| residuals.map(|residuals| &residuals[at]);
-        if count <= 1 || mode == NormMode::Eval {
+        if (count <= 1 && !self.ranks_as_tensors) || mode == NormMode::Eval {
             return xs.into_iter().enumerate().map(|(at, x)| self.forward(x, mode, relu, residual(at))).collect();
         }
         if !matches!(mode, NormMode::Train { groups: 1 } | NormMode::Collect) {
@@ -328,8 +339,14 @@ impl BatchNorm {
         no_grad(|| {
             let (mean, square_mean) = together::moments(xs, self.group.as_deref())?;
             let values: i64 = xs.iter().map(|x| x.numel() as i64).sum();
-            let per_channel = values / mean.numel().max(1) as i64;
-            self.collected.borrow_mut().add(&mean, &square_mean, per_channel as f64)
+            let mut per_channel = (values / mean.numel().max(1) as i64) as f64;
+            if let Some(group) = &self.group {
+                // Ranks can have batches of different size.
+                let mut all = Tensor::f_from_slice(&[per_channel])?;
+                group.all_reduce(&mut all, Operation::Sum, "counting the values of a batch")?;
+                per_channel = f64::try_from(&all.f_sum(Kind::Double)?)?;
+            }
+            self.collected.borrow_mut().add(&mean, &square_mean, per_channel)
         })
     }
 

@@ -238,13 +238,6 @@ impl<T: Task> Trainer<T> {
                 let output = self.take_step(&mut batch, &plan, begun)?;
                 batches.recycle(batch);
                 self.step += 1;
-                if last {
-                    self.task.finish(stop)?;
-                }
-                let evaluated = match self.due(self.options.evaluate_every, self.step, last) {
-                    true => self.task.evaluate(self.step)?,
-                    false => Metrics::new(),
-                };
                 let own =
                     Report { images: output.images, bad: bad.len(), metrics: output.metrics, ..Report::default() };
                 now = self.agree(stop, begun, own)?;
@@ -254,7 +247,15 @@ impl<T: Task> Trainer<T> {
                 let metrics = self.metrics(&now, &plan, timeline, &pace);
                 output.note.into_iter().for_each(|note| watch(Event::Note(note)));
                 averages.add(&metrics);
-                averages.add(&evaluated);
+                if last {
+                    self.task.finish(stop)?;
+                }
+                if self.due(self.options.evaluate_every, self.step, last) {
+                    averages.add(&self.task.evaluate(self.step)?);
+                }
+                if alone {
+                    now.elapsed_s = self.elapsed(begun);
+                }
                 self.clock.step(now.elapsed_s - begin_s, last);
                 let steps = self.clock.total_steps(self.step, now.elapsed_s);
                 watch(Event::Step(Progress {

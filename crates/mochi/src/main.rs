@@ -88,7 +88,14 @@ enum Command {
 impl Command {
     /// Whether it can be started several times by a launcher, to train together.
     fn trains_in_several(&self) -> bool {
-        matches!(self, Self::Pretrain(_) | Self::Resume(_) | Self::Eval(_) | Self::Bench(bench::Command::Ranks(_)))
+        matches!(
+            self,
+            Self::Pretrain(_)
+                | Self::Resume(_)
+                | Self::Eval(_)
+                | Self::Detect(detect::Command::Train(_))
+                | Self::Bench(bench::Command::Ranks(_))
+        )
     }
 }
 

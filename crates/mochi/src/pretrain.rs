@@ -11,7 +11,7 @@ use mochi_run::{RunFolder, default_path};
 use mochi_tensor::Engine;
 use mochi_term::{Progress, StopFlag};
 use mochi_text::counted;
-use mochi_train::{Contrastive, Destination, facts};
+use mochi_train::{Contrastive, facts};
 
 use crate::drive::{Printed, drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
@@ -115,16 +115,7 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         progress.warning(&format!("the run folder {} is inside the dataset folder", path.display()));
         progress.hint("the dataset changes with the files of the run: choose another place with --out");
     }
-    let destination = match ranks.is_first() {
-        true => {
-            let folder = RunFolder::create(&path)?;
-            if let Some(warning) = folder.warning() {
-                progress.warning(&warning);
-            }
-            Destination::from(folder)
-        }
-        false => Destination::of_rank_0(&path),
-    };
+    let destination = ranks.destination(&path, &progress)?;
     describe(&resolved, &dataset, ranks, &path, &progress);
     if let Some((facts, _)) = &known {
         plan::explain(&settings, facts, &resolved, &progress);
@@ -165,7 +156,7 @@ fn describe(settings: &Resolved, dataset: &Dataset, ranks: &Ranks, path: &Path, 
         settings.model.arch,
         settings.compute.device,
         settings.compute.precision,
-        if ranks.size() > 1 { format!(", {} processes", ranks.size()) } else { String::new() },
+        ranks.described(),
         path.display()
     ));
     if let Some(differences) = differences_from_moco(settings) {

@@ -1,12 +1,15 @@
 //! The processes of a command that trains in several: they meet before it starts, and tell each other why one of them failed.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mochi_run::RunFolder;
 use mochi_system::Launched;
 use mochi_tensor::collectives::{Address, Member, Store};
 use mochi_tensor::{Engine, Group, TensorError};
 use mochi_term::Progress;
+use mochi_train::Destination;
 
 use crate::failure::{Failure, Outcome};
 
@@ -51,6 +54,23 @@ impl Ranks {
     /// Progress on stderr, from one process.
     pub fn progress(&self) -> Progress {
         if self.is_first() { Progress::detect() } else { Progress::silent() }
+    }
+
+    /// ", 4 processes", where there are several.
+    pub fn described(&self) -> String {
+        if self.size() > 1 { format!(", {} processes", self.size()) } else { String::new() }
+    }
+
+    /// Where a new run is written: a fresh folder, by this process or by rank 0.
+    pub fn destination(&self, path: &Path, progress: &Progress) -> Outcome<Destination> {
+        if !self.is_first() {
+            return Ok(Destination::of_rank_0(path));
+        }
+        let folder = RunFolder::create(path)?;
+        if let Some(warning) = folder.warning() {
+            progress.warning(&warning);
+        }
+        Ok(folder.into())
     }
 
     /// A text that rank 0 makes for all.

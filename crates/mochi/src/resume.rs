@@ -66,11 +66,7 @@ pub fn in_ranks(
     // Rank 0 renames what is newer; the others then find the same newest checkpoint.
     ranks.broadcast_text(|| choose(path, from, &progress).map(|()| String::new()))?;
     if Task::read(&RunFolder::read(path)?.config_path())? == Task::Detection {
-        if ranks.size() > 1 {
-            let what = format!("{} is a detection run, which trains in one process", path.display());
-            return Err(Failure::new(what, "resume it without a launcher"));
-        }
-        return detect::resume(path, engine, stop, &progress, Printed::of(json));
+        return detect::resume(path, engine, ranks, stop, &progress, Printed::of(json));
     }
     let run = Contrastive::resume(path, engine, stop, ranks.group())?;
     say_where(&run, &progress);

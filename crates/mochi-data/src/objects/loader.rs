@@ -15,7 +15,7 @@ use super::image::{Loaded, ObjectImageOptions, Reader};
 use super::order::GroupOrder;
 use crate::cancel::Cancel;
 use crate::error::{BadImage, DataError};
-use crate::loader::allowed_bad;
+use crate::loader::{Shard, allowed_bad};
 use crate::read_error::ReadError;
 
 /// Interval at which a wait checks for cancellation.
@@ -33,6 +33,8 @@ pub struct ObjectLoaderOptions {
     pub batch: usize,
     /// Parts of a batch with padding of their own; divides `batch`.
     pub groups: usize,
+    /// The groups that are loaded: this process's share of them.
+    pub shard: Shard,
     /// Whether a group has only wide or only other images.
     pub aspect_grouping: bool,
     /// How each image is resized and mirrored.
@@ -53,6 +55,13 @@ pub struct ObjectLoaderOptions {
     pub max_bad_fraction: f64,
     /// Ends waiting.
     pub cancel: Cancel,
+}
+
+impl ObjectLoaderOptions {
+    /// Numbers of this process's groups.
+    pub fn own_groups(&self) -> std::ops::Range<usize> {
+        self.shard.of(0, self.groups)
+    }
 }
 
 /// The images of a step.
@@ -192,6 +201,10 @@ fn check(data: &Annotations, options: &ObjectLoaderOptions) -> Result<(), DataEr
     if groups == 0 || batch == 0 || !batch.is_multiple_of(groups) {
         return setting("groups", format!("a batch of {batch} images cannot be split into {groups} equal groups"));
     }
+    let Shard { rank, world_size } = options.shard;
+    if rank >= world_size || !groups.is_multiple_of(world_size) {
+        return setting("groups", format!("{groups} groups cannot be shared equally by {world_size} processes"));
+    }
     if options.image.short_sides.is_empty() || options.image.short_sides.contains(&0) {
         return setting("short sides", "expected at least one length above 0".to_owned());
     }
@@ -247,7 +260,7 @@ impl Orders {
             images.iter().map(|image| options.aspect_grouping && image.width > image.height).collect();
         let count = options.batch / options.groups;
         Self::Shuffled(
-            (0..options.groups).map(|g| GroupOrder::new(seed, g, options.groups, count, wide.clone())).collect(),
+            options.own_groups().map(|g| GroupOrder::new(seed, g, options.groups, count, wide.clone())).collect(),
         )
     }
 

@@ -31,6 +31,7 @@ fn options(seed: Option<u64>, batch: usize, groups: usize, end: u64) -> ObjectLo
         seed,
         batch,
         groups,
+        shard: Shard::WHOLE,
         aspect_grouping: true,
         image: ObjectImageOptions { short_sides: vec![8, 16], longest_side: 24, flip: 0.5 },
         mean: [0.0; 3],
@@ -48,6 +49,24 @@ const SIZES: [(u32, u32); 8] = [(16, 8), (8, 16), (32, 16), (16, 16), (24, 16), 
 
 fn all(loader: ObjectLoader) -> Vec<ObjectBatch> {
     loader.collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn ranks_load_the_groups_of_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), &SIZES);
+    let images = |shard: Shard| -> Vec<Vec<Vec<u32>>> {
+        let options = ObjectLoaderOptions { shard, ..options(Some(1), 8, 4, 3) };
+        let batches = ObjectLoader::new(data.clone(), options).unwrap().map(Result::unwrap);
+        batches.map(|b| b.groups.iter().map(|g| g.images.iter().map(|i| i.index).collect()).collect()).collect()
+    };
+    let whole = images(Shard::WHOLE);
+    let ranks = [0, 1].map(|rank| images(Shard { rank, world_size: 2 }));
+    for (step, groups) in whole.iter().enumerate() {
+        assert_eq!(*groups, [&ranks[0][step][..], &ranks[1][step]].concat());
+    }
+    let three = ObjectLoaderOptions { shard: Shard { rank: 0, world_size: 3 }, ..options(Some(1), 8, 4, 3) };
+    assert!(ObjectLoader::new(data, three).is_err_and(|error| error.to_string().contains("3 processes")));
 }
 
 #[test]

@@ -1,16 +1,22 @@
 //! Training of detectors on small drawn images.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mochi_annotations::{AnnotatedImage, Annotations, Mask, Object};
 use mochi_config::detection::{Facts, Resolved, Settings};
+use mochi_data::Shard;
 use mochi_detection::Architecture;
 use mochi_detection::names::detectron2;
-use mochi_run::metric::detection as metrics;
+use mochi_run::metric::{detection as metrics, general};
 use mochi_run::{MetricsLog, Record, RunFolder};
+use mochi_tensor::{Compute, Group, Kind, Precision, Tensor};
 use mochi_term::StopFlag;
-use mochi_train::{Detection, DetectionData, Event, TrainError, load_detector};
+use mochi_train::{
+    Batches, Detection, DetectionData, DetectionLearner, Event, StepPlan, Task, TrainError, load_detector,
+};
 
 /// Images of one rectangle of each color on gray noise, as PNG files.
 fn drawn(folder: &Path, count: usize) -> Annotations {
@@ -106,7 +112,7 @@ fn slow_a_detector_learns_eight_images_by_heart() {
     let folder = tempfile::tempdir().unwrap();
     let engine = mochi_tensor::start(None).unwrap();
     let trainer =
-        Detection::start(run(folder.path(), "run"), settings(120, &[]), data(folder.path()), &engine).unwrap();
+        Detection::start(run(folder.path(), "run"), settings(120, &[]), data(folder.path()), &engine, None).unwrap();
     assert!(trainer.train(&StopFlag::default(), &mut |_| {}).unwrap().finished);
     let values = last(folder.path(), "run").values;
     let of = |metric| values.get(metric).unwrap();
@@ -122,7 +128,7 @@ fn slow_a_detector_with_a_feature_pyramid_learns_eight_images_by_heart() {
     let folder = tempfile::tempdir().unwrap();
     let engine = mochi_tensor::start(None).unwrap();
     let settings = settings(80, &[&PYRAMID[..], &["model.masks=false", "regions.count=16"]].concat());
-    let trainer = Detection::start(run(folder.path(), "run"), settings, data(folder.path()), &engine).unwrap();
+    let trainer = Detection::start(run(folder.path(), "run"), settings, data(folder.path()), &engine, None).unwrap();
     assert!(trainer.train(&StopFlag::default(), &mut |_| {}).unwrap().finished);
     let ap50 = last(folder.path(), "run").values.get(&metrics::AP50).unwrap();
     assert!(ap50 > 0.9, "{ap50}");
@@ -146,9 +152,9 @@ fn resumed(words: &[&str]) {
         ["data.short_sides=[48, 64]", "data.test_short_side=64", "data.groups=2", "evaluation.precise_bn_iterations=1"];
     let settings = || settings(4, &[&base[..], words].concat());
     let data = data(folder.path());
-    let whole = Detection::start(run(folder.path(), "whole"), settings(), data.clone(), &engine).unwrap();
+    let whole = Detection::start(run(folder.path(), "whole"), settings(), data.clone(), &engine, None).unwrap();
     whole.train(&StopFlag::default(), &mut |_| {}).unwrap();
-    let part = Detection::start(run(folder.path(), "part"), settings(), data.clone(), &engine).unwrap();
+    let part = Detection::start(run(folder.path(), "part"), settings(), data.clone(), &engine, None).unwrap();
     let stop = StopFlag::default();
     let outcome = part.train(&stop, &mut |event| {
         if matches!(&event, Event::Step(at) if at.step == 2) {
@@ -156,7 +162,7 @@ fn resumed(words: &[&str]) {
         }
     });
     assert_eq!(outcome.unwrap().step, 2);
-    let rest = Detection::resume::<TrainError>(&folder.path().join("part"), &engine, |_| Ok(data)).unwrap();
+    let rest = Detection::resume::<TrainError>(&folder.path().join("part"), &engine, None, |_| Ok(data)).unwrap();
     let outcome = rest.train(&StopFlag::default(), &mut |_| {}).unwrap();
     assert!(outcome.finished && outcome.trained == 2);
     let read = |name: &str| {
@@ -178,7 +184,7 @@ fn a_backbone_starts_from_a_whole_weight_file_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let engine = mochi_tensor::start(None).unwrap();
     let data = data(folder.path());
-    let source = Detection::new(settings(1, &["seed=5"]), data.clone(), &engine).unwrap();
+    let source = Detection::new(settings(1, &["seed=5"]), data.clone(), &engine, None).unwrap();
     let weights = source.detector().store().export("");
     let backbone = |name: &str| ["conv1", "bn1", "layer"].iter().any(|start| name.starts_with(start));
     let renamed = |rename: &dyn Fn(&str) -> String| -> std::collections::BTreeMap<_, _> {
@@ -188,7 +194,7 @@ fn a_backbone_starts_from_a_whole_weight_file_or_not_at_all() {
     let init = format!("model.init={:?}", file.to_str().unwrap());
     let start = |tensors: &std::collections::BTreeMap<String, _>| {
         mochi_tensor::write_tensors(&file, tensors, &Default::default()).unwrap();
-        Detection::new(settings(1, &[&init]), data.clone(), &engine)
+        Detection::new(settings(1, &[&init]), data.clone(), &engine, None)
     };
     let names: [&dyn Fn(&str) -> String; 5] = [
         &|name| name.to_owned(),
@@ -209,4 +215,76 @@ fn a_backbone_starts_from_a_whole_weight_file_or_not_at_all() {
     part.remove("layer2.0.conv1.weight");
     let error = start(&part).unwrap_err().to_string();
     assert!(error.contains("94 tensors match; 1 missing: \"layer2.0.conv1.weight\""), "{error}");
+}
+
+/// What a few steps leave: gradients of the first (its momentum buffers), all tensors after the last, and the losses.
+type Trained = (BTreeMap<String, Tensor>, BTreeMap<String, Tensor>, Vec<f64>);
+
+/// In float64: in float32 the input of some ReLU rounds to the other side of zero.
+fn trained(folder: &Path, group: Option<&Arc<Group>>) -> Trained {
+    let engine = mochi_tensor::start(None).unwrap();
+    let words = ["data.batch=8", "data.groups=4", "optimizer.clip_norm=0", "optimizer.learning_rate=0.005"];
+    let own = settings(3, &words);
+    let data = DetectionData { training: Arc::new(drawn(folder, 8)), evaluation: None, source: "drawn".into() };
+    let shard = group.map_or(Shard::WHOLE, |group| Shard { rank: group.rank(), world_size: group.size() });
+    let task = Detection::new(own.clone(), data.clone(), &engine, None).unwrap();
+    let mut batches = task.loader(0, shard, &StopFlag::default()).unwrap();
+    let compute = Compute { precision: Precision::Float64, ..Compute::CPU };
+    let mut learner = DetectionLearner::new(&own, 2, compute, group, |detector| {
+        detector.store().set_kind(Kind::Double);
+        Ok(())
+    })
+    .unwrap();
+    let copies = |tensors: BTreeMap<String, Tensor>| -> BTreeMap<String, Tensor> {
+        tensors.into_iter().map(|(name, tensor)| (name, tensor.copy())).collect()
+    };
+    let (mut gradients, mut losses) = (BTreeMap::new(), Vec::new());
+    for step in 0..2 {
+        let batch = batches.next_batch().unwrap().unwrap();
+        let plan = StepPlan { step, learning_rate: 0.005, warm_up: false, diagnostics: false };
+        losses.push(learner.step(&data.training, &batch.groups, &plan).unwrap().get(&general::LOSS).unwrap());
+        if step == 0 {
+            gradients = copies(learner.optimizer.export());
+        }
+    }
+    // Precise statistics of two batches.
+    let mut again = task.loader(1, shard, &StopFlag::default()).unwrap();
+    for number in 0..2 {
+        let batch = again.next_batch().unwrap().unwrap();
+        learner.measure_statistics(&data.training, &batch.groups, number).unwrap();
+    }
+    learner.detector.norms().for_each(|norm| norm.finish_collection().unwrap());
+    (gradients, copies(learner.detector.store().export("")), losses)
+}
+
+fn off(found: &BTreeMap<String, Tensor>, wanted: &BTreeMap<String, Tensor>) -> (f64, String) {
+    let of = |(name, tensor): (&String, &Tensor)| {
+        let scale = wanted[name].abs().max().to_kind(Kind::Double).double_value(&[]).max(1e-6);
+        ((tensor - &wanted[name]).abs().max().to_kind(Kind::Double).double_value(&[]) / scale, name.clone())
+    };
+    found.iter().map(of).fold((0.0, String::new()), |worst, one| if one.0 > worst.0 { one } else { worst })
+}
+
+/// Each rank has its share of the groups: gradients, running and precise statistics and losses are those of one process.
+#[test]
+fn ranks_train_a_detector_as_one_process_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gradients, model, losses) = trained(&folder.path().join("one"), None);
+    for size in [2, 4] {
+        let work = |group: Group| {
+            let group = Arc::new(group);
+            trained(&folder.path().join(format!("{size}-{}", group.rank())), Some(&group))
+        };
+        let all = Group::of_threads(size, Duration::from_secs(60), work).unwrap();
+        let (worst, weights) = (off(&all[0].0, &gradients), off(&all[0].1, &model));
+        assert!(worst.0 < 1e-9, "gradients on {size} ranks are off by {worst:?}");
+        assert!(weights.0 < 1e-9, "the detector on {size} ranks is off by {weights:?}");
+        for rank in &all {
+            assert_eq!(off(&rank.1, &all[0].1).0, 0.0, "detectors differ between {size} ranks");
+        }
+        for (step, loss) in losses.iter().enumerate() {
+            let mean = all.iter().map(|rank| rank.2[step]).sum::<f64>() / size as f64;
+            assert!((mean - loss).abs() < 1e-9 * loss, "loss of step {step} on {size} ranks: {mean} {loss}");
+        }
+    }
 }

@@ -96,7 +96,7 @@ pub fn run(a: Arguments) -> Outcome {
     };
     let (settings, _) = Settings::load(Some("small"), None, &words)?.resolve(&known)?;
     let compute = compute_of(&settings.compute, &engine)?;
-    let mut learner = DetectionLearner::new(&settings, OBJECTS.len(), compute, |_| Ok(()))?;
+    let mut learner = DetectionLearner::new(&settings, OBJECTS.len(), compute, None, |_| Ok(()))?;
     let (data, group) = synthetic(&a)?;
     let mut times = Vec::new();
     for step in 0..a.warmup + a.steps {

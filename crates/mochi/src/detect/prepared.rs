@@ -16,6 +16,7 @@ use mochi_train::{Detection, DetectionData, NO_WEIGHTS, Trainer, facts};
 
 use super::data::{EVALUATION, TRAINING, failed, format, read_split};
 use crate::failure::{Failure, Outcome};
+use crate::ranks::Ranks;
 
 /// What `train` and `trials` have in common.
 #[derive(Args)]
@@ -52,7 +53,7 @@ pub struct Prepared {
 
 impl Prepared {
     /// Reads settings and data.
-    pub fn read(common: &Common, engine: &Engine, progress: &Progress) -> Outcome<Self> {
+    pub fn read(common: &Common, engine: &Engine, ranks: &Ranks, progress: &Progress) -> Outcome<Self> {
         let mut words: Vec<String> = common.format.iter().map(|name| format!("data.format={name}")).collect();
         words.extend(common.masks.then(|| "model.masks=true".to_owned()));
         let init = common.init.as_deref().filter(|init| *init != NO_WEIGHTS);
@@ -60,6 +61,8 @@ impl Prepared {
         words.extend(init.map(|init| backbone_of(Path::new(init))).transpose()?.unwrap_or_default());
         words.extend(common.settings.iter().cloned());
         let mut settings = Settings::load(common.preset.as_deref(), common.config.as_deref(), &words)?;
+        let lines = settings.describe().into_iter().map(|setting| format!("{}={}", setting.key, setting.value));
+        ranks.agree("settings", &lines.collect::<Vec<_>>().join("\n"))?;
         // Absolute paths, so that `mochi resume` finds them from anywhere.
         let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         settings.set_data(path_to_text(&whole(&common.data)));
@@ -103,6 +106,8 @@ impl Prepared {
         if without > 0 {
             progress.note(&format!("{} without an object, which nothing is learned from", counted(without, "image")));
         }
+        let images = counted(training.images.len(), "image");
+        ranks.agree("data", &format!("{images} (fingerprint {:016x})", training.fingerprint()))?;
         let machine = facts(engine, training.images.len());
         let learned = || training.images.iter().flat_map(|image| &image.objects).filter(|object| !object.crowd);
         let (all, without) = (learned().count(), learned().filter(|object| object.mask.is_none()).count());
@@ -111,7 +116,7 @@ impl Prepared {
             classes: training.classes.len(),
             masks: without < all,
             unmasked: (without, all),
-            cores: machine.cores,
+            cores: (machine.cores / ranks.local()).max(1),
             cpu: machine.cpu,
             gpus: machine.gpus,
         };
@@ -135,28 +140,42 @@ impl Prepared {
         Ok(resolved)
     }
 
+    /// [`Self::resolve`] by rank 0 for all.
+    pub fn resolve_together(&self, settings: &Settings, ranks: &Ranks, progress: &Progress) -> Outcome<Resolved> {
+        let mut own = None;
+        let text = ranks.broadcast_text(|| {
+            let resolved = self.resolve(settings.clone(), progress)?;
+            let text = resolved.to_toml();
+            own = Some(resolved);
+            Ok(text)
+        })?;
+        match own {
+            Some(resolved) => Ok(resolved),
+            None => Ok(Resolved::parse(&text, Path::new("the settings of rank 0"))?),
+        }
+    }
+
     /// Starts a run in a fresh folder and says what it is.
     pub fn start(
         &self,
         resolved: Resolved,
         out: &Path,
         engine: &Engine,
+        ranks: &Ranks,
         progress: &Progress,
     ) -> Outcome<Trainer<Detection>> {
-        let folder = RunFolder::create(out)?;
-        if let Some(warning) = folder.warning() {
-            progress.warning(&warning);
-        }
-        let trainer = Detection::start(folder, resolved, self.data.clone(), engine)?;
+        let destination = ranks.destination(out, progress)?;
+        let trainer = Detection::start(destination, resolved, self.data.clone(), engine, ranks.group())?;
         let task = trainer.task();
         let settings = task.settings();
         progress.note(&format!(
-            "{} R-CNN {} with {} on {} in {}, {} of {}, learning rate {}, run folder {}",
+            "{} R-CNN {} with {} on {} in {}{}, {} of {}, learning rate {}, run folder {}",
             if settings.model.masks { "Mask" } else { "Faster" },
             settings.model.architecture.to_string().to_uppercase(),
             settings.model.arch,
             settings.compute.device,
             settings.compute.precision,
+            ranks.described(),
             counted(settings.iterations, "iteration"),
             counted(settings.data.batch, "image"),
             settings.optimizer.learning_rate,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_annotations::Purpose;
-use mochi_data::dataset::path_from_text;
+use mochi_data::dataset::{path_from_text, path_to_text};
 use mochi_run::{RunFolder, default_path};
 use mochi_tensor::Engine;
 use mochi_term::{Progress, StopFlag};
@@ -16,6 +16,7 @@ use super::data::{TRAINING, failed, format, read_split};
 use super::prepared::{Common, Prepared, detection_data, evaluation_split};
 use crate::drive::{Printed, drive, listen};
 use crate::failure::{Failure, Outcome};
+use crate::ranks::{self, Ranks, in_group};
 
 /// The preset that also trains from random weights, to compare.
 const COMPARED: &str = "small";
@@ -38,19 +39,30 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
-    if let Some(out) = &arguments.out {
+    let launched = ranks::launched()?;
+    let stop = listen()?;
+    let engine = mochi_tensor::start(None)?;
+    in_group(launched.as_ref(), &engine, |ranks| train(&arguments, ranks, &engine, &stop))
+}
+
+fn train(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFlag) -> Outcome {
+    let out = &arguments.out;
+    if let Some(out) = out.as_ref().filter(|out| ranks.restarted() && has_checkpoint(out)) {
+        // torchrun repeats the command after a failure: the run goes on.
+        return crate::resume::in_ranks(out, None, ranks, engine, stop, arguments.json);
+    }
+    if let (Some(out), true) = (out, ranks.is_first()) {
         // Known before the dataset is read.
         RunFolder::check_free(out)?;
     }
-    let stop = listen()?;
-    let progress = Progress::detect();
-    let engine = mochi_tensor::start(None)?;
-    let prepared = Prepared::read(&arguments.common, &engine, &progress)?;
-    let resolved = prepared.resolve(prepared.settings.clone(), &progress)?;
-    let out = arguments.out.unwrap_or_else(|| default_path(resolved.preset_name()));
+    let progress = ranks.progress();
+    let prepared = Prepared::read(&arguments.common, engine, ranks, &progress)?;
+    let resolved = prepared.resolve_together(&prepared.settings, ranks, &progress)?;
+    let path = || out.clone().unwrap_or_else(|| default_path(resolved.preset_name()));
+    let out = PathBuf::from(ranks.broadcast_text(|| Ok(path_to_text(&path())))?);
     let random = compare::from_random_weights(&out);
     let compared = resolved.preset_name() == COMPARED && resolved.model.init != NO_WEIGHTS && !arguments.no_comparison;
-    if compared {
+    if compared && ranks.is_first() {
         RunFolder::check_free(&random)?;
         progress.note(&format!(
             "afterwards the same is trained from random weights in {}, to compare; --no-comparison leaves it out",
@@ -58,9 +70,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         ));
     }
     let next = |run: &str| next_step(run, &arguments.common.data);
-    let trainer = prepared.start(resolved, &out, &engine, &progress)?;
-    let ended = drive(trainer, &engine, &stop, &progress, Printed::of(arguments.json), &next)?;
-    if ended == ExitCode::SUCCESS && !compared {
+    let trainer = prepared.start(resolved, &out, engine, ranks, &progress)?;
+    let ended = drive(trainer, engine, stop, &progress, Printed::of(arguments.json), &next)?;
+    if ended == ExitCode::SUCCESS && !compared && ranks.is_first() {
         compare::print_result(&out, arguments.json, &progress)?;
     }
     if !compared || ended != ExitCode::SUCCESS {
@@ -68,19 +80,31 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     let mut settings = prepared.settings.clone();
     settings.set_init(NO_WEIGHTS.to_owned());
-    let resolved = prepared.resolve(settings, &progress)?;
-    let trainer = prepared.start(resolved, &random, &engine, &progress)?;
-    let ended = drive(trainer, &engine, &stop, &progress, Printed::Nothing, &next)?;
-    if ended == ExitCode::SUCCESS {
+    let resolved = prepared.resolve_together(&settings, ranks, &progress)?;
+    let trainer = prepared.start(resolved, &random, engine, ranks, &progress)?;
+    let ended = drive(trainer, engine, stop, &progress, Printed::Nothing, &next)?;
+    if ended == ExitCode::SUCCESS && ranks.is_first() {
         compare::print(&out, &random, arguments.json, &progress)?;
     }
     Ok(ended)
 }
 
+/// Whether a run can be continued.
+fn has_checkpoint(run: &Path) -> bool {
+    RunFolder::read(run).is_ok_and(|run| run.checkpoints().latest().is_ok_and(|newest| newest.is_some()))
+}
+
 /// Resumes a detection run.
-pub fn resume(path: &Path, engine: &Engine, stop: &StopFlag, progress: &Progress, printed: Printed) -> Outcome {
+pub fn resume(
+    path: &Path,
+    engine: &Engine,
+    ranks: &Ranks,
+    stop: &StopFlag,
+    progress: &Progress,
+    printed: Printed,
+) -> Outcome {
     let mut folder = PathBuf::new();
-    let trainer = Detection::resume::<Failure>(path, engine, |settings| {
+    let trainer = Detection::resume::<Failure>(path, engine, ranks.group(), |settings| {
         folder = path_from_text(&settings.data.source);
         let of = &settings.data;
         let training = read_split(&folder, format(of.format), &of.split, Purpose::Training, None, progress)
@@ -91,7 +115,7 @@ pub fn resume(path: &Path, engine: &Engine, stop: &StopFlag, progress: &Progress
     })?;
     crate::resume::say_where(&trainer, progress);
     let ended = drive(trainer, engine, stop, progress, printed, &|run| next_step(run, &folder))?;
-    if ended == ExitCode::SUCCESS && printed != Printed::Nothing {
+    if ended == ExitCode::SUCCESS && printed != Printed::Nothing && ranks.is_first() {
         compare::print_result(path, printed == Printed::Json, progress)?;
     }
     Ok(ended)

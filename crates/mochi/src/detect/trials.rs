@@ -15,6 +15,7 @@ use super::prepared::{Common, Prepared};
 use super::train::resume;
 use crate::drive::{Printed, drive, listen};
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::ranks::Ranks;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -37,7 +38,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let stop = listen()?;
     let progress = Progress::detect();
     let engine = mochi_tensor::start(None)?;
-    let prepared = Prepared::read(&arguments.common, &engine, &progress)?;
+    let prepared = Prepared::read(&arguments.common, &engine, &Ranks::default(), &progress)?;
     // All that is there is compared before anything is trained.
     let mut trials = Vec::new();
     for trial in 0..arguments.n {
@@ -56,9 +57,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     let mut results = Vec::new();
     for (seed, out, resolved, exists) in trials {
         let ended = if exists {
-            resume(&out, &engine, &stop, &progress, Printed::Nothing)?
+            resume(&out, &engine, &Ranks::default(), &stop, &progress, Printed::Nothing)?
         } else {
-            let trainer = prepared.start(resolved, &out, &engine, &progress)?;
+            let trainer = prepared.start(resolved, &out, &engine, &Ranks::default(), &progress)?;
             drive(trainer, &engine, &stop, &progress, Printed::Nothing, &|run| format!("mochi report {run}"))?
         };
         if ended != ExitCode::SUCCESS {

@@ -22,6 +22,7 @@ pub(super) fn training(settings: &Resolved, start: u64, end: u64, stop: &StopFla
         seed: Some(settings.seed),
         batch: data.batch,
         groups: data.groups,
+        shard: Shard::WHOLE,
         aspect_grouping: data.aspect_grouping,
         image: ObjectImageOptions {
             short_sides: data.short_sides.clone(),
@@ -66,10 +67,8 @@ impl ObjectBatches {
         shard: Shard,
         stop: &StopFlag,
     ) -> Result<Self, TrainError> {
-        if shard != Shard::WHOLE {
-            return Err(TrainError::Internal("detection in several processes".to_owned()));
-        }
-        Ok(Self(ObjectLoader::new(data.clone(), training(settings, step, settings.iterations, stop))?))
+        let options = ObjectLoaderOptions { shard, ..training(settings, step, settings.iterations, stop) };
+        Ok(Self(ObjectLoader::new(data.clone(), options)?))
     }
 }
 

@@ -1,6 +1,8 @@
 //! A detector, its optimizer, and one step of them (detectron2 `engine/train_loop.py`, `solver/build.py`): SGD whose weight decay is on weights and biases, but not
 //! on norms.
 
+use std::sync::Arc;
+
 use mochi_annotations::Annotations;
 use mochi_config::detection::{Freeze, Norm, Resolved};
 use mochi_data::objects::ObjectGroup;
@@ -8,7 +10,9 @@ use mochi_detection::{Detector, Losses, names};
 use mochi_nets::{NormMode, Stage};
 use mochi_run::Metrics;
 use mochi_run::metric::{detection, general};
-use mochi_tensor::{Compute, Device, Kind, Optimizer, ParameterGroup, Tensor, Update, no_grad, with_seed};
+use mochi_tensor::{
+    Compute, Device, Group, Kind, Optimizer, ParameterGroup, Reducer, Role, Tensor, Update, no_grad, with_seed,
+};
 use mochi_views::random::{Purpose, Stream};
 
 use super::spec::detector_spec;
@@ -28,6 +32,36 @@ pub struct Learner {
     pub optimizer: Optimizer,
     seed: u64,
     clip_norm: f64,
+    ranks: Option<Ranks>,
+}
+
+/// The other ranks, each with its share of the groups. Losses are means over groups, so that gradients averaged over ranks are those of one process; batch
+/// statistics are those of all groups.
+#[derive(Debug)]
+struct Ranks {
+    group: Arc<Group>,
+    reducer: Reducer,
+    /// Draws of a step for the groups of lower ranks.
+    drawn_before: u32,
+}
+
+/// Draws for an image: positive and negative anchors, then positive and negative regions.
+const DRAWS_PER_IMAGE: usize = 4;
+
+impl Ranks {
+    /// Makes this rank's detector equal to that of rank 0.
+    fn join(group: &Arc<Group>, settings: &Resolved, detector: &mut Detector) -> Result<Self, TrainError> {
+        detector.synchronize_norms(group);
+        for (_, tensor, role) in detector.store().iter() {
+            if role != Role::Counter {
+                no_grad(|| group.broadcast(&mut tensor.detach(), 0, "copying the initial weights"))?;
+            }
+        }
+        let learned: Vec<Tensor> = detector.store().trainable().map(|(_, tensor)| tensor.shallow_clone()).collect();
+        let reducer = Reducer::new(group, &learned)?;
+        let before = settings.data.batch / group.size().max(1) * group.rank() * DRAWS_PER_IMAGE;
+        Ok(Self { group: Arc::clone(group), reducer, drawn_before: u32::try_from(before).unwrap_or(u32::MAX) })
+    }
 }
 
 impl Learner {
@@ -39,8 +73,18 @@ impl Learner {
         settings: &Resolved,
         classes: usize,
         compute: Compute,
+        group: Option<&Arc<Group>>,
         initialize: impl FnOnce(&Detector) -> Result<(), TrainError>,
     ) -> Result<Self, TrainError> {
+        let ranks = group.map_or(1, |group| group.size());
+        if !settings.data.groups.is_multiple_of(ranks) {
+            return Err(TrainError::Ranks {
+                what: format!("data.groups is {}, which {ranks} processes cannot share equally", settings.data.groups),
+                hint: format!(
+                    "set data.groups={ranks}, or a multiple of it: each process is a group of its own, as in detectron2"
+                ),
+            });
+        }
         let spec = detector_spec(settings, classes)?;
         let mut detector = with_seed(settings.seed, || Detector::new(spec, compute))?;
         initialize(&detector)?;
@@ -58,16 +102,22 @@ impl Learner {
             detector.backbone_mut().freeze_norms(|_| true);
         }
         let architecture = detector.spec().architecture;
+        let ranks = group.map(|group| Ranks::join(group, settings, &mut detector)).transpose()?;
         let norm = |name: &str| names::detectron2(name, architecture).contains(".norm.");
         let groups = vec![
             ParameterGroup::new(1.0, settings.optimizer.weight_decay).with(detector.store(), "", |name| !norm(name)),
             ParameterGroup::new(1.0, 0.0).with(detector.store(), "", norm),
         ];
         let optimizer = Optimizer::new(Update::Sgd, settings.optimizer.momentum, groups)?;
-        Ok(Self { detector, optimizer, seed: settings.seed, clip_norm: settings.optimizer.clip_norm })
+        Ok(Self { detector, optimizer, seed: settings.seed, clip_norm: settings.optimizer.clip_norm, ranks })
     }
 
-    /// The losses of a batch; `step` determines the samples.
+    /// The ranks that train it together, if there are several.
+    pub fn group(&self) -> Option<&Arc<Group>> {
+        self.ranks.as_ref().map(|ranks| &ranks.group)
+    }
+
+    /// The losses of a batch (a rank's groups); `step` determines the samples.
     fn losses(
         &self,
         data: &Annotations,
@@ -79,7 +129,7 @@ impl Learner {
         let truths: Vec<Vec<_>> =
             groups.iter().map(|group| group.images.iter().map(|image| truth(data, image, masks)).collect()).collect();
         let inputs = groups.iter().map(images).collect::<Result<Vec<_>, _>>()?;
-        let mut drawn = 0;
+        let mut drawn = self.ranks.as_ref().map_or(0, |ranks| ranks.drawn_before);
         let mut permute = |count: usize| {
             let mut order: Vec<usize> = (0..count).collect();
             Stream::new(self.seed, Purpose::Sample, step, drawn, 0).shuffle(&mut order);
@@ -106,6 +156,9 @@ impl Learner {
         let mut backward = || -> Result<(), TrainError> {
             self.optimizer.clear_gradients()?;
             total.f_backward().map_err(mochi_tensor::TensorError::from)?;
+            if let Some(ranks) = &mut self.ranks {
+                ranks.reducer.finish()?;
+            }
             if self.clip_norm > 0.0 {
                 let _ = self.optimizer.clip_gradients(self.clip_norm)?;
             }

@@ -25,7 +25,7 @@ use mochi_data::Shard;
 use mochi_data::objects::{ObjectBatch, ObjectLoader};
 use mochi_run::metric::{detection, general};
 use mochi_run::{Metric, Metrics, NoCurve, RunFolder};
-use mochi_tensor::{Compute, Engine, from_f32, set_threads};
+use mochi_tensor::{Compute, Engine, Group, from_f32, set_threads};
 use mochi_term::StopFlag;
 use mochi_text::counted;
 
@@ -37,7 +37,8 @@ pub use start::StartWeights;
 
 use crate::part::{Part, Parts};
 use crate::task::{DataIdentity, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
-use crate::{Decay, LearningRate, TrainError, Trainer, TrainerOptions, Update, WarmUp, compute_of};
+use crate::wiring::use_own_gpu;
+use crate::{Decay, Destination, LearningRate, TrainError, Trainer, TrainerOptions, Update, WarmUp, compute_of};
 
 /// Settings by which steps are counted, data ordered or tensors shaped: a resumed run refuses another value.
 const FIXED: [&str; 11] = [
@@ -87,22 +88,31 @@ impl Detection {
     ///
     /// # Errors
     /// Settings that the networks do not support, weights that do not fit, no memory.
-    pub fn new(settings: Resolved, data: DetectionData, engine: &Engine) -> Result<Self, TrainError> {
+    pub fn new(
+        settings: Resolved,
+        data: DetectionData,
+        engine: &Engine,
+        group: Option<&Arc<Group>>,
+    ) -> Result<Self, TrainError> {
         let init = (settings.model.init != NO_WEIGHTS).then(|| Path::new(&settings.model.init).to_owned());
-        Self::with_start(settings, data, engine, init.as_deref())
+        Self::with_start(settings, data, engine, group, init.as_deref())
     }
 
     /// As [`Self::new`]; the backbone starts from `init`.
     fn with_start(
-        settings: Resolved,
+        mut settings: Resolved,
         data: DetectionData,
         engine: &Engine,
+        group: Option<&Arc<Group>>,
         init: Option<&Path>,
     ) -> Result<Self, TrainError> {
+        if let Some(group) = group {
+            use_own_gpu(&mut settings.compute, group);
+        }
         set_threads(settings.compute.threads);
         let compute: Compute = compute_of(&settings.compute, engine)?;
         let mut start = None;
-        let learner = Learner::new(&settings, data.training.classes.len(), compute, |detector| {
+        let learner = Learner::new(&settings, data.training.classes.len(), compute, group, |detector| {
             if let Some(init) = init {
                 start = Some(start::load(detector, &start::weight_file(init)?)?);
             }
@@ -117,14 +127,17 @@ impl Detection {
     /// # Errors
     /// As [`Self::new`], and a folder that cannot be written.
     pub fn start(
-        run: RunFolder,
+        run: impl Into<Destination>,
         settings: Resolved,
         data: DetectionData,
         engine: &Engine,
+        group: Option<&Arc<Group>>,
     ) -> Result<Trainer<Self>, TrainError> {
-        let (config, options) = (settings.to_toml(), options(&settings));
-        let task = Self::new(settings, data, engine)?;
-        run.write_config(&config)?;
+        let (run, config, options) = (run.into(), settings.to_toml(), options(&settings));
+        let task = Self::new(settings, data, engine, group)?;
+        if let Some(folder) = run.folder() {
+            folder.write_config(&config)?;
+        }
         Ok(Trainer::new(run, task, options))
     }
 
@@ -135,19 +148,18 @@ impl Detection {
     pub fn resume<E: From<TrainError>>(
         path: &Path,
         engine: &Engine,
+        group: Option<&Arc<Group>>,
         open: impl FnOnce(&Resolved) -> Result<DetectionData, E>,
     ) -> Result<Trainer<Self>, E> {
         let read = || -> Result<_, TrainError> {
-            let run = RunFolder::open(path)?;
-            let settings = Resolved::read(&run.config_path())?;
-            let newest = run.checkpoints().latest()?.ok_or_else(|| TrainError::NoCheckpoint(path.to_owned()))?;
-            Ok((run, settings, newest))
+            let (run, newest) = Destination::resume(path, group)?;
+            Ok((run, Resolved::read(&RunFolder::config_in(path))?, newest))
         };
         let (run, settings, newest) = read()?;
         let data = open(&settings)?;
         let options = options(&settings);
         // The checkpoint has all weights: those that the run started from are not needed any more.
-        let task = Self::with_start(settings, data, engine, None)?;
+        let task = Self::with_start(settings, data, engine, group, None)?;
         Ok(Trainer::resume(run, task, options, &newest)?)
     }
 
@@ -220,6 +232,10 @@ impl Task for Detection {
         described.map(|s| Setting { key: s.key, value: s.value.to_string(), on_change: on_change(s.key) }).collect()
     }
 
+    fn group(&self) -> Option<&Arc<Group>> {
+        self.learner.group()
+    }
+
     fn loader(&self, step: u64, shard: Shard, stop: &StopFlag) -> Result<ObjectBatches, TrainError> {
         ObjectBatches::new(&self.settings, &self.data.training, step, shard, stop)
     }
@@ -239,6 +255,9 @@ impl Task for Detection {
         // Other images in another order than the first steps had.
         let mut options = batches::training(&self.settings, 0, count, stop);
         options.seed = options.seed.map(|seed| seed ^ PRECISE_SEED);
+        if let Some(group) = self.learner.group() {
+            options.shard = Shard { rank: group.rank(), world_size: group.size() };
+        }
         for (number, batch) in ObjectLoader::new(self.data.training.clone(), options)?.enumerate() {
             self.learner.measure_statistics(&self.data.training, &batch?.groups, number as u64)?;
         }
@@ -288,15 +307,16 @@ impl Task for Detection {
     }
 
     fn notes(&self) -> Vec<String> {
-        let groups = self.settings.data.groups;
-        let each = self.settings.data.batch / groups.max(1);
-        match groups {
-            1 => vec![format!("batch norm and losses: over the whole batch of {}", counted(each, "image"))],
-            _ => vec![format!(
-                "batch norm and losses: over {groups} groups of {}, as on {groups} devices",
-                counted(each, "image")
-            )],
-        }
+        let (groups, ranks) = (self.settings.data.groups, self.group().map_or(1, |group| group.size()));
+        let each = counted(self.settings.data.batch / groups.max(1), "image");
+        vec![match (groups, ranks) {
+            (1, _) => format!("batch norm and losses: over the whole batch of {each}"),
+            (_, 1) => format!("batch norm and losses: over {groups} groups of {each}, as on {groups} devices"),
+            _ => format!(
+                "batch norm and losses: over {groups} groups of {each}, {} on each of {ranks} processes",
+                counted(groups / ranks, "group")
+            ),
+        }]
     }
 }
 
