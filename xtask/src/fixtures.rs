@@ -38,6 +38,8 @@ const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_analysis.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_eval.py", arguments: &[] },
     Fixture { script: "crates/mochi-nets/tests/fixtures/make_resnet_cases.py", arguments: &[] },
+    Fixture { script: "crates/mochi-tensor/tests/fixtures/make_checkpoints.py", arguments: &[] },
+    Fixture { script: "crates/mochi-train/tests/fixtures/make_backbones.py", arguments: &[] },
     Fixture { script: "crates/mochi-train/tests/fixtures/make_steps.py", arguments: &[] },
     Fixture { script: "crates/mochi-views/tests/fixtures/make_views.py", arguments: &[] },
 ];

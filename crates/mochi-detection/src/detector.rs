@@ -17,7 +17,7 @@ use crate::layers::Builder;
 use crate::mask_head::MaskHead;
 use crate::proposals::ProposalLimits;
 use crate::pyramid::{Level, Pyramid};
-use crate::regions::{HIDDEN, RegionHead};
+use crate::region_head::{HIDDEN, RegionHead};
 use crate::rpn::RpnHead;
 use crate::sampling::Sampling;
 

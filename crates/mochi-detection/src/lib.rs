@@ -38,6 +38,7 @@ pub mod nms;
 pub mod paste;
 pub mod proposals;
 mod pyramid;
+mod region_head;
 mod regions;
 pub mod roi_align;
 pub mod rpn;

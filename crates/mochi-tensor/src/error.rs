@@ -39,7 +39,7 @@ pub enum TensorError {
         source: std::io::Error,
     },
     /// A weights file is damaged or holds a type that is not supported.
-    #[error("{} is not a usable safetensors file: {reason}", .path.display())]
+    #[error("{} is not a usable weight file: {reason}", .path.display())]
     Format {
         /// The file.
         path: PathBuf,

@@ -1,9 +1,10 @@
-//! Weight files: safetensors, with types kept as they are.
+//! Weight files: safetensors, with types kept as they are. Files of PyTorch are read as well (`pytorch`).
 //!
 //! A file is read in two steps: the header, whose every claim is compared with the file's length, and then the tensors that are wanted, each
 //! straight into its own memory.
 
 use crate::load::Shape;
+use crate::pytorch;
 use crate::{Device, Kind, Tensor, TensorError, dim, extent};
 use mochi_text::counted;
 use safetensors::tensor::{Dtype, Metadata, TensorView};
@@ -85,13 +86,19 @@ pub fn read_tensors(path: &Path) -> Result<WeightsFile, TensorError> {
     Ok((tensors, file.metadata))
 }
 
-/// An open safetensors file whose header has been read and checked, and none of its tensors.
+/// An open weight file, of safetensors or PyTorch, whose names and shapes have been read and checked, and none of its tensors.
 #[derive(Debug)]
 pub struct WeightsReader {
     path: PathBuf,
-    file: File,
-    entries: BTreeMap<String, Entry>,
+    source: Source,
     metadata: BTreeMap<String, String>,
+}
+
+/// Where the tensors are.
+#[derive(Debug)]
+enum Source {
+    Safetensors(File, BTreeMap<String, Entry>),
+    PyTorch(pytorch::Checkpoint),
 }
 
 /// A tensor's place in the file.
@@ -104,7 +111,7 @@ struct Entry {
 }
 
 impl WeightsReader {
-    /// Opens a file and checks that its header describes exactly the bytes that follow.
+    /// Opens a file and checks that its header describes exactly the bytes that follow, or that it is a checkpoint of PyTorch.
     ///
     /// # Errors
     /// [`TensorError::File`] where it cannot be read, [`TensorError::Format`] where it is damaged or no regular file.
@@ -122,11 +129,15 @@ impl WeightsReader {
             return Err(damaged(format!("expected at least 8 bytes, got {length}")));
         }
         file.read_exact(&mut size).map_err(io)?;
+        if pytorch::begins(&size) {
+            let source = Source::PyTorch(pytorch::Checkpoint::open(path)?);
+            return Ok(Self { path: path.to_owned(), source, metadata: BTreeMap::new() });
+        }
         let header = u64::from_le_bytes(size);
         let rest = length - 8;
         if header > rest || header > HEADER_LIMIT {
             return Err(damaged(format!(
-                "its first 8 bytes announce a header of {}, but {rest} follow and {HEADER_LIMIT} are allowed",
+                "it is no file of PyTorch, and its first 8 bytes announce a safetensors header of {}, but {rest} follow and {HEADER_LIMIT} are allowed",
                 counted(header, "byte")
             )));
         }
@@ -135,15 +146,20 @@ impl WeightsReader {
         let header_of: Metadata = serde_json::from_slice(&text).map_err(|e| damaged(format!("its header: {e}")))?;
         let entries = entries(&header_of, 8 + header, rest - header).map_err(damaged)?;
         let metadata = header_of.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-        Ok(Self { path: path.to_owned(), file, entries, metadata })
+        Ok(Self { path: path.to_owned(), source: Source::Safetensors(file, entries), metadata })
     }
 
     /// Every tensor's name and shape.
     pub fn shapes(&self) -> impl Iterator<Item = (&str, Vec<i64>)> {
-        self.entries.iter().map(|(name, entry)| (name.as_str(), entry.shape.clone()))
+        let (plain, pytorch) = match &self.source {
+            Source::Safetensors(_, entries) => (Some(entries), None),
+            Source::PyTorch(checkpoint) => (None, Some(checkpoint)),
+        };
+        let plain = plain.into_iter().flatten().map(|(name, entry)| (name.as_str(), entry.shape.clone()));
+        plain.chain(pytorch.into_iter().flat_map(pytorch::Checkpoint::shapes))
     }
 
-    /// The string metadata.
+    /// The string metadata of a safetensors file.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
@@ -154,11 +170,15 @@ impl WeightsReader {
     /// [`TensorError::File`] where the file cannot be read, [`TensorError::Torch`] where memory is short.
     pub fn read(&mut self, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Tensor>, TensorError> {
         let io = |source| TensorError::File { action: "read", path: self.path.clone(), source };
+        let (file, entries) = match &mut self.source {
+            Source::Safetensors(file, entries) => (file, entries),
+            Source::PyTorch(checkpoint) => return checkpoint.read(&self.path, wanted),
+        };
         let mut tensors = BTreeMap::new();
-        for (name, entry) in self.entries.iter().filter(|(name, _)| wanted(name)) {
+        for (name, entry) in entries.iter().filter(|(name, _)| wanted(name)) {
             let tensor = Tensor::f_empty(&entry.shape, (entry.kind, Device::Cpu))?;
             if entry.bytes > 0 && tensor.numel().checked_mul(entry.kind.elt_size_in_bytes()) == Some(entry.bytes) {
-                self.file.seek(SeekFrom::Start(entry.start)).map_err(io)?;
+                file.seek(SeekFrom::Start(entry.start)).map_err(io)?;
                 // SAFETY: a dense CPU tensor that was made just here, of as many bytes as was checked; no other code has a handle. Its memory
                 // is written by libtorch's allocator or by this read before any byte is used.
                 let bytes = unsafe {
@@ -166,7 +186,7 @@ impl WeightsReader {
                     start.write_bytes(0, entry.bytes);
                     std::slice::from_raw_parts_mut(start, entry.bytes)
                 };
-                self.file.read_exact(bytes).map_err(io)?;
+                file.read_exact(bytes).map_err(io)?;
                 if entry.kind == Kind::Bool {
                     // A C++ bool that is neither 0 nor 1 is undefined behavior.
                     bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));

@@ -41,6 +41,7 @@ mod norm;
 mod optim;
 mod parallel;
 mod params;
+mod pytorch;
 mod sizes;
 mod wait;
 

@@ -60,7 +60,7 @@ pub use tasks::contrastive::step::LearnerReport;
 pub use tasks::contrastive::{Contrastive, Views};
 pub use tasks::detection::{
     Detection, DetectionData, DetectionLearner, Found, LoadedDetector, NO_WEIGHTS, ObjectBatches, StartWeights,
-    detect_all, load_detector,
+    detect_all, export_detector, load_detector,
 };
 pub use trainer::{Event, Outcome, Progress, Trainer, TrainerOptions};
 pub use wiring::{augmentation, augmentation_of, compute, compute_of, encoder_spec, facts, objective, open_data};

@@ -23,6 +23,8 @@ pub struct Kind {
 pub const PAGE: Kind = Kind { extensions: &["html", "htm"], marker: b" - Mochi</title>" };
 /// A sheet of views.
 pub const SHEET: Kind = Kind { extensions: &["png"], marker: b"Software\0Mochi" };
+/// The weights of a detector.
+pub const WEIGHTS: Kind = Kind { extensions: &["safetensors"], marker: b"\"names\":\"detectron2\"" };
 /// The result of an evaluation.
 pub const RESULT: Kind = Kind { extensions: &[], marker: b"\"protocol\"" };
 

@@ -7,7 +7,7 @@ use mochi_detection::proposals::ProposalLimits;
 use mochi_detection::sampling::Sampling;
 use mochi_detection::{Architecture, Detector, DetectorSpec, PlacedMask, Truth, level, names};
 use mochi_nets::{Arch, NormMode, Stem};
-use mochi_tensor::{Compute, Device, Kind, Role, Tensor, no_grad};
+use mochi_tensor::{Compute, Device, Kind, Precision, Role, Tensor, no_grad, with_seed};
 use serde_json::Value;
 
 use crate::formula::{self, close};
@@ -148,6 +148,38 @@ fn slow_mask_r_cnn_with_a_feature_pyramid_is_detectron2s() {
             }
             let pixels: u32 = found.mask.as_ref().unwrap().counts.iter().skip(1).step_by(2).sum();
             assert_eq!(u64::from(pixels), wanted["mask_pixels"][at].as_u64().unwrap(), "mask {at}");
+        }
+    }
+}
+
+/// In each precision, with two groups of which one has no object and an image so small that its last map has one cell.
+#[test]
+fn a_step_has_finite_losses_and_gradients_everywhere() {
+    for (precision, pyramid_norm) in [(Precision::Float32, false), (Precision::Float32, true), (Precision::Bf16, true)]
+    {
+        let spec = DetectorSpec {
+            pyramid_norm,
+            regions: Sampling { count: 16, positive_fraction: 0.25 },
+            ..DetectorSpec::new(Architecture::Fpn, Arch::ResNet18, Stem::Standard, 2, true)
+        };
+        let compute = Compute { precision, ..Compute::CPU };
+        let detector = with_seed(1, || Detector::new(spec, compute)).unwrap();
+        let group = |height: u32, width: u32| mochi_detection::ImageGroup {
+            pixels: Tensor::ones([1, 3, i64::from(height), i64::from(width)], (Kind::Float, Device::Cpu)),
+            sizes: vec![ImageSize { height, width }],
+        };
+        let mask = Mask::Polygons(vec![vec![5.0, 5.0, 45.0, 5.0, 45.0, 60.0]]);
+        let masks = vec![PlacedMask { mask, placement: Placement::IDENTITY }];
+        let truth = Truth { bounds: vec![[5.0, 5.0, 45.0, 60.0]], classes: vec![1], masks };
+        let groups = [group(70, 50), group(30, 30)];
+        let truths = [vec![truth], vec![Truth::default()]];
+        let losses = detector.losses(&groups, &truths, TRAIN, &mut |n| (0..n).collect()).unwrap();
+        let total = losses.total().unwrap();
+        assert!(total.double_value(&[]).is_finite(), "{precision:?}");
+        total.backward();
+        for (name, tensor) in detector.store().named_parameters() {
+            let gradient = tensor.grad();
+            assert!(gradient.defined() && gradient.norm().double_value(&[]).is_finite(), "{precision:?} {name}");
         }
     }
 }

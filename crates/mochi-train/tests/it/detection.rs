@@ -12,7 +12,7 @@ use mochi_detection::Architecture;
 use mochi_detection::names::detectron2;
 use mochi_run::metric::{detection as metrics, general};
 use mochi_run::{MetricsLog, Record, RunFolder};
-use mochi_tensor::{Compute, Group, Kind, Precision, Tensor};
+use mochi_tensor::{Compute, Group, Kind, Precision, Role, Tensor};
 use mochi_term::StopFlag;
 use mochi_train::{
     Batches, Detection, DetectionData, DetectionLearner, Event, StepPlan, Task, TrainError, load_detector,
@@ -212,6 +212,9 @@ fn a_backbone_starts_from_a_whole_weight_file_or_not_at_all() {
         assert!(!weights["rpn.conv.weight"].equal(&own["rpn.conv.weight"]), "another seed draws other heads");
     }
     let mut part = renamed(names[0]);
+    assert!(
+        start(&renamed(names[2])).unwrap().start_weights().unwrap().doubt.is_some_and(|doubt| doubt.contains("BGR"))
+    );
     part.remove("layer2.0.conv1.weight");
     let error = start(&part).unwrap_err().to_string();
     assert!(error.contains("94 tensors match; 1 missing: \"layer2.0.conv1.weight\""), "{error}");
@@ -287,4 +290,42 @@ fn ranks_train_a_detector_as_one_process_does() {
             assert!((mean - loss).abs() < 1e-9 * loss, "loss of step {step} on {size} ranks: {mean} {loss}");
         }
     }
+}
+
+/// Files that PyTorch wrote: `tests/fixtures/make_backbones.py`.
+#[test]
+fn a_backbone_starts_from_files_of_pytorch() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = mochi_tensor::start(None).unwrap();
+    let data = data(folder.path());
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let start = |file: &Path, words: &[&str]| {
+        let init = format!("model.init={:?}", file.to_str().unwrap());
+        let words = [&[init.as_str(), "model.arch=resnet18"], words].concat();
+        Detection::new(settings(1, &words), data.clone(), &engine, None)
+    };
+    for (file, words, naming) in [
+        ("torchvision.pth", &[][..], "torchvision's names"),
+        ("torchvision.pth", &PYRAMID[..], "torchvision's names"),
+        ("moco.pth.tar", &[], "torchvision's names after \"state_dict.module.encoder_q.\""),
+    ] {
+        let task = start(&fixtures.join(file), words).unwrap();
+        let found = task.start_weights().unwrap();
+        assert_eq!((found.tensors, found.naming.as_str(), found.doubt), (100, naming, None));
+        for (name, tensor, role) in task.detector().backbone_tensors().filter(|(.., role)| *role != Role::Counter) {
+            let expected = name.len() as f64 + tensor.size()[0] as f64 / 1024.0;
+            assert!(tensor.eq(expected).all().int64_value(&[]) == 1, "{name} {role:?}");
+        }
+    }
+    let error = start(&fixtures.join("moco.pth.tar"), &["model.arch=resnet50"]).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("does not hold a whole resnet50: ") && text.contains(" missing: "), "{text}");
+    assert!(
+        text.contains("of another shape: \"state_dict.module.encoder_q.layer1.0.conv1.weight\" [64, 64, 3, 3]"),
+        "{text}"
+    );
+    let cut = folder.path().join("cut.pth");
+    std::fs::write(&cut, &std::fs::read(fixtures.join("torchvision.pth")).unwrap()[..9000]).unwrap();
+    let text = start(&cut, &[]).unwrap_err().to_string();
+    assert!(text.contains("cut.pth is not a usable weight file: "), "{text}");
 }

@@ -3,6 +3,7 @@
 mod compare;
 mod data;
 mod eval;
+mod export;
 mod picture;
 mod predict;
 mod prepared;
@@ -25,6 +26,8 @@ pub enum Command {
     Eval(eval::Arguments),
     /// Find objects in images
     Predict(predict::Arguments),
+    /// Write a detector's weights with detectron2's names
+    Export(export::Arguments),
     /// Train a detector with several seeds: mean and standard deviation
     Trials(trials::Arguments),
 }
@@ -35,6 +38,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Trials(arguments) => trials::run(arguments),
     }
 }

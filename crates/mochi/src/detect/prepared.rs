@@ -27,7 +27,7 @@ pub struct Common {
     /// Format of the folder: voc, coco or yolo [default: found from its files]
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
-    /// Weights that the backbone starts from: a run folder, a safetensors file, or none
+    /// Weights that the backbone starts from: a run folder, a safetensors or PyTorch file, or none
     #[arg(long, value_name = "RUN|FILE")]
     init: Option<String>,
     /// Predict masks as well as boxes
@@ -183,13 +183,16 @@ impl Prepared {
         ));
         progress.note(&match task.start_weights() {
             Some(start) => format!(
-                "all {} of the backbone are from {} ({}; stride in the 3x3 convolutions, RGB, ImageNet mean and deviation); heads are new",
-                counted(start.tensors, "tensor"),
+                "{0} of {0} tensors of the backbone are from {1} ({2}; stride in the 3x3 convolutions, RGB, ImageNet mean and deviation); heads are new",
+                start.tensors,
                 start.file.display(),
                 start.naming
             ),
             None => "the backbone starts from random weights".to_owned(),
         });
+        if let Some(doubt) = task.start_weights().and_then(|start| start.doubt) {
+            progress.warning(doubt);
+        }
         Ok(trainer)
     }
 }
@@ -222,18 +225,17 @@ pub fn detection_data(training: Dataset, evaluation: Option<Dataset>, source: St
     }
 }
 
-/// Refuses weights that are not there, and files of PyTorch, before anything is read.
+/// Refuses weights that are not there, and arrays of NumPy, before anything is read.
 fn check_init(init: &Path) -> Outcome<()> {
     if !init.exists() {
         let what = format!("there is no run or weight file at {}", init.display());
-        return Err(Failure::new(what, "give a run folder, a safetensors file, or none"));
+        return Err(Failure::new(what, "give a run folder, a safetensors or PyTorch file, or none"));
     }
-    let extension = init.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    if ["pth", "pt", "th", "pkl", "tar", "ckpt"].contains(&extension) {
-        let what = format!("{} is a file of PyTorch's or detectron2's, but --init takes safetensors", init.display());
+    if init.extension().is_some_and(|extension| extension == "pkl") {
+        let what = format!("{} holds arrays of NumPy, which --init does not read", init.display());
         let file = init.display();
         let convert = format!(
-            "convert it with Python: import torch, safetensors.torch as s; c = torch.load(\"{file}\", map_location=\"cpu\"); s.save_file({{k: v.contiguous() for k, v in c.get(\"state_dict\", c).items()}}, \"weights.safetensors\")"
+            "convert it with Python: import pickle, torch; d = pickle.load(open(\"{file}\", \"rb\"), encoding=\"latin1\"); torch.save({{k: torch.as_tensor(v) for k, v in d[\"model\"].items()}}, \"weights.pth\")"
         );
         return Err(Failure::new(what, convert));
     }

@@ -58,6 +58,23 @@ fn a_detector_is_trained_evaluated_and_used() {
     assert!(printed(&["runs", "show"], &run).contains("regions.count                    = 16"));
     assert!(printed(&["runs", "best", "--by", "ap"], place.path()).trim_end().ends_with("run"));
 
+    // What was exported can be started from.
+    let weights = place.path().join("detector.safetensors");
+    let mut export = mochi(&["detect", "export", "--json"]);
+    let output = export.arg(&run).arg("--out").arg(&weights).output().unwrap();
+    assert_eq!((&json(&output)["step"], &json(&output)["classes"]), (&3.into(), &serde_json::json!(["blue", "red"])));
+    let again = mochi(&["detect", "export"]).arg(&run).arg("--out").arg(&weights).output().unwrap();
+    let line = String::from_utf8(again.stdout).unwrap();
+    assert!(line.ends_with("of step 3 with detectron2's names\n"), "{line}");
+    let other = mochi(&["detect", "export"]).arg(&run).args(["--out", "detector.bin"]).output().unwrap();
+    assert!(!other.status.success() && said(&other).contains("does not end in .safetensors"), "{}", said(&other));
+    let mut train = mochi(&["detect", "train", "--no-comparison", "--json", "--data"]);
+    let second = place.path().join("second");
+    let output = train.arg(&data).arg("--init").arg(&weights).arg("--out").arg(&second).args(TINY).output().unwrap();
+    let text = said(&output);
+    assert!(output.status.success() && text.contains("95 of 95 tensors of the backbone are from"), "{text}");
+    assert!(text.contains("detectron2's names of a C4 detector") && !text.contains("BGR"), "{text}");
+
     let output = mochi(&["resume"]).arg(&run).output().unwrap();
     assert!(said(&output).contains("nothing to train"), "{}", said(&output));
     let printed = String::from_utf8_lossy(&output.stdout);

@@ -42,6 +42,7 @@ fn help_texts_are_the_snapshots() {
         "detect train",
         "detect eval",
         "detect predict",
+        "detect export",
         "detect trials",
         "pack",
         "report",

@@ -8,9 +8,11 @@
 //! | `batches` | which images each step takes |
 //! | `truths` | their boxes, classes and masks |
 //! | `evaluate` | detections and average precision |
+//! | `export` | a trained detector as a file for other programs |
 
 mod batches;
 mod evaluate;
+mod export;
 mod learner;
 mod spec;
 mod start;
@@ -31,6 +33,7 @@ use mochi_text::counted;
 
 pub use batches::ObjectBatches;
 pub use evaluate::{Found, LoadedDetector, detect_all, load_detector};
+pub use export::export_detector;
 pub use learner::Learner as DetectionLearner;
 use learner::Learner;
 pub use start::StartWeights;

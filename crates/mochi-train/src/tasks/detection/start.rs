@@ -1,4 +1,4 @@
-//! Weights that a detector's backbone starts from: a run, or a safetensors file with torchvision's, MoCo's or detectron2's names.
+//! Weights that a detector's backbone starts from: a run, or a file of safetensors or PyTorch with torchvision's, MoCo's or detectron2's names.
 //!
 //! A file is used as a whole or not at all: every tensor of the backbone must be there with its shape, since a partly filled backbone trains without
 //! complaint and gives worse results.
@@ -10,10 +10,14 @@ use mochi_detection::{Architecture, Detector, names};
 use mochi_run::RunFolder;
 use mochi_tensor::{Found, LoadReport, Role, Tensor, WeightsReader, no_grad};
 
+use super::export::PIXELS;
 use crate::TrainError;
 
+/// Dictionaries of a checkpoint that hold the weights, as the beginning of their names.
+const DICTIONARIES: [&str; 4] = ["", "state_dict.", "model.", "model_state_dict."];
+
 /// What names in a weight file may begin with, before torchvision's names.
-const PREFIXES: [&str; 6] = ["", "module.encoder_q.", "encoder_q.", "backbone.", "module.", "model."];
+const PREFIXES: [&str; 5] = ["", "module.encoder_q.", "encoder_q.", "backbone.", "module."];
 
 /// What a backbone started from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub struct StartWeights {
     pub naming: String,
     /// Number of the backbone's tensors, all of which were found.
     pub tensors: usize,
+    /// What the file does not say of the pixels and the network that its weights were trained with, where that is in doubt.
+    pub doubt: Option<&'static str>,
 }
 
 /// The weight file of a run folder's newest checkpoint, or the file itself.
@@ -46,13 +52,16 @@ pub(super) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
 pub(super) fn load(detector: &Detector, file: &Path) -> Result<StartWeights, TrainError> {
     let mut reader = WeightsReader::open(file)?;
     let shapes: BTreeMap<String, Vec<i64>> = reader.shapes().map(|(name, shape)| (name.to_owned(), shape)).collect();
-    let detectron2 = [Scheme::Detectron2(Architecture::C4), Scheme::Detectron2(Architecture::Fpn), Scheme::Converted];
-    let schemes = PREFIXES.map(|prefix| Scheme::Torchvision { prefix }).into_iter().chain(detectron2);
+    let detectron2 = [Names::Detectron2(Architecture::C4), Names::Detectron2(Architecture::Fpn), Names::Converted];
+    let all = PREFIXES.map(|prefix| Names::Torchvision { prefix }).into_iter().chain(detectron2);
     let mut best: Option<(Scheme, LoadReport)> = None;
-    for scheme in schemes {
-        let report = compare(detector, &shapes, scheme);
-        if best.as_ref().is_none_or(|(_, best)| report.matched > best.matched) {
-            best = Some((scheme, report));
+    for names in all {
+        for dictionary in DICTIONARIES {
+            let scheme = Scheme { dictionary, names };
+            let report = compare(detector, &shapes, scheme);
+            if best.as_ref().is_none_or(|(_, best)| report.matched > best.matched) {
+                best = Some((scheme, report));
+            }
         }
     }
     let Some((scheme, report)) = best else { return Err(TrainError::Internal("no naming".to_owned())) };
@@ -72,12 +81,20 @@ pub(super) fn load(detector: &Detector, file: &Path) -> Result<StartWeights, Tra
         Ok(())
     };
     no_grad(copy)?;
-    Ok(StartWeights { file: file.to_owned(), naming: scheme.describe(), tensors: report.matched })
+    let doubt = scheme.names.doubt().filter(|_| !reader.metadata().contains_key(PIXELS));
+    Ok(StartWeights { file: file.to_owned(), naming: scheme.describe(), tensors: report.matched, doubt })
+}
+
+/// Where in a weight file the tensors are.
+#[derive(Clone, Copy)]
+struct Scheme {
+    dictionary: &'static str,
+    names: Names,
 }
 
 /// How a weight file names the tensors.
 #[derive(Clone, Copy)]
-enum Scheme {
+enum Names {
     Torchvision {
         prefix: &'static str,
     },
@@ -89,23 +106,39 @@ enum Scheme {
 
 impl Scheme {
     fn name(self, name: &str) -> String {
-        match self {
-            Self::Torchvision { prefix } => format!("{prefix}{name}"),
-            Self::Detectron2(architecture) => names::detectron2(name, architecture),
-            Self::Converted => {
+        let name = match self.names {
+            Names::Torchvision { prefix } => format!("{prefix}{name}"),
+            Names::Detectron2(architecture) => names::detectron2(name, architecture),
+            Names::Converted => {
                 let whole = names::detectron2(name, Architecture::Fpn);
                 whole.strip_prefix("backbone.bottom_up.").map_or(whole.clone(), str::to_owned)
             }
-        }
+        };
+        format!("{}{name}", self.dictionary)
     }
 
     fn describe(self) -> String {
+        let (whose, prefix) = match self.names {
+            Names::Torchvision { prefix } => ("torchvision's names", prefix),
+            Names::Detectron2(Architecture::C4) => ("detectron2's names of a C4 detector", ""),
+            Names::Detectron2(Architecture::Fpn) => ("detectron2's names of a feature pyramid", ""),
+            Names::Converted => ("detectron2's names without \"backbone.\"", ""),
+        };
+        match format!("{}{prefix}", self.dictionary).as_str() {
+            "" => whose.to_owned(),
+            before => format!("{whose} after \"{before}\""),
+        }
+    }
+}
+
+impl Names {
+    fn doubt(self) -> Option<&'static str> {
         match self {
-            Self::Torchvision { prefix: "" } => "torchvision's names".to_owned(),
-            Self::Torchvision { prefix } => format!("torchvision's names after \"{prefix}\""),
-            Self::Detectron2(Architecture::C4) => "detectron2's names of a C4 detector".to_owned(),
-            Self::Detectron2(Architecture::Fpn) => "detectron2's names of a feature pyramid".to_owned(),
-            Self::Converted => "detectron2's names without \"backbone.\"".to_owned(),
+            Self::Torchvision { .. } => None,
+            Self::Detectron2(_) | Self::Converted => Some(
+                "models of detectron2's zoo were trained on BGR pixels that were not divided by a deviation, those of MSRA with the stride in the \
+                 1x1 convolutions; weights of such a model do not suit this network",
+            ),
         }
     }
 }
