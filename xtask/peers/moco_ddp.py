@@ -38,7 +38,7 @@ class Together(Peer):
     """The step of several processes."""
 
     def __init__(self, arch, queue):
-        super().__init__(arch, queue, True, False, torch.device("cpu"))
+        super().__init__(arch, queue, "tuned", "float32", torch.device("cpu"))
         self.encoder = DistributedDataParallel(self.query, broadcast_buffers=False, gradient_as_bucket_view=True)
 
     @torch.no_grad()
@@ -81,7 +81,7 @@ def worker(rank, size, port, a, out):
     if size > 1:
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
         dist.init_process_group("gloo", rank=rank, world_size=size)
-    alone = Peer(a.arch, a.queue, True, False, torch.device("cpu"))
+    alone = Peer(a.arch, a.queue, "tuned", "float32", torch.device("cpu"))
     together = Together(a.arch, a.queue) if size > 1 else None
     views = [torch.randn(a.batch, 3, a.size, a.size).contiguous(memory_format=torch.channels_last) for _ in range(2)]
     times = {"alone": [], "together": []}

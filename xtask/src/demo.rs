@@ -83,6 +83,11 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The folder of the demo's images, if they were installed.
+pub(crate) fn images(place: &Place) -> Option<PathBuf> {
+    fashion_mnist::installed(place)
+}
+
 fn say(line: &str) {
     eprintln!("demo: {line}");
 }

@@ -26,6 +26,11 @@ impl Failure {
         self
     }
 
+    /// The sentence, without the hint.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     /// Error of a file operation: "cannot VERB PATH: reason".
     pub(crate) fn io(verb: &str, path: &Path, error: &std::io::Error) -> Failure {
         let failure = Failure::new(format!("cannot {verb} {}: {error}", path.display()));

@@ -10,6 +10,7 @@ mod command;
 mod demo;
 mod failure;
 mod fixtures;
+mod gpu_check;
 mod machine;
 mod parity;
 mod peer;
@@ -34,6 +35,7 @@ Development commands. Each one runs `setup` first if needed.
     cargo xtask bench step            time our training step and PyTorch's, interleaved (`bench --help` lists its options)
     cargo xtask bench data DIR        time two views per image: ours, torchvision's and DALI's, interleaved
     cargo xtask bench coco            time COCO's average precision: ours and pycocotools', on a case of the size of val2017
+    cargo xtask gpu-check             check the path of NVIDIA GPUs in 8 minutes, and print a table for an issue (`gpu-check --help`)
     cargo xtask fixtures [NAME]       run the scripts that write the tests' expected values
 ";
 
@@ -55,20 +57,21 @@ fn run() -> Outcome {
         Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) | None => "help".to_owned(),
         Some(other) => return Err(other.unexpected().into()),
     };
-    // Only `bench` has help texts of its own.
+    // Only these have help texts of their own.
     let asks_for_help = std::env::args_os().any(|argument| argument == "--help" || argument == "-h");
-    match if asks_for_help && verb != "bench" { "help" } else { verb.as_str() } {
+    match if asks_for_help && verb != "bench" && verb != "gpu-check" { "help" } else { verb.as_str() } {
         "setup" => setup::run(&place, arguments),
         "test" => test::run(&place, arguments),
         "demo" => demo::run(&place, arguments),
         "parity" => parity::run(&place, arguments),
         "bench" => bench::run(&place, arguments),
+        "gpu-check" => gpu_check::run(&place, arguments),
         "fixtures" => fixtures::run(&place, arguments),
         "help" => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)
         }
         other => Err(Failure::new(format!("unknown command `{other}`"))
-            .hint("one of: demo, test, setup, parity, bench, fixtures")),
+            .hint("one of: demo, test, setup, parity, bench, gpu-check, fixtures")),
     }
 }

@@ -254,6 +254,9 @@ fn without_an_assembler_the_build_goes_on_with_a_warning() {
 fn an_unknown_command_lists_the_known_ones() {
     let output = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("tset").output().expect("xtask runs");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(said, "error: unknown command `tset`\nhint: one of: demo, test, setup, parity, bench, fixtures\n");
+    assert_eq!(
+        said,
+        "error: unknown command `tset`\nhint: one of: demo, test, setup, parity, bench, gpu-check, fixtures\n"
+    );
     assert_eq!(output.status.code(), Some(1));
 }

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -99,16 +100,21 @@ void* cuda_symbol(const char* name) {
   return found;
 }
 
-// NCCL's options are made in raw memory of exactly this size: libtorch frees them with a sized delete. (sizeof in libtorch 2.11.0.)
+// NCCL's options are made in raw memory of exactly this size: libtorch frees them with a sized delete. It is sizeof in libtorch 2.11.0: the
+// deleting destructor there passes 248 to operator delete, and the constructor writes up to byte 244 (a test checks that it stays within).
 constexpr size_t NCCL_OPTIONS_BYTES = 248;
+
+using ConstructNcclOptions = void (*)(void*, bool);
+ConstructNcclOptions nccl_options_constructor() {
+  return reinterpret_cast<ConstructNcclOptions>(cuda_symbol("_ZN4c10d16ProcessGroupNCCL7OptionsC1Eb"));
+}
 
 // By name at run time: this program links to libtorch_cpu only, and libtorch_cuda is loaded at start where there is a GPU.
 BackendPtr nccl(const StorePtr& store, int rank, int size, milliseconds timeout) {
-  using Construct = void (*)(void*, bool);
   using Merge = BackendPtr (*)(void*, const StorePtr&, const OptionsPtr&, const int&, const int&);
   // Without it a dead rank is noticed in a watchdog thread, which takes the whole process down. Has no effect once set by the user.
   setenv("TORCH_NCCL_BLOCKING_WAIT", "1", 0);
-  auto construct = reinterpret_cast<Construct>(cuda_symbol("_ZN4c10d16ProcessGroupNCCL7OptionsC1Eb"));
+  const auto construct = nccl_options_constructor();
   auto merge = reinterpret_cast<Merge>(cuda_symbol(
       "_ZN4c10d16ProcessGroupNCCL5mergeERKN3c1013intrusive_ptrINS_5StoreENS1_6detail34intrusive_target_default_null_typeIS3_EEEERKNS2_"
       "INS_7Backend7OptionsENS5_ISB_EEEERKiSH_"));
@@ -332,5 +338,24 @@ int mochi_all_to_all(mochi_group* group, Tensor* output, Tensor* input, const in
 
 int mochi_all_reduce_sum(mochi_group* group, Tensor* x, Tensor** out) {
   return guarded([&] { *out = new Tensor(AllReduceSum::apply(*x, mochi::shared(group))); });
+}
+
+// For tests: how many bytes from their start the constructor of NCCL's options writes, and how many `nccl` reserves for them. Memory goes on
+// behind the reserved bytes here, so nothing is damaged where it writes more. `construct` stands in for libtorch's if it is not null. What was
+// constructed is dropped without its destructor: its texts are short and lie inside it.
+int mochi_nccl_options_extent(void (*construct)(void*, bool), size_t* written, size_t* reserved) {
+  return guarded([&] {
+    if (!construct) construct = nccl_options_constructor();
+    *written = 0;
+    *reserved = NCCL_OPTIONS_BYTES;
+    // Two fills: a byte that equals one of them differs from the other.
+    for (const unsigned char fill : {0x00, 0xff}) {
+      alignas(std::max_align_t) unsigned char memory[16 * NCCL_OPTIONS_BYTES];
+      std::memset(memory, fill, sizeof memory);
+      construct(memory, false);
+      for (size_t i = *written; i < sizeof memory; i++)
+        if (memory[i] != fill) *written = i + 1;
+    }
+  });
 }
 }

@@ -67,6 +67,17 @@ int mochi_cuda_memory(int index, uint64_t* free, uint64_t* total) {
   });
 }
 
+// Most bytes that tensors on a CUDA device have taken at one time (torch.cuda.max_memory_allocated).
+int mochi_cuda_peak_memory(int index, uint64_t* peak) {
+  return guarded([&] {
+    TORCH_CHECK(at::hasCUDA(), "CUDA is not loaded");
+    at::globalContext().lazyInitDevice(at::kCUDA);
+    const auto stats = c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(static_cast<c10::DeviceIndex>(index));
+    const auto aggregate = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    *peak = static_cast<uint64_t>(stats.allocated_bytes[aggregate].peak);
+  });
+}
+
 // Compute capability of a CUDA device. The CUDA runtime's headers are not needed to build; its C interface is stable, and libtorch_cuda has
 // loaded the library. 75 and 76 are cudaDevAttrComputeCapabilityMajor and Minor.
 int mochi_cuda_capability(int index, int* major, int* minor) {

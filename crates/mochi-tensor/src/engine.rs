@@ -123,6 +123,14 @@ impl Engine {
         cuda_memory(device_index(index)).ok().map(|(_, total)| total)
     }
 
+    /// Most bytes that tensors on a CUDA device have taken at one time, as `torch.cuda.max_memory_allocated` tells; `None` where CUDA does not
+    /// tell.
+    pub fn cuda_peak_memory(&self, index: usize) -> Option<u64> {
+        let mut peak = 0;
+        // SAFETY: a valid place for a number.
+        ffi::check(unsafe { ffi::mochi_cuda_peak_memory(device_index(index), &mut peak) }).ok().map(|()| peak)
+    }
+
     /// Whether a CUDA device computes bfloat16 faster than float32: compute capability 8.0 (Ampere) or newer.
     pub fn fast_bf16_on_cuda(&self, index: usize) -> bool {
         cuda_capability(device_index(index)).is_ok_and(|(major, _)| major >= 8)
@@ -188,8 +196,11 @@ mod tests {
         if engine.cuda_devices == 0 {
             assert_eq!((engine.cuda_memory(0), engine.fast_bf16_on_cuda(0)), (None, false));
             assert!(cuda_memory(0).is_err() && cuda_capability(0).is_err());
+            assert_eq!(engine.cuda_peak_memory(0), None);
         } else {
             assert!(engine.cuda_memory(0).is_some_and(|bytes| bytes > 1 << 30));
+            let held = crate::Tensor::zeros([1 << 20], (crate::Kind::Float, Device::Cuda(0)));
+            assert!(engine.cuda_peak_memory(0).is_some_and(|bytes| bytes >= 4 << 20), "{held:?}");
         }
     }
 }

@@ -72,6 +72,12 @@ unsafe extern "C" {
         what: *const c_char,
     ) -> c_int;
     pub(crate) fn mochi_all_reduce_sum(group: *mut RawGroup, x: *mut RawTensor, out: *mut *mut RawTensor) -> c_int;
+    #[cfg(test)]
+    pub(crate) fn mochi_nccl_options_extent(
+        construct: Option<unsafe extern "C" fn(*mut std::ffi::c_void, bool)>,
+        written: *mut usize,
+        reserved: *mut usize,
+    ) -> c_int;
     pub(crate) fn mochi_reducer_new(
         group: *mut RawGroup,
         parameters: *const *mut RawTensor,
@@ -94,6 +100,7 @@ unsafe extern "C" {
     #[cfg(test)]
     pub(crate) fn mochi_uses_tf32(product: c_int, out: *mut c_int) -> c_int;
     pub(crate) fn mochi_cuda_memory(index: c_int, free: *mut u64, total: *mut u64) -> c_int;
+    pub(crate) fn mochi_cuda_peak_memory(index: c_int, peak: *mut u64) -> c_int;
     pub(crate) fn mochi_cuda_capability(index: c_int, major: *mut c_int, minor: *mut c_int) -> c_int;
     pub(crate) fn mochi_is_sole_owner(x: *mut RawTensor, out: *mut c_int) -> c_int;
     pub(crate) fn mochi_is_channels_last(x: *mut RawTensor, out: *mut c_int) -> c_int;

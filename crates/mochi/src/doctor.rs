@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Args;
 use mochi_config::resolve::rules;
 use mochi_config::{DeviceFacts, Facts};
+use mochi_tensor::{Device, Kind, Tensor, TensorError};
 use mochi_text::counted;
 use mochi_train::facts;
 use serde::Serialize;
@@ -57,13 +59,17 @@ pub fn run(arguments: Arguments) -> Outcome {
 fn all() -> Vec<Check> {
     let (version, arch, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS);
     let mut checks = vec![Check::ok("mochi", format!("{version} ({arch} {os})"))];
+    let begun = Instant::now();
     match mochi_tensor::start(None) {
         Err(error) => {
             checks.push(Check { name: "libtorch", value: error.to_string(), ok: false, hint: error.hint() });
         }
         Ok(engine) => {
             checks.push(Check::ok("libtorch", format!("{} in {}", engine.version, engine.folder.display())));
+            // Before the facts, which create the context of the device as well.
+            let first = (engine.cuda_devices > 0).then(|| first_tensor(Device::Cuda(0), begun));
             checks.extend(devices(&facts(&engine, 0), engine.no_cuda.as_deref()));
+            checks.extend(first);
         }
     }
     let jpeg = if mochi_views::decode::simd_in_jpeg() {
@@ -100,6 +106,31 @@ fn devices(facts: &Facts, no_cuda: Option<&str>) -> Vec<Check> {
     checks
 }
 
+/// Whether the device computes, and how long after `begun` it did so for the first time: with CUDA its libraries are loaded and a context is created.
+fn first_tensor(device: Device, begun: Instant) -> Check {
+    let sum = || -> Result<f64, TensorError> {
+        let ones = Tensor::f_ones([1024], (Kind::Float, device))?;
+        Ok(f64::try_from(&ones.f_sum(Kind::Float)?)?)
+    };
+    let hint = "update the NVIDIA driver, or set compute.device=cpu";
+    let fail = |value| Check { name: "first sum", value, ok: false, hint: Some(hint.to_owned()) };
+    match sum() {
+        Ok(1024.0) => Check::ok(
+            "first sum",
+            format!("computed on {} {:.2} s after the start", name(device), begun.elapsed().as_secs_f64()),
+        ),
+        Ok(wrong) => fail(format!("{} computes {wrong} as the sum of 1024 ones", name(device))),
+        Err(error) => fail(format!("{} does not compute: {error}", name(device))),
+    }
+}
+
+fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
+}
+
 /// Free space where runs are written: a ResNet-50 checkpoint takes about 350 MB.
 fn disk(folder: &Path) -> Check {
     const WANTED: u64 = 2 << 30;
@@ -130,6 +161,15 @@ fn bytes(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_that_does_not_compute_fails() {
+        let check = first_tensor(Device::Cpu, Instant::now());
+        assert!(check.ok && check.value.starts_with("computed on cpu 0."), "{}", check.value);
+        let check = first_tensor(Device::Cuda(63), Instant::now());
+        assert!(!check.ok && check.value.starts_with("cuda:63 does not compute: "), "{}", check.value);
+        assert!(check.hint.is_some_and(|hint| hint.contains("driver")));
+    }
 
     /// H6.3: the precision is that of the device that a run uses.
     #[test]

@@ -26,16 +26,22 @@ const PUBLISHED: &str = "https://raw.githubusercontent.com/zalandoresearch/fashi
 /// Debian's package, and the folder of its files below the root.
 const PACKAGE: (&str, &str) = ("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist");
 
+/// The folder with the four files, if the system or an earlier demo has them.
+pub(super) fn installed(place: &Place) -> Option<PathBuf> {
+    [Path::new("/").join(PACKAGE.1), own(place)].into_iter().find(|folder| first_fault(folder).is_none())
+}
+
+/// Where downloaded files are kept.
+fn own(place: &Place) -> PathBuf {
+    place.private().join("data/fashion-mnist")
+}
+
 /// The folder with the four files, which are downloaded if they are missing.
 pub(super) fn install(place: &Place) -> Outcome<PathBuf> {
-    let system = Path::new("/").join(PACKAGE.1);
-    if first_fault(&system).is_none() {
-        return Ok(system);
-    }
-    let folder = place.private().join("data/fashion-mnist");
-    if folder.is_dir() && first_fault(&folder).is_none() {
+    if let Some(folder) = installed(place) {
         return Ok(folder);
     }
+    let folder = own(place);
 
     let _lock = setup::lock(place)?;
     let scratch = place.partial();

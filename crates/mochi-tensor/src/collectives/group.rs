@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::collectives::store::{Address, Store, c_string, int, millis};
-use crate::collectives::verdict::FAILURE;
+use crate::collectives::store::{Address, FAILURE, Store, c_string, int, millis};
 use crate::ffi::{self, RawGroup};
 use crate::{Tensor, TensorError};
 

@@ -20,4 +20,6 @@ pub use reducer::Reducer;
 pub use store::{Address, Store};
 
 #[cfg(test)]
+mod nccl_tests;
+#[cfg(test)]
 mod tests;

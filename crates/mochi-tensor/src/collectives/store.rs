@@ -3,8 +3,11 @@
 use std::ffi::{CString, c_int, c_void};
 use std::time::{Duration, Instant};
 
+use crate::TensorError;
 use crate::ffi::{self, RawStore};
-use crate::{TensorError, collectives::verdict};
+
+/// Key of the first failure of a rank, with its reason.
+pub(super) const FAILURE: &str = "failure";
 
 /// Pauses between two looks at a key that is not there yet: short at first.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
@@ -148,7 +151,7 @@ impl Store {
             if let Some(value) = self.get(key)? {
                 return Ok(Some(value));
             }
-            if let Some(failure) = self.get(verdict::FAILURE)? {
+            if let Some(failure) = self.get(FAILURE)? {
                 return Err(TensorError::Collective(failure));
             }
             if begun.elapsed() >= patience {

@@ -6,9 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::Group;
-
-/// Key of the first failure.
-pub(super) const FAILURE: &str = "failure";
+use crate::collectives::store::FAILURE;
 
 /// How long a sign of life is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -62,6 +62,8 @@ const ALL_REDUCES: usize = 10;
 struct Measured {
     processes: usize,
     threads: usize,
+    /// Of rank 0.
+    device: String,
     /// A step of a process's share of the batch without communication.
     alone_s: f64,
     /// A step together.
@@ -162,9 +164,10 @@ fn measured_by(processes: u16) -> Outcome<Measured> {
     })
 }
 
-/// Settings for `processes`, each with its share of the cores.
-fn settings(a: &Arguments, engine: &Engine, processes: usize, here: usize) -> Outcome<Resolved> {
+/// Settings for `processes`, each with its share of the cores of this machine, and with a GPU of its own where there are GPUs.
+fn settings(a: &Arguments, engine: &Engine, processes: usize, here: usize, local_rank: usize) -> Outcome<Resolved> {
     let cores = (facts(engine, 0).cores / here.max(1)).max(1);
+    let device = if engine.cuda_devices > 0 { format!("cuda:{local_rank}") } else { "cpu".to_owned() };
     let words = [
         format!("model.arch={}", a.arch),
         format!("data.size={}", a.size),
@@ -173,6 +176,7 @@ fn settings(a: &Arguments, engine: &Engine, processes: usize, here: usize) -> Ou
         format!("moco.bn_groups={}", if a.sync_bn { 1 } else { processes }),
         format!("compute.precision={}", a.precision),
         format!("compute.threads={cores}"),
+        format!("compute.device={device}"),
     ];
     // As many images as ImageNet, so that no rule reduces a size.
     let known = Facts { processes, cores, ..facts(engine, 1_281_167) };
@@ -181,7 +185,7 @@ fn settings(a: &Arguments, engine: &Engine, processes: usize, here: usize) -> Ou
 
 fn measure_one(a: &Arguments) -> Outcome<Measured> {
     let engine = mochi_tensor::start(None)?;
-    let settings = settings(a, &engine, 1, 1)?;
+    let settings = settings(a, &engine, 1, 1, 0)?;
     set_threads(settings.compute.threads);
     let mut learner = Learner::new(&settings, compute(&settings, &engine)?, None)?;
     let views = noise_views(&settings)?;
@@ -195,6 +199,7 @@ fn measure_one(a: &Arguments) -> Outcome<Measured> {
     Ok(Measured {
         processes: 1,
         threads: settings.compute.threads,
+        device: settings.compute.device.to_string(),
         alone_s,
         step_s: alone_s,
         overhead_s: 0.0,
@@ -216,8 +221,9 @@ fn step(learner: &mut Learner, views: &[Tensor], number: usize) -> Outcome<()> {
 }
 
 fn measure(a: &Arguments, engine: &Engine, launched: &Launched, group: &Arc<Group>) -> Outcome<Measured> {
-    let own = settings(a, engine, 1, launched.local_world_size)?;
-    let common = settings(a, engine, group.size(), launched.local_world_size)?;
+    let (here, local_rank) = (launched.local_world_size, launched.local_rank);
+    let own = settings(a, engine, 1, here, local_rank)?;
+    let common = settings(a, engine, group.size(), here, local_rank)?;
     set_threads(own.compute.threads);
     let place = compute(&common, engine)?;
     let mut alone = Learner::new(&own, place, None)?;
@@ -235,11 +241,12 @@ fn measure(a: &Arguments, engine: &Engine, launched: &Launched, group: &Arc<Grou
     let [alone_times, together_times] = times.map(|times| times[2..].to_vec());
     let overheads: Vec<f64> = together_times.iter().zip(&alone_times).map(|(t, a)| t - a).collect();
     let values = gradient_values(&together);
-    let all_reduce_s = all_reduce_time(group, values)?;
+    let all_reduce_s = all_reduce_time(group, values, place.device)?;
     let (step_s, overhead_s) = (median(&together_times), median(&overheads));
     Ok(Measured {
         processes: group.size(),
         threads: own.compute.threads,
+        device: own.compute.device.to_string(),
         alone_s: median(&alone_times),
         step_s,
         overhead_s,
@@ -255,10 +262,10 @@ fn barrier(group: &Group) -> Outcome<()> {
     Ok(group.all_reduce(&mut one, Operation::Sum, "beginning a step together")?)
 }
 
-/// Median seconds of an all-reduce of so many float32 values.
-fn all_reduce_time(group: &Group, values: u64) -> Outcome<f64> {
+/// Median seconds of an all-reduce of so many float32 values on the device that trains.
+fn all_reduce_time(group: &Group, values: u64, device: Device) -> Outcome<f64> {
     let count = dim(usize::try_from(values).unwrap_or(usize::MAX));
-    let mut flat = Tensor::f_zeros([count], (Kind::Float, Device::Cpu)).map_err(mochi_tensor::TensorError::from)?;
+    let mut flat = Tensor::f_zeros([count], (Kind::Float, device)).map_err(mochi_tensor::TensorError::from)?;
     let mut times = Vec::new();
     for _ in 0..ALL_REDUCES {
         barrier(group)?;

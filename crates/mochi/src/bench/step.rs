@@ -38,9 +38,12 @@ pub struct Arguments {
     /// Untimed steps of each method before those
     #[arg(long, default_value_t = 2)]
     warmup: usize,
-    /// float32, bf16 or auto
+    /// float32, tf32, bf16 or auto
     #[arg(long, default_value = "auto")]
     precision: String,
+    /// cpu, cuda, cuda:N or auto
+    #[arg(long, default_value = "auto")]
+    device: String,
     /// Batch-norm groups
     #[arg(long, default_value_t = 1)]
     bn_groups: usize,
@@ -76,6 +79,7 @@ struct Report {
     device: String,
     threads: usize,
     steps: usize,
+    /// On a GPU most bytes that tensors have taken there, otherwise most memory of the process.
     peak_bytes: Option<u64>,
 }
 
@@ -92,6 +96,7 @@ pub fn run(a: Arguments) -> Outcome {
         format!("moco.queue={}", a.queue),
         format!("moco.bn_groups={}", a.bn_groups),
         format!("compute.precision={}", a.precision),
+        format!("compute.device={}", a.device),
         format!("negatives.hardest={hardest}"),
         format!("negatives.pairs={pairs}"),
         format!("negatives.query_mixes={query_mixes}"),
@@ -135,7 +140,10 @@ pub fn run(a: Arguments) -> Outcome {
         device: settings.compute.device.to_string(),
         threads: settings.compute.threads,
         steps: a.steps,
-        peak_bytes: mochi_system::peak_memory(),
+        peak_bytes: match settings.compute.device {
+            mochi_config::Device::Cuda(index) => engine.cuda_peak_memory(index),
+            mochi_config::Device::Cpu => mochi_system::peak_memory(),
+        },
     };
     if a.json {
         print_json(&report)?;
