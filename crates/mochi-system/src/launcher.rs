@@ -54,6 +54,9 @@ impl std::error::Error for LauncherError {}
 impl LauncherError {
     /// The next step.
     pub fn hint(&self) -> Option<String> {
+        if self.0.starts_with("MOCHI_") {
+            return Some("set it to a number of seconds, or unset it".into());
+        }
         Some("start the processes with `mochi launch`, torchrun or srun (docs/guides/distributed.md), or unset WORLD_SIZE to train in one".into())
     }
 }

@@ -95,8 +95,8 @@ pub trait Task {
     /// Evaluates after step `step`, every [`crate::TrainerOptions::evaluate_every`] steps and at the end. Must not change what is learned.
     ///
     /// # Errors
-    /// Evaluation data that cannot be read.
-    fn evaluate(&mut self, _step: u64) -> Result<Metrics, TrainError> {
+    /// Evaluation data that cannot be read; [`mochi_data::DataError::Canceled`] when asked to stop.
+    fn evaluate(&mut self, _step: u64, _stop: &StopFlag) -> Result<Metrics, TrainError> {
         Ok(Metrics::new())
     }
 

@@ -208,7 +208,7 @@ impl<T: Task> Trainer<T> {
         let mut records =
             self.run.folder().map(|run| Records::open(run, self.resumed.is_some(), self.step)).transpose()?;
         self.notes.drain(..).for_each(|note| watch(Event::Note(note)));
-        let mut saved = None;
+        let mut saved: Option<Checkpoint> = None;
         let mut now = self.agree(stop, begun, Report::default())?;
         // A rank that stopped by itself would keep the others waiting: with several, only a stop that all have agreed on counts.
         let alone = self.ranks.size() == 1;
@@ -234,6 +234,10 @@ impl<T: Task> Trainer<T> {
                     }
                 };
                 let last = self.clock.is_last(self.step, begin_s);
+                if last && self.options.evaluate_every > 0 && saved.as_ref().is_none_or(|s| s.step < self.step) {
+                    // What follows the last step can take long, and can be stopped.
+                    saved = Some(self.save(begun, records.as_ref(), watch)?);
+                }
                 let plan = self.plan(timeline, begin_s, last);
                 let output = self.take_step(&mut batch, &plan, begun)?;
                 batches.recycle(batch);
@@ -247,11 +251,16 @@ impl<T: Task> Trainer<T> {
                 let metrics = self.metrics(&now, &plan, timeline, &pace);
                 output.note.into_iter().for_each(|note| watch(Event::Note(note)));
                 averages.add(&metrics);
-                if last {
-                    self.task.finish(stop)?;
-                }
-                if self.due(self.options.evaluate_every, self.step, last) {
-                    averages.add(&self.task.evaluate(self.step)?);
+                match self.after_step(last, &of_loader, watch) {
+                    Ok(evaluated) => averages.add(&evaluated),
+                    // The last checkpoint is of the step before, from which a resumed run does this again.
+                    Err(TrainError::Data(DataError::Canceled)) if last && saved.is_some() => {
+                        let (step, checkpoint) = (self.step - 1, saved.map_or_else(PathBuf::new, |saved| saved.path));
+                        let elapsed_s = self.elapsed(begun);
+                        return Ok(Outcome { step, finished: false, trained: step - first, checkpoint, elapsed_s });
+                    }
+                    Err(TrainError::Data(DataError::Canceled)) => {}
+                    Err(error) => return Err(error),
                 }
                 if alone {
                     now.elapsed_s = self.elapsed(begun);
@@ -285,6 +294,20 @@ impl<T: Task> Trainer<T> {
         };
         let (step, finished) = (self.step, self.clock.ended());
         Ok(Outcome { step, finished, trained: step - first, checkpoint, elapsed_s: self.elapsed(begun) })
+    }
+
+    /// What follows a step: after the last one what the task does then, and an evaluation if it is due.
+    fn after_step(&mut self, last: bool, stop: &StopFlag, watch: &mut dyn FnMut(Event)) -> Result<Metrics, TrainError> {
+        if last && self.options.evaluate_every > 0 {
+            watch(Event::Note("the last step is done; batch statistics and the evaluation follow".to_owned()));
+        }
+        if last {
+            self.task.finish(stop)?;
+        }
+        match self.due(self.options.evaluate_every, self.step, last) {
+            true => self.task.evaluate(self.step, stop),
+            false => Ok(Metrics::new()),
+        }
     }
 
     /// This process's part of every batch.

@@ -14,6 +14,7 @@ use mochi_train::{Event, Outcome as TrainOutcome, Task, Trainer};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::ranks::resume_command;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -92,6 +93,7 @@ pub fn drive<T: Task>(
         record_session(&run, engine)?;
     }
     let folder = run.folder().to_owned();
+    let processes = run.task().group().map_or(1, |group| group.size());
     let (mut steps, iterations) = (run.total_steps(), !run.task().counts_epochs());
     let word = step_word(run.task());
     let mut pace = Pace::start(run.step());
@@ -147,7 +149,11 @@ pub fn drive<T: Task>(
     let say = |text: String| write_stderr(&printable(&text));
     if !outcome.finished {
         say(format!("stopped at {word} {} of {steps}, saved in {}", outcome.step, outcome.checkpoint.display()));
-        say(format!("hint: continue it with `mochi resume {run}`"));
+        let command = match processes {
+            1 => format!("`mochi resume {run}`"),
+            _ => resume_command(&run, processes),
+        };
+        say(format!("hint: continue it with {command}"));
         return Ok(ExitCode::from(STOPPED));
     }
     say(format!("{} in {}; report: {}", counted(outcome.step, word), duration(outcome.elapsed_s), page.display()));

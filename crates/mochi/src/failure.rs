@@ -36,6 +36,11 @@ impl Failure {
         }
     }
 
+    /// The end by a stop signal, which is not an error.
+    pub fn stopped(what: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: None, stopped: true, silent: false }
+    }
+
     /// What went wrong.
     pub fn what(&self) -> &str {
         &self.what

@@ -18,7 +18,7 @@ use crate::failure::{Failure, Outcome};
 /// How often the processes are looked at.
 const TICK: Duration = Duration::from_millis(50);
 /// Time that the others have to end by themselves after one has failed.
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -33,6 +33,7 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
+    check(&arguments.command)?;
     let stop = listen()?;
     // Served here, the store outlives any of the processes: it can say which of them is gone.
     let (store, port) = Store::serve()?;
@@ -40,18 +41,26 @@ pub fn run(arguments: Arguments) -> Outcome {
         command.args(&arguments.command);
     })?;
     let (mut passed_on, mut failed_at) = (false, None);
+    let mut killed = vec![false; children.len()];
     loop {
-        let running = children.iter_mut().filter_map(|child| matches!(child.try_wait(), Ok(None)).then_some(child));
-        let running: Vec<&mut Child> = running.collect();
+        let running = children.iter_mut().filter_map(|child| matches!(child.try_wait(), Ok(None)).then(|| child.id()));
+        let running: Vec<u32> = running.collect();
         if running.is_empty() {
             break;
         }
         if stop.requested() && !passed_on {
             passed_on = true;
-            running.iter().for_each(|child| signal(child, Signal::TERM));
+            children.iter().filter(|child| running.contains(&child.id())).for_each(|child| signal(child, Signal::TERM));
         }
         if failed_at.is_some_and(|at: Instant| at.elapsed() >= GRACE) {
-            running.iter().for_each(|child| signal(child, Signal::KILL));
+            // A process that is frozen does not see its own timeout.
+            for (rank, child) in children.iter().enumerate().filter(|(_, child)| running.contains(&child.id())) {
+                if !std::mem::replace(&mut killed[rank], true) {
+                    let seconds = GRACE.as_secs();
+                    write_stderr(&format!("rank {rank} has not ended {seconds} s after another, and is killed"));
+                }
+                signal(child, Signal::KILL);
+            }
         }
         let ended = children.iter_mut().filter_map(|child| child.try_wait().ok().flatten());
         if failed_at.is_none() && ended.into_iter().any(failed) {
@@ -60,7 +69,22 @@ pub fn run(arguments: Arguments) -> Outcome {
         std::thread::sleep(TICK);
     }
     drop(store);
-    outcome(&mut children)
+    outcome(&mut children, &killed)
+}
+
+/// Commands that train in several processes.
+const COMMANDS: [&str; 4] = ["pretrain", "resume", "eval", "detect"];
+
+/// Refuses a command of one process once, instead of in each.
+fn check(command: &[OsString]) -> Outcome<()> {
+    let name = command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    if COMMANDS.contains(&name.as_str()) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("`mochi {name}` does not run in several processes"),
+        "these do: `pretrain`, `resume`, `detect train` and `eval`, e.g. `mochi launch --processes 2 -- pretrain DATA`",
+    ))
 }
 
 /// Starts the processes, each with what `prepare` adds to its command. They are a process group of their own: a terminal's Ctrl-C reaches them
@@ -112,7 +136,8 @@ pub fn first_says(processes: u16, arguments: &[OsString]) -> Outcome<String> {
     })?;
     let mut text = String::new();
     let read = children[0].stdout.take().map(|mut out| out.read_to_string(&mut text));
-    let status = outcome(&mut children)?;
+    let killed = vec![false; children.len()];
+    let status = outcome(&mut children, &killed)?;
     drop(store);
     match read {
         Some(Ok(_)) if status == ExitCode::SUCCESS => Ok(text.lines().last().unwrap_or_default().to_owned()),
@@ -121,7 +146,7 @@ pub fn first_says(processes: u16, arguments: &[OsString]) -> Outcome<String> {
 }
 
 /// Set for the processes of `mochi launch`: its process id.
-const PARENT: &str = "MOCHI_LAUNCHER";
+pub const PARENT: &str = "MOCHI_LAUNCHER";
 
 /// In a process of `mochi launch`: asks the system for a stop signal when the launcher ends, however it does.
 pub fn follow_launcher() {
@@ -146,10 +171,10 @@ fn failed(status: ExitStatus) -> bool {
 }
 
 /// The status of the whole: that of the first process that failed; stopped if any was.
-fn outcome(children: &mut [Child]) -> Outcome {
+fn outcome(children: &mut [Child], killed: &[bool]) -> Outcome {
     let statuses: Vec<ExitStatus> = children.iter_mut().filter_map(|child| child.wait().ok()).collect();
     for (rank, status) in statuses.iter().enumerate() {
-        if let Some(signal) = status.signal() {
+        if let (Some(signal), false) = (status.signal(), killed[rank]) {
             write_stderr(&printable(&format!("the process of rank {rank} was ended by signal {signal}")));
         }
     }

@@ -16,7 +16,7 @@ use mochi_train::{Contrastive, facts};
 use crate::drive::{Printed, drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
-use crate::ranks::{self, Ranks, in_group};
+use crate::ranks::{self, Ranks, has_checkpoint, in_group};
 use crate::resume;
 use crate::sources::{Sources, is_inside};
 
@@ -51,7 +51,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let launched = ranks::launched()?;
     let stop = listen()?;
     let engine = mochi_tensor::start(None)?;
-    in_group(launched.as_ref(), &engine, |ranks| pretrain(&arguments, ranks, &engine, &stop, begun))
+    in_group(launched.as_ref(), &engine, &stop, |ranks| pretrain(&arguments, ranks, &engine, &stop, begun))
 }
 
 fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFlag, begun: Instant) -> Outcome {
@@ -60,9 +60,8 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     let mut settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &words)?;
     if let Some(out) = arguments.out.as_ref().filter(|_| ranks.restarted()) {
         // torchrun repeats the command after a failure: the run goes on.
-        let begun = || RunFolder::read(out).ok().and_then(|run| run.checkpoints().latest().ok().flatten());
-        let step = ranks.broadcast_text(|| Ok(begun().map_or_else(String::new, |newest| newest.step.to_string())))?;
-        if !step.is_empty() {
+        let begun = ranks.broadcast_text(|| Ok(has_checkpoint(out).to_string()))?;
+        if begun == "true" {
             return resume::in_ranks(out, None, ranks, engine, stop, arguments.json);
         }
     }

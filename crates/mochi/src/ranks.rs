@@ -1,20 +1,26 @@
 //! The processes of a command that trains in several: they meet before it starts, and tell each other why one of them failed.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mochi_files::shell_word;
 use mochi_run::RunFolder;
 use mochi_system::Launched;
 use mochi_tensor::collectives::{Address, Member, Store};
 use mochi_tensor::{Engine, Group, TensorError};
-use mochi_term::Progress;
+use mochi_term::{Progress, StopFlag, write_stderr};
 use mochi_train::Destination;
 
 use crate::failure::{Failure, Outcome};
 
 /// How long another rank than 0 waits to learn whether rank 0 reports the same error, so that it is printed once.
 const SAME_ERROR: Duration = Duration::from_secs(1);
+
+/// Longest attempt to reach rank 0.
+const CONNECTING: Duration = Duration::from_secs(5);
 
 /// The processes of this command, this one among them.
 #[derive(Debug, Default)]
@@ -23,6 +29,8 @@ pub struct Ranks {
     /// Number of processes on this machine.
     local: usize,
     restarts: usize,
+    /// The run that is trained, for hints.
+    run: Rc<RefCell<Option<PathBuf>>>,
 }
 
 impl Ranks {
@@ -63,6 +71,7 @@ impl Ranks {
 
     /// Where a new run is written: a fresh folder, by this process or by rank 0.
     pub fn destination(&self, path: &Path, progress: &Progress) -> Outcome<Destination> {
+        self.trains(path);
         if !self.is_first() {
             return Ok(Destination::of_rank_0(path));
         }
@@ -71,6 +80,11 @@ impl Ranks {
             progress.warning(&warning);
         }
         Ok(folder.into())
+    }
+
+    /// Remembers the run, for hints.
+    pub fn trains(&self, run: &Path) {
+        *self.run.borrow_mut() = Some(run.to_owned());
     }
 
     /// A text that rank 0 makes for all.
@@ -111,33 +125,69 @@ pub fn refuse_several(command: &str) -> Outcome<()> {
 }
 
 /// Runs `work` together with the other processes, if there are any.
-pub fn in_group(launched: Option<&Launched>, engine: &Engine, work: impl FnOnce(&Ranks) -> Outcome) -> Outcome {
+pub fn in_group(
+    launched: Option<&Launched>,
+    engine: &Engine,
+    stop: &StopFlag,
+    work: impl FnOnce(&Ranks) -> Outcome,
+) -> Outcome {
     let Some(launched) = launched else { return work(&Ranks::default()) };
     let rank = launched.rank;
-    let group = join(launched, engine).map_err(|error| Failure::from(error).of_rank(rank))?;
-    let ranks = Ranks { group: Some(Arc::new(group)), local: launched.local_world_size, restarts: launched.restarts };
+    let group = join(launched, engine, stop).map_err(|error| match stop.requested() {
+        true => Failure::stopped("stopped while waiting for the other processes"),
+        false => Failure::from(error).of_rank(rank),
+    })?;
+    let ranks = Ranks { group: Some(Arc::new(group)), restarts: launched.restarts, ..Ranks::default() };
     let Some(group) = ranks.group() else { return work(&ranks) };
-    let version = format!("Mochi {}, libtorch {}", env!("CARGO_PKG_VERSION"), engine.version);
-    match ranks.agree("versions", &version).and_then(|()| work(&ranks)) {
+    match meet(&ranks, engine).and_then(|ranks| work(&ranks)) {
         Ok(status) => {
             group.close();
             Ok(status)
         }
-        Err(failure) => Err(explain(group, failure).of_rank(rank)),
+        Err(failure) => Err(explain(group, ranks.run.take().as_deref(), failure).of_rank(rank)),
     }
 }
 
-fn join(launched: &Launched, engine: &Engine) -> Result<Group, TensorError> {
+/// Compares versions and commands, and counts the processes of this machine.
+fn meet(ranks: &Ranks, engine: &Engine) -> Outcome<Ranks> {
+    let command = std::env::args().nth(1).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
+    ranks.agree("versions or commands", &format!("Mochi {version}\nlibtorch {}\n`mochi {command}`", engine.version))?;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let local = match ranks.group() {
+        Some(group) => group.share_text(&host)?.iter().filter(|other| **other == host).count(),
+        None => 1,
+    };
+    let (group, run) = (ranks.group.clone(), Rc::clone(&ranks.run));
+    Ok(Ranks { group, local, restarts: ranks.restarts, run })
+}
+
+fn join(launched: &Launched, engine: &Engine, stop: &StopFlag) -> Result<Group, TensorError> {
     let Launched { rank, world_size, local_rank, host, port, launcher_serves, attempt, timeout, .. } = launched;
     let address = Address { host: host.clone(), port: *port };
     let serve = *rank == 0 && !launcher_serves;
-    let store = Store::connect(&address, serve, *world_size, attempt, *timeout)?;
+    let begun = Instant::now();
+    let store = loop {
+        // In short attempts, so that a stop signal ends them.
+        let patience = CONNECTING.min(timeout.saturating_sub(begun.elapsed())).max(Duration::from_secs(1));
+        match Store::connect(&address, serve, *world_size, attempt, patience) {
+            Ok(store) => break store.stopped_by(stop.flag()),
+            Err(error) if serve || stop.requested() || begun.elapsed() >= *timeout => return Err(error),
+            Err(_) => {}
+        }
+    };
     let member = Member { rank: *rank, size: *world_size, local_rank: *local_rank };
-    Group::join(store, engine.cuda_devices > 0, &address, member, *timeout, *timeout)
+    let waiting = |other: usize| {
+        if *rank == 0 {
+            let seconds = timeout.as_secs();
+            write_stderr(&format!("waiting for rank {other} of {world_size} processes, up to {seconds} s"));
+        }
+    };
+    Group::join(store, engine.cuda_devices > 0, &address, member, *timeout, *timeout, &waiting)
 }
 
 /// Why a command ended: by an error of this rank, which the others are told, or by another rank.
-fn explain(group: &Group, failure: Failure) -> Failure {
+fn explain(group: &Group, run: Option<&Path>, failure: Failure) -> Failure {
     let rank = group.rank();
     let own = format!("rank {rank} failed: ");
     let _ = group.store().set(&reason_of(rank), failure.what());
@@ -150,12 +200,32 @@ fn explain(group: &Group, failure: Failure) -> Failure {
         Some(text) if !group.failed() => return Failure::new(text, "the message of that rank says what to do"),
         other => {
             let said = other.unwrap_or_else(|| group.verdict());
-            let hint = "remove the cause, then continue with `mochi resume RUN` and the same launcher: the last checkpoint is unchanged";
+            let saved = run.filter(|run| has_checkpoint(run));
+            let hint = match saved {
+                Some(run) => format!(
+                    "remove the cause, then continue from the last checkpoint: {}",
+                    resume_command(&shell_word(run), group.size())
+                ),
+                None => "remove the cause, then start again: the run has no checkpoint".to_owned(),
+            };
             return Failure::new(format!("{said} ({})", failure.what()), hint);
         }
     }
     group.report_failure(failure.what());
     if rank > 0 && first_says(group, failure.what()) { failure.silent() } else { failure }
+}
+
+/// How a run of several processes is continued.
+pub fn resume_command(run: &str, processes: usize) -> String {
+    match std::env::var_os(crate::launch::PARENT) {
+        Some(_) => format!("`mochi launch --processes {processes} -- resume {run}`"),
+        None => format!("`mochi resume {run}`, with the same launcher"),
+    }
+}
+
+/// Whether a run can be continued.
+pub fn has_checkpoint(run: &Path) -> bool {
+    RunFolder::read(run).is_ok_and(|run| run.checkpoints().latest().is_ok_and(|newest| newest.is_some()))
 }
 
 /// Key of the error of a rank.

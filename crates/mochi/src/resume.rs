@@ -48,7 +48,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let launched = ranks::launched()?;
     let stop = listen()?;
     let engine = mochi_tensor::start(None)?;
-    in_group(launched.as_ref(), &engine, |ranks| {
+    in_group(launched.as_ref(), &engine, &stop, |ranks| {
         in_ranks(&arguments.run, arguments.from, ranks, &engine, &stop, arguments.json)
     })
 }
@@ -63,6 +63,7 @@ pub fn in_ranks(
     json: bool,
 ) -> Outcome {
     let progress = ranks.progress();
+    ranks.trains(path);
     // Rank 0 renames what is newer; the others then find the same newest checkpoint.
     ranks.broadcast_text(|| choose(path, from, &progress).map(|()| String::new()))?;
     if Task::read(&RunFolder::read(path)?.config_path())? == Task::Detection {

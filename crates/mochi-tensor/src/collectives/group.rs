@@ -7,6 +7,9 @@ use crate::collectives::store::{Address, FAILURE, Store, c_string, int, millis};
 use crate::ffi::{self, RawGroup};
 use crate::{Tensor, TensorError};
 
+/// How long a rank may be late before it is mentioned.
+const UNMENTIONED: Duration = Duration::from_secs(3);
+
 /// How an all-reduce combines the ranks' values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -46,7 +49,7 @@ unsafe impl Sync for Group {}
 
 impl Group {
     /// Joins the group whose ranks meet in `store`. Tensors of CPUs go by gloo; with `gpus`, tensors of NVIDIA GPUs go by NCCL. `address` is where rank 0 is reached, from which the network interface follows unless
-    /// `GLOO_SOCKET_IFNAME` names one. A collective fails if a rank has not come to it within `timeout`.
+    /// `GLOO_SOCKET_IFNAME` names one. `waiting` is told of ranks that are late. A collective fails if a rank has not come to it within `timeout`.
     ///
     /// # Errors
     /// [`TensorError::Collective`] naming the ranks that did not come within `patience`, or with what c10d says.
@@ -57,6 +60,7 @@ impl Group {
         member: Member,
         patience: Duration,
         timeout: Duration,
+        waiting: &dyn Fn(usize),
     ) -> Result<Self, TensorError> {
         let Member { rank, size, .. } = member;
         store.set(&format!("joined/{rank}"), "")?;
@@ -64,6 +68,9 @@ impl Group {
         let begun = std::time::Instant::now();
         for other in 0..size {
             let left = patience.saturating_sub(begun.elapsed());
+            if left > UNMENTIONED && store.wait(&format!("joined/{other}"), UNMENTIONED)?.is_none() {
+                waiting(other);
+            }
             if store.wait(&format!("joined/{other}"), left)?.is_none() {
                 absent.push(other.to_string());
             }
@@ -119,7 +126,7 @@ impl Group {
                     let (work, address) = (&work, &address);
                     scope.spawn(move || {
                         let member = Member { rank, size, local_rank: rank };
-                        Group::join(store, false, address, member, timeout, timeout).map(work)
+                        Group::join(store, false, address, member, timeout, timeout, &|_| {}).map(work)
                     })
                 })
                 .collect();

@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 fn join_alone() -> Result<Group, TensorError> {
     let address = Address { host: "127.0.0.1".to_owned(), port: 1 };
     let member = Member { rank: 0, size: 1, local_rank: 0 };
-    Group::join(Store::local()?, true, &address, member, TIMEOUT, TIMEOUT)
+    Group::join(Store::local()?, true, &address, member, TIMEOUT, TIMEOUT, &|_| {})
 }
 
 /// Bytes that a constructor of NCCL's options writes (`None`: libtorch's), and bytes that are reserved for them.

@@ -1,6 +1,8 @@
 //! The store through which ranks find each other.
 
 use std::ffi::{CString, c_int, c_void};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::TensorError;
@@ -31,6 +33,8 @@ impl std::fmt::Display for Address {
 #[derive(Debug)]
 pub struct Store {
     raw: *mut RawStore,
+    /// Ends waiting.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 // SAFETY: c10d's stores are made for use from several threads: each call takes the store's lock.
@@ -48,7 +52,7 @@ impl Store {
         // SAFETY: valid places for a number and a handle.
         ffi::check(unsafe { ffi::mochi_store_serve(&mut port, &mut raw) }).map_err(|e| failed("open a store", &e))?;
         let port = u16::try_from(port).map_err(|_| TensorError::Collective(format!("a store on port {port}")))?;
-        Ok((Self { raw }, port))
+        Ok((Self { raw, stop: None }, port))
     }
 
     /// The store at `address`, which this process serves if `serve`. Keys of another `prefix` are not seen.
@@ -78,7 +82,7 @@ impl Store {
         };
         let action = if serve { format!("serve at {address}") } else { format!("reach rank 0 at {address}") };
         ffi::check(status).map_err(|e| failed(&action, &e))?;
-        Ok(Self { raw })
+        Ok(Self { raw, stop: None })
     }
 
     /// A store within this process, for ranks that are threads.
@@ -89,7 +93,15 @@ impl Store {
         let mut raw = std::ptr::null_mut();
         // SAFETY: a valid place for a handle.
         ffi::check(unsafe { ffi::mochi_store_local(&mut raw) })?;
-        Ok(Self { raw })
+        Ok(Self { raw, stop: None })
+    }
+
+    /// The same, whose waits end with an error once the flag is set.
+    #[must_use]
+    pub fn stopped_by(self, stop: Arc<AtomicBool>) -> Self {
+        let mut own = self;
+        own.stop = Some(stop);
+        own
     }
 
     /// Another handle to the same store.
@@ -100,7 +112,7 @@ impl Store {
         let mut raw = std::ptr::null_mut();
         // SAFETY: a live store, a valid place for a handle.
         ffi::check(unsafe { ffi::mochi_store_share(self.raw, &mut raw) })?;
-        Ok(Self { raw })
+        Ok(Self { raw, stop: None })
     }
 
     /// Sets a key.
@@ -156,6 +168,9 @@ impl Store {
             }
             if begun.elapsed() >= patience {
                 return Ok(None);
+            }
+            if self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                return Err(TensorError::Collective("stopped while waiting for other ranks".to_owned()));
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(PAUSES[1]);

@@ -82,7 +82,7 @@ fn a_rank_that_never_comes_is_named() {
     let address = super::Address { host: "127.0.0.1".into(), port: 1 };
     let member = super::Member { rank: 0, size: 2, local_rank: 0 };
     let patience = Duration::from_millis(50);
-    let error = Group::join(store, false, &address, member, patience, TIMEOUT).unwrap_err();
+    let error = Group::join(store, false, &address, member, patience, TIMEOUT, &|_| {}).unwrap_err();
     assert_eq!(error.to_string(), "of 2 processes, one has not come within 0 s: rank 1");
 }
 

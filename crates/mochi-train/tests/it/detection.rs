@@ -329,3 +329,29 @@ fn a_backbone_starts_from_files_of_pytorch() {
     let text = start(&cut, &[]).unwrap_err().to_string();
     assert!(text.contains("cut.pth is not a usable weight file: "), "{text}");
 }
+
+/// A detector that was stopped in its last evaluation had no checkpoint at all.
+#[test]
+fn a_stop_after_the_last_step_loses_one_step_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = mochi_tensor::start(None).unwrap();
+    let data = data(folder.path());
+    let begin =
+        |name: &str| Detection::start(run(folder.path(), name), settings(3, &[]), data.clone(), &engine, None).unwrap();
+    let whole = begin("whole").train(&StopFlag::default(), &mut |_| {}).unwrap();
+    assert!(whole.finished && whole.step == 3);
+    let stop = StopFlag::default();
+    let stopped = begin("stopped").train(&stop, &mut |event| {
+        if matches!(event, Event::Note(text) if text.starts_with("the last step is done")) {
+            stop.request();
+        }
+    });
+    let stopped = stopped.unwrap();
+    assert!(!stopped.finished && stopped.step == 2 && stopped.checkpoint.ends_with("step-2"), "{stopped:?}");
+    let path = folder.path().join("stopped");
+    let rest = Detection::resume::<TrainError>(&path, &engine, None, |_| Ok(data.clone())).unwrap();
+    let rest = rest.train(&StopFlag::default(), &mut |_| {}).unwrap();
+    assert!(rest.finished);
+    let model = |checkpoint: &Path| std::fs::read(checkpoint.join("model.safetensors")).unwrap();
+    assert!(model(&whole.checkpoint) == model(&rest.checkpoint));
+}

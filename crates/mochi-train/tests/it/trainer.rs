@@ -165,7 +165,7 @@ impl Task for LeastSquares {
         Ok(Part::tensors("batch", tensors.map(|(name, tensor)| (name.to_owned(), tensor.copy())).into()))
     }
 
-    fn evaluate(&mut self, _step: u64) -> Result<Metrics, TrainError> {
+    fn evaluate(&mut self, _step: u64, _stop: &StopFlag) -> Result<Metrics, TrainError> {
         Ok(Metrics::new().with(&DISTANCE, self.distance()))
     }
 }

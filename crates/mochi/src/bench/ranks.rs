@@ -18,6 +18,7 @@ use mochi_train::{Learner, StepPlan, compute, facts, noise_views};
 use serde::{Deserialize, Serialize};
 
 use super::median;
+use crate::drive::listen;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 use crate::launch::first_says;
 use crate::ranks::in_group;
@@ -94,7 +95,7 @@ struct Report {
 pub fn run(a: Arguments) -> Outcome {
     if let Some(launched) = crate::ranks::launched()? {
         let engine = mochi_tensor::start(None)?;
-        return in_group(Some(&launched), &engine, |ranks| {
+        return in_group(Some(&launched), &engine, &listen()?, |ranks| {
             let Some(group) = ranks.group() else { return Ok(ExitCode::SUCCESS) };
             let measured = measure(&a, &engine, &launched, group)?;
             if ranks.is_first() {

@@ -16,7 +16,7 @@ use super::data::{TRAINING, failed, format, read_split};
 use super::prepared::{Common, Prepared, detection_data, evaluation_split};
 use crate::drive::{Printed, drive, listen};
 use crate::failure::{Failure, Outcome};
-use crate::ranks::{self, Ranks, in_group};
+use crate::ranks::{self, Ranks, has_checkpoint, in_group};
 
 /// The preset that also trains from random weights, to compare.
 const COMPARED: &str = "small";
@@ -42,7 +42,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let launched = ranks::launched()?;
     let stop = listen()?;
     let engine = mochi_tensor::start(None)?;
-    in_group(launched.as_ref(), &engine, |ranks| train(&arguments, ranks, &engine, &stop))
+    in_group(launched.as_ref(), &engine, &stop, |ranks| train(&arguments, ranks, &engine, &stop))
 }
 
 fn train(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFlag) -> Outcome {
@@ -87,11 +87,6 @@ fn train(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFlag)
         compare::print(&out, &random, arguments.json, &progress)?;
     }
     Ok(ended)
-}
-
-/// Whether a run can be continued.
-fn has_checkpoint(run: &Path) -> bool {
-    RunFolder::read(run).is_ok_and(|run| run.checkpoints().latest().is_ok_and(|newest| newest.is_some()))
 }
 
 /// Resumes a detection run.

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use mochi_data::DataError;
 use mochi_eval::EvalError;
+use mochi_term::StopFlag;
 
+use crate::drive::listen;
 use crate::failure::{Failure, Outcome};
 use crate::output_file;
 use crate::ranks::{self, in_group};
@@ -80,7 +82,11 @@ pub fn run(command: Command) -> Outcome {
     }
     let launched = ranks::launched()?;
     let engine = mochi_tensor::start(None)?;
-    in_group(launched.as_ref(), &engine, |ranks| match command {
+    let stop = match launched {
+        Some(_) => listen()?,
+        None => StopFlag::default(),
+    };
+    in_group(launched.as_ref(), &engine, &stop, |ranks| match command {
         Command::Knn(arguments) => knn::run(arguments, ranks, &engine),
         Command::Linear(arguments) => linear::run(arguments, ranks, &engine),
         Command::FewShot(arguments) => few_shot::run(arguments, ranks, &engine),

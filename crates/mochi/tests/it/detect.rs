@@ -99,7 +99,7 @@ fn what_cannot_be_trained_is_said_with_the_next_step() {
         (&data, vec!["evaluation.split=val"], "hint: name one of them with evaluation.split=NAME"),
         (&data, vec!["--format", "coco"], "is not a COCO dataset"),
         (&data, vec!["--masks"], "masks"),
-        (&data, vec!["--init", weights], "weights.safetensors is not a usable safetensors file"),
+        (&data, vec!["--init", weights], "weights.safetensors is not a usable "),
         (&data, vec!["--init", "no-such-run"], "no-such-run"),
         (&data, vec!["iteration=5"], "did you mean `iterations`?"),
         (&data, vec!["--preset", "voc-r50-c4-24"], "voc-r50-c4-24k"),

@@ -40,7 +40,10 @@ pub(crate) fn groups_of_rank(settings: &Resolved, group: Option<&Arc<Group>>) ->
     let refuse = |what: String, hint: String| Err(TrainError::Ranks { what, hint });
     if !settings.moco.batch.is_multiple_of(ranks) {
         let what = format!("moco.batch is {}, which {ranks} processes cannot share equally", settings.moco.batch);
-        return refuse(what, format!("set moco.batch to a multiple of {ranks}"));
+        return refuse(
+            what,
+            format!("set moco.batch to a multiple of {ranks}, or start a number of processes that divides it"),
+        );
     }
     if ranks > 1 && settings.mix.images != mochi_config::ImageMix::None {
         let what = format!(

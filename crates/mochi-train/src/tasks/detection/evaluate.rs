@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use mochi_annotations::Annotations;
 use mochi_config::detection::Resolved;
-use mochi_data::BadImage;
 use mochi_data::objects::ObjectLoader;
+use mochi_data::{BadImage, DataError};
 use mochi_detection::boxes::ImageSize;
 use mochi_detection::{Detector, Prediction};
 use mochi_detection_metrics::{Detection as Detected, Geometry, evaluate_coco};
@@ -44,6 +44,9 @@ pub fn detect_all(
     let mut found = Found::default();
     let mut loader = ObjectLoader::new(data.clone(), batches::evaluation(settings, data.images.len(), stop))?;
     for batch in loader.by_ref() {
+        if stop.requested() {
+            return Err(DataError::Canceled.into());
+        }
         let batch = batch?;
         for group in batch.groups.iter().filter(|group| !group.images.is_empty()) {
             let originals = group.images.iter().map(|image| {
@@ -65,14 +68,14 @@ fn detection_of(image: usize, Prediction { bounds, class, score, mask }: Predict
     Detected { image, class, bounds, score, mask }
 }
 
-/// The metrics of an evaluation after a step.
+/// The metrics of an evaluation; a request to stop ends it.
 pub(super) fn metrics(
     detector: &Detector,
     settings: &Resolved,
     data: &Arc<Annotations>,
-    _step: u64,
+    stop: &StopFlag,
 ) -> Result<Metrics, TrainError> {
-    let found = detect_all(detector, settings, data, &StopFlag::default(), &mut |_| {})?;
+    let found = detect_all(detector, settings, data, stop, &mut |_| {})?;
     let numbers = |geometry| evaluate_coco(data, &found.detections, geometry).map(|result| result.numbers);
     let boxes = numbers(Geometry::Box)?;
     let masks = if settings.model.masks { Some(numbers(Geometry::Mask)?) } else { None };

@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use mochi_annotations::Annotations;
 use mochi_config::detection::Resolved;
-use mochi_data::Shard;
 use mochi_data::objects::{ObjectBatch, ObjectLoader};
+use mochi_data::{DataError, Shard};
 use mochi_run::metric::{detection, general};
 use mochi_run::{Metric, Metrics, NoCurve, RunFolder};
 use mochi_tensor::{Compute, Engine, Group, from_f32, set_threads};
@@ -262,6 +262,9 @@ impl Task for Detection {
             options.shard = Shard { rank: group.rank(), world_size: group.size() };
         }
         for (number, batch) in ObjectLoader::new(self.data.training.clone(), options)?.enumerate() {
+            if stop.requested() {
+                return Err(DataError::Canceled.into());
+            }
             self.learner.measure_statistics(&self.data.training, &batch?.groups, number as u64)?;
         }
         for norm in self.learner.detector.norms() {
@@ -304,9 +307,9 @@ impl Task for Detection {
         Ok(part)
     }
 
-    fn evaluate(&mut self, step: u64) -> Result<Metrics, TrainError> {
+    fn evaluate(&mut self, _step: u64, stop: &StopFlag) -> Result<Metrics, TrainError> {
         let Some(data) = &self.data.evaluation else { return Ok(Metrics::new()) };
-        evaluate::metrics(&self.learner.detector, &self.settings, data, step)
+        evaluate::metrics(&self.learner.detector, &self.settings, data, stop)
     }
 
     fn notes(&self) -> Vec<String> {
