@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::drive::listen;
 use crate::failure::{Failure, Outcome};
+use crate::ranks::PARENT;
 
 /// How often the processes are looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -144,9 +145,6 @@ pub fn first_says(processes: u16, arguments: &[OsString]) -> Outcome<String> {
         _ => Err(Failure::new(format!("{processes} processes did not end as they should"), "see their messages above")),
     }
 }
-
-/// Set for the processes of `mochi launch`: its process id.
-pub const PARENT: &str = "MOCHI_LAUNCHER";
 
 /// In a process of `mochi launch`: asks the system for a stop signal when the launcher ends, however it does.
 pub fn follow_launcher() {

@@ -19,6 +19,9 @@ use crate::failure::{Failure, Outcome};
 /// How long another rank than 0 waits to learn whether rank 0 reports the same error, so that it is printed once.
 const SAME_ERROR: Duration = Duration::from_secs(1);
 
+/// Set for the processes of `mochi launch`: its process id.
+pub const PARENT: &str = "MOCHI_LAUNCHER";
+
 /// Longest attempt to reach rank 0.
 const CONNECTING: Duration = Duration::from_secs(5);
 
@@ -217,7 +220,7 @@ fn explain(group: &Group, run: Option<&Path>, failure: Failure) -> Failure {
 
 /// How a run of several processes is continued.
 pub fn resume_command(run: &str, processes: usize) -> String {
-    match std::env::var_os(crate::launch::PARENT) {
+    match std::env::var_os(PARENT) {
         Some(_) => format!("`mochi launch --processes {processes} -- resume {run}`"),
         None => format!("`mochi resume {run}`, with the same launcher"),
     }
