@@ -318,7 +318,8 @@ fn a_changed_setting_is_noted_and_another_task_refused() {
             }
         })
         .unwrap();
-    assert_eq!(notes, ["peak is 0.25; 8 steps were trained with 0.5"]);
+    let after = "the last step is done; batch statistics and the evaluation follow";
+    assert_eq!(notes, ["peak is 0.25; 8 steps were trained with 0.5", after]);
 }
 
 #[test]
