@@ -172,8 +172,8 @@ fn join(launched: &Launched, engine: &Engine, stop: &StopFlag) -> Result<Group, 
     let begun = Instant::now();
     let store = loop {
         // In short attempts, so that a stop signal ends them.
-        let patience = CONNECTING.min(timeout.saturating_sub(begun.elapsed())).max(Duration::from_secs(1));
-        match Store::connect(&address, serve, *world_size, attempt, patience) {
+        let within = CONNECTING.min(timeout.saturating_sub(begun.elapsed())).max(Duration::from_secs(1));
+        match Store::connect(&address, serve, *world_size, attempt, within) {
             Ok(store) => break store.stopped_by(stop.flag()),
             Err(error) if serve || stop.requested() || begun.elapsed() >= *timeout => return Err(error),
             Err(_) => {}

@@ -52,13 +52,13 @@ impl Group {
     /// `GLOO_SOCKET_IFNAME` names one. `waiting` is told of ranks that are late. A collective fails if a rank has not come to it within `timeout`.
     ///
     /// # Errors
-    /// [`TensorError::Collective`] naming the ranks that did not come within `patience`, or with what c10d says.
+    /// [`TensorError::Collective`] naming the ranks that did not come in the time `within`, or with what c10d says.
     pub fn join(
         store: Store,
         gpus: bool,
         address: &Address,
         member: Member,
-        patience: Duration,
+        within: Duration,
         timeout: Duration,
         waiting: &dyn Fn(usize),
     ) -> Result<Self, TensorError> {
@@ -67,7 +67,7 @@ impl Group {
         let mut absent = Vec::new();
         let begun = std::time::Instant::now();
         for other in 0..size {
-            let left = patience.saturating_sub(begun.elapsed());
+            let left = within.saturating_sub(begun.elapsed());
             if left > UNMENTIONED && store.wait(&format!("joined/{other}"), UNMENTIONED)?.is_none() {
                 waiting(other);
             }
@@ -79,7 +79,7 @@ impl Group {
             return Err(TensorError::Collective(format!(
                 "of {size} processes, {} not come within {} s: rank {}",
                 if absent.len() == 1 { "one has" } else { "these have" },
-                patience.as_secs(),
+                within.as_secs(),
                 absent.join(", ")
             )));
         }

@@ -58,13 +58,13 @@ impl Store {
     /// The store at `address`, which this process serves if `serve`. Keys of another `prefix` are not seen.
     ///
     /// # Errors
-    /// [`TensorError::Collective`] where nothing answers within `patience`, or the port is in use.
+    /// [`TensorError::Collective`] where nothing answers in the time `within`, or the port is in use.
     pub fn connect(
         address: &Address,
         serve: bool,
         size: usize,
         prefix: &str,
-        patience: Duration,
+        within: Duration,
     ) -> Result<Self, TensorError> {
         let (host, prefix) = (c_string(&address.host)?, c_string(prefix)?);
         let mut raw = std::ptr::null_mut();
@@ -76,7 +76,7 @@ impl Store {
                 serve.into(),
                 int(size),
                 prefix.as_ptr(),
-                millis(patience),
+                millis(within),
                 &mut raw,
             )
         };
@@ -153,11 +153,11 @@ impl Store {
         Ok(Some(String::from_utf8_lossy(&value).into_owned()))
     }
 
-    /// A key's value as soon as it is set; `None` after `patience`. Ends early where a rank reports a failure.
+    /// A key's value as soon as it is set; `None` after `within`. Ends early where a rank reports a failure.
     ///
     /// # Errors
     /// [`TensorError::Collective`] where the store is gone, or another rank failed.
-    pub fn wait(&self, key: &str, patience: Duration) -> Result<Option<String>, TensorError> {
+    pub fn wait(&self, key: &str, within: Duration) -> Result<Option<String>, TensorError> {
         let (begun, mut pause) = (Instant::now(), PAUSES[0]);
         loop {
             if let Some(value) = self.get(key)? {
@@ -166,7 +166,7 @@ impl Store {
             if let Some(failure) = self.get(FAILURE)? {
                 return Err(TensorError::Collective(failure));
             }
-            if begun.elapsed() >= patience {
+            if begun.elapsed() >= within {
                 return Ok(None);
             }
             if self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {

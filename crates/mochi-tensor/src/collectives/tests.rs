@@ -81,8 +81,8 @@ fn a_rank_that_never_comes_is_named() {
     let store = super::Store::local().unwrap();
     let address = super::Address { host: "127.0.0.1".into(), port: 1 };
     let member = super::Member { rank: 0, size: 2, local_rank: 0 };
-    let patience = Duration::from_millis(50);
-    let error = Group::join(store, false, &address, member, patience, TIMEOUT, &|_| {}).unwrap_err();
+    let within = Duration::from_millis(50);
+    let error = Group::join(store, false, &address, member, within, TIMEOUT, &|_| {}).unwrap_err();
     assert_eq!(error.to_string(), "of 2 processes, one has not come within 0 s: rank 1");
 }
 

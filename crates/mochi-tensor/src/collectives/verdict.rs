@@ -1,7 +1,7 @@
 //! Which rank failed, or was lost, after a collective failed. c10d names an address at best; the store knows ranks.
 //!
 //! A rank that fails by itself writes its reason into the store and leaves. The others see their collective fail, leave as well, and write that they are alive.
-//! A rank of which nothing is heard for [`PATIENCE`] was lost: killed, frozen, or cut off.
+//! A rank of which nothing is heard for [`ANSWER_WITHIN`] was lost: killed, frozen, or cut off.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::Group;
 use crate::collectives::store::FAILURE;
 
 /// How long a sign of life is waited for.
-const PATIENCE: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// How long rank 0, which may serve the store, stays for the others to read.
 const LINGER: Duration = Duration::from_secs(2);
 /// How long rank 0 waits for the others at the end of a command.
@@ -62,7 +62,7 @@ impl Group {
                 Ok(Found::All) => {
                     break "no rank was lost: the network failed, or one rank was later than the timeout".to_owned();
                 }
-                Ok(Found::Missing(missing)) if begun.elapsed() >= PATIENCE => {
+                Ok(Found::Missing(missing)) if begun.elapsed() >= ANSWER_WITHIN => {
                     let list = missing.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
                     break match missing.len() {
                         1 => format!("rank {list} was lost: killed, frozen or cut off"),
