@@ -1,9 +1,9 @@
 //! `cargo xtask gpu-check`: checks the path of NVIDIA GPUs in minutes, and prints a table for an issue. Most of Mochi's own tests run on a CPU; this is
 //! for whoever has a card.
 
+mod assess;
 mod budget;
 mod card;
-mod judge;
 mod page;
 mod pictures;
 mod row;
@@ -181,7 +181,7 @@ fn check(rows: Vec<Row>, budget: &Budget, mut command: impl FnMut(&Task) -> Comm
     results
 }
 
-/// Runs the commands of a row and judges them; with the output of the last one.
+/// Runs the commands of a row and assesses them; with the output of the last one.
 fn ended(row: &Row, budget: &Budget, command: &mut impl FnMut(&Task) -> Command) -> (Ended, String) {
     let mut outputs = Vec::new();
     for task in &row.tasks {
@@ -194,13 +194,13 @@ fn ended(row: &Row, budget: &Budget, command: &mut impl FnMut(&Task) -> Command)
                 let spent = command::duration(budget.spent());
                 return (Ended::Skipped(format!("the time ran out after {spent}")), ran.stdout);
             }
-            Some(status) if !status.success() && !row.judged_anyway => {
+            Some(status) if !status.success() && !row.assessed_anyway => {
                 return (Ended::Failed(format!("{}: {} ({status})", task.program.name(), ran.complaint())), ran.stdout);
             }
             Some(_) => outputs.push(ran.stdout),
         }
     }
-    let ended = match (row.judge)(&outputs) {
+    let ended = match (row.assess)(&outputs) {
         Ok(figure) => Ended::Passed(figure),
         Err(reason) => Ended::Failed(reason),
     };

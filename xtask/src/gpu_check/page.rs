@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::judge;
+use super::assess;
 use super::row::{Ended, Finished, Row};
 use crate::command;
 
@@ -76,7 +76,7 @@ pub(super) fn told(ended: &Ended) -> (&'static str, &str) {
 fn comparison(results: &[Finished]) -> Option<String> {
     let passed = |precision: &str, program: &str| {
         let row = results.iter().find(|row| row.timed == Some((precision, program)))?;
-        matches!(row.ended, Ended::Passed(_)).then(|| judge::speed(&row.output)).flatten()
+        matches!(row.ended, Ended::Passed(_)).then(|| assess::speed(&row.output)).flatten()
     };
     let rows = PRECISIONS.map(|precision| {
         let speeds = PROGRAMS.map(|program| {

@@ -44,15 +44,15 @@ impl Task {
 }
 
 /// Reads the outputs of a row's commands: the figure, or what is wrong.
-pub(super) type Judge = Box<dyn Fn(&[String]) -> Result<String, String>>;
+pub(super) type Assess = Box<dyn Fn(&[String]) -> Result<String, String>>;
 
 /// One row before it is run.
 pub(super) struct Row {
     pub(super) what: String,
     pub(super) tasks: Vec<Task>,
-    pub(super) judge: Judge,
-    /// Whether the output is judged after an exit status other than 0 as well: the doctor's is 1 for a full disk too, which is no matter of the GPU.
-    pub(super) judged_anyway: bool,
+    pub(super) assess: Assess,
+    /// Whether the output is assessed after an exit status other than 0 as well: the doctor's is 1 for a full disk too, which is no matter of the GPU.
+    pub(super) assessed_anyway: bool,
     /// Why the row cannot be checked on this machine.
     pub(super) not_here: Option<String>,
     /// Precision and program of a step that was timed, for the comparison.
@@ -63,14 +63,21 @@ impl Row {
     pub(super) fn new(
         what: &str,
         tasks: Vec<Task>,
-        judge: impl Fn(&[String]) -> Result<String, String> + 'static,
+        assess: impl Fn(&[String]) -> Result<String, String> + 'static,
     ) -> Row {
-        Row { what: what.to_owned(), tasks, judge: Box::new(judge), judged_anyway: false, not_here: None, timed: None }
+        Row {
+            what: what.to_owned(),
+            tasks,
+            assess: Box::new(assess),
+            assessed_anyway: false,
+            not_here: None,
+            timed: None,
+        }
     }
 
     /// The row, whose output tells more than the exit status.
-    pub(super) fn judged_anyway(mut self) -> Row {
-        self.judged_anyway = true;
+    pub(super) fn assessed_anyway(mut self) -> Row {
+        self.assessed_anyway = true;
         self
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::assess;
 use super::card::{FORMAT, QUERY};
-use super::judge;
 use super::row::{Program, Row, Task};
 
 /// What the rows depend on.
@@ -32,16 +32,16 @@ const NO_TF32: &str = "the card has no TF32 units (compute capability below 8.0)
 /// All rows.
 pub(super) fn rows(scene: &Scene) -> Vec<Row> {
     let mut rows = vec![
-        Row::new("card and driver", vec![Task::new(Program::NvidiaSmi, &format!("{QUERY} {FORMAT}"))], judge::cards),
-        Row::new("libtorch, memory, default precision", vec![mochi("doctor --json")], judge::doctor).judged_anyway(),
-        Row::new("CUDA libraries load, first CUDA tensor", vec![mochi("doctor --json")], judge::first_sum)
-            .judged_anyway(),
+        Row::new("card and driver", vec![Task::new(Program::NvidiaSmi, &format!("{QUERY} {FORMAT}"))], assess::cards),
+        Row::new("libtorch, memory, default precision", vec![mochi("doctor --json")], assess::doctor).assessed_anyway(),
+        Row::new("CUDA libraries load, first CUDA tensor", vec![mochi("doctor --json")], assess::first_sum)
+            .assessed_anyway(),
     ];
     rows.extend(precisions(scene));
     let nccl = "test --release --package mochi-tensor --lib -- collectives::nccl_tests --show-output";
-    rows.push(Row::new("NCCL with one rank", vec![Task::new(Program::Cargo, nccl)], judge::nccl));
+    rows.push(Row::new("NCCL with one rank", vec![Task::new(Program::Cargo, nccl)], assess::nccl));
     rows.push(
-        Row::new("NCCL with two ranks", vec![mochi("bench ranks --processes 2 --json")], judge::ranks)
+        Row::new("NCCL with two ranks", vec![mochi("bench ranks --processes 2 --json")], assess::ranks)
             .only_if(scene.cards > 1, "there is one card"),
     );
     rows.push(training(scene));
@@ -69,14 +69,14 @@ fn precisions(scene: &Scene) -> Vec<Row> {
         Row::new(
             "three steps in float32 equal the CPU's",
             vec![run("cpu", "cpu", "float32"), run("cuda-float32", "cuda", "float32")],
-            move |_| judge::float32(&cpu, &float32),
+            move |_| assess::float32(&cpu, &float32),
         ),
         Row::new("TF32 is a setting of its own", vec![run("cuda-tf32", "cuda", "tf32")], move |_| {
-            judge::tf32(&to_tf32.0, &to_tf32.1, &to_tf32.2)
+            assess::tf32(&to_tf32.0, &to_tf32.1, &to_tf32.2)
         })
         .only_if(scene.has_tf32, NO_TF32),
         Row::new("three steps in bf16 are near the CPU's", vec![run("cuda-bf16", "cuda", "bf16")], move |_| {
-            judge::bf16(&to_bf16.0, &to_bf16.1)
+            assess::bf16(&to_bf16.0, &to_bf16.1)
         }),
     ]
 }
@@ -86,7 +86,7 @@ fn training(scene: &Scene) -> Row {
     let (data, run) = (&scene.data, format!("{}/run", scene.scratch));
     let train = mochi(&format!("pretrain {data} --time 1m --out {run} --json compute.device=cuda"));
     let evaluate = mochi(&format!("eval knn {run} --train {data} --test {data} --json"));
-    Row::new("one minute of training and k-NN", vec![train, evaluate], judge::training)
+    Row::new("one minute of training and k-NN", vec![train, evaluate], assess::training)
 }
 
 /// Timed steps of ResNet-50. Compiled ones come last, because compiling takes most of their time.
@@ -94,12 +94,12 @@ fn steps(scene: &Scene) -> Vec<Row> {
     let sizes = format!("--arch resnet50 --size 224 --batch {} --steps 20 --warmup 3 --device cuda", scene.batch);
     let ours = |precision: &'static str| {
         let line = format!("bench step --plain-only --json {sizes} --precision {precision}");
-        timed(precision, "Mochi", vec![mochi(&line)], judge::step)
+        timed(precision, "Mochi", vec![mochi(&line)], assess::step)
     };
     let theirs = |precision: &'static str, name: &'static str, mode: &str| {
         let line = format!("xtask/peers/moco_step.py --mode {mode} {sizes} --precision {precision}");
-        let judge = if mode == "compiled" { judge::compiled_step } else { judge::step };
-        let row = timed(precision, name, vec![Task::new(Program::Python, &line)], judge);
+        let assess = if mode == "compiled" { assess::compiled_step } else { assess::step };
+        let row = timed(precision, name, vec![Task::new(Program::Python, &line)], assess);
         row.only_if(scene.no_peer.is_none(), scene.no_peer.as_deref().unwrap_or_default())
     };
     let (shipped, tuned, compiled) = ("PyTorch as shipped", "PyTorch tuned", "PyTorch compiled");
@@ -126,9 +126,9 @@ fn timed(
     precision: &'static str,
     program: &'static str,
     tasks: Vec<Task>,
-    judge: fn(&[String]) -> Result<String, String>,
+    assess: fn(&[String]) -> Result<String, String>,
 ) -> Row {
-    let mut row = Row::new(&format!("ResNet-50 step, 224 px, {precision}: {program}"), tasks, judge);
+    let mut row = Row::new(&format!("ResNet-50 step, 224 px, {precision}: {program}"), tasks, assess);
     row.timed = Some((precision, program));
     row
 }

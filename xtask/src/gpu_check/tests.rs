@@ -25,7 +25,7 @@ fn a_failed_row_does_not_stop_the_others() {
         row("is bad", "echo bad"),
         row("is left out", "exit 1").only_if(false, "there is one card"),
         row("is good", "echo 12 ms"),
-        row("tells more than its status", "echo 3 ms; exit 1").judged_anyway(),
+        row("tells more than its status", "echo 3 ms; exit 1").assessed_anyway(),
     ];
     let results = check(rows, &Budget::of(Duration::from_secs(60)), shell);
     assert_eq!(

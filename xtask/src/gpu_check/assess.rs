@@ -183,5 +183,5 @@ fn last_object(output: &str) -> Result<Value, String> {
 }
 
 #[cfg(test)]
-#[path = "judge_tests.rs"]
+#[path = "assess_tests.rs"]
 mod tests;
