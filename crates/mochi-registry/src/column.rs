@@ -17,7 +17,7 @@ pub enum Value {
 pub(crate) const OWN: [&str; 7] = ["path", "task", "preset", "step", "elapsed_s", "loss", "accuracy_real"];
 
 /// Results of the last evaluation of a detector, whose columns have the names of the metrics.
-pub(crate) const EVALUATED: [&Metric; 6] = [
+pub const EVALUATED: [&Metric; 6] = [
     &detection::AP,
     &detection::AP50,
     &detection::AP75,

@@ -8,6 +8,7 @@ use mochi_term::Progress;
 use mochi_text::aligned;
 
 use crate::failure::{Outcome, print_line};
+use mochi_registry::EVALUATED;
 
 /// The folder of the run from random weights beside `run`.
 pub fn from_random_weights(run: &Path) -> PathBuf {
@@ -16,21 +17,11 @@ pub fn from_random_weights(run: &Path) -> PathBuf {
     run.with_file_name(name)
 }
 
-/// Metrics that are compared.
-const COMPARED: [&Metric; 6] = [
-    &detection::AP,
-    &detection::AP50,
-    &detection::AP75,
-    &detection::MASK_AP,
-    &detection::MASK_AP50,
-    &detection::MASK_AP75,
-];
-
 /// The values of the last evaluation, by metric.
 pub fn last_evaluation(run: &Path) -> Outcome<Vec<(&'static Metric, f64)>> {
     let records = MetricsLog::read(&RunFolder::read(run)?.metrics_path())?;
     let last = records.iter().rev().find(|record| record.values.get(&detection::AP).is_some());
-    Ok(COMPARED.into_iter().filter_map(|metric| Some((metric, last?.values.get(metric)?))).collect())
+    Ok(EVALUATED.into_iter().filter_map(|metric| Some((metric, last?.values.get(metric)?))).collect())
 }
 
 /// A metric's name for people: "AP", "mask AP50".
