@@ -1,8 +1,7 @@
 //! A dataset of images with objects, whatever its files were.
 
-use std::path::PathBuf;
-
 use crate::Mask;
+use crate::image_file::ImageFile;
 
 /// Images with objects, in the order of the dataset.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,7 +23,7 @@ pub struct AnnotatedImage {
     /// The name for messages and result files: COCO's `file_name`, VOC's image id, the path of a YOLO image within its folder.
     pub name: String,
     /// The image file.
-    pub path: PathBuf,
+    pub file: ImageFile,
     /// Width in pixels, with the EXIF orientation applied if [`Self::exif_orientation`] is set.
     pub width: u32,
     /// Height in pixels.

@@ -15,8 +15,8 @@ pub enum AnnotationError {
     /// A file or folder cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The path given is not a folder.
-    #[error("{} is not a folder", path.display())]
+    /// The path given is neither a folder nor a tar file.
+    #[error("{} is neither a folder nor a tar file", path.display())]
     NotAFolder {
         /// The path.
         path: PathBuf,
@@ -131,7 +131,7 @@ impl AnnotationError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::File(error) => return error.hint(),
-            Self::NotAFolder { .. } => "give the folder of the dataset".to_owned(),
+            Self::NotAFolder { .. } => "give the folder of the dataset, or tar files of it; unpack other archives".to_owned(),
             Self::NoFormat { .. } | Self::OtherFormat { .. } => {
                 "VOC has Annotations/*.xml and JPEGImages/, COCO annotations/instances_SPLIT.json or SPLIT/_annotations.coco.json, YOLO images/ and labels/"
                     .to_owned()

@@ -6,11 +6,14 @@
 //! YOLO folder ┘   Problems: what was wrong, by file and object
 //! ```
 //!
+//! Instead of a folder, a dataset can be one or several tar files of it, which are read in place.
+//!
 //! Coordinates are continuous, in pixels of the image as it is displayed (EXIF orientation applied): the left edge of the first column is 0,
 //! the right edge of the last is the width. Boxes are (x0, y0, x1, y1).
 #![forbid(unsafe_code)]
 
 mod annotations;
+mod archive;
 mod classes;
 mod coco;
 mod edges;
@@ -18,6 +21,7 @@ mod error;
 mod format;
 mod gather;
 mod image;
+mod image_file;
 mod mask;
 mod object;
 mod outline;
@@ -34,6 +38,7 @@ mod yolo;
 pub use annotations::{AnnotatedImage, Annotations, Object};
 pub use error::AnnotationError;
 pub use format::Format;
+pub use image_file::{ImageFile, ImageMember};
 pub use mask::Mask;
 pub use placement::Placement;
 pub use problem::{EXAMPLES, Found, Problem, ProblemKind, Problems, Rule};

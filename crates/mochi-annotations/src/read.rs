@@ -66,8 +66,20 @@ pub struct Dataset {
 /// # Errors
 /// A folder that cannot be read, that has none of the formats or not the given one, or several.
 pub fn splits(folder: &Path, format: Option<Format>) -> Result<(Format, Vec<String>), AnnotationError> {
+    let (_, format, splits) = open(folder, format)?;
+    Ok((format, splits))
+}
+
+/// The files of a dataset, its format and splits. A dataset in tar files may lie in a folder of theirs, whose name could be taken for that of a split.
+fn open(folder: &Path, format: Option<Format>) -> Result<(Tree, Format, Vec<String>), AnnotationError> {
     let tree = Tree::open(folder)?;
-    splits_of(&tree, format)
+    if let Some(inner) = tree.only_folder()
+        && let Ok((format, splits)) = splits_of(&inner, format)
+    {
+        return Ok((inner, format, splits));
+    }
+    let (format, splits) = splits_of(&tree, format)?;
+    Ok((tree, format, splits))
 }
 
 fn splits_of(tree: &Tree, format: Option<Format>) -> Result<(Format, Vec<String>), AnnotationError> {
@@ -107,8 +119,7 @@ fn splits_of(tree: &Tree, format: Option<Format>) -> Result<(Format, Vec<String>
 /// A folder without the format or split, a file without which nothing can be read, and a split without any object. What is wrong with single images and objects is
 /// a problem ([`Dataset::problems`]), not an error.
 pub fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, AnnotationError> {
-    let tree = Tree::open(folder)?;
-    let (format, available) = splits_of(&tree, options.format)?;
+    let (tree, format, available) = open(folder, options.format)?;
     let folder = || tree.root().to_owned();
     let split = match options.split {
         Some(split) if available.iter().any(|own| own == split) => split,

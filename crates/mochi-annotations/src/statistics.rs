@@ -103,7 +103,7 @@ mod tests {
         let image = |objects| AnnotatedImage {
             id: 1,
             name: String::new(),
-            path: "a.png".into(),
+            file: std::path::PathBuf::from("a.png").into(),
             width: 640,
             height: 480,
             exif_orientation: true,

@@ -1,13 +1,16 @@
-//! The files of a dataset, by their names within its folder.
+//! The files of a dataset, by their names within its folder or its tar files.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use mochi_files::{FileError, open_regular, read_capped};
+use mochi_tar::{Part, Span};
 
+use crate::archive::{Archive, tars};
 use crate::error::AnnotationError;
+use crate::image_file::{ImageFile, ImageMember};
 
 /// Deepest folder below the dataset's that images are searched in; a link to a folder above ends there.
 const DEPTH: usize = 16;
@@ -16,6 +19,8 @@ const DEPTH: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     root: PathBuf,
+    /// The tar files that are read in the place of a folder, and the folder within them.
+    archive: Option<(Arc<Archive>, PathBuf)>,
 }
 
 /// A name in a folder.
@@ -27,31 +32,59 @@ pub(crate) struct Entry {
 
 impl Tree {
     pub(crate) fn open(root: &Path) -> Result<Self, AnnotationError> {
-        let metadata = std::fs::metadata(root).map_err(cannot_read(root))?;
-        if !metadata.is_dir() {
-            return Err(AnnotationError::NotAFolder { path: root.to_owned() });
-        }
-        Ok(Self { root: root.to_owned() })
+        let archive = match tars(root)? {
+            Some(tars) => Some((Arc::new(Archive::open(tars)?), PathBuf::new())),
+            None if root.is_dir() => None,
+            None => return Err(AnnotationError::NotAFolder { path: root.to_owned() }),
+        };
+        Ok(Self { root: root.to_owned(), archive })
+    }
+
+    /// The only folder of tar files, if they have nothing beside it.
+    pub(crate) fn only_folder(&self) -> Option<Self> {
+        let (archive, _) = self.archive.as_ref()?;
+        let within = archive.only_folder()?;
+        Some(Self { root: self.root.clone(), archive: Some((Arc::clone(archive), within)) })
     }
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
+    /// The path of a file for messages.
     pub(crate) fn path(&self, name: &Path) -> PathBuf {
         self.root.join(name)
     }
 
+    /// Where the bytes of an image are.
+    pub(crate) fn image(&self, name: &Path) -> ImageFile {
+        let member = self.archive.as_ref().and_then(|(archive, within)| {
+            let name = within.join(name);
+            let (tar, span) = archive.place(&name)?;
+            Some(ImageFile { path: tar.to_owned(), member: Some(ImageMember { name, span }) })
+        });
+        member.unwrap_or_else(|| ImageFile::from(self.path(name)))
+    }
+
     pub(crate) fn is_file(&self, name: &Path) -> bool {
-        self.path(name).is_file()
+        match &self.archive {
+            Some((archive, within)) => archive.is_file(&within.join(name)),
+            None => self.path(name).is_file(),
+        }
     }
 
     pub(crate) fn is_folder(&self, name: &Path) -> bool {
-        self.path(name).is_dir()
+        match &self.archive {
+            Some((archive, within)) => archive.is_folder(&within.join(name)),
+            None => self.path(name).is_dir(),
+        }
     }
 
     /// The files and folders of a folder by name, links followed, hidden ones left out; none if there is no such folder.
     pub(crate) fn list(&self, folder: &Path) -> Result<Vec<Entry>, AnnotationError> {
+        if let Some((archive, within)) = &self.archive {
+            return Ok(archive.list(&within.join(folder)));
+        }
         let path = self.path(folder);
         let entries = match std::fs::read_dir(&path) {
             Ok(entries) => entries,
@@ -104,12 +137,29 @@ impl Tree {
 
     /// The content of a file of at most `limit` bytes.
     pub(crate) fn read(&self, name: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-        read_capped(&self.path(name), limit)
+        if self.archive.is_none() {
+            return read_capped(&self.path(name), limit);
+        }
+        let mut bytes = Vec::new();
+        let read = self.reader(name)?.take(limit + 1).read_to_end(&mut bytes);
+        read.map_err(|source| FileError::Io { action: "read", path: self.path(name), source })?;
+        match bytes.len() as u64 > limit {
+            true => Err(FileError::TooLarge { path: self.path(name), limit }),
+            false => Ok(bytes),
+        }
     }
 
     /// A file for reading.
-    pub(crate) fn reader(&self, name: &Path) -> Result<BufReader<File>, FileError> {
-        Ok(BufReader::new(open_regular(&self.path(name))?))
+    pub(crate) fn reader(&self, name: &Path) -> Result<BufReader<Part>, FileError> {
+        match &self.archive {
+            Some((archive, within)) => archive.reader(&within.join(name)),
+            None => {
+                let path = self.path(name);
+                let file = open_regular(&path)?;
+                let length = file.metadata().map_err(|source| FileError::Io { action: "read", path, source })?.len();
+                Ok(BufReader::new(Part::new(file, Span { offset: 0, length })))
+            }
+        }
     }
 }
 

@@ -152,6 +152,19 @@ pub enum Warning {
         /// Milestones of that many iterations.
         milestones: Vec<u64>,
     },
+    /// The limits of a preset for one feature map, with a feature pyramid.
+    #[error(
+        "`proposals` are the limits of the preset {preset}, which is for c4: with fpn the best {before_nms} anchors of each map take part in \
+         non-maximum suppression in training, not the best {of_pyramid}"
+    )]
+    ProposalsOfC4 {
+        /// Name of the preset.
+        preset: String,
+        /// Its limit.
+        before_nms: usize,
+        /// detectron2's limit with a feature pyramid.
+        of_pyramid: usize,
+    },
     /// One batch-norm group on one device.
     #[error(
         "moco.bn_groups is 1: queries and keys are normalized with statistics of the same images, which leaks the identity of the \
@@ -219,6 +232,9 @@ impl Warning {
             Warning::RateOffRule { rule, .. } => format!("set optimizer.learning_rate=auto (here {rule})"),
             Warning::FewerImages { needed, milestones, .. } => {
                 format!("set iterations={needed} and optimizer.milestones={milestones:?}")
+            }
+            Warning::ProposalsOfC4 { .. } => {
+                "use the preset coco-r50-fpn-1x, or set the four keys of `proposals` as it does".to_owned()
             }
             Warning::BatchNormLeak => {
                 "set moco.bn_groups to 2 or more (it divides moco.batch), or choose a batch of at least 32".to_owned()

@@ -8,7 +8,7 @@ use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
 use crate::dataset::Dataset;
 use crate::read_error::ReadError;
-use crate::read_file::read_file;
+use crate::read_file::read_image;
 
 /// Thumbnail and size of its source image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Thumbnailer {
     /// # Errors
     /// An image that cannot be read or decoded.
     pub fn make_annotated(&mut self, image: &AnnotatedImage, side: u32) -> Result<Thumbnail, ReadError> {
-        read_file(&image.path, &mut self.bytes)?;
+        read_image(&image.file, &mut self.bytes)?;
         let options = DecodeOptions { exif_orientation: image.exif_orientation, ..DecodeOptions::default() };
         self.decoder.decode(&self.bytes, &options, &mut self.pixels)?;
         Ok(shrink(&self.pixels, side, &mut self.averager)?)

@@ -25,7 +25,7 @@
 //! let image = AnnotatedImage {
 //!     id: 7,
 //!     name: "7.jpg".into(),
-//!     path: "images/7.jpg".into(),
+//!     file: std::path::PathBuf::from("images/7.jpg").into(),
 //!     width: 64,
 //!     height: 48,
 //!     exif_orientation: true,

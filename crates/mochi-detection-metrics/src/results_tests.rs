@@ -8,7 +8,7 @@ fn annotations() -> Annotations {
     let image = |id: u64| AnnotatedImage {
         id,
         name: format!("{id}.jpg"),
-        path: PathBuf::new(),
+        file: PathBuf::new().into(),
         width: 5,
         height: 4,
         exif_orientation: true,

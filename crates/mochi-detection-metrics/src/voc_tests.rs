@@ -15,7 +15,7 @@ fn image(objects: Vec<mochi_annotations::Object>) -> AnnotatedImage {
     AnnotatedImage {
         id: 1,
         name: String::new(),
-        path: PathBuf::new(),
+        file: PathBuf::new().into(),
         width: 300,
         height: 300,
         exif_orientation: true,

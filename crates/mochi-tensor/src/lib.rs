@@ -38,6 +38,7 @@ mod generator;
 mod load;
 mod memory;
 mod norm;
+mod numpy_pickle;
 mod optim;
 mod parallel;
 mod params;

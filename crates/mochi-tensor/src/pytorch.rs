@@ -1,15 +1,16 @@
-//! Checkpoints that `torch.save` wrote, of any version (`pytorch-reader`). A pickle is read as data: what it would call is not called, and objects other
+//! Checkpoints that `torch.save` wrote, of any version (`pytorch-reader`), and pickles of NumPy arrays. A pickle is read as data: what it would call is not called, and objects other
 //! than tensors and containers are left out.
 //!
 //! Names are paths through the file's dictionaries: `state_dict.module.encoder_q.conv1.weight`.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use mochi_text::counted;
 use pytorch_reader::{DType, PytorchError, PytorchReader};
 
+use crate::numpy_pickle::Arrays;
 use crate::{Device, Kind, Tensor, TensorError, dim};
 
 /// Types that libtorch has as well.
@@ -33,9 +34,15 @@ pub(crate) fn begins(bytes: &[u8; 8]) -> bool {
         || (bytes[0] == 0x80 && (2..=5).contains(&bytes[1]) && bytes[2..].iter().any(|&b| b != 0))
 }
 
+/// Largest pickle of arrays, in bytes.
+const MOST_BYTES: u64 = 4 << 30;
+
 /// An open checkpoint.
 #[derive(Debug)]
-pub(crate) struct Checkpoint(BTreeMap<String, pytorch_reader::Tensor>);
+pub(crate) enum Checkpoint {
+    PyTorch(BTreeMap<String, pytorch_reader::Tensor>),
+    NumPy(Arrays),
+}
 
 impl Checkpoint {
     /// Reads names, types and shapes.
@@ -44,23 +51,41 @@ impl Checkpoint {
         let reader = PytorchReader::new(path).map_err(|error| match error {
             PytorchError::Io(source) => of_io(path, source),
             other => damaged(other.to_string()),
-        })?;
-        let tensors: BTreeMap<_, _> = reader.into_tensors().into_iter().collect();
-        if tensors.is_empty() {
-            return Err(damaged("it holds no tensor of PyTorch (arrays of NumPy are not read)".to_owned()));
+        });
+        let tensors = reader.map(|reader| reader.into_tensors().into_iter().collect::<BTreeMap<_, _>>());
+        match tensors {
+            Ok(tensors) if !tensors.is_empty() => return Ok(Self::PyTorch(tensors)),
+            Err(error @ TensorError::File { .. }) => return Err(error),
+            _ => {}
         }
-        Ok(Self(tensors))
+        let bytes = read_pickle(path)?;
+        let Some(bytes) = bytes else { return Err(tensors.err().unwrap_or_else(|| damaged(NOTHING.to_owned()))) };
+        let arrays = Arrays::read(bytes).map_err(|reason| tensors.err().unwrap_or_else(|| damaged(reason)))?;
+        if arrays.is_empty() {
+            return Err(damaged(NOTHING.to_owned()));
+        }
+        Ok(Self::NumPy(arrays))
     }
 
     /// Every tensor's name and shape.
     pub fn shapes(&self) -> impl Iterator<Item = (&str, Vec<i64>)> {
-        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor.shape().iter().map(|&side| dim(side)).collect()))
+        let (tensors, arrays) = match self {
+            Self::PyTorch(tensors) => (Some(tensors), None),
+            Self::NumPy(arrays) => (None, Some(arrays)),
+        };
+        let shape = |tensor: &pytorch_reader::Tensor| tensor.shape().iter().map(|&side| dim(side)).collect();
+        let tensors = tensors.into_iter().flatten().map(move |(name, tensor)| (name.as_str(), shape(tensor)));
+        tensors.chain(arrays.into_iter().flat_map(Arrays::shapes))
     }
 
     /// Reads the tensors whose names `wanted` takes onto the CPU.
     pub fn read(&self, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Tensor>, TensorError> {
+        let checkpoint = match self {
+            Self::PyTorch(checkpoint) => checkpoint,
+            Self::NumPy(arrays) => return arrays.tensors(wanted),
+        };
         let mut tensors = BTreeMap::new();
-        for (name, tensor) in self.0.iter().filter(|(name, _)| wanted(name)) {
+        for (name, tensor) in checkpoint.iter().filter(|(name, _)| wanted(name)) {
             let kind = KINDS.iter().find(|(own, _)| *own == tensor.dtype()).map(|(_, kind)| *kind);
             let kind = kind.ok_or_else(|| TensorError::Format {
                 path: path.to_owned(),
@@ -82,6 +107,25 @@ impl Checkpoint {
         }
         Ok(tensors)
     }
+}
+
+const NOTHING: &str = "it holds neither a tensor of PyTorch nor an array of NumPy";
+
+/// The bytes of a file that begins as a pickle; `None` for others.
+fn read_pickle(path: &Path) -> Result<Option<Vec<u8>>, TensorError> {
+    let io = |source| of_io(path, source);
+    let mut file = std::fs::File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.len() > MOST_BYTES {
+        return Ok(None);
+    }
+    let mut first = [0];
+    file.read_exact(&mut first).map_err(io)?;
+    if first != [0x80] {
+        return Ok(None);
+    }
+    let mut bytes = first.to_vec();
+    file.read_to_end(&mut bytes).map_err(io)?;
+    Ok(Some(bytes))
 }
 
 /// What the file holds is wrong, or the system could not read it.

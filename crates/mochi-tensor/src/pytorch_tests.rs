@@ -45,7 +45,7 @@ fn names_are_paths_and_only_what_is_wanted_is_read() {
 fn damaged_and_other_files_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.pth");
-    for file in ["plain.pth", "legacy.pth", "nested.pth"] {
+    for file in ["plain.pth", "legacy.pth", "nested.pth", "numpy2.pkl", "numpy4.pkl"] {
         let bytes = std::fs::read(fixture(file)).unwrap();
         for cut in (0..bytes.len()).step_by(41).chain([bytes.len() - 1]) {
             std::fs::write(&path, &bytes[..cut]).unwrap();
@@ -70,9 +70,42 @@ fn damaged_and_other_files_are_errors() {
         let error = read_tensors(&path).unwrap_err();
         assert!(matches!(error, TensorError::Format { .. }), "{error:?}");
     }
-    let error = read_tensors(&fixture("numpy.pkl")).unwrap_err().to_string();
-    assert!(error.ends_with("it holds no tensor of PyTorch (arrays of NumPy are not read)"), "{error}");
 }
+
+#[test]
+fn arrays_of_numpy_are_read_from_every_protocol() {
+    for protocol in [2, 3, 4, 5] {
+        let (tensors, _) = read_tensors(&fixture(&format!("numpy{protocol}.pkl"))).unwrap();
+        assert_eq!(tensors.keys().map(String::as_str).collect::<Vec<_>>(), NAMES, "protocol {protocol}");
+        let of = |name: &str| {
+            let tensor = &tensors[&format!("model.{name}")];
+            let values = Vec::<f64>::try_from(tensor.to_kind(Kind::Double).contiguous().view([-1])).unwrap();
+            (tensor.size(), tensor.kind(), values)
+        };
+        let grid = vec![0.0, 0.25, 0.5, 0.75, 1.0, 1.25];
+        assert_eq!(of("grid"), (vec![2, 3], Kind::Float, grid.clone()));
+        assert_eq!(of("columns"), (vec![2, 3], Kind::Float, grid));
+        assert_eq!(of("double"), (vec![1], Kind::Double, vec![-0.1]));
+        assert_eq!(of("empty"), (vec![0, 4], Kind::Float, vec![]));
+        assert_eq!(of("half"), (vec![2], Kind::Half, vec![0.5, -2.0]));
+        assert_eq!(of("flags"), (vec![2], Kind::Bool, vec![1.0, 0.0]));
+        assert_eq!(of("number"), (vec![], Kind::Int64, vec![-7.0]));
+        assert_eq!(of("bytes"), (vec![256], Kind::Uint8, (0..256).map(f64::from).collect()));
+    }
+    let error = read_tensors(&fixture("numpy_text.pkl")).unwrap_err().to_string();
+    assert!(error.ends_with("\"model.names\" cannot be read: it has the unsupported type U3"), "{error}");
+}
+
+const NAMES: [&str; 8] = [
+    "model.bytes",
+    "model.columns",
+    "model.double",
+    "model.empty",
+    "model.flags",
+    "model.grid",
+    "model.half",
+    "model.number",
+];
 
 #[test]
 fn nothing_in_a_file_is_executed() {

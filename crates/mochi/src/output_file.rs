@@ -49,16 +49,24 @@ impl Kind {
     /// # Errors
     /// A file that Mochi did not write.
     pub fn check_replaceable(&self, path: &Path) -> Outcome<()> {
-        let mut beginning = Vec::new();
         if path.is_file() {
-            let read = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning));
             // What cannot be read is not known to be a result; an empty file holds nothing that could be lost.
-            let marked = beginning.windows(self.marker.len()).any(|bytes| bytes == self.marker);
-            if read.is_err() || !beginning.is_empty() && !marked {
+            let empty = path.metadata().is_ok_and(|metadata| metadata.len() == 0);
+            if !empty && !self.wrote(path).unwrap_or(false) {
                 let what = format!("{} exists and is not an earlier result, so it is not replaced", path.display());
                 return Err(Failure::new(what, "give --out another name, or remove the file first"));
             }
         }
         Ok(())
+    }
+
+    /// Whether Mochi wrote the file.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn wrote(&self, path: &Path) -> std::io::Result<bool> {
+        let mut beginning = Vec::new();
+        File::open(path)?.take(BEGINNING).read_to_end(&mut beginning)?;
+        Ok(beginning.windows(self.marker.len()).any(|bytes| bytes == self.marker))
     }
 }

@@ -291,7 +291,7 @@ fn read_image(
     Some(AnnotatedImage {
         id: listed.id,
         name: listed.name,
-        path: tree.path(&listed.path),
+        file: tree.image(&listed.path),
         width: size.width,
         height: size.height,
         exif_orientation: size.exif_orientation,

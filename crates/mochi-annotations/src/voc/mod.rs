@@ -221,7 +221,7 @@ fn read_image(tree: &Tree, listed: &Listed, problems: &mut Problems) -> Option<R
     let image = AnnotatedImage {
         id: 0,
         name: listed.id.clone(),
-        path: tree.path(&image),
+        file: tree.image(&image),
         width: size.width,
         height: size.height,
         exif_orientation: size.exif_orientation,

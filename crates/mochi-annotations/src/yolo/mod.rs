@@ -155,7 +155,7 @@ fn read_image(
         }
     }
     let name = name.to_string_lossy().into_owned();
-    Some(AnnotatedImage { id: 0, name, path: tree.path(&path), width, height, exif_orientation: true, objects })
+    Some(AnnotatedImage { id: 0, name, file: tree.image(&path), width, height, exif_orientation: true, objects })
 }
 
 /// The object of a line, and what is to be reported about it.

@@ -120,7 +120,7 @@ fn images_lie_in_any_of_the_usual_folders() {
         // Other files of the same folder are no splits.
         folder.write("annotations/captions_val2017.json", "{}");
         let read = folder.read(Format::Coco, Some("val2017")).unwrap();
-        assert_eq!(read.annotations.images[0].path, folder.path().join(image), "{place}");
+        assert_eq!(read.annotations.images[0].file.path, folder.path().join(image), "{place}");
     }
     let folder = Folder::new();
     folder.image("valid/a.png").write("valid/_annotations.coco.json", &file);

@@ -49,7 +49,12 @@ fn every_error_says_what_to_do_next() {
     let here = |folder: &Folder| folder.path().to_owned();
     let cases: Vec<(&str, [String; 3], &str, &str)> = vec![
         ("File", refused(empty.at("absent"), None, None, None), "cannot read", "check"),
-        ("NotAFolder", refused(empty.at("a.txt"), None, None, None), "is not a folder", "give the folder"),
+        (
+            "NotAFolder",
+            refused(empty.at("a.txt"), None, None, None),
+            "is neither a folder nor a tar file",
+            "give the folder",
+        ),
         ("NoFormat", refused(here(&empty), None, None, None), "is not a VOC, COCO or YOLO", "VOC has Annotations"),
         ("SeveralFormats", refused(here(&several), None, None, None), "several formats: VOC, YOLO", "--format"),
         ("OtherFormat", refused(here(&lists), Some(Format::Coco), None, None), "is not a COCO dataset", "COCO ann"),

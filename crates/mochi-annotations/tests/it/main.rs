@@ -7,5 +7,6 @@ mod folder;
 mod masks;
 mod mutations;
 mod problems;
+mod tar;
 mod voc;
 mod yolo;

@@ -39,7 +39,7 @@ fn boxes_begin_at_zero_and_parts_are_ignored() {
     let [a, b] = &data.images[..] else { panic!("{} images", data.images.len()) };
     assert_eq!((a.id, a.name.as_str(), a.objects.len()), (1, "a", 0));
     assert_eq!((b.id, b.name.as_str(), (b.width, b.height), b.exif_orientation), (2, "b", (40, 30), true));
-    assert_eq!(b.path, folder.at("JPEGImages/b.png"));
+    assert_eq!(b.file.path, folder.at("JPEGImages/b.png"));
     let [dog, cat] = &b.objects[..] else { panic!("{:?}", b.objects) };
     assert_eq!((dog.id, dog.class, dog.bounds, dog.area), (1, 1, [0.0, 1.0, 11.0, 22.0], 231.0));
     assert_eq!((cat.id, cat.class, cat.bounds, cat.area), (2, 0, [2.5, 3.5, 40.0, 30.0], 37.5 * 26.5));
@@ -94,7 +94,7 @@ fn the_image_can_have_the_name_in_the_annotation() {
     let xml = annotation(&object).replacen("<size>", "<filename>photo.webp.png</filename><size>", 1);
     folder.image("JPEGImages/photo.webp.png").write("Annotations/a.xml", xml);
     let read = folder.read(Format::Voc, None).unwrap();
-    assert_eq!(read.annotations.images[0].path, folder.at("JPEGImages/photo.webp.png"));
+    assert_eq!(read.annotations.images[0].file.path, folder.at("JPEGImages/photo.webp.png"));
 }
 
 #[test]

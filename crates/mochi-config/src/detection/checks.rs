@@ -123,6 +123,7 @@ pub(super) fn warnings(resolved: &Resolved, facts: &Facts, device: DeviceFacts) 
         warnings.push(Warning::RateOffRule { learning_rate, batch: data.batch, rule });
     }
     warnings.extend(fewer_images(resolved));
+    warnings.extend(proposals_of_c4(resolved));
     if optimizer.warmup_iterations >= *iterations {
         let warmup = optimizer.warmup_iterations;
         warnings.push(Warning::OnlyWarmupIterations { warmup, iterations: *iterations });
@@ -145,3 +146,16 @@ fn fewer_images(resolved: &Resolved) -> Option<Warning> {
     let milestones = resolved.optimizer.milestones.iter().map(|&at| more(at)).collect();
     Some(Warning::FewerImages { batch, of_preset, iterations, needed: more(iterations), milestones })
 }
+
+/// The limits of a published preset for `c4`, with `fpn`, whose limits are smaller because they are those of each map.
+fn proposals_of_c4(resolved: &Resolved) -> Option<Warning> {
+    let preset = Settings::preset(&resolved.preset).ok()?;
+    let before_nms = resolved.proposals.train_before_nms;
+    let kept = resolved.proposals == preset.proposals && preset.model.architecture == Architecture::C4;
+    let of_pyramid = Settings::preset(PYRAMID).ok()?.proposals.train_before_nms;
+    (kept && resolved.model.architecture == Architecture::Fpn && before_nms > of_pyramid)
+        .then(|| Warning::ProposalsOfC4 { preset: resolved.preset.clone(), before_nms, of_pyramid })
+}
+
+/// The published preset with a feature pyramid.
+const PYRAMID: &str = "coco-r50-fpn-1x";

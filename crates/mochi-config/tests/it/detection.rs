@@ -303,9 +303,21 @@ fn values_that_cannot_stand_together() {
     assert!(several.starts_with("invalid configuration (2 problems):\n"), "{several}");
     let last =
         ["model.architecture=fpn", "model.freeze=res4", "model.arch=resnet20", "model.anchor_sizes=16,32,64,128"];
-    assert_eq!(resolve("voc-r50-c4-24k", &[&last[..], &["model.init=run"]].concat()).1, [], "res4 is not the head");
+    let limits = ["proposals.train_before_nms=2000", "model.init=run"];
+    assert_eq!(resolve("voc-r50-c4-24k", &[&last[..], &limits].concat()).1, [], "res4 is not the head");
     let frozen = ["model.freeze=res4", "model.norm=frozen", "model.init=run"];
     assert_eq!(resolve("voc-r50-c4-24k", &frozen).1, []);
+}
+
+#[test]
+fn limits_of_c4_with_a_pyramid_are_warned_about() {
+    let warned = |preset: &str, words: &[&str]| resolve(preset, words).1;
+    let preset = "voc-r50-c4-24k".to_owned();
+    let warning = Warning::ProposalsOfC4 { preset, before_nms: 12_000, of_pyramid: 2000 };
+    assert_eq!(warned("voc-r50-c4-24k", &["model.architecture=fpn"]), [warning]);
+    assert_eq!(warned("voc-r50-c4-24k", &["model.architecture=fpn", "proposals.test_before_nms=1000"]), []);
+    assert_eq!(warned("coco-r50-fpn-1x", &[]), []);
+    assert_eq!(warned("small", &["model.architecture=fpn", "model.anchor_sizes=16,32,64,128,256"]), []);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use mochi_views::views::ImageResizer;
 use mochi_views::{BadReason, DecodeError};
 
 use crate::read_error::ReadError;
-use crate::read_file::read_file;
+use crate::read_file::read_image;
 
 /// How an image is resized and mirrored.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +61,7 @@ pub(crate) struct Reader {
 impl Reader {
     /// Reads and decodes an image, whose size has to be the annotated one. Returns width and height.
     pub(crate) fn decode(&mut self, image: &AnnotatedImage) -> Result<(u32, u32), ReadError> {
-        read_file(&image.path, &mut self.bytes)?;
+        read_image(&image.file, &mut self.bytes)?;
         let decode = DecodeOptions { exif_orientation: image.exif_orientation, ..DecodeOptions::default() };
         self.decoder.decode(&self.bytes, &decode, &mut self.pixels)?;
         let found = (self.pixels.width, self.pixels.height);

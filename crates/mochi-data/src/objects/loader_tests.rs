@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use mochi_annotations::AnnotatedImage;
+use mochi_annotations::{AnnotatedImage, ImageFile, ImageMember};
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn dataset(folder: &Path, sizes: &[(u32, u32)]) -> Arc<Annotations> {
         AnnotatedImage {
             id: i as u64,
             name: format!("{i}.png"),
-            path,
+            file: path.into(),
             width,
             height,
             exif_orientation: true,
@@ -49,6 +49,34 @@ const SIZES: [(u32, u32); 8] = [(16, 8), (8, 16), (32, 16), (16, 16), (24, 16), 
 
 fn all(loader: ObjectLoader) -> Vec<ObjectBatch> {
     loader.collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn members_of_a_tar_file_are_loaded_as_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = dataset(folder.path(), &SIZES);
+    let tar = folder.path().join("images.tar");
+    let mut packed = Annotations::clone(&files);
+    let mut bytes = b"before".to_vec();
+    for image in &mut packed.images {
+        let content = std::fs::read(&image.file.path).unwrap();
+        let span = mochi_tar::Span { offset: bytes.len() as u64, length: content.len() as u64 };
+        bytes.extend(content);
+        let name = image.name.clone().into();
+        image.file = ImageFile { path: tar.clone(), member: Some(ImageMember { name, span }) };
+    }
+    std::fs::write(&tar, &bytes).unwrap();
+    let load = |data: Arc<Annotations>| all(ObjectLoader::new(data, options(Some(3), 4, 2, 3)).unwrap());
+    let (of_files, of_tar) = (load(files), load(Arc::new(packed.clone())));
+    let pixels = |batches: &[ObjectBatch]| -> Vec<Vec<f32>> {
+        batches.iter().flat_map(|batch| &batch.groups).map(|group| group.pixels.clone()).collect()
+    };
+    assert_eq!(pixels(&of_files), pixels(&of_tar));
+    // The last member is cut short: a bad image that is replaced.
+    std::fs::write(&tar, &bytes[..bytes.len() - 1]).unwrap();
+    let bad = super::super::find_unreadable(&packed, 1, &mut |_| {}).unwrap();
+    let found: Vec<_> = bad.iter().map(|bad| (bad.index, bad.reason)).collect();
+    assert_eq!(found, [(7, BadReason::Truncated)]);
 }
 
 #[test]
@@ -123,7 +151,7 @@ fn images_are_padded_and_mirrored_with_their_placement() {
 fn bad_images_are_replaced_in_training_and_left_out_in_evaluation() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), &SIZES);
-    std::fs::write(&data.images[3].path, b"no image").unwrap();
+    std::fs::write(&data.images[3].file.path, b"no image").unwrap();
     let mut loader = ObjectLoader::new(data.clone(), options(None, 1, 1, 8)).unwrap();
     let found: Vec<_> = loader.by_ref().map(Result::unwrap).flat_map(|b| b.groups).flat_map(|g| g.images).collect();
     assert_eq!(found.iter().map(|image| image.index).collect::<Vec<_>>(), [0, 1, 2, 4, 5, 6, 7]);
@@ -135,7 +163,7 @@ fn bad_images_are_replaced_in_training_and_left_out_in_evaluation() {
     assert!(
         training.iter().flat_map(|b| &b.groups).all(|g| g.images.len() == 2 && g.images.iter().all(|i| i.index != 3))
     );
-    std::fs::write(&data.images[4].path, b"").unwrap();
+    std::fs::write(&data.images[4].file.path, b"").unwrap();
     let error = ObjectLoader::new(data, options(Some(0), 4, 1, 20)).unwrap().find_map(Result::err).unwrap();
     assert!(matches!(error, DataError::TooManyBad { bad: 2, .. }), "{error}");
 }

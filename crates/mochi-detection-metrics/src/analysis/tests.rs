@@ -105,7 +105,7 @@ fn scene() -> (Annotations, Vec<Detection>) {
     let image = AnnotatedImage {
         id: 1,
         name: "a".into(),
-        path: PathBuf::new(),
+        file: PathBuf::new().into(),
         width: 500,
         height: 40,
         exif_orientation: true,

@@ -156,7 +156,7 @@ pub(crate) fn in_memory([truth, found]: &[Value; 2]) -> Option<(Annotations, Vec
         images.push(AnnotatedImage {
             id: id(&one, "id"),
             name: one["id"].to_string(),
-            path,
+            file: path.into(),
             width,
             height,
             exif_orientation: true,

@@ -58,7 +58,7 @@ fn drawn(folder: &Path, count: usize) -> Annotations {
         images.push(AnnotatedImage {
             id: i as u64 + 1,
             name: format!("{i}.png"),
-            path,
+            file: path.into(),
             width,
             height,
             exif_orientation: true,

@@ -147,7 +147,7 @@ fn synthetic(a: &Arguments) -> Outcome<(Annotations, ObjectGroup)> {
     let image = |id: usize| AnnotatedImage {
         id: id as u64,
         name: String::new(),
-        path: std::path::PathBuf::new(),
+        file: std::path::PathBuf::new().into(),
         width: a.width,
         height: a.height,
         exif_orientation: true,

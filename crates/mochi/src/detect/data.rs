@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use mochi_annotations::{AnnotationError, Dataset, Format, Problems, Purpose, ReadOptions, Rule, read};
+use mochi_annotations::{AnnotationError, Dataset, Format, ProblemKind, Problems, Purpose, ReadOptions, Rule, read};
 use mochi_config::detection::DataFormat;
+use mochi_data::DataError;
+use mochi_data::objects::ends_a_run;
 use mochi_files::shell_word;
 use mochi_term::Progress;
 use mochi_text::counted;
@@ -34,6 +36,31 @@ pub fn read_split(
     report(folder, &found, progress);
     Ok(found)
 }
+
+/// Ends where more images are missing or no images than `data.max_bad_fraction` allows, as the loaders do where images cannot be decoded.
+///
+/// # Errors
+/// [`DataError::TooManyBad`].
+pub fn check_bad(found: &Dataset, max_bad_fraction: f64) -> Result<(), DataError> {
+    let kinds = [ProblemKind::MissingImage, ProblemKind::UnreadableImage];
+    let bad = kinds.into_iter().map(|kind| found.problems.count(kind)).sum::<u64>() as usize;
+    let images = found.annotations.images.len() + bad;
+    if !ends_a_run(bad, images, max_bad_fraction) {
+        return Ok(());
+    }
+    let examples =
+        found.problems.by_kind().filter(|(kind, _)| kinds.contains(kind)).flat_map(|(_, found)| &found.examples);
+    let first = examples.take(NAMED).map(|one| match one.detail.as_str() {
+        "" => format!("{}: no such image", one.file),
+        detail => format!("{}: {detail}", one.file),
+    });
+    let first = first.collect::<Vec<_>>().join("; ");
+    let fraction = bad as f64 / images as f64;
+    Err(DataError::TooManyBad { bad, read: images, fraction, limit: max_bad_fraction, first })
+}
+
+/// Bad images that an error names.
+const NAMED: usize = 3;
 
 /// What was left out, if anything was.
 fn report(folder: &Path, found: &Dataset, progress: &Progress) {

@@ -17,7 +17,7 @@ use mochi_text::{aligned, counted};
 use mochi_train::{detect_all, load_detector};
 use serde_json::{Map, Value, json};
 
-use super::data::read_split;
+use super::data::{check_bad, read_split};
 use super::sheet;
 use crate::drive::listen;
 use crate::failure::{Outcome, print_json, print_line};
@@ -32,7 +32,7 @@ const MISTAKES: usize = 20;
 pub struct Arguments {
     /// Run folder of a detector
     run: PathBuf,
-    /// Folder of images with objects, in the format of PASCAL VOC, COCO or YOLO
+    /// Folder or tar files of images with objects, in the format of PASCAL VOC, COCO or YOLO
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Format of the folder: voc, coco or yolo [default: found from its files]
@@ -63,6 +63,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Some(&loaded.classes),
         &progress,
     )?;
+    check_bad(&split, loaded.settings.data.max_bad_fraction)?;
     let data = Arc::new(split.annotations);
     let mut task = progress.task("finding objects", data.images.len() as u64);
     let found = detect_all(&loaded.detector, &loaded.settings, &data, &stop, &mut |done| task.reach(done))?;
@@ -81,7 +82,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     if split.format == Format::Voc {
         // As published: eleven points for VOC 2007, the area for later years.
-        let of_2007 = data.images.iter().any(|image| image.path.to_string_lossy().contains("VOC2007"));
+        let of_2007 = data.images.iter().any(|image| image.file.name().to_string_lossy().contains("VOC2007"));
         let rule = if of_2007 { VocRule::ElevenPoints } else { VocRule::Area };
         let voc = evaluate_voc(&data, &found.detections, rule)?;
         result.insert(

@@ -14,14 +14,14 @@ use mochi_term::Progress;
 use mochi_text::counted;
 use mochi_train::{Detection, DetectionData, NO_WEIGHTS, Trainer, facts};
 
-use super::data::{EVALUATION, TRAINING, failed, format, read_split};
+use super::data::{EVALUATION, TRAINING, check_bad, failed, format, read_split};
 use crate::failure::{Failure, Outcome};
 use crate::ranks::Ranks;
 
 /// What `train` and `trials` have in common.
 #[derive(Args)]
 pub struct Common {
-    /// Folder of images with objects, in the format of PASCAL VOC, COCO or YOLO
+    /// Folder or tar files of images with objects, in the format of PASCAL VOC, COCO or YOLO
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Format of the folder: voc, coco or yolo [default: found from its files]
@@ -82,6 +82,9 @@ impl Prepared {
             &training,
             progress,
         )?;
+        for split in std::iter::once(&training).chain(&evaluation) {
+            check_bad(split, settings.data.max_bad_fraction)?;
+        }
         let objects = |data: &Annotations| data.images.iter().map(|image| image.objects.len()).sum::<usize>();
         let found = &training.annotations;
         progress.note(&format!(
@@ -225,19 +228,11 @@ pub fn detection_data(training: Dataset, evaluation: Option<Dataset>, source: St
     }
 }
 
-/// Refuses weights that are not there, and arrays of NumPy, before anything is read.
+/// Refuses weights that are not there, before anything is read.
 fn check_init(init: &Path) -> Outcome<()> {
     if !init.exists() {
         let what = format!("there is no run or weight file at {}", init.display());
         return Err(Failure::new(what, "give a run folder, a safetensors or PyTorch file, or none"));
-    }
-    if init.extension().is_some_and(|extension| extension == "pkl") {
-        let what = format!("{} holds arrays of NumPy, which --init does not read", init.display());
-        let file = init.display();
-        let convert = format!(
-            "convert it with Python: import pickle, torch; d = pickle.load(open(\"{file}\", \"rb\"), encoding=\"latin1\"); torch.save({{k: torch.as_tensor(v) for k, v in d[\"model\"].items()}}, \"weights.pth\")"
-        );
-        return Err(Failure::new(what, convert));
     }
     Ok(())
 }

@@ -157,3 +157,23 @@ fn an_empty_evaluation_split_and_a_plain_check_are_answered_with_the_next_step()
     assert!(text.contains("hint: a run is evaluated at its end: name a split that has objects"), "{text}");
     assert!(!run.exists(), "nothing was trained");
 }
+
+#[test]
+fn missing_images_are_bad_images() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, run) = (place.path().join("data"), place.path().join("run"));
+    voc(&data);
+    let without = |ids: &[u32]| {
+        ids.iter().for_each(|id| std::fs::remove_file(data.join(format!("JPEGImages/{id}.png"))).unwrap())
+    };
+    without(&[1]);
+    // A single one never ends a run, unless none may be bad.
+    let text = said(&train(&data, &run, &["data.max_bad_fraction=0"]).output().unwrap());
+    assert!(text.contains("Annotations/1.xml: no image named 1"), "{text}");
+    assert!(text.contains("hint: repair or remove the bad files, or raise data.max_bad_fraction"), "{text}");
+    without(&[7, 8]);
+    let text = said(&train(&data, &run, &[]).output().unwrap());
+    assert!(text.contains("Annotations/7.xml: no image named 7") && !run.exists(), "{text}");
+    let output = train(&data, &run, &["data.max_bad_fraction=0.7", "iterations=1"]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}

@@ -59,6 +59,15 @@ fn predict_never_replaces_a_file_that_it_did_not_write() {
     std::fs::write(out.join("notes.txt"), "mine").unwrap();
     assert_eq!(json(&predict(&run, &both, &out)), list);
     assert_eq!(std::fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
+    let same = place.join("same");
+    copy(&image(0), &same.join("a.jpg"));
+    let once = json(&predict(&run, &[&same], &same));
+    assert!(same.join("a.png").is_file() && once.as_array().unwrap().len() == 1);
+    assert_eq!(json(&predict(&run, &[&same], &same)), once, "a picture of a folder is no image of it");
+    // No object at all: the best score is named.
+    let mut command = mochi(&["detect", "predict", "--min-score", "1"]);
+    let text = said(&command.arg(&run).arg(&same).arg("--out").arg(&same).output().unwrap());
+    assert!(text.contains("hint: the best score is 0."), "{text}");
     let pictures = out.join("0.png");
     let before = std::fs::read(&pictures).unwrap();
     assert!(!predict(&run, &[&pictures], &out).status.success());

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mochi_tar::{PatternError, is_pattern as has_pattern};
 use mochi_text::counted;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
@@ -9,7 +10,6 @@ use super::files::Files;
 use super::index::{self, Listing};
 use super::join::opened;
 use super::manifest::{self, Manifest};
-use super::pattern;
 use super::scan::{self, Scanned};
 use super::store::Reach;
 use crate::dataset::Opened;
@@ -69,7 +69,7 @@ pub(in crate::dataset) fn open_file(source: &Path) -> Result<Option<Opened>, Dat
 
 /// Whether a path that does not exist is a pattern for shards: it ends in `.tar` and contains a brace or a star.
 pub(in crate::dataset) fn is_pattern(source: &Path) -> bool {
-    source.to_str().is_some_and(|text| text.ends_with(".tar") && pattern::is_pattern(text))
+    source.to_str().is_some_and(|text| text.ends_with(".tar") && has_pattern(text))
 }
 
 /// Opens the shards of such a pattern.
@@ -82,31 +82,13 @@ fn open_shards(source: &Path, paths: Vec<PathBuf>) -> Result<Opened, DataError> 
     opened(KIND, source, listings, Reach::Local(Files::new(paths)), Vec::new(), warnings, others)
 }
 
-/// Expands a pattern. Files of braces must exist; a star in the last part matches existing files, in the order of their names.
+/// The shards that a pattern names.
 fn matching(source: &Path, text: &str) -> Result<Vec<PathBuf>, DataError> {
-    let wrong = |detail| DataError::Format { path: source.into(), detail };
-    let mut paths = Vec::new();
-    for name in pattern::expand(text).map_err(wrong)? {
-        let path = PathBuf::from(&name);
-        let (Some(folder), Some(last)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else { continue };
-        if folder.as_os_str().to_string_lossy().contains('*') {
-            return Err(wrong("* is not supported in the folder name of shards".into()));
-        }
-        if !last.contains('*') {
-            paths.push(path);
-            continue;
-        }
-        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let entries = std::fs::read_dir(here).map_err(|source| DataError::Io { path: here.into(), source })?;
-        let mut found: Vec<PathBuf> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| !name.starts_with('.') && fast_glob::glob_match(last, name))
-            .map(|name| folder.join(name))
-            .collect();
-        found.sort();
-        paths.append(&mut found);
-    }
-    if paths.is_empty() { Err(DataError::NotFound { path: source.into() }) } else { Ok(paths) }
+    mochi_tar::matching(text).map_err(|error| match error {
+        PatternError::Invalid(detail) => DataError::Format { path: source.into(), detail },
+        PatternError::Io { path, source } => DataError::Io { path, source },
+        PatternError::NoFile => DataError::NotFound { path: source.into() },
+    })
 }
 
 /// The listings of several shards.

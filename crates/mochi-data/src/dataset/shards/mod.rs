@@ -19,7 +19,6 @@ mod local;
 mod lost;
 pub(crate) mod manifest;
 mod part;
-mod pattern;
 mod place;
 mod remote;
 mod remote_files;

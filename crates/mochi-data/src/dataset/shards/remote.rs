@@ -9,7 +9,6 @@ use super::join::opened;
 use super::lost::RemoteOptions;
 use super::manifest::{self, Manifest};
 use super::part::Part;
-use super::pattern;
 use super::remote_files::Remote;
 use super::store::Reach;
 use crate::cancel::Cancel;
@@ -30,10 +29,10 @@ pub(in crate::dataset) fn open(
     let wrong = |detail| DataError::Format { path: Path::new(&shown).into(), detail };
     let (folder, last) = address.split_last();
     let (client, shards, manifest) = if last.ends_with(".tar") {
-        if pattern::is_pattern(folder.path()) || last.contains('*') {
+        if mochi_tar::is_pattern(folder.path()) || last.contains('*') {
             return Err(wrong("braces are supported only in the last part of the path".into()));
         }
-        (Client::new(&folder, options)?, pattern::expand(last).map_err(wrong)?, None)
+        (Client::new(&folder, options)?, mochi_tar::expand(last).map_err(wrong)?, None)
     } else {
         let client = Client::new(if last == manifest::FILE { &folder } else { &address }, options)?;
         let bytes = client.read(manifest::FILE, Part::Whole(MANIFEST_BYTES), cancel)?;

@@ -67,7 +67,7 @@ mod tests {
         let image = AnnotatedImage {
             id: 1,
             name: String::new(),
-            path: std::path::PathBuf::new(),
+            file: std::path::PathBuf::new().into(),
             width: 100,
             height: 50,
             exif_orientation: true,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use mochi_annotations::AnnotatedImage;
 use mochi_views::decode::read_header;
 
+use super::outputs::PICTURE;
 use crate::failure::{Failure, Outcome};
 
 /// Extensions of images in folders.
@@ -52,7 +53,7 @@ pub fn find(given: &[PathBuf]) -> Outcome<Inputs> {
 const CHECK_PATH: &str = "check the path";
 const GIVE_IMAGES: &str = "give JPEG, PNG or WebP images, or a folder of them";
 
-/// The images of a folder by name; its subfolders are not searched.
+/// The images of a folder by name, without pictures of earlier calls; its subfolders are not searched.
 fn inside(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let unreadable =
         |source: std::io::Error| Failure::new(format!("cannot read {}: {source}", folder.display()), CHECK_PATH);
@@ -60,7 +61,8 @@ fn inside(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let mut inside: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     inside.retain(|path| {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        path.is_file() && EXTENSIONS.contains(&extension.to_lowercase().as_str())
+        let is_image = path.is_file() && EXTENSIONS.contains(&extension.to_lowercase().as_str());
+        is_image && !PICTURE.wrote(path).unwrap_or(false)
     });
     inside.sort_unstable();
     Ok(inside)
@@ -75,7 +77,7 @@ fn described(index: usize, path: &Path) -> Result<AnnotatedImage, String> {
     Ok(AnnotatedImage {
         id: index as u64 + 1,
         name: path.display().to_string(),
-        path: path.to_owned(),
+        file: path.to_owned().into(),
         width,
         height,
         exif_orientation: true,

@@ -106,6 +106,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         progress
             .warning(&format!("left out, because it cannot be read: {}: {} ({})", bad.name, bad.reason, bad.detail));
     }
+    let best = all.detections.iter().map(|one| one.score).max_by(f32::total_cmp);
     let mut shown = all.detections;
     shown.retain(|one| one.score >= arguments.min_score);
     let by_image = by_image(&shown, data.images.len());
@@ -130,6 +131,18 @@ pub fn run(arguments: Arguments) -> Outcome {
     } else {
         let images = counted(data.images.len() - all.bad.len(), "image");
         print_line(&format!("{} in {images}: {}", counted(shown.len(), "object"), arguments.out.display()))?;
+    }
+    if shown.is_empty() {
+        progress.hint(&match best {
+            Some(best) => format!(
+                "the best score is {best:.3}, and --min-score is {}: a smaller one shows more",
+                arguments.min_score
+            ),
+            None => format!(
+                "no object has a score of {} or more (detections.min_score)",
+                loaded.settings.detections.min_score
+            ),
+        });
     }
     if left_out > 0 {
         let of = counted(found.unreadable.len() + data.images.len(), "file");
@@ -176,7 +189,7 @@ fn draw(
         let mut pixels = Pixels::default();
         let options = DecodeOptions { exif_orientation: true, ..DecodeOptions::default() };
         // A bad image was reported before.
-        let decoded = std::fs::read(&image.path).is_ok_and(|b| decoder.decode(&b, &options, &mut pixels).is_ok());
+        let decoded = std::fs::read(&image.file.path).is_ok_and(|b| decoder.decode(&b, &options, &mut pixels).is_ok());
         if decoded {
             picture::draw(&mut pixels, objects.iter());
             picture::write(&path, &pixels, SOFTWARE)?;

@@ -11,7 +11,7 @@ use crate::output_file::{Kind, PAGE};
 /// What a picture says of the program that wrote it, in PNG's text `Software`.
 pub const SOFTWARE: &str = "Mochi predict";
 /// A picture with boxes and masks.
-const PICTURE: Kind = Kind { extensions: &["png"], marker: b"Software\0Mochi predict" };
+pub const PICTURE: Kind = Kind { extensions: &["png"], marker: b"Software\0Mochi predict" };
 /// The list of predictions, whose entries begin with the name of their picture.
 const LIST: Kind = Kind { extensions: &["json"], marker: b"\"picture\":" };
 
@@ -37,13 +37,13 @@ impl Outputs {
         let planned = Self {
             page: folder.join("predictions.html"),
             list: folder.join("predictions.json"),
-            names: names(images.iter().map(|image| image.path.as_path())),
+            names: names(images.iter().map(|image| image.file.path.as_path())),
             folder: folder.to_owned(),
         };
         PAGE.check(&planned.page)?;
         LIST.check(&planned.list)?;
         // An image may itself be a picture of an earlier call.
-        let inputs: HashSet<PathBuf> = images.iter().filter_map(|image| image.path.canonicalize().ok()).collect();
+        let inputs: HashSet<PathBuf> = images.iter().filter_map(|image| image.file.path.canonicalize().ok()).collect();
         for path in planned.pictures() {
             if path.canonicalize().is_ok_and(|path| inputs.contains(&path)) {
                 let what = format!("the picture {} would replace the image that it is made from", path.display());

@@ -1,10 +1,61 @@
 //! WebDataset's notation for several shards: `shards-{000000..000146}.tar`, `{a,b}.tar`, and `*` for existing files.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 /// Maximum number of names. A pattern with more names is a mistake.
 const MOST: usize = 1_000_000;
 /// Maximum numbers of braces and of bytes in a pattern.
 const MOST_BRACES: usize = 16;
 const MOST_BYTES: usize = 4096;
+
+/// Why a pattern names no files.
+#[derive(Debug, thiserror::Error)]
+pub enum PatternError {
+    /// It is invalid.
+    #[error("{0}")]
+    Invalid(String),
+    /// A folder cannot be listed.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// No file matches.
+    #[error("no file matches it")]
+    NoFile,
+}
+
+/// The files that a pattern names. Files of braces are not checked; a star in the last part matches existing files, in the order of their names.
+///
+/// # Errors
+/// An invalid pattern, a folder that cannot be listed, and a star that matches nothing.
+pub fn matching(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
+    let mut paths = Vec::new();
+    for name in expand(pattern).map_err(PatternError::Invalid)? {
+        let path = PathBuf::from(&name);
+        let (Some(folder), Some(last)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else { continue };
+        if folder.as_os_str().to_string_lossy().contains('*') {
+            return Err(PatternError::Invalid("* is not supported in the folder name of shards".to_owned()));
+        }
+        if !last.contains('*') {
+            paths.push(path);
+            continue;
+        }
+        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let entries = std::fs::read_dir(here).map_err(|source| PatternError::Io { path: here.into(), source })?;
+        let mut found: Vec<PathBuf> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| !name.starts_with('.') && fast_glob::glob_match(last, name))
+            .map(|name| folder.join(name))
+            .collect();
+        found.sort();
+        paths.append(&mut found);
+    }
+    if paths.is_empty() { Err(PatternError::NoFile) } else { Ok(paths) }
+}
 
 /// All names that the braces of a pattern expand to, in order.
 ///
@@ -12,7 +63,7 @@ const MOST_BYTES: usize = 4096;
 ///
 /// # Errors
 /// A message if the pattern is invalid.
-pub(super) fn expand(pattern: &str) -> Result<Vec<String>, String> {
+pub fn expand(pattern: &str) -> Result<Vec<String>, String> {
     if pattern.len() > MOST_BYTES {
         return Err(format!("the pattern has {} bytes; the limit is {MOST_BYTES}", pattern.len()));
     }
@@ -64,13 +115,28 @@ fn shown(text: &str) -> String {
 }
 
 /// Whether a name has to be expanded.
-pub(super) fn is_pattern(name: &str) -> bool {
+pub fn is_pattern(name: &str) -> bool {
     name.contains(['{', '*'])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_star_matches_existing_files_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        ["b-1.tar", "b-0.tar", "c.tar", ".b-2.tar"]
+            .iter()
+            .for_each(|name| std::fs::write(folder.path().join(name), "").unwrap());
+        let at = |name: &str| folder.path().join(name);
+        let find = |pattern: &str| matching(at(pattern).to_str().unwrap());
+        assert_eq!(find("b-*.tar").unwrap(), [at("b-0.tar"), at("b-1.tar")]);
+        assert_eq!(find("{c,b-*}.tar").unwrap(), [at("c.tar"), at("b-0.tar"), at("b-1.tar")]);
+        assert!(matches!(find("x*.tar"), Err(PatternError::NoFile)));
+        assert!(matches!(find("none/*.tar"), Err(PatternError::Io { .. })));
+        assert!(matches!(find("*/a.tar"), Err(PatternError::Invalid(_))));
+    }
 
     #[test]
     fn braces_expand_as_in_webdataset() {

@@ -10,17 +10,30 @@ const MOST_EXTENSION: u64 = 64 << 10;
 
 /// A member of a tar file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) name: String,
-    pub(super) content: Content,
+pub struct Entry {
+    /// Its path in the archive.
+    pub name: String,
+    /// What it is.
+    pub content: Content,
 }
 
+/// What a member is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub enum Content {
     /// A file whose bytes are at `offset`.
-    File { offset: u64, length: u64 },
+    File {
+        /// Bytes of the archive before those of the file.
+        offset: u64,
+        /// Length of the file in bytes.
+        length: u64,
+    },
     /// A link. The target of a hard link is a member; that of a symbolic link is a path relative to its folder.
-    Link { target: String, symbolic: bool },
+    Link {
+        /// What it leads to.
+        target: String,
+        /// Whether it is a symbolic link.
+        symbolic: bool,
+    },
     /// A member that is not supported, and the reason.
     Unsupported(&'static str),
     /// A folder, a device, a label.
@@ -29,7 +42,7 @@ pub(super) enum Content {
 
 /// End of a tar file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub enum End {
     /// The end marker.
     Complete,
     /// The end of a member, without an end marker.
@@ -37,11 +50,15 @@ pub(super) enum End {
     /// Inside of a member or a header.
     CutShort,
     /// An invalid header; the content after it is unknown.
-    Damaged { at: u64 },
+    Damaged {
+        /// Offset of the header in bytes.
+        at: u64,
+    },
 }
 
 /// The headers of a tar file.
-pub(super) struct Headers<R> {
+#[derive(Debug)]
+pub struct Headers<R> {
     source: R,
     length: u64,
     next: u64,
@@ -60,12 +77,15 @@ struct Extensions {
 
 impl<R: Read + Seek> Headers<R> {
     /// Reads the headers of `source`, which has `length` bytes.
-    pub(super) fn new(source: R, length: u64) -> Self {
+    pub fn new(source: R, length: u64) -> Self {
         Self { source, length, next: 0 }
     }
 
     /// The next member, or the end of the file.
-    pub(super) fn next(&mut self) -> io::Result<Result<Entry, End>> {
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn next(&mut self) -> io::Result<Result<Entry, End>> {
         let mut extensions = Extensions::default();
         loop {
             let at = self.next;
@@ -161,7 +181,10 @@ impl<R: Read + Seek> Headers<R> {
     }
 
     /// Reads the bytes of a small member.
-    pub(super) fn read(&mut self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn read(&mut self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
         self.source.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::new();
         (&mut self.source).take(length).read_to_end(&mut bytes)?;

@@ -4,22 +4,18 @@
 //! the first member with an image extension, `.cls` contains its class as a number, and other members are ignored. Links are followed within the
 //! archive.
 
-mod headers;
-
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
+use mochi_tar::{Content, End, Entry, Headers, Members, normal};
+use mochi_text::{counted, counted_with};
+
 use super::index::{Listing, Member};
 use crate::dataset::has_image_extension;
-use headers::{Content, End, Entry, Headers};
-use mochi_text::{counted, counted_with};
 
 /// Maximum size of a `.cls` member.
 const MOST_CLASS: u64 = 32;
-/// Maximum length of a chain of links.
-const MOST_LINKS: usize = 16;
 
 /// Result of a scan.
 #[derive(Debug, Default)]
@@ -94,9 +90,8 @@ struct Scan {
     images: Vec<Member>,
     /// Images that are links: index and target.
     links: Vec<(usize, String)>,
-    /// All files and links, by name without `.` and `..`.
-    files: HashMap<String, (u64, u64)>,
-    targets: HashMap<String, String>,
+    /// All files and links.
+    members: Members,
     key: String,
     sample: Sample,
     others: usize,
@@ -127,19 +122,10 @@ fn count(cases: &mut Option<(usize, String)>, first: impl FnOnce() -> String) {
 impl Scan {
     fn add<R: Read + Seek>(&mut self, headers: &mut Headers<R>, entry: &Entry) -> std::io::Result<()> {
         let Entry { name, content } = entry;
-        match content {
-            Content::Nothing => return Ok(()),
-            Content::File { offset, length } => {
-                self.files.insert(normal(name), (*offset, *length));
-            }
-            Content::Link { target, symbolic } => {
-                let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-                let target =
-                    if *symbolic && !target.starts_with('/') { format!("{folder}/{target}") } else { target.clone() };
-                self.targets.insert(normal(name), normal(&target));
-            }
-            Content::Unsupported(_) => {}
+        if *content == Content::Nothing {
+            return Ok(());
         }
+        self.members.add(entry);
         let Some((key, extension)) = split(name) else {
             self.others += 1;
             return Ok(());
@@ -198,13 +184,13 @@ impl Scan {
         let mut left_out = Vec::new();
         for (number, name) in &self.links {
             let Some(image) = self.images.get_mut(*number) else { continue };
-            match follow(&self.targets, &self.files, name) {
-                Some((offset, length)) => {
-                    image.offset = offset;
-                    image.length = u32::try_from(length).unwrap_or(u32::MAX);
+            match self.members.find(name) {
+                Some(span) => {
+                    image.offset = span.offset;
+                    image.length = u32::try_from(span.length).unwrap_or(u32::MAX);
                 }
                 None => {
-                    let target = self.targets.get(name).map_or("", |target| target);
+                    let target = self.members.target(name).unwrap_or_default();
                     count(&mut dangling, || format!("{} -> {target}", image.name));
                     left_out.push(*number);
                 }
@@ -235,33 +221,6 @@ impl Scan {
         let listing = Listing { bytes: length, images: self.images };
         Scanned { listing, warnings, others: self.others, incomplete: false }
     }
-}
-
-/// The target file of a link.
-fn follow(targets: &HashMap<String, String>, files: &HashMap<String, (u64, u64)>, name: &str) -> Option<(u64, u64)> {
-    let mut at = targets.get(name)?;
-    for _ in 0..MOST_LINKS {
-        match files.get(at) {
-            Some(place) => return Some(*place),
-            None => at = targets.get(at)?,
-        }
-    }
-    None
-}
-
-/// A path without `.` and `..`.
-fn normal(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }
 
 /// Key and extension; `None` for hidden files and names without a dot.
