@@ -1,12 +1,13 @@
-"""One training step of torchvision's detector with a C4 head, timed: the peer of `mochi bench detect`.
+"""One training step, or one detection, of torchvision's detector, timed: the peer of `mochi bench detect`.
 
     python detection_step.py --arch resnet18 --batch 4 --height 256 --width 341 --regions 64 --mode tuned
 
 as-shipped  NCHW.
 tuned       channels_last, and SGD's update in one foreach call.
 
-The model is torchvision's FasterRCNN (or MaskRCNN with --masks) with layer1 to layer3 of a ResNet as backbone, RoIAlign of 14x14 bins with adaptive
-sampling, and layer4 as the head of the regions; all norms are trained. Images are random, of one size and normalized, so no data loading, resizing
+The model is torchvision's FasterRCNN (or MaskRCNN with --masks). c4: layer1 to layer3 of a ResNet as backbone, RoIAlign of 14x14 bins with adaptive
+sampling, and layer4 as the head of the regions. fpn: a feature pyramid with a norm after each convolution and torchvision's heads. All norms are
+trained. With --inference, masks are pasted into the images, and nothing is learned. Images are random, of one size and normalized, so no data loading, resizing
 or padding is timed; its own transform is replaced by the identity. Prints one JSON line. Needs torch and torchvision.
 """
 import argparse
@@ -20,8 +21,10 @@ import torchvision
 from torch import nn
 from torchvision.models.detection import FasterRCNN, MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.ops import MultiScaleRoIAlign
 
 CLASSES = 3
@@ -39,6 +42,9 @@ class Given(nn.Module):
         return ImageList(torch.stack(images).contiguous(memory_format=self.layout), sizes), targets
 
     def postprocess(self, result, image_shapes, original_image_sizes):
+        for one, size in zip(result, original_image_sizes):
+            if "masks" in one:
+                one["masks"] = paste_masks_in_image(one["masks"], one["boxes"], size)
         return result
 
 
@@ -66,6 +72,27 @@ class MaskHead(nn.Module):
 
 def detector(a, layout):
     net = getattr(torchvision.models, a.arch)()
+    model = (pyramid if a.architecture == "fpn" else c4)(a, net, layout)
+    model.transform = Given(layout)
+    model = model.to(memory_format=layout)
+    return model.eval() if a.inference else model.train()
+
+
+def limits(a):
+    """Limits of proposals and regions, the same in training and detection."""
+    return dict(
+        rpn_pre_nms_top_n_train=a.before_nms, rpn_post_nms_top_n_train=a.after_nms,
+        rpn_pre_nms_top_n_test=a.before_nms, rpn_post_nms_top_n_test=a.after_nms, box_batch_size_per_image=a.regions,
+    )
+
+
+def pyramid(a, net, layout):
+    body = _resnet_fpn_extractor(net, trainable_layers=5, norm_layer=nn.BatchNorm2d)
+    anchors = AnchorGenerator(sizes=tuple((size,) for size in (32, 64, 128, 256, 512)), aspect_ratios=((0.5, 1.0, 2.0),) * 5)
+    return (MaskRCNN if a.masks else FasterRCNN)(body, CLASSES + 1, rpn_anchor_generator=anchors, **limits(a))
+
+
+def c4(a, net, layout):
     body = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1, net.layer2, net.layer3)
     channels = net.layer4[0].conv1.in_channels
     body.out_channels = channels
@@ -73,16 +100,13 @@ def detector(a, layout):
     pool = MultiScaleRoIAlign(featmap_names=["0"], output_size=14, sampling_ratio=0)
     options = dict(
         rpn_anchor_generator=AnchorGenerator(sizes=((32, 64, 128, 256, 512),), aspect_ratios=((0.5, 1.0, 2.0),)),
-        rpn_pre_nms_top_n_train=a.before_nms, rpn_post_nms_top_n_train=a.after_nms,
         box_roi_pool=pool, box_head=Head(net.layer4, layout), box_predictor=FastRCNNPredictor(features, CLASSES + 1),
-        box_batch_size_per_image=a.regions,
+        **limits(a),
     )
     if a.masks:
         predictor = nn.Sequential(nn.ConvTranspose2d(features, 256, 2, 2), nn.ReLU(), nn.Conv2d(256, CLASSES + 1, 1))
         options.update(mask_roi_pool=pool, mask_head=MaskHead(net.layer4, layout), mask_predictor=predictor)
-    model = (MaskRCNN if a.masks else FasterRCNN)(body, **options)
-    model.transform = Given(layout)
-    return model.to(memory_format=layout).train()
+    return (MaskRCNN if a.masks else FasterRCNN)(body, **options)
 
 
 def main():
@@ -94,7 +118,9 @@ def main():
     parser.add_argument("--regions", type=int, default=64)
     parser.add_argument("--before-nms", type=int, default=1000)
     parser.add_argument("--after-nms", type=int, default=300)
+    parser.add_argument("--architecture", choices=["c4", "fpn"], default="c4")
     parser.add_argument("--masks", action="store_true")
+    parser.add_argument("--inference", action="store_true")
     parser.add_argument("--mode", choices=["as-shipped", "tuned"], default="as-shipped")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--warmup", type=int, default=2)
@@ -113,13 +139,21 @@ def main():
     target = {"boxes": boxes, "labels": torch.tensor([1, 2, 3])}
     if a.masks:
         target["masks"] = masks
-    times, losses = [], {}
-    for number in range(a.warmup + a.steps):
-        start = time.perf_counter()
+
+    def step():
+        if a.inference:
+            with torch.inference_mode():
+                model(images)
+            return
         losses = model(images, [target] * a.batch)
         optimizer.zero_grad()
         sum(losses.values()).backward()
         optimizer.step()
+
+    times = []
+    for number in range(a.warmup + a.steps):
+        start = time.perf_counter()
+        step()
         if number >= a.warmup:
             times.append(time.perf_counter() - start)
     median = statistics.median(times)

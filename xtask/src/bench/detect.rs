@@ -1,4 +1,4 @@
-//! `cargo xtask bench detect`: one training step of torchvision's detector with a C4 head as shipped, in its best layout on this processor, and of Mochi's,
+//! `cargo xtask bench detect`: one training step (or detection) of torchvision's detector as shipped, in its best layout on this processor, and of Mochi's,
 //! interleaved over several rounds. Reports medians, ratios and peak memory. All compute in float32, which is the fastest for the small maps of
 //! regions.
 
@@ -22,7 +22,9 @@ cargo xtask bench detect [options]
     --height N       height of an image (256)
     --width N        width of an image (341)
     --regions N      regions of an image (64)
+    --architecture A c4 or fpn (c4)
     --masks          Mask R-CNN instead of Faster R-CNN
+    --inference      time the detection of objects instead of training
     --rounds N       number of interleaved rounds (3)
     --steps N        timed steps per round, after two untimed ones (5)
     --python PATH    use this interpreter (with torch and torchvision) instead of making an environment
@@ -46,11 +48,11 @@ impl Options {
         let mut options = Options { shared: Vec::new(), rounds: 3, python: None, json: false };
         while let Some(argument) = arguments.next()? {
             match argument {
-                Long(name @ ("arch" | "batch" | "height" | "width" | "regions" | "steps")) => {
+                Long(name @ ("arch" | "architecture" | "batch" | "height" | "width" | "regions" | "steps")) => {
                     let name = format!("--{name}");
                     options.shared.extend([name, arguments.value()?.string()?]);
                 }
-                Long("masks") => options.shared.push("--masks".to_owned()),
+                Long(name @ ("masks" | "inference")) => options.shared.push(format!("--{name}")),
                 Long("rounds") => options.rounds = arguments.value()?.parse()?,
                 Long("python") => options.python = Some(arguments.value()?.into()),
                 Long("json") => options.json = true,

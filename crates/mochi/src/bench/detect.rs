@@ -1,4 +1,4 @@
-//! `mochi bench detect`: training steps of a detector on synthetic images of one size.
+//! `mochi bench detect`: training steps of a detector, or detections, on synthetic images of one size.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -40,9 +40,15 @@ pub struct Arguments {
     /// Proposals of an image after NMS
     #[arg(long, default_value_t = 300)]
     after_nms: usize,
+    /// Feature maps and heads: c4 or fpn
+    #[arg(long, default_value = "c4")]
+    architecture: String,
     /// Mask R-CNN
     #[arg(long)]
     masks: bool,
+    /// Time the detection of objects instead of training
+    #[arg(long)]
+    inference: bool,
     /// Timed steps
     #[arg(long, default_value_t = 5)]
     steps: usize,
@@ -76,12 +82,15 @@ pub fn run(a: Arguments) -> Outcome {
     let engine = mochi_tensor::start(None)?;
     let words = [
         format!("model.arch={}", a.arch),
+        format!("model.architecture={}", a.architecture),
         format!("model.masks={}", a.masks),
         "model.anchor_sizes=[32, 64, 128, 256, 512]".to_owned(),
         format!("data.batch={}", a.batch),
         format!("regions.count={}", a.regions),
         format!("proposals.train_before_nms={}", a.before_nms),
         format!("proposals.train_after_nms={}", a.after_nms),
+        format!("proposals.test_before_nms={}", a.before_nms),
+        format!("proposals.test_after_nms={}", a.after_nms),
         format!("compute.precision={}", a.precision),
     ];
     let machine = facts(&engine, a.batch);
@@ -101,10 +110,14 @@ pub fn run(a: Arguments) -> Outcome {
     let mut times = Vec::new();
     for step in 0..a.warmup + a.steps {
         let start = Instant::now();
-        let plan = StepPlan { step: step as u64, learning_rate: 0.0, warm_up: false, diagnostics: false };
-        learner.step(&data, std::slice::from_ref(&group), &plan).map_err(|error| {
-            Failure::new(format!("the step failed: {error:?}"), "this is a defect, please report it")
-        })?;
+        if a.inference {
+            learner.detect(&data, &group)?;
+        } else {
+            let plan = StepPlan { step: step as u64, learning_rate: 0.0, warm_up: false, diagnostics: false };
+            learner.step(&data, std::slice::from_ref(&group), &plan).map_err(|error| {
+                Failure::new(format!("the step failed: {error:?}"), "this is a defect, please report it")
+            })?;
+        }
         if step >= a.warmup {
             times.push(start.elapsed().as_secs_f64());
         }

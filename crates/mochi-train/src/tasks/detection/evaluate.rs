@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mochi_annotations::Annotations;
 use mochi_config::detection::Resolved;
-use mochi_data::objects::ObjectLoader;
+use mochi_data::objects::{ObjectGroup, ObjectLoader};
 use mochi_data::{BadImage, DataError};
 use mochi_detection::boxes::ImageSize;
 use mochi_detection::{Detector, Prediction};
@@ -49,11 +49,7 @@ pub fn detect_all(
         }
         let batch = batch?;
         for group in batch.groups.iter().filter(|group| !group.images.is_empty()) {
-            let originals = group.images.iter().map(|image| {
-                let own = &data.images[image.index as usize];
-                ImageSize { height: own.height, width: own.width }
-            });
-            let all = detector.detect(&images(group)?, &originals.collect::<Vec<_>>())?;
+            let all = detect(detector, data, group)?;
             for (image, predictions) in group.images.iter().zip(all) {
                 found.detections.extend(predictions.into_iter().map(|p| detection_of(image.index as usize, p)));
             }
@@ -62,6 +58,19 @@ pub fn detect_all(
     }
     found.bad = loader.new_bad_images();
     Ok(found)
+}
+
+/// The objects in the images of a batch, image by image, in coordinates of the images in `data`.
+pub(super) fn detect(
+    detector: &Detector,
+    data: &Annotations,
+    group: &ObjectGroup,
+) -> Result<Vec<Vec<Prediction>>, TrainError> {
+    let originals = group.images.iter().map(|image| {
+        let own = &data.images[image.index as usize];
+        ImageSize { height: own.height, width: own.width }
+    });
+    Ok(detector.detect(&images(group)?, &originals.collect::<Vec<_>>())?)
 }
 
 fn detection_of(image: usize, Prediction { bounds, class, score, mask }: Prediction) -> Detected {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mochi_annotations::Annotations;
 use mochi_config::detection::{Freeze, Norm, Resolved};
 use mochi_data::objects::ObjectGroup;
-use mochi_detection::{Detector, Losses, names};
+use mochi_detection::{Detector, Losses, Prediction, names};
 use mochi_nets::{NormMode, Stage};
 use mochi_run::Metrics;
 use mochi_run::metric::{detection, general};
@@ -15,6 +15,7 @@ use mochi_tensor::{
 };
 use mochi_views::random::{Purpose, Stream};
 
+use super::evaluate::detect;
 use super::spec::detector_spec;
 use super::truths::{images, truth};
 use crate::task::StepError;
@@ -166,6 +167,14 @@ impl Learner {
         };
         backward()?;
         Ok(metrics)
+    }
+
+    /// The objects in the images of a batch, image by image, in coordinates of the images in `data`.
+    ///
+    /// # Errors
+    /// libtorch's error.
+    pub fn detect(&self, data: &Annotations, group: &ObjectGroup) -> Result<Vec<Vec<Prediction>>, TrainError> {
+        detect(&self.detector, data, group)
     }
 
     /// Adds a batch to the statistics that [`mochi_tensor::BatchNorm::finish_collection`] makes the running ones; `number` counts such batches.
