@@ -7,6 +7,7 @@
 //!   linear classifier on cached features        "linear-cached/1"    [linear_cached]
 //!   nearest class mean of a few images          "few-shot/1"         [few_shot]
 //! Dataset -> views -> encoder -> classifier     "linear-augmented/1" [linear_augmented]
+//! Dataset -> encoder during training -> accuracies and label-free measures            [Monitor]
 //! Dataset -> encoders of a run's checkpoints -> how the embeddings look                [analysis]
 //! ```
 //!
@@ -53,6 +54,7 @@ mod frozen;
 mod interval;
 mod knn;
 mod linear;
+mod monitor;
 mod near_miss;
 mod nearest;
 mod preflight;
@@ -72,6 +74,7 @@ pub use frozen::FrozenEncoder;
 pub use interval::bootstrap_interval;
 pub use knn::{KNN_EMBEDDING_PROTOCOL, KNN_PROTOCOL, KnnOptions, KnnResult, automatic_k, knn};
 pub use linear::{LINEAR_CACHED_PROTOCOL, LinearOptions, LinearResult, SweepPoint, check_labels, linear_cached};
+pub use monitor::{LABEL_FREE, Monitor, MonitorOptions, NEIGHBORS, Observation};
 pub use near_miss::{Difference, NearMiss};
 pub use preflight::{Overlap, check_splits};
 pub use progress::{Progress, Stage};

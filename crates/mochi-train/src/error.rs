@@ -27,6 +27,14 @@ pub enum TrainError {
     /// The loss could not be computed.
     #[error(transparent)]
     Contrast(ContrastError),
+    /// Images that a run cannot be evaluated on.
+    #[error("{}: {source}", if *has_labels { "evaluation.source" } else { "evaluation during training" })]
+    Evaluation {
+        /// Whether they are those of `evaluation.source`.
+        has_labels: bool,
+        /// What is wrong with them.
+        source: mochi_eval::EvalError,
+    },
     /// Embeddings, loss or gradients are not finite.
     #[error("{reason}; the optimizer step was skipped, and its inputs and state were saved to {}", .folder.display())]
     Diverged {
@@ -123,6 +131,10 @@ impl TrainError {
             Self::Run(error) => error.hint(),
             Self::Tensor(error) => error.hint(),
             Self::Contrast(error) => error.hint(),
+            Self::Evaluation { source: mochi_eval::EvalError::NothingToHoldOut, .. } => {
+                Some("give at least three images of a class".into())
+            }
+            Self::Evaluation { source, .. } => source.hint(),
             Self::Metrics(error) => error.hint(),
             Self::StartWeights { .. } => Some("set model.arch and model.stem to those of the weights".into()),
             Self::Diverged { warm_up, resumable, .. } => Some(format!(

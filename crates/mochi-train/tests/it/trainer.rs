@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use mochi_data::Shard;
 use mochi_run::metric::Unit;
-use mochi_run::metric::general::{LEARNING_RATE, LOSS};
+use mochi_run::metric::general::{IMAGES_PER_S, LEARNING_RATE, LOSS};
 use mochi_run::{CurveRecord, Log, Metric, Metrics, MetricsLog, NoCurve, RunFolder};
 use mochi_tensor::{Device, Kind, Tensor, read_tensors};
 use mochi_term::StopFlag;
 use mochi_train::{
-    Batches, DataIdentity, Decay, Event, LearningRate, OnChange, Outcome, Part, Parts, Setting, State, StepError,
-    StepPlan, StepReport, Task, Timeline, TrainError, Trainer, TrainerOptions, Update, WarmUp,
+    Batches, DataIdentity, Decay, Evaluate, Evaluated, Event, LearningRate, OnChange, Outcome, Part, Parts, Setting,
+    State, StepError, StepPlan, StepReport, Task, Timeline, TrainError, Trainer, TrainerOptions, Update, WarmUp,
 };
 
 mochi_run::metrics! {
@@ -59,6 +59,8 @@ impl Batches for Generator {
 
 #[derive(Debug)]
 struct LeastSquares {
+    /// Time that an evaluation takes.
+    evaluates: Duration,
     weights: Tensor,
     updates: u64,
     schedule: LearningRate,
@@ -76,7 +78,13 @@ impl LeastSquares {
             warm_up: WarmUp::From { factor: 0.1, length: 5.0 },
             decay: Decay::Steps { milestones: vec![25.0], factor: 0.1 },
         };
-        Self { weights: Tensor::zeros([3], (Kind::Float, Device::Cpu)), updates: 0, schedule, budget: None }
+        Self {
+            evaluates: Duration::ZERO,
+            weights: Tensor::zeros([3], (Kind::Float, Device::Cpu)),
+            updates: 0,
+            schedule,
+            budget: None,
+        }
     }
 
     fn distance(&self) -> f64 {
@@ -165,8 +173,9 @@ impl Task for LeastSquares {
         Ok(Part::tensors("batch", tensors.map(|(name, tensor)| (name.to_owned(), tensor.copy())).into()))
     }
 
-    fn evaluate(&mut self, _step: u64, _stop: &StopFlag) -> Result<Metrics, TrainError> {
-        Ok(Metrics::new().with(&DISTANCE, self.distance()))
+    fn evaluate(&mut self, _step: u64, _stop: &StopFlag) -> Result<Evaluated, TrainError> {
+        std::thread::sleep(self.evaluates);
+        Ok(Metrics::new().with(&DISTANCE, self.distance()).into())
     }
 }
 
@@ -174,7 +183,7 @@ fn options() -> TrainerOptions {
     TrainerOptions {
         record_every: 4,
         diagnostics_every: 0,
-        evaluate_every: 10,
+        evaluate: Evaluate::Result { every: 10 },
         checkpoint_every: 7,
         keep_last: 2,
         keep_every: 0,
@@ -218,6 +227,8 @@ fn records(run: &Path) -> Vec<serde_json::Value> {
         for timed in ["images_per_s", "data_wait_fraction", "elapsed_s"] {
             assert!(record.as_object_mut().unwrap().remove(timed).is_some(), "{timed}");
         }
+        let fraction = record.as_object_mut().unwrap().remove("evaluation_time_fraction");
+        assert_eq!(fraction.is_some(), !record["distance"].is_null());
     }
     records
 }
@@ -302,6 +313,36 @@ fn a_time_budget_holds_over_sessions() {
     assert!(resume(timed(1)).ended());
     let longer = resume(timed(2));
     assert!(!longer.ended(), "more time than before continues a run that had ended");
+}
+
+/// The evaluations of a run that is watched count within its budget, the last one too, and take no more than their fraction besides the first and the last.
+#[test]
+fn evaluations_are_part_of_a_time_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let run = RunFolder::create(&path).unwrap();
+    run.write_config("").unwrap();
+    let evaluate = Evaluate::Watch { every: 5, time_fraction: 0.25 };
+    let options = TrainerOptions { record_every: 1, checkpoint_every: 1000, evaluate, ..options() };
+    let evaluates = Duration::from_millis(100);
+    let task = LeastSquares { budget: Some(Duration::from_secs(2)), evaluates, ..LeastSquares::new(0.5) };
+    let mut speeds = Vec::new();
+    let outcome = Trainer::new(run, task, options).train(&StopFlag::default(), &mut |event| {
+        if let Event::Step(at) = event {
+            speeds.push(at.metrics.get(&IMAGES_PER_S).unwrap());
+        }
+    });
+    let outcome = outcome.unwrap();
+    // Without the time that is left for the last evaluation it would be 2.1 s.
+    assert!(outcome.finished && (1.8..2.08).contains(&outcome.elapsed_s), "{outcome:?}");
+    let records = records(&path);
+    let evaluated: Vec<u64> =
+        records.iter().filter(|r| !r["distance"].is_null()).map(|r| r["step"].as_u64().unwrap()).collect();
+    assert_eq!((evaluated[0], *evaluated.last().unwrap()), (1, outcome.step));
+    assert!((3..=7).contains(&evaluated.len()), "{evaluated:?}: 100 ms of 2 s each, a quarter and one more at most");
+    assert!(evaluated[1..evaluated.len() - 1].iter().all(|step| step % 5 == 0), "{evaluated:?}");
+    // The speed is that of training: a step takes 4 ms, an evaluation 25 times as long.
+    assert!(speeds[speeds.len() - 1] > 2.0 / 0.02, "{speeds:?}");
 }
 
 #[test]
