@@ -47,6 +47,18 @@ pub enum TrainError {
         /// Whether the run has a checkpoint.
         resumable: bool,
     },
+    /// A step left values that are not finite, which are not written as a checkpoint.
+    #[error("{reason}; they were saved to {} and not as a checkpoint", .folder.display())]
+    NotFinite {
+        /// What is not finite.
+        reason: String,
+        /// Folder with the task's parts.
+        folder: PathBuf,
+        /// The setting of the task's warm-up.
+        warm_up: &'static str,
+        /// Whether the run has a checkpoint.
+        resumable: bool,
+    },
     /// Average precision could not be computed.
     #[error(transparent)]
     Metrics(#[from] mochi_detection_metrics::MetricsError),
@@ -137,7 +149,7 @@ impl TrainError {
             Self::Evaluation { source, .. } => source.hint(),
             Self::Metrics(error) => error.hint(),
             Self::StartWeights { .. } => Some("set model.arch and model.stem to those of the weights".into()),
-            Self::Diverged { warm_up, resumable, .. } => Some(format!(
+            Self::Diverged { warm_up, resumable, .. } | Self::NotFinite { warm_up, resumable, .. } => Some(format!(
                 "lower optimizer.learning_rate, raise {warm_up}, or set compute.precision=float32; then {}",
                 match resumable {
                     true => "resume: the last checkpoint is unchanged",

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::destination::Destination;
 use crate::evaluations::{Evaluate, Evaluations};
 use crate::pace::Pace;
+use crate::part::{Part, first_not_finite};
 use crate::ranks::{Ranks, Report};
 use crate::records::Records;
 use crate::state::{Data, State};
@@ -426,6 +427,23 @@ impl<T: Task> Trainer<T> {
         }
     }
 
+    /// Refuses parts that hold values that are not finite, from which no run could be resumed: the last step before a checkpoint can leave some, although its loss
+    /// was finite.
+    fn check_finite(&self, parts: &[Part], begun: Instant) -> Result<(), TrainError> {
+        for part in parts {
+            let Some(tensor) = first_not_finite(&part.tensors)? else { continue };
+            let (step, part, tensor) = (self.step, part.name, tensor.to_owned());
+            let reason =
+                format!("after step {step} the tensor \"{tensor}\" of the {part} holds values that are not finite");
+            let failure = Some(format!("{reason}. The parts are as this step left them"));
+            let failed = self.run.failed_steps(self.task.group().map(|group| group.rank()));
+            let folder = failure::save(&failed, parts, State { failure, ..self.state(begun) })?;
+            let resumable = self.run.checkpoints().latest().is_ok_and(|newest| newest.is_some());
+            return Err(TrainError::NotFinite { reason, folder, warm_up: self.task.warm_up_setting(), resumable });
+        }
+        Ok(())
+    }
+
     /// Writes a checkpoint, or names the one that rank 0 writes.
     fn save(
         &self,
@@ -437,8 +455,10 @@ impl<T: Task> Trainer<T> {
             return Ok(Checkpoint { step: self.step, path: self.run.path().to_owned() });
         };
         let checkpoints = run.checkpoints();
+        let parts = self.task.parts()?;
+        self.check_finite(&parts, begun)?;
         let pending = checkpoints.begin(self.step)?;
-        checkpoint::write(pending.path(), &self.task.parts()?, self.state(begun))?;
+        checkpoint::write(pending.path(), &parts, self.state(begun))?;
         records.sync()?;
         let saved = pending.commit()?;
         checkpoints.prune(self.options.keep_last, self.options.keep_every)?;

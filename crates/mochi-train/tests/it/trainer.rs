@@ -61,6 +61,8 @@ impl Batches for Generator {
 struct LeastSquares {
     /// Time that an evaluation takes.
     evaluates: Duration,
+    /// The step that leaves weights that are not finite.
+    spoils: Option<u64>,
     weights: Tensor,
     updates: u64,
     schedule: LearningRate,
@@ -80,6 +82,7 @@ impl LeastSquares {
         };
         Self {
             evaluates: Duration::ZERO,
+            spoils: None,
             weights: Tensor::zeros([3], (Kind::Float, Device::Cpu)),
             updates: 0,
             schedule,
@@ -147,6 +150,9 @@ impl Task for LeastSquares {
         // Two parameter groups: the last weight learns at half the rate.
         let rates = Tensor::from_slice(&[1.0f32, 1.0, 0.5]) * (plan.learning_rate / norm.clamp(1.0, 1e3));
         self.weights = &self.weights - gradient * rates;
+        if self.spoils == Some(plan.step) {
+            self.weights = &self.weights * f64::INFINITY;
+        }
         self.updates += 1;
         let metrics = Metrics::new().with(&LOSS, loss).with(&GRADIENT_NORM, norm);
         Ok(StepReport { metrics, images: batch.rows.size()[0] as u64, curve: None, note: None })
@@ -379,4 +385,21 @@ fn h16_a_step_that_is_not_finite_leaves_a_complete_dump() {
     // Nothing temporary is left, and the run's own checkpoints are untouched.
     assert_eq!(std::fs::read_dir(path.join("failed")).unwrap().count(), 1);
     assert!(!path.join("checkpoints").exists() || std::fs::read_dir(path.join("checkpoints")).unwrap().count() > 0);
+}
+
+/// The loss of the last step is that before it: what the step leaves is known when it is saved.
+#[test]
+fn weights_that_are_not_finite_are_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let run = RunFolder::create(&path).unwrap();
+    run.write_config("").unwrap();
+    let task = LeastSquares { spoils: Some(STEPS - 1), ..LeastSquares::new(0.5) };
+    let error = train(Trainer::new(run, task, options()), u64::MAX).unwrap_err();
+    let TrainError::NotFinite { reason, folder: dump, resumable, .. } = &error else { panic!("{error}") };
+    assert_eq!(reason, "after step 30 the tensor \"weights\" of the model holds values that are not finite");
+    assert!(*resumable && error.hint().unwrap().contains("lower optimizer.learning_rate"));
+    assert_eq!((dump, State::read(dump).unwrap().step), (&path.join("failed/step-30"), STEPS));
+    let newest = RunFolder::read(&path).unwrap().checkpoints().latest().unwrap().unwrap();
+    assert_eq!(newest.step, STEPS - 1, "the one that precedes the last step");
 }

@@ -151,13 +151,19 @@ fn a_stopped_study_goes_on_and_two_workers_share_one() {
     assert_eq!(first.wait().unwrap().code(), Some(130));
     assert!(leases(&study.path("study")).is_empty());
 
-    // A worker that is killed leaves a process that trains; the next worker waits for it.
+    // The process that trains ends with a worker that is killed, and saves what it has.
     let mut first = study.command(&[]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(first.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("about")));
     std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(!processes_of(&study.path("study")).is_empty());
     first.kill().unwrap();
     first.wait().unwrap();
+    let begun = std::time::Instant::now();
+    while !processes_of(&study.path("study")).is_empty() {
+        assert!(begun.elapsed().as_secs() < 30, "{:?}", processes_of(&study.path("study")));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 
     let [a, b] = [study.command(&[]), study.command(&[])]
         .map(|mut command| command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
@@ -167,6 +173,14 @@ fn a_stopped_study_goes_on_and_two_workers_share_one() {
     }
     assert_eq!(study.trained(), [1, 1, 1, 1], "each cell once");
     assert!(leases(&study.path("study")).is_empty());
+}
+
+/// The commands of processes that name a cell of the study.
+fn processes_of(study: &Path) -> Vec<String> {
+    let cells = study.join("cells").display().to_string();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let commands = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    commands.map(|text| String::from_utf8_lossy(&text).into_owned()).filter(|text| text.contains(&cells)).collect()
 }
 
 fn leases(study: &Path) -> Vec<PathBuf> {
