@@ -43,6 +43,7 @@ mod kind;
 mod layers;
 mod nearest;
 mod origin;
+pub mod plan;
 mod presets;
 mod pretraining;
 mod reader;

@@ -51,7 +51,7 @@ pub use error::RunError;
 pub use folder::{RunFolder, StoredResult, default_path};
 pub use metric::{Metric, Metrics};
 pub use metrics::{CurvesLog, Line, Log, MetricsLog, NoCurve};
-pub use protocol::Protocol;
+pub use protocol::{Method, Protocol};
 pub use record::Record;
 pub use sessions::Session;
 pub use suggestion::suggestion;
