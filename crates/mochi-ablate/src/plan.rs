@@ -28,6 +28,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use mochi_config::detection;
 use mochi_config::plan::{self, PlanError, PlanTable};
 use mochi_files::read_capped;
 use mochi_run::Protocol;
@@ -96,6 +97,19 @@ pub struct Plan {
     pub base: String,
     /// What varies.
     pub axes: Vec<Axis>,
+    /// The detector that is trained from each cell's encoder, if a protocol needs one.
+    pub detection: Option<DetectionPlan>,
+}
+
+/// The detector that is trained from a cell's encoder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectionPlan {
+    /// Images with objects.
+    pub images: PathBuf,
+    /// The same as the plan has it.
+    pub images_as_written: String,
+    /// Its settings, as a settings file.
+    pub settings: String,
 }
 
 impl Plan {
@@ -116,11 +130,20 @@ impl Plan {
     }
 
     fn parse(path: &Path, text: String) -> Result<Plan, AblateError> {
-        Ok(plan::read(path, &text, PAGE, |file| Plan::of(path, &text, file))?)
+        let plan = plan::read(path, &text, PAGE, |file| Plan::of(path, &text, file))?;
+        if let Some(detection) = &plan.detection {
+            let (path, text) = (Path::new("[detection]"), detection.settings.clone());
+            detection::Settings::load_text(path, text, &[]).map_err(|error| AblateError::Plan {
+                plan: plan.path.clone(),
+                problem: error.to_string(),
+                hint: error.hint().unwrap_or_else(|| format!("{PAGE} describes the plan file")),
+            })?;
+        }
+        Ok(plan)
     }
 
     fn of(path: &Path, text: &str, file: &PlanTable) -> Result<Plan, PlanError> {
-        file.only(&["name", "design", "seeds", "evaluate", "hours", "data", "base", "axis"])?;
+        file.only(&["name", "design", "seeds", "evaluate", "hours", "data", "base", "axis", "detection"])?;
         let design = match file.text("design")? {
             None | Some("grid") => Design::Grid,
             Some("one-at-a-time") => Design::OneAtATime,
@@ -169,21 +192,47 @@ impl Plan {
         let base = toml::to_string(&base).map_err(|error| {
             file.problem(Some("base"), &format!("[base]: {error}"), "write settings as in a settings file")
         })?;
+        let evaluate = protocols(file)?;
+        let detection = detection_of(file, &place)?;
+        if let (Some(protocol), None) =
+            (evaluate.iter().find(|protocol| protocol.detection_metric().is_some()), &detection)
+        {
+            let message = format!("\"{}\" needs a detector, and there is no [detection]", protocol.name());
+            let hint = "add [detection] with `images`, a folder as of `mochi detect train --data`";
+            return Err(file.problem(Some("evaluate"), &message, hint));
+        }
         Ok(Plan {
             path: path.to_owned(),
             name: file.text("name")?.map_or_else(stem, str::to_owned),
             design,
             seeds,
-            evaluate: protocols(file)?,
+            evaluate,
             hours,
             images: place(images),
             images_as_written: images.to_owned(),
             labeled: [place(train), place(test)],
             base,
             axes,
+            detection,
             text: text.to_owned(),
         })
     }
+}
+
+/// `[detection]`: `images`, and settings of detection.
+fn detection_of(file: &PlanTable, place: &impl Fn(&str) -> PathBuf) -> Result<Option<DetectionPlan>, PlanError> {
+    let (Some(table), Some(values)) = (file.table("detection")?, file.values("detection")?) else { return Ok(None) };
+    let images = table.required("images", table.text("images")?)?;
+    let settings: Table =
+        values.iter().filter(|(key, _)| *key != "images").map(|(key, value)| (key.clone(), value.clone())).collect();
+    if settings.contains_key("seed") {
+        let hint = "list the seeds at the top: seeds = [0, 1, 2]";
+        return Err(table.problem(Some("seed"), "`seed` in [detection] has no effect", hint));
+    }
+    let settings = toml::to_string(&settings).map_err(|error| {
+        table.problem(None, &format!("[detection]: {error}"), "write settings as in a settings file of detection")
+    })?;
+    Ok(Some(DetectionPlan { images: place(images), images_as_written: images.to_owned(), settings }))
 }
 
 /// The protocols of `evaluate`, each once.
@@ -327,6 +376,10 @@ mod tests {
             (format!("{DATA}[[axis]]\nname = \"m\"\nvalues = [1]\n"), "must be tables, got 1"),
             (format!("{DATA}[[axis]]\nname = \"m\"\nvalues = [{{ seed = 1 }}]\n"), "has no name"),
             (format!("{DATA}[[axis]]\nkey = \"seed\"\nvalues = [1]\n"), "`seed` is no axis"),
+            (format!("evaluate = [\"detection-ap\"]\n{DATA}{axis}"), "line 1: \"detection-ap\" needs a detector"),
+            (format!("{DATA}{axis}[detection]\nbatch = 3\n"), "line 8: missing key `images`"),
+            (format!("{DATA}{axis}[detection]\nimages = \"a\"\nseed = 1\n"), "line 10: `seed` in [detection]"),
+            (format!("{DATA}{axis}[detection]\nimages = \"a\"\nepochs = 1\n"), "unknown key `epochs`"),
             (format!("{DATA}{axis}{axis}"), "two axes have one name"),
             (format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = [64, 64]\n"), "\"moco.queue\" have one name"),
             (format!("{DATA}{axis}[base]\nseed = 5\n"), "`seed` in [base]"),

@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use crate::metric::{self, Metric};
+
 /// An evaluation protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(into = "&'static str")]
@@ -23,6 +25,14 @@ pub enum Protocol {
     FineTune10Percent,
     /// The same on the labels of 1 % of the training images.
     FineTune1Percent,
+    /// Average precision of boxes of a detector that starts from the encoder.
+    DetectionAp,
+    /// The same at IoU 0.5.
+    DetectionAp50,
+    /// Average precision of masks.
+    SegmentationAp,
+    /// The same at IoU 0.5.
+    SegmentationAp50,
 }
 
 /// What a protocol does.
@@ -36,13 +46,15 @@ pub enum Method {
     FewShot,
     /// Training of the whole network, on this fraction of the labels.
     FineTune(f64),
+    /// Training of a detector, whose metric of this key counts.
+    Detection(&'static str),
 }
 
 /// Protocol, name, heading and method.
 type Row = (Protocol, &'static str, &'static str, Method);
 
-/// The table, in the order of a table's columns. Accuracies are in percent.
-const TABLE: [Row; 8] = [
+/// The table, in the order of a table's columns. Values are in percent.
+const TABLE: [Row; 12] = [
     (Protocol::Knn, "knn", "k-NN top-1, %", Method::Knn),
     (Protocol::Linear, "linear", "linear top-1, %", Method::Linear(1.0)),
     (Protocol::Linear10Percent, "linear-10-percent", "linear 10 % labels, %", Method::Linear(0.1)),
@@ -51,6 +63,10 @@ const TABLE: [Row; 8] = [
     (Protocol::FineTune, "fine-tune", "fine-tuning top-1, %", Method::FineTune(1.0)),
     (Protocol::FineTune10Percent, "fine-tune-10-percent", "fine-tuning 10 % labels, %", Method::FineTune(0.1)),
     (Protocol::FineTune1Percent, "fine-tune-1-percent", "fine-tuning 1 % labels, %", Method::FineTune(0.01)),
+    (Protocol::DetectionAp, "detection-ap", "box AP, %", Method::Detection("ap")),
+    (Protocol::DetectionAp50, "detection-ap50", "box AP50, %", Method::Detection("ap50")),
+    (Protocol::SegmentationAp, "segmentation-ap", "mask AP, %", Method::Detection("mask_ap")),
+    (Protocol::SegmentationAp50, "segmentation-ap50", "mask AP50, %", Method::Detection("mask_ap50")),
 ];
 
 impl Protocol {
@@ -88,6 +104,20 @@ impl Protocol {
         Protocol::ALL.map(Protocol::name).join(", ")
     }
 
+    /// Names of those that take labeled images (`mochi eval`), separated by commas.
+    pub fn names_of_images() -> String {
+        let all = Protocol::ALL.into_iter().filter(|protocol| protocol.detection_metric().is_none());
+        all.map(Protocol::name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The metric of a detector's last evaluation that is the result; `None` for a protocol on labeled images.
+    pub fn detection_metric(self) -> Option<&'static Metric> {
+        match self.method() {
+            Method::Detection(key) => metric::find(key),
+            _ => None,
+        }
+    }
+
     /// Heading of its column.
     pub fn title(self) -> &'static str {
         self.row().2
@@ -102,7 +132,7 @@ impl Protocol {
     pub fn label_fraction(self) -> Option<f64> {
         match self.method() {
             Method::Linear(fraction) | Method::FineTune(fraction) => Some(fraction),
-            Method::Knn | Method::FewShot => None,
+            Method::Knn | Method::FewShot | Method::Detection(_) => None,
         }
     }
 }
@@ -124,6 +154,7 @@ mod tests {
             assert_eq!(Protocol::find(protocol.name()), Some(protocol));
             let named = protocol.label_fraction().filter(|&fraction| fraction < 1.0);
             assert_eq!(named.is_some(), protocol.name().ends_with("-percent"), "{}", protocol.name());
+            assert_eq!(protocol.detection_metric().is_some(), matches!(protocol.method(), Method::Detection(_)));
         }
         assert_eq!(Protocol::find("detection"), None);
     }

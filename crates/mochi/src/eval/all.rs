@@ -81,13 +81,16 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
 
 /// The protocols of `--protocols`, in the order of the table, each once.
 fn named(arguments: &Arguments) -> Outcome<Vec<Evaluation>> {
-    let Some(names) = &arguments.protocols else { return Ok(Protocol::DEFAULT.map(Evaluation::of).to_vec()) };
+    let Some(names) = &arguments.protocols else {
+        return Ok(Protocol::DEFAULT.into_iter().filter_map(Evaluation::of).collect());
+    };
     let find = |name: &String| {
-        let known = || format!("the protocols are {}", Protocol::names());
-        Protocol::find(name).ok_or_else(|| Failure::new(format!("unknown protocol \"{name}\""), known()))
+        let known = || format!("the protocols are {}", Protocol::names_of_images());
+        let protocol = Protocol::find(name).filter(|protocol| Evaluation::of(*protocol).is_some());
+        protocol.ok_or_else(|| Failure::new(format!("unknown protocol \"{name}\""), known()))
     };
     let mut protocols = names.iter().map(find).collect::<Outcome<Vec<_>>>()?;
     protocols.sort_unstable();
     protocols.dedup();
-    Ok(protocols.into_iter().map(Evaluation::of).collect())
+    Ok(protocols.into_iter().filter_map(Evaluation::of).collect())
 }

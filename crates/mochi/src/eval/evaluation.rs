@@ -21,16 +21,17 @@ pub enum Evaluation {
 }
 
 impl Evaluation {
-    /// A protocol with its defaults.
-    pub fn of(protocol: Protocol) -> Self {
-        match protocol.method() {
+    /// A protocol with its defaults; `None` for one that takes no labeled images.
+    pub fn of(protocol: Protocol) -> Option<Self> {
+        Some(match protocol.method() {
             Method::Knn => Self::Knn(KnnOptions::default()),
             Method::Linear(fraction) => Self::Linear(LinearOptions::default(), fraction),
             Method::FewShot => Self::FewShot(FewShotOptions::default()),
             Method::FineTune(label_fraction) => {
                 Self::FineTune(FineTuneOptions { label_fraction, ..FineTuneOptions::default() })
             }
-        }
+            Method::Detection(_) => return None,
+        })
     }
 
     /// Whether it takes features of the frozen encoder.

@@ -112,12 +112,11 @@ fn labeled(table: &PlanTable, beside: &Path) -> Result<Labeled, PlanError> {
 
 fn evaluation(table: &PlanTable) -> Result<Evaluation, PlanError> {
     let name = table.required("name", table.text("name")?)?;
-    let protocol = Protocol::find(name).ok_or_else(|| {
-        let hint = format!("the protocols are {}", Protocol::names());
+    let mut evaluation = Protocol::find(name).and_then(Evaluation::of).ok_or_else(|| {
+        let hint = format!("the protocols are {}", Protocol::names_of_images());
         table.problem(Some("name"), &format!("unknown protocol \"{name}\""), &hint)
     })?;
     let whole = |key: &str| Ok(table.whole(key)?.map(|number| usize::try_from(number).unwrap_or(usize::MAX)));
-    let mut evaluation = Evaluation::of(protocol);
     match &mut evaluation {
         Evaluation::Knn(options) => {
             table.only(&["name", "data", "k", "temperature"])?;
