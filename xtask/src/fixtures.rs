@@ -37,6 +37,7 @@ const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-views/tests/fixtures/make_measures.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_analysis.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_eval.py", arguments: &[] },
+    Fixture { script: "crates/mochi-eval/tests/fixtures/make_fine_tune.py", arguments: &[] },
     Fixture { script: "crates/mochi-nets/tests/fixtures/make_resnet_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-tensor/tests/fixtures/make_checkpoints.py", arguments: &[] },
     Fixture { script: "crates/mochi-train/tests/fixtures/make_backbones.py", arguments: &[] },

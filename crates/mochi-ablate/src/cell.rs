@@ -7,14 +7,10 @@
 use std::collections::BTreeMap;
 
 use mochi_config::Settings;
-use sha2::{Digest, Sha256};
 
 use crate::error::AblateError;
-use crate::name::slug;
+use crate::name::{short_hash, slug};
 use crate::plan::{Design, Plan};
-
-/// Hexadecimal digits of a cell's identity.
-const ID_DIGITS: usize = 12;
 
 /// A combination of the axes' values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,14 +119,10 @@ fn variants(plan: &Plan) -> Vec<Variant> {
 }
 
 fn identity(plan: &Plan, settings: &Settings) -> String {
-    let mut hash = Sha256::new();
-    let mut line = |text: String| hash.update(text + "\n");
-    for described in settings.describe() {
-        line(format!("{} = {}", described.key, described.value));
-    }
-    line(format!("images = {}", plan.images_as_written));
-    let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    digits[..ID_DIGITS].to_owned()
+    let mut lines: Vec<String> =
+        settings.describe().into_iter().map(|described| format!("{} = {}", described.key, described.value)).collect();
+    lines.push(format!("images = {}", plan.images_as_written));
+    short_hash(lines.iter())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mochi_config::ConfigError;
+use mochi_config::plan::PlanError;
 use mochi_files::FileError;
 use mochi_run::RunError;
 
@@ -51,6 +52,12 @@ pub enum AblateError {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+impl From<PlanError> for AblateError {
+    fn from(PlanError { path, problem, hint }: PlanError) -> Self {
+        AblateError::Plan { plan: path, problem, hint }
+    }
 }
 
 impl AblateError {

@@ -5,6 +5,8 @@
 //!      base.toml          its [base], the settings file of every run
 //!      cells/NAME-ID/     run folders; eval/*.json in them are the results
 //!      cells/NAME-ID/cell.json   how long the cell took
+//!      detection.toml     its [detection], the settings file of every detector
+//!      detectors/ID-ID/   runs of detectors that start from the cell's encoder
 //!      failed/ID.json     why a cell failed
 //!      leases/            which cells are being trained, and by whom
 //!      logs/ID.log        what the processes of a cell wrote to stderr
@@ -14,13 +16,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mochi_config::detection;
 use mochi_files::{read_capped, write_atomic};
-use mochi_run::{Protocol, RunFolder};
+use mochi_run::{MetricsLog, Protocol, RunFolder};
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
 use crate::error::AblateError;
 use crate::lease::Leases;
+use crate::name::short_hash;
 use crate::plan::Plan;
 
 /// Largest of the folder's own files in bytes.
@@ -33,8 +37,8 @@ const CELLS: &str = "cells";
 /// Results of a cell that was trained and evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
-    /// Top-1 accuracy in percent.
-    pub top1: BTreeMap<Protocol, f64>,
+    /// Results in percent: top-1 accuracies, average precisions.
+    pub scores: BTreeMap<Protocol, f64>,
     /// Training and evaluation, in seconds; `None` where it was not recorded.
     pub seconds: Option<f64>,
 }
@@ -101,7 +105,22 @@ impl StudyFolder {
             std::fs::create_dir_all(&folder).map_err(AblateError::io("create", &folder))?;
         }
         write_atomic(&self.path.join(PLAN), plan.text.as_bytes())?;
+        if let Some(detection) = &plan.detection {
+            write_atomic(&self.detection(), detection.settings.as_bytes())?;
+        }
         Ok(write_atomic(&self.base(), plan.base.as_bytes())?)
+    }
+
+    /// The settings file of every detector.
+    pub fn detection(&self) -> PathBuf {
+        self.path.join("detection.toml")
+    }
+
+    /// The run folder of the detector that starts from a cell's encoder; `None` if the plan has none. Its name follows from cell, settings and images.
+    pub fn detector(&self, cell: &Cell, plan: &Plan) -> Option<PathBuf> {
+        let detection = plan.detection.as_ref()?;
+        let id = short_hash([&detection.settings, &detection.images_as_written]);
+        Some(self.path.join("detectors").join(format!("{}-{id}", cell.id)))
     }
 
     /// Its path.
@@ -150,10 +169,10 @@ impl StudyFolder {
     /// [`AblateError::Io`]. A result that cannot be read, or of other images than the plan's, counts as missing.
     pub fn state(&self, cell: &Cell, plan: &Plan, leases: &Leases) -> Result<State, AblateError> {
         let run = self.run(cell)?;
-        let top1 = results(&run, plan);
-        if plan.evaluate.iter().all(|protocol| top1.contains_key(protocol)) {
+        let scores = self.scores(cell, plan)?;
+        if plan.evaluate.iter().all(|protocol| scores.contains_key(protocol)) {
             let seconds = read_json::<Record>(&run.join(CELL)).map(|record| record.seconds);
-            return Ok(State::Finished(Finished { top1, seconds }));
+            return Ok(State::Finished(Finished { scores, seconds }));
         }
         if let Some(holder) = leases.holder(&cell.id)? {
             return Ok(State::Running(holder));
@@ -166,8 +185,15 @@ impl StudyFolder {
     /// # Errors
     /// [`AblateError::Io`].
     pub fn missing(&self, cell: &Cell, plan: &Plan) -> Result<Vec<Protocol>, AblateError> {
-        let top1 = results(&self.run(cell)?, plan);
-        Ok(plan.evaluate.iter().copied().filter(|protocol| !top1.contains_key(protocol)).collect())
+        let scores = self.scores(cell, plan)?;
+        Ok(plan.evaluate.iter().copied().filter(|protocol| !scores.contains_key(protocol)).collect())
+    }
+
+    /// The results that a cell has.
+    fn scores(&self, cell: &Cell, plan: &Plan) -> Result<BTreeMap<Protocol, f64>, AblateError> {
+        let mut scores = results(&self.run(cell)?, plan);
+        scores.extend(self.detector(cell, plan).map(|run| detected(&run)).unwrap_or_default());
+        Ok(scores)
     }
 
     /// Adds to the recorded time of a cell, which may be trained in several sessions; gives the sum.
@@ -245,6 +271,18 @@ fn results(run: &Path, plan: &Plan) -> BTreeMap<Protocol, f64> {
     Protocol::ALL.into_iter().filter_map(of).collect()
 }
 
+/// Average precisions in percent of a detector's run that has ended: those of the evaluation after its last iteration.
+fn detected(run: &Path) -> BTreeMap<Protocol, f64> {
+    let last = || {
+        let folder = RunFolder::read(run).ok()?;
+        let settings = detection::Resolved::parse(&folder.read_config().ok()?, &folder.config_path()).ok()?;
+        MetricsLog::read(&folder.metrics_path()).ok()?.pop().filter(|record| record.step == settings.iterations)
+    };
+    let Some(last) = last() else { return BTreeMap::new() };
+    let of = |protocol: Protocol| Some((protocol, 100.0 * last.values.get(protocol.detection_metric()?)?));
+    Protocol::ALL.into_iter().filter_map(of).collect()
+}
+
 fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Option<T> {
     serde_json::from_slice(&read_capped(path, LIMIT).ok()?).ok()
 }
@@ -305,8 +343,8 @@ mod tests {
         std::fs::write(run.join("eval/linear.json"), result(50.0)).unwrap();
         study.add_seconds(&cells[0], 10.0).unwrap();
         assert_eq!(study.add_seconds(&cells[0], 2.5).unwrap(), 12.5);
-        let top1 = BTreeMap::from([(Protocol::Knn, 40.5), (Protocol::Linear, 50.0)]);
-        assert_eq!(state(&cells[0]), State::Finished(Finished { top1, seconds: Some(12.5) }));
+        let scores = BTreeMap::from([(Protocol::Knn, 40.5), (Protocol::Linear, 50.0)]);
+        assert_eq!(state(&cells[0]), State::Finished(Finished { scores, seconds: Some(12.5) }));
 
         StudyFolder::at(&out).unwrap();
         let error = StudyFolder::at(folder.path()).unwrap_err();

@@ -40,5 +40,5 @@ pub use folder::{Failed, Finished, State, StudyFolder};
 pub use forecast::Forecast;
 pub use format::Format;
 pub use lease::{Lease, Leases};
-pub use plan::{Design, Plan};
+pub use plan::{Design, DetectionPlan, Plan};
 pub use table::Table;

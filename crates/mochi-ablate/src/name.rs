@@ -1,4 +1,9 @@
-//! Names of folders.
+//! Names of folders: readable parts, and identities.
+
+use sha2::{Digest, Sha256};
+
+/// Hexadecimal digits of an identity.
+const ID_DIGITS: usize = 12;
 
 /// Longest readable part of a folder's name, in characters.
 const LONGEST: usize = 60;
@@ -16,6 +21,17 @@ pub(crate) fn slug(name: &str) -> String {
     slug.truncate(LONGEST);
     let slug = slug.trim_matches(['-', '.']);
     if slug.is_empty() { "unnamed".to_owned() } else { slug.to_owned() }
+}
+
+/// An identity that follows from these lines.
+pub(crate) fn short_hash<'a>(lines: impl IntoIterator<Item = &'a String>) -> String {
+    let mut hash = Sha256::new();
+    for line in lines {
+        hash.update(line);
+        hash.update("\n");
+    }
+    let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    digits[..ID_DIGITS].to_owned()
 }
 
 #[cfg(test)]

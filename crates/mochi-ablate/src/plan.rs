@@ -28,9 +28,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use mochi_config::detection;
+use mochi_config::plan::{self, PlanError, PlanTable};
 use mochi_files::read_capped;
 use mochi_run::Protocol;
-use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::error::AblateError;
@@ -40,52 +41,16 @@ use crate::name::slug;
 const LIMIT: u64 = 1 << 20;
 
 /// Which combinations of the axes' values are trained.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Design {
     /// Every combination.
-    #[default]
     Grid,
     /// The baseline, and each other value of each axis with the other axes at their first value.
     OneAtATime,
 }
 
-/// A plan as written.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    name: Option<String>,
-    #[serde(default)]
-    design: Design,
-    #[serde(default = "one_seed")]
-    seeds: Vec<u64>,
-    evaluate: Option<Vec<String>>,
-    hours: Option<f64>,
-    data: DataFile,
-    #[serde(default)]
-    base: Table,
-    axis: Vec<AxisFile>,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DataFile {
-    images: String,
-    train: String,
-    test: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AxisFile {
-    key: Option<String>,
-    name: Option<String>,
-    values: Vec<Value>,
-}
-
-fn one_seed() -> Vec<u64> {
-    vec![0]
-}
+/// Where the keys of a plan are described.
+const PAGE: &str = "docs/guides/ablation.md";
 
 /// One axis: what varies, and its values; the first is the baseline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +97,19 @@ pub struct Plan {
     pub base: String,
     /// What varies.
     pub axes: Vec<Axis>,
+    /// The detector that is trained from each cell's encoder, if a protocol needs one.
+    pub detection: Option<DetectionPlan>,
+}
+
+/// The detector that is trained from a cell's encoder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectionPlan {
+    /// Images with objects.
+    pub images: PathBuf,
+    /// The same as the plan has it.
+    pub images_as_written: String,
+    /// Its settings, as a settings file.
+    pub settings: String,
 }
 
 impl Plan {
@@ -152,62 +130,56 @@ impl Plan {
     }
 
     fn parse(path: &Path, text: String) -> Result<Plan, AblateError> {
-        let wrong = problem(path);
-        let file: File = toml::from_str(&text).map_err(|error| {
-            let place = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            // What is missing has no place.
-            let place = place.filter(|_| !error.message().starts_with("missing field"));
-            let line = place.map(|line| format!("line {line}: ")).unwrap_or_default();
-            wrong(format!("{line}{}", error.message()), "docs/guides/ablation.md describes the plan file")
-        })?;
-        let seeds = file.seeds;
+        let plan = plan::read(path, &text, PAGE, |file| Plan::of(path, &text, file))?;
+        if let Some(detection) = &plan.detection {
+            let (path, text) = (Path::new("[detection]"), detection.settings.clone());
+            detection::Settings::load_text(path, text, &[]).map_err(|error| AblateError::Plan {
+                plan: plan.path.clone(),
+                problem: error.to_string(),
+                hint: error.hint().unwrap_or_else(|| format!("{PAGE} describes the plan file")),
+            })?;
+        }
+        Ok(plan)
+    }
+
+    fn of(path: &Path, text: &str, file: &PlanTable) -> Result<Plan, PlanError> {
+        file.only(&["name", "design", "seeds", "evaluate", "hours", "data", "base", "axis", "detection"])?;
+        let design = match file.text("design")? {
+            None | Some("grid") => Design::Grid,
+            Some("one-at-a-time") => Design::OneAtATime,
+            Some(other) => {
+                let message =
+                    format!("invalid value for `design`: expected \"grid\" or \"one-at-a-time\", got \"{other}\"");
+                return Err(file.problem(Some("design"), &message, "leave it out for the grid of all combinations"));
+            }
+        };
+        let seeds = file.wholes("seeds")?.unwrap_or_else(|| vec![0]);
         let unique: BTreeSet<u64> = seeds.iter().copied().collect();
         if unique.len() != seeds.len() || seeds.is_empty() {
-            return Err(wrong(
-                "`seeds` must name at least one seed, each once".to_owned(),
-                "write e.g. seeds = [0, 1, 2]",
-            ));
+            let message = "`seeds` must name at least one seed, each once";
+            return Err(file.problem(Some("seeds"), message, "write e.g. seeds = [0, 1, 2]"));
         }
-        if let Some(hours) = file.hours.filter(|hours| !(hours.is_finite() && *hours > 0.0)) {
-            return Err(wrong(format!("`hours` must be a number above 0, got {hours}"), "write e.g. hours = 8"));
+        let hours = file.number("hours")?;
+        if let Some(hours) = hours.filter(|hours| !(hours.is_finite() && *hours > 0.0)) {
+            let message = format!("`hours` must be a number above 0, got {hours}");
+            return Err(file.problem(Some("hours"), &message, "write e.g. hours = 8"));
         }
-        let known = || Protocol::ALL.map(Protocol::name).join(", ");
-        let mut evaluate = match file.evaluate {
-            None => Protocol::DEFAULT.to_vec(),
-            Some(names) => names
-                .iter()
-                .map(|name| {
-                    let unknown = || {
-                        wrong(
-                            format!("unknown protocol \"{name}\" in `evaluate`"),
-                            &format!("the protocols are {}", known()),
-                        )
-                    };
-                    Protocol::find(name).ok_or_else(unknown)
-                })
-                .collect::<Result<Vec<_>, _>>()?,
-        };
-        let mut seen = BTreeSet::new();
-        evaluate.retain(|protocol| seen.insert(*protocol));
-        if evaluate.is_empty() {
-            return Err(wrong(
-                "`evaluate` names no protocol".to_owned(),
-                "write e.g. evaluate = [\"knn\", \"linear\"]",
-            ));
+        let data = file.required("data", file.table("data")?)?;
+        data.only(&["images", "train", "test"])?;
+        let [images, train, test] = ["images", "train", "test"].map(|key| data.required(key, data.text(key)?));
+        let (images, train, test) = (images?, train?, test?);
+        let base = file.values("base")?.cloned().unwrap_or_default();
+        if base.contains_key("seed") {
+            let message = "`seed` in [base] has no effect";
+            return Err(file.problem(Some("base"), message, "list the seeds at the top: seeds = [0, 1, 2]"));
         }
-        if file.axis.is_empty() {
-            return Err(wrong("it has no axis".to_owned(), "add [[axis]] with a key and its values"));
-        }
-        let axes = file.axis.into_iter().map(|axis| axis_of(axis, &wrong)).collect::<Result<Vec<_>, _>>()?;
-        if file.base.contains_key("seed") {
-            return Err(wrong(
-                "`seed` in [base] has no effect".to_owned(),
-                "list the seeds at the top: seeds = [0, 1, 2]",
-            ));
+        let axes = file.tables("axis")?.iter().map(axis_of).collect::<Result<Vec<_>, _>>()?;
+        if axes.is_empty() {
+            return Err(file.problem(None, "it has no axis", "add [[axis]] with a key and its values"));
         }
         let names: BTreeSet<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
         if names.len() != axes.len() {
-            return Err(wrong("two axes have one name".to_owned(), "give each axis its own `name`"));
+            return Err(file.problem(None, "two axes have one name", "give each axis its own `name`"));
         }
         let stem = || path.file_stem().map_or_else(|| "study".to_owned(), |stem| stem.to_string_lossy().into_owned());
         // Absolute, so that results tell what they were computed on, from whichever folder.
@@ -217,49 +189,100 @@ impl Plan {
             let whole = beside.join(text);
             if text.contains("://") { PathBuf::from(text) } else { whole.canonicalize().unwrap_or(whole) }
         };
-        let base = toml::to_string(&file.base)
-            .map_err(|error| wrong(format!("[base]: {error}"), "write settings as in a settings file"))?;
+        let base = toml::to_string(&base).map_err(|error| {
+            file.problem(Some("base"), &format!("[base]: {error}"), "write settings as in a settings file")
+        })?;
+        let evaluate = protocols(file)?;
+        let detection = detection_of(file, &place)?;
+        if let (Some(protocol), None) =
+            (evaluate.iter().find(|protocol| protocol.detection_metric().is_some()), &detection)
+        {
+            let message = format!("\"{}\" needs a detector, and there is no [detection]", protocol.name());
+            let hint = "add [detection] with `images`, a folder as of `mochi detect train --data`";
+            return Err(file.problem(Some("evaluate"), &message, hint));
+        }
         Ok(Plan {
             path: path.to_owned(),
-            name: file.name.unwrap_or_else(stem),
-            design: file.design,
+            name: file.text("name")?.map_or_else(stem, str::to_owned),
+            design,
             seeds,
             evaluate,
-            hours: file.hours,
-            images: place(&file.data.images),
-            images_as_written: file.data.images.clone(),
-            labeled: [place(&file.data.train), place(&file.data.test)],
+            hours,
+            images: place(images),
+            images_as_written: images.to_owned(),
+            labeled: [place(train), place(test)],
             base,
             axes,
-            text,
+            detection,
+            text: text.to_owned(),
         })
     }
+}
+
+/// `[detection]`: `images`, and settings of detection.
+fn detection_of(file: &PlanTable, place: &impl Fn(&str) -> PathBuf) -> Result<Option<DetectionPlan>, PlanError> {
+    let (Some(table), Some(values)) = (file.table("detection")?, file.values("detection")?) else { return Ok(None) };
+    let images = table.required("images", table.text("images")?)?;
+    let settings: Table =
+        values.iter().filter(|(key, _)| *key != "images").map(|(key, value)| (key.clone(), value.clone())).collect();
+    if settings.contains_key("seed") {
+        let hint = "list the seeds at the top: seeds = [0, 1, 2]";
+        return Err(table.problem(Some("seed"), "`seed` in [detection] has no effect", hint));
+    }
+    let settings = toml::to_string(&settings).map_err(|error| {
+        table.problem(None, &format!("[detection]: {error}"), "write settings as in a settings file of detection")
+    })?;
+    Ok(Some(DetectionPlan { images: place(images), images_as_written: images.to_owned(), settings }))
+}
+
+/// The protocols of `evaluate`, each once.
+fn protocols(file: &PlanTable) -> Result<Vec<Protocol>, PlanError> {
+    let Some(names) = file.texts("evaluate")? else { return Ok(Protocol::DEFAULT.to_vec()) };
+    let mut all = Vec::new();
+    for name in names {
+        let unknown = || {
+            let hint = format!("the protocols are {}", Protocol::names());
+            file.problem(Some("evaluate"), &format!("unknown protocol \"{name}\" in `evaluate`"), &hint)
+        };
+        let protocol = Protocol::find(name).ok_or_else(unknown)?;
+        if !all.contains(&protocol) {
+            all.push(protocol);
+        }
+    }
+    if all.is_empty() {
+        let hint = "write e.g. evaluate = [\"knn\", \"linear\"]";
+        return Err(file.problem(Some("evaluate"), "`evaluate` names no protocol", hint));
+    }
+    Ok(all)
 }
 
 fn problem(path: &Path) -> impl Fn(String, &str) -> AblateError {
     move |problem, hint| AblateError::Plan { plan: path.to_owned(), problem, hint: hint.to_owned() }
 }
 
-fn axis_of(axis: AxisFile, wrong: &impl Fn(String, &str) -> AblateError) -> Result<Axis, AblateError> {
-    let Some(name) = axis.name.or_else(|| axis.key.clone()) else {
-        return Err(wrong(
-            "an axis has neither `key` nor `name`".to_owned(),
-            "add the key that varies: key = \"moco.queue\"",
-        ));
+fn axis_of(axis: &PlanTable) -> Result<Axis, PlanError> {
+    axis.only(&["key", "name", "values"])?;
+    let key = axis.text("key")?;
+    let Some(name) = axis.text("name")?.or(key) else {
+        let hint = "add the key that varies: key = \"moco.queue\"";
+        return Err(axis.problem(None, "an axis has neither `key` nor `name`", hint));
     };
-    if axis.values.is_empty() {
+    let wrong = |message: String, hint: &str| axis.problem(Some("values"), &message, hint);
+    let values = axis.required("values", axis.list("values")?)?;
+    if values.is_empty() {
         return Err(wrong(format!("the axis \"{name}\" has no values"), "write e.g. values = [0.2, 0.1]"));
     }
-    if axis.key.as_deref() == Some("seed") {
-        return Err(wrong("`seed` is no axis".to_owned(), "list the seeds with seeds = [0, 1, 2]"));
+    if key == Some("seed") {
+        return Err(axis.problem(Some("key"), "`seed` is no axis", "list the seeds with seeds = [0, 1, 2]"));
     }
-    let values = axis.values.into_iter().map(|value| match (&axis.key, value) {
+    let values = values.iter().map(|value| match (key, value) {
         (Some(key), value) => {
-            let text = written(&value);
+            let text = written(value);
             let label = value.as_str().map_or_else(|| text.clone(), str::to_owned);
             Ok(AxisValue { label, settings: vec![format!("{key}={text}")] })
         }
-        (None, Value::Table(mut table)) => {
+        (None, Value::Table(table)) => {
+            let mut table = table.clone();
             let Some(label) = table.remove("name").and_then(|name| name.as_str().map(str::to_owned)) else {
                 return Err(wrong(
                     format!("a value of the axis \"{name}\" has no name"),
@@ -269,7 +292,7 @@ fn axis_of(axis: AxisFile, wrong: &impl Fn(String, &str) -> AblateError) -> Resu
             Ok(AxisValue { label, settings: assignments(&table) })
         }
         (None, value) => Err(wrong(
-            format!("the axis \"{name}\" has no `key`, so its values must be tables, got {}", written(&value)),
+            format!("the axis \"{name}\" has no `key`, so its values must be tables, got {}", written(value)),
             "add the key that varies, or write e.g. { name = \"MoCo v2\", negatives.pairs = 0 }",
         )),
     });
@@ -278,7 +301,7 @@ fn axis_of(axis: AxisFile, wrong: &impl Fn(String, &str) -> AblateError) -> Resu
     if labels.len() != values.len() {
         return Err(wrong(format!("two values of the axis \"{name}\" have one name"), "give each value its own name"));
     }
-    Ok(Axis { values, name })
+    Ok(Axis { values, name: name.to_owned() })
 }
 
 /// A value as it is written on the command line and in a settings file.
@@ -341,14 +364,22 @@ mod tests {
             (format!("hours = nan\n{DATA}{axis}"), "above 0"),
             (format!("evaluate = []\n{DATA}{axis}"), "no protocol"),
             (format!("evaluate = [\"detection\"]\n{DATA}{axis}"), "unknown protocol \"detection\""),
-            (format!("sed = [1]\n{DATA}{axis}"), "line 1: unknown field `sed`"),
-            (axis.to_owned(), "queue.toml: missing field `data`"),
-            (DATA.to_owned(), "queue.toml: missing field `axis`"),
+            (format!("sed = [1]\n{DATA}{axis}"), "line 1: unknown key `sed`"),
+            (format!("seeds = [\"a\"]\n{DATA}{axis}"), "line 1: invalid value for `seeds`: expected a list of whole"),
+            (format!("design = \"all\"\n{DATA}{axis}"), "line 1: invalid value for `design`"),
+            (format!("{DATA}{axis}x = 1\n"), "line 8: unknown key `x`"),
+            (format!("{DATA}x = 1\n{axis}"), "line 5: unknown key `x`"),
+            (axis.to_owned(), "queue.toml: missing key `data`"),
+            (DATA.to_owned(), "queue.toml: it has no axis"),
             (format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = []\n"), "has no values"),
             (format!("{DATA}[[axis]]\nvalues = [1]\n"), "neither `key` nor `name`"),
             (format!("{DATA}[[axis]]\nname = \"m\"\nvalues = [1]\n"), "must be tables, got 1"),
             (format!("{DATA}[[axis]]\nname = \"m\"\nvalues = [{{ seed = 1 }}]\n"), "has no name"),
             (format!("{DATA}[[axis]]\nkey = \"seed\"\nvalues = [1]\n"), "`seed` is no axis"),
+            (format!("evaluate = [\"detection-ap\"]\n{DATA}{axis}"), "line 1: \"detection-ap\" needs a detector"),
+            (format!("{DATA}{axis}[detection]\nbatch = 3\n"), "line 8: missing key `images`"),
+            (format!("{DATA}{axis}[detection]\nimages = \"a\"\nseed = 1\n"), "line 10: `seed` in [detection]"),
+            (format!("{DATA}{axis}[detection]\nimages = \"a\"\nepochs = 1\n"), "unknown key `epochs`"),
             (format!("{DATA}{axis}{axis}"), "two axes have one name"),
             (format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = [64, 64]\n"), "\"moco.queue\" have one name"),
             (format!("{DATA}{axis}[base]\nseed = 5\n"), "`seed` in [base]"),

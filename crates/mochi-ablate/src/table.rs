@@ -70,8 +70,8 @@ impl Table {
             })
         };
         let scores = |variant: usize, protocol: Protocol| -> Vec<(u64, f64)> {
-            let top1 = |finished: &Finished| finished.top1.get(&protocol).copied();
-            finished(variant).filter_map(|(seed, finished)| Some((seed, top1(finished)?))).collect()
+            let score = |finished: &Finished| finished.scores.get(&protocol).copied();
+            finished(variant).filter_map(|(seed, finished)| Some((seed, score(finished)?))).collect()
         };
         let mut rows: Vec<Row> = cells
             .variants
@@ -152,8 +152,8 @@ pub(crate) mod tests {
                 (2, 2) => State::Failed(crate::Failed { reason: "no memory".into(), log: "x".into() }),
                 (variant, seed) => {
                     let top1 = knn[variant][usize::try_from(seed).unwrap()];
-                    let top1 = BTreeMap::from([(Protocol::Knn, top1), (Protocol::Linear, top1 + 10.0)]);
-                    State::Finished(Finished { top1, seconds: Some(60.0) })
+                    let scores = BTreeMap::from([(Protocol::Knn, top1), (Protocol::Linear, top1 + 10.0)]);
+                    State::Finished(Finished { scores, seconds: Some(60.0) })
                 }
             })
             .collect();

@@ -43,6 +43,7 @@ mod kind;
 mod layers;
 mod nearest;
 mod origin;
+pub mod plan;
 mod presets;
 mod pretraining;
 mod reader;
@@ -74,8 +75,9 @@ pub use reference::reference;
 pub use resolved::{Resolved, epochs_to_steps};
 pub use schema::Schema;
 pub use sections::{
-    Checkpoint, CheckpointSettings, Compute, ComputeSettings, Data, DataSettings, Log, LogSettings, Mix, MixSettings,
-    Moco, MocoSettings, Model, ModelSettings, Negatives, NegativesSettings, Optimizer, OptimizerSettings,
+    Checkpoint, CheckpointSettings, Compute, ComputeSettings, Data, DataSettings, Evaluation, EvaluationSettings, Log,
+    LogSettings, Mix, MixSettings, Moco, MocoSettings, Model, ModelSettings, Negatives, NegativesSettings, Optimizer,
+    OptimizerSettings,
 };
 pub use selection::{Choices, Selection};
 pub use settings::Settings;

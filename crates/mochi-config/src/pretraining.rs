@@ -74,11 +74,12 @@ pub static PRETRAINING: Schema = Schema {
         sections::Compute::KEYS,
         sections::Checkpoint::KEYS,
         sections::Log::KEYS,
+        sections::Evaluation::KEYS,
     ],
     presets: PRESETS,
     default_preset: "small",
     published: "moco-v2",
-    format: 3,
+    format: 4,
     repeat: "mochi pretrain DATA --config FILE",
     page: "docs/reference/configuration.md",
 };

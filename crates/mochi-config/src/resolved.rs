@@ -9,7 +9,7 @@ use crate::error::ConfigError;
 use crate::origin::{Described, Origins};
 use crate::pretraining::PRETRAINING;
 use crate::reader::{self, Loaded};
-use crate::sections::{Checkpoint, Compute, Data, Log, Mix, Moco, Model, Negatives, Optimizer};
+use crate::sections::{Checkpoint, Compute, Data, Evaluation, Log, Mix, Moco, Model, Negatives, Optimizer};
 use crate::time::TimeBudget;
 
 /// Every setting, resolved.
@@ -40,6 +40,8 @@ pub struct Resolved {
     pub checkpoint: Checkpoint,
     /// `[log]`
     pub log: Log,
+    /// `[evaluation]`
+    pub evaluation: Evaluation,
     /// Name of the preset of the first layer.
     #[serde(skip)]
     pub(crate) preset: String,

@@ -11,8 +11,8 @@ use crate::origin::{Described, Origin, Origins};
 use crate::pretraining::PRETRAINING;
 use crate::reader::{self, Loaded};
 use crate::sections::{
-    CheckpointSettings, ComputeSettings, DataSettings, LogSettings, MixSettings, MocoSettings, ModelSettings,
-    NegativesSettings, OptimizerSettings,
+    CheckpointSettings, ComputeSettings, DataSettings, EvaluationSettings, LogSettings, MixSettings, MocoSettings,
+    ModelSettings, NegativesSettings, OptimizerSettings,
 };
 use crate::time::TimeBudget;
 
@@ -44,6 +44,8 @@ pub struct Settings {
     pub checkpoint: CheckpointSettings,
     /// `[log]`
     pub log: LogSettings,
+    /// `[evaluation]`
+    pub evaluation: EvaluationSettings,
     /// Name of the preset of the first layer.
     #[serde(skip)]
     pub(crate) preset: String,
@@ -96,6 +98,11 @@ impl Settings {
         if also_given {
             self.origins.insert("data.also", Origin::CommandLine);
         }
+    }
+
+    /// Sets `evaluation.source` to the absolute path of the value that was given.
+    pub fn set_evaluation_source(&mut self, source: String) {
+        self.evaluation.source = source;
     }
 
     /// Name of the preset of the first layer.

@@ -7,11 +7,16 @@ const HELD_OUT: u64 = 0x6576_616c_0000_0001;
 const ORDER: u64 = 0x6576_616c_0000_0002;
 const WEIGHTS: u64 = 0x6576_616c_0000_0003;
 
-/// Splits rows into (fitted, held out), a tenth of each class held out, both ascending.
+/// [`hold_out`] of one in ten.
+pub(crate) fn hold_out_tenth(labels: &[u32], seed: u64) -> (Vec<u32>, Vec<u32>) {
+    hold_out(labels, 10, seed)
+}
+
+/// Splits rows into (fitted, held out), one in `one_in` of each class held out, both ascending.
 ///
 /// A class of two or more images contributes at least one row, so that small sets can be validated on. A class of one contributes
 /// none, since it could not be learned otherwise.
-pub(crate) fn hold_out_tenth(labels: &[u32], seed: u64) -> (Vec<u32>, Vec<u32>) {
+pub(crate) fn hold_out(labels: &[u32], one_in: usize, seed: u64) -> (Vec<u32>, Vec<u32>) {
     let philox = Philox::new(seed, HELD_OUT);
     // Sorted by class, and within a class by a random number; the position breaks ties.
     let mut keyed: Vec<(u32, u32, u32)> =
@@ -19,7 +24,7 @@ pub(crate) fn hold_out_tenth(labels: &[u32], seed: u64) -> (Vec<u32>, Vec<u32>) 
     keyed.sort_unstable();
     let (mut fitted, mut held_out) = (Vec::new(), Vec::new());
     for class in keyed.chunk_by(|a, b| a.0 == b.0) {
-        let count = if class.len() < 2 { 0 } else { ((class.len() + 5) / 10).max(1) };
+        let count = if class.len() < 2 { 0 } else { ((class.len() + one_in / 2) / one_in).max(1) };
         held_out.extend(class.iter().take(count).map(|&(_, _, row)| row));
         fitted.extend(class.iter().skip(count).map(|&(_, _, row)| row));
     }

@@ -6,11 +6,12 @@
 
 use crate::classes::{at_least_two, match_names};
 use crate::{EvalError, FrozenEncoder, Progress, Stage};
-use mochi_data::{BadImage, Dataset, Loader, LoaderOptions, Order, Shard};
+use mochi_data::{BadImage, Cancel, Dataset, Loader, LoaderOptions, Order, Shard};
 use mochi_nets::{Encoder, NormMode};
 use mochi_tensor::{Device, Kind, Tensor, from_f32, no_grad};
 use mochi_views::Augmentation;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The layer that features are taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +79,10 @@ pub struct ViewOptions {
     pub max_bad_fraction: f64,
     /// Part of each batch whose features are extracted.
     pub shard: Shard,
+    /// Only these images, by rising index; `None`: all.
+    pub images: Option<Arc<[u32]>>,
+    /// Ends waiting for images with [`mochi_data::DataError::Canceled`].
+    pub cancel: Cancel,
 }
 
 impl ViewOptions {
@@ -85,7 +90,8 @@ impl ViewOptions {
     /// at most 1 % of bad images.
     pub fn new(augmentation: Augmentation, size: u32) -> Self {
         let batch = if size <= 64 { 256 } else { 64 };
-        Self { augmentation, size, batch, threads: 0, max_bad_fraction: 0.01, shard: Shard::WHOLE }
+        let (threads, max_bad_fraction, shard, cancel) = (0, 0.01, Shard::WHOLE, Cancel::default());
+        Self { augmentation, size, batch, threads, max_bad_fraction, shard, images: None, cancel }
     }
 
     /// The loader of one pass over a dataset, one view per image; `shuffled` gives the seed and the number of epochs.
@@ -111,6 +117,8 @@ impl ViewOptions {
             max_bad_fraction: self.max_bad_fraction,
             // A classifier is trained by one process.
             shard: if shuffled.is_none() { self.shard } else { Shard::WHOLE },
+            images: self.images.clone(),
+            cancel: self.cancel.clone(),
             ..LoaderOptions::default()
         };
         Ok(Loader::new(dataset, options)?)
@@ -222,7 +230,7 @@ pub fn extract(
     // IDX files hold one channel; the loader repeats it.
     let planes: i64 = if dataset.kind() == "IDX" { 1 } else { 3 };
     let side = i64::from(options.size);
-    let total = dataset.len();
+    let total = options.images.as_ref().map_or(dataset.len(), |images| images.len());
     let mut loader = options.loader(dataset, options.augmentation.evaluation(options.size), options.batch, None)?;
     let mut values: Option<Tensor> = None;
     let mut images: Vec<u32> = Vec::with_capacity(total);

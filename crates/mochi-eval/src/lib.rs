@@ -7,11 +7,13 @@
 //!   linear classifier on cached features        "linear-cached/1"    [linear_cached]
 //!   nearest class mean of a few images          "few-shot/1"         [few_shot]
 //! Dataset -> views -> encoder -> classifier     "linear-augmented/1" [linear_augmented]
+//! Dataset -> views -> whole network           "fine-tune/1"        [fine_tune]
+//! Dataset -> encoder during training -> accuracies and label-free measures            [Monitor]
 //! Dataset -> encoders of a run's checkpoints -> how the embeddings look                [analysis]
 //! ```
 //!
 //! Each protocol has a name and a version, which are part of its result. The encoder is in evaluation mode and is checked bitwise
-//! unchanged. Classes are those of the training split; the test split's are matched by name. Nothing is selected on the test split, and
+//! unchanged, except in fine-tuning, which restores it. Classes are those of the training split; the test split's are matched by name. Nothing is selected on the test split, and
 //! all random draws follow from the seed. What names, labels and files tell is checked before features are computed
 //! ([`check_splits`]). Progress is reported through a callback. The crate knows no run folder, no training loop and no terminal.
 //!
@@ -48,11 +50,13 @@ mod draws;
 mod error;
 mod features;
 mod few_shot;
+mod fine_tune;
 mod fit;
 mod frozen;
 mod interval;
 mod knn;
 mod linear;
+mod monitor;
 mod near_miss;
 mod nearest;
 mod preflight;
@@ -68,10 +72,12 @@ pub use bad_images::BadImages;
 pub use error::EvalError;
 pub use features::{Extractor, FeatureSource, Features, ViewOptions, extract, match_classes};
 pub use few_shot::{FEW_SHOT_PROTOCOL, FewShotOptions, FewShotResult, few_shot};
+pub use fine_tune::{FINE_TUNE_PROTOCOL, FineTuneOptions, fine_tune};
 pub use frozen::FrozenEncoder;
 pub use interval::bootstrap_interval;
 pub use knn::{KNN_EMBEDDING_PROTOCOL, KNN_PROTOCOL, KnnOptions, KnnResult, automatic_k, knn};
 pub use linear::{LINEAR_CACHED_PROTOCOL, LinearOptions, LinearResult, SweepPoint, check_labels, linear_cached};
+pub use monitor::{LABEL_FREE, Monitor, MonitorOptions, NEIGHBORS, Observation};
 pub use near_miss::{Difference, NearMiss};
 pub use preflight::{Overlap, check_splits};
 pub use progress::{Progress, Stage};

@@ -57,10 +57,10 @@ pub struct SweepPoint {
     pub validation_top1: Option<f64>,
 }
 
-/// Result of a linear probe, of either protocol; accuracies in percent.
+/// Result of a trained classifier, a linear probe of either protocol or a fine-tuned network; accuracies in percent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinearResult {
-    /// [`LINEAR_CACHED_PROTOCOL`] or [`crate::LINEAR_AUGMENTED_PROTOCOL`].
+    /// [`LINEAR_CACHED_PROTOCOL`], [`crate::LINEAR_AUGMENTED_PROTOCOL`] or [`crate::FINE_TUNE_PROTOCOL`].
     pub protocol: String,
     /// Name of the published recipe, if one was followed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -248,7 +248,7 @@ fn default_epochs(images: usize) -> usize {
 }
 
 /// The rate of the best held-out top-1; the smaller of equals, as rates ascend.
-fn select(sweep: &[SweepPoint]) -> Option<(f64, Option<f64>)> {
+pub(crate) fn select(sweep: &[SweepPoint]) -> Option<(f64, Option<f64>)> {
     let mut best: Option<(f64, f64)> = None;
     for point in sweep {
         if let Some(top1) = point.validation_top1

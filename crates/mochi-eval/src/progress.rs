@@ -13,9 +13,9 @@ pub enum Stage {
     Measures,
     /// Neighbor search, counted in test images.
     Neighbors,
-    /// Learning-rate sweep on the held-out training images, counted in epochs.
+    /// Learning-rate sweep on the held-out training images, counted in epochs; of fine-tuning in steps.
     Sweep,
-    /// Training of the final classifier, counted in epochs.
+    /// Training of the final classifier, counted in epochs; of fine-tuning in steps.
     Fit,
     /// Few-shot episodes.
     Episodes,

@@ -56,6 +56,11 @@ impl Encoder {
         self.store.set_requires_grad(false);
     }
 
+    /// Lets every parameter learn again: for fine-tuning.
+    pub fn unfreeze(&mut self) {
+        self.store.set_requires_grad(true);
+    }
+
     /// Takes the statistics of all batch norms over the batches of all ranks (`torch.nn.SyncBatchNorm.convert_sync_batchnorm`).
     pub fn synchronize_norms(&mut self, group: &Arc<Group>) {
         self.backbone.norms_mut().chain(self.head.norms_mut()).for_each(|norm| norm.synchronize(group));

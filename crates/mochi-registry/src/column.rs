@@ -28,7 +28,7 @@ pub const EVALUATED: [&Metric; 6] = [
 
 /// Names of all columns: the run's own, results by protocol (hyphens become underscores) and of detection, settings of every task.
 pub fn columns() -> impl Iterator<Item = String> {
-    let results = Protocol::ALL.into_iter().map(result).chain(EVALUATED.iter().map(|metric| metric.key.to_owned()));
+    let results = of_images().map(result).chain(EVALUATED.iter().map(|metric| metric.key.to_owned()));
     let settings = Task::ALL.into_iter().enumerate().flat_map(|(at, task)| {
         // A key that several tasks have is one column.
         let new = move |name: &str| Task::ALL[..at].iter().all(|before| before.schema().key(name).is_none());
@@ -39,13 +39,17 @@ pub fn columns() -> impl Iterator<Item = String> {
 
 /// Whether a column is a result in percent: the top-1 accuracy of a protocol, or a detector's average precision.
 pub fn is_result(name: &str) -> bool {
-    EVALUATED.iter().any(|metric| metric.key == name)
-        || Protocol::ALL.into_iter().any(|protocol| result(protocol) == name)
+    EVALUATED.iter().any(|metric| metric.key == name) || of_images().any(|protocol| result(protocol) == name)
 }
 
 /// Whether a column is a setting.
 pub fn is_setting(name: &str) -> bool {
     Task::ALL.into_iter().any(|task| task.schema().key(name).is_some())
+}
+
+/// Protocols whose results a run has under `eval/`; those of detection belong to the run of a detector.
+fn of_images() -> impl Iterator<Item = Protocol> {
+    Protocol::ALL.into_iter().filter(|protocol| protocol.detection_metric().is_none())
 }
 
 /// Column of a protocol's top-1 accuracy in percent.

@@ -102,7 +102,7 @@ pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
     };
     let mut detections = String::new();
     detection_results::push(&mut detections, &folder);
-    let page = page::render(&name, &settings, records.last(), &figures, &results, &detections, &history);
+    let page = page::render(&name, &settings, &records, &figures, &results, &detections, &history);
     Ok(folder.write_page(&page)?)
 }
 

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use mochi_run::Record;
 use mochi_run::metric::general;
+use mochi_run::{Record, suggestion};
 use mochi_text::counted;
 
+use crate::escape::Escaped;
 use crate::history::{self, History};
 use crate::number::grouped;
 use crate::plot::Figure;
@@ -17,17 +18,20 @@ use crate::{frame, results_table};
 pub(crate) fn render(
     name: &str,
     settings: &RunSettings,
-    last: Option<&Record>,
+    records: &[Record],
     figures: &[Figure],
     results: &Results,
     detections: &str,
     history: &History,
 ) -> String {
-    let mut page = frame::begin(name, &subtitle(settings, last));
+    let mut page = frame::begin(name, &subtitle(settings, records.last()));
     frame::push_facts(&mut page, settings.brief.iter().map(|(term, value)| (*term, value.as_str())));
     page.push_str(detections);
     results_table::push(&mut page, results);
     page.push_str("<h2>Curves</h2>\n");
+    if let Some(suggestion) = suggestion(records) {
+        let _ = writeln!(page, "<p>Evaluation during training: {}.</p>", Escaped(&suggestion));
+    }
     if figures.is_empty() {
         page.push_str("<p class=\"small\">No records yet.</p>\n");
     } else {

@@ -10,7 +10,7 @@ use crate::number::grouped;
 /// One result.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Evaluation {
-    /// Name and version of the protocol, and the published recipe if one was followed.
+    /// Name and version of the protocol, the published recipe if one was followed, the data set if it is not the usual one.
     pub(crate) protocol: String,
     pub(crate) subject: String,
     /// In percent.
@@ -60,6 +60,9 @@ fn evaluation(value: &Value, stem: &str) -> Option<Evaluation> {
     }
     if let Some(fraction) = number("label_fraction") {
         protocol = format!("{protocol}, {} % of labels", 100.0 * fraction);
+    }
+    if let Some(dataset) = text("dataset") {
+        protocol = format!("{protocol}, on {dataset}");
     }
     let limit = |index: usize| value.get("top1_interval")?.get(index)?.as_f64();
     let details = [

@@ -182,9 +182,9 @@ mod tests {
         let study = StudyFolder::at(&folder.path().join("study")).unwrap();
         study.write_plan(&plan).unwrap();
         let cells = Cells::of(&plan).unwrap();
-        let finished = |top1: f64| {
-            let top1 = mochi_run::Protocol::DEFAULT.map(|protocol| (protocol, top1));
-            State::Finished(mochi_ablate::Finished { top1: BTreeMap::from(top1), seconds: Some(60.0) })
+        let finished = |score: f64| {
+            let scores = mochi_run::Protocol::DEFAULT.map(|protocol| (protocol, score));
+            State::Finished(mochi_ablate::Finished { scores: BTreeMap::from(scores), seconds: Some(60.0) })
         };
         let failed = State::Failed(mochi_ablate::Failed { reason: "no <memory>".into(), log: "x".into() });
         let states = [finished(40.0), finished(41.0), finished(42.0), failed];

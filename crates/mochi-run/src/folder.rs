@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use mochi_files::{FileError, FileType, Folder, is_temporary};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::checkpoint::Checkpoints;
 use crate::error::RunError;
@@ -32,6 +33,8 @@ const CONFIG: &str = "config.toml";
 const LOCK: &str = "run.lock";
 const RESULTS: &str = "eval";
 const PAGE: &str = "report.html";
+/// Extension of what an evaluation has found so far.
+const PARTIAL: &str = ".partial";
 const ANALYSIS: &str = "analysis.json";
 const ANALYSIS_PAGE: &str = "analysis.html";
 /// What file managers leave in a folder that somebody has opened.
@@ -228,6 +231,35 @@ impl RunFolder {
         let path = self.path().join(RESULTS).join(&file);
         self.folder.make_folder(RESULTS)?.write(file, &json(result, &path)?)?;
         Ok(path)
+    }
+
+    /// Writes what an evaluation has found so far to `eval/NAME.partial`, whole or not at all, so that it can be taken up again.
+    ///
+    /// # Errors
+    /// [`RunError::File`], [`RunError::Unwritable`].
+    pub fn write_partial<T: Serialize>(&self, name: &str, found: &T) -> Result<(), RunError> {
+        let file = format!("{name}{PARTIAL}");
+        let text = json(found, &self.path().join(RESULTS).join(&file))?;
+        Ok(self.folder.make_folder(RESULTS)?.write(file, &text)?)
+    }
+
+    /// What [`write_partial`](RunFolder::write_partial) wrote; `None` if there is nothing that can be read.
+    pub fn read_partial<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let text = self.folder.folder(RESULTS).ok()?.read(format!("{name}{PARTIAL}"), WHOLE_FILE).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Removes what [`write_partial`](RunFolder::write_partial) wrote, if there is anything.
+    ///
+    /// # Errors
+    /// [`RunError::File`].
+    pub fn remove_partial(&self, name: &str) -> Result<(), RunError> {
+        match self.folder.folder(RESULTS) {
+            Ok(folder) if folder.file_type(format!("{name}{PARTIAL}"))?.is_some() => {
+                Ok(folder.remove(format!("{name}{PARTIAL}"))?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads every evaluation result, by the order of their names: the name without `.json`, and the text or why it cannot be read.

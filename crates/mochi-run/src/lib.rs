@@ -9,6 +9,7 @@
 //! | [`tensorboard`] | the same numbers as TensorBoard event files |
 //! | [`Protocol`] | the evaluation protocols whose results a run holds |
 //! | [`Session`] | `sessions.jsonl`: command, version and machine of each process that trained the run |
+//! | [`mod@suggestion`] | what the evaluations during a run suggest |
 //! | [`bad_images`] | `bad-images.jsonl`, what could not be read |
 //!
 //! ```
@@ -40,6 +41,7 @@ pub mod metrics;
 mod protocol;
 mod record;
 mod sessions;
+pub mod suggestion;
 pub mod tensorboard;
 
 pub use bad_images::BadImageLog;
@@ -49,7 +51,8 @@ pub use error::RunError;
 pub use folder::{RunFolder, StoredResult, default_path};
 pub use metric::{Metric, Metrics};
 pub use metrics::{CurvesLog, Line, Log, MetricsLog, NoCurve};
-pub use protocol::Protocol;
+pub use protocol::{Method, Protocol};
 pub use record::Record;
 pub use sessions::Session;
+pub use suggestion::suggestion;
 pub use tensorboard::EventWriter;

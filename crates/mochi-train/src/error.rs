@@ -27,12 +27,32 @@ pub enum TrainError {
     /// The loss could not be computed.
     #[error(transparent)]
     Contrast(ContrastError),
+    /// Images that a run cannot be evaluated on.
+    #[error("{}: {source}", if *has_labels { "evaluation.source" } else { "evaluation during training" })]
+    Evaluation {
+        /// Whether they are those of `evaluation.source`.
+        has_labels: bool,
+        /// What is wrong with them.
+        source: mochi_eval::EvalError,
+    },
     /// Embeddings, loss or gradients are not finite.
     #[error("{reason}; the optimizer step was skipped, and its inputs and state were saved to {}", .folder.display())]
     Diverged {
         /// What was not finite.
         reason: String,
         /// Folder with the task's parts and the batch.
+        folder: PathBuf,
+        /// The setting of the task's warm-up.
+        warm_up: &'static str,
+        /// Whether the run has a checkpoint.
+        resumable: bool,
+    },
+    /// A step left values that are not finite, which are not written as a checkpoint.
+    #[error("{reason}; they were saved to {} and not as a checkpoint", .folder.display())]
+    NotFinite {
+        /// What is not finite.
+        reason: String,
+        /// Folder with the task's parts.
         folder: PathBuf,
         /// The setting of the task's warm-up.
         warm_up: &'static str,
@@ -123,9 +143,13 @@ impl TrainError {
             Self::Run(error) => error.hint(),
             Self::Tensor(error) => error.hint(),
             Self::Contrast(error) => error.hint(),
+            Self::Evaluation { source: mochi_eval::EvalError::NothingToHoldOut, .. } => {
+                Some("give at least three images of a class".into())
+            }
+            Self::Evaluation { source, .. } => source.hint(),
             Self::Metrics(error) => error.hint(),
             Self::StartWeights { .. } => Some("set model.arch and model.stem to those of the weights".into()),
-            Self::Diverged { warm_up, resumable, .. } => Some(format!(
+            Self::Diverged { warm_up, resumable, .. } | Self::NotFinite { warm_up, resumable, .. } => Some(format!(
                 "lower optimizer.learning_rate, raise {warm_up}, or set compute.precision=float32; then {}",
                 match resumable {
                     true => "resume: the last checkpoint is unchanged",

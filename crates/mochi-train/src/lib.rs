@@ -34,6 +34,7 @@ mod clock;
 mod destination;
 mod encoder;
 mod error;
+mod evaluations;
 mod failure;
 mod pace;
 mod part;
@@ -50,17 +51,20 @@ mod wiring;
 pub use destination::Destination;
 pub use encoder::{LoadedEncoder, load_encoder, load_encoder_at};
 pub use error::TrainError;
+pub use evaluations::Evaluate;
 pub use part::{Part, PartContent, Parts};
 pub use schedule::{Decay, LearningRate, Update, WarmUp};
 pub use speed::{measure_speed, noise_views};
 pub use state::{Data, State};
-pub use task::{Batches, DataIdentity, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
+pub use task::{Batches, DataIdentity, Evaluated, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
 pub use tasks::contrastive::learner::Learner;
 pub use tasks::contrastive::step::LearnerReport;
-pub use tasks::contrastive::{Contrastive, Views};
+pub use tasks::contrastive::{Contrastive, ContrastiveData, Views};
 pub use tasks::detection::{
     Detection, DetectionData, DetectionLearner, Found, LoadedDetector, NO_WEIGHTS, ObjectBatches, StartWeights,
     detect_all, export_detector, load_detector,
 };
 pub use trainer::{Event, Outcome, Progress, Trainer, TrainerOptions};
-pub use wiring::{augmentation, augmentation_of, compute, compute_of, encoder_spec, facts, objective, open_data};
+pub use wiring::{
+    augmentation, augmentation_of, compute, compute_of, encoder_spec, facts, objective, open_data, open_evaluation_data,
+};

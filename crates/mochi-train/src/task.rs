@@ -92,12 +92,12 @@ pub trait Task {
         Ok(())
     }
 
-    /// Evaluates after step `step`, every [`crate::TrainerOptions::evaluate_every`] steps and at the end. Must not change what is learned.
+    /// Evaluates after step `step`, when [`crate::TrainerOptions::evaluate`] asks for it. Must not change what is learned.
     ///
     /// # Errors
     /// Evaluation data that cannot be read; [`mochi_data::DataError::Canceled`] when asked to stop.
-    fn evaluate(&mut self, _step: u64, _stop: &StopFlag) -> Result<Metrics, TrainError> {
-        Ok(Metrics::new())
+    fn evaluate(&mut self, _step: u64, _stop: &StopFlag) -> Result<Evaluated, TrainError> {
+        Ok(Evaluated::default())
     }
 
     /// Remarks for the log when training starts.
@@ -147,6 +147,21 @@ pub struct StepReport<C> {
     pub curve: Option<C>,
     /// A remark for the log.
     pub note: Option<String>,
+}
+
+/// What an evaluation returns.
+#[derive(Clone, Debug, Default)]
+pub struct Evaluated {
+    /// Values by metric.
+    pub metrics: Metrics,
+    /// A remark for the log: why there are no values, for instance.
+    pub note: Option<String>,
+}
+
+impl From<Metrics> for Evaluated {
+    fn from(metrics: Metrics) -> Self {
+        Self { metrics, note: None }
+    }
 }
 
 /// Why a step was not taken.

@@ -12,22 +12,24 @@ use mochi_text::{counted, counted_with};
 
 use crate::clock::Clock;
 use crate::destination::Destination;
+use crate::evaluations::{Evaluate, Evaluations};
 use crate::pace::Pace;
+use crate::part::{Part, first_not_finite};
 use crate::ranks::{Ranks, Report};
 use crate::records::Records;
 use crate::state::{Data, State};
-use crate::task::{Batches, OnChange, StepError, StepPlan, StepReport, Task, Timeline};
+use crate::task::{Batches, Evaluated, OnChange, StepError, StepPlan, StepReport, Task, Timeline};
 use crate::{TrainError, checkpoint, failure};
 
 /// How often things are done, in steps.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TrainerOptions {
     /// Steps between records of `metrics.jsonl` and TensorBoard; the last step always has one.
     pub record_every: u64,
     /// Steps between periodic diagnostics, which also come at the last step. 0: never.
     pub diagnostics_every: u64,
-    /// Steps between evaluations ([`Task::evaluate`]), which also come at the last step. 0: never.
-    pub evaluate_every: u64,
+    /// When the task is evaluated.
+    pub evaluate: Evaluate,
     /// Steps between checkpoints; the last step always has one.
     pub checkpoint_every: u64,
     /// How many of the latest checkpoints are kept.
@@ -62,7 +64,7 @@ pub struct Progress<'a> {
     pub epochs: u64,
     /// What is left of the time budget, if there is one.
     pub left: Option<Duration>,
-    /// The step's own values, and the speed since the last record.
+    /// The step's own values, the speed since the last record, and the values of the last evaluation.
     pub metrics: &'a Metrics,
 }
 
@@ -217,6 +219,8 @@ impl<T: Task> Trainer<T> {
             let of_loader = if alone { stop.clone() } else { StopFlag::default() };
             let mut batches = self.task.loader(self.step, self.shard(), &of_loader)?;
             let (mut averages, mut pace) = (Averages::default(), Pace::start());
+            let mut evaluations = Evaluations::new(self.options.evaluate, now.elapsed_s);
+            let mut evaluated = Metrics::new();
             while !self.clock.ended() && !stopping(&now) {
                 let begin_s = now.elapsed_s;
                 let waiting = Instant::now();
@@ -233,8 +237,8 @@ impl<T: Task> Trainer<T> {
                         return Err(error);
                     }
                 };
-                let last = self.clock.is_last(self.step, begin_s);
-                if last && self.options.evaluate_every > 0 && saved.as_ref().is_none_or(|s| s.step < self.step) {
+                let last = self.clock.is_last(self.step, begin_s + evaluations.reserve_s());
+                if last && evaluations.is_result() && saved.as_ref().is_none_or(|s| s.step < self.step) {
                     // What follows the last step can take long, and can be stopped.
                     saved = Some(self.save(begun, records.as_ref(), watch)?);
                 }
@@ -251,29 +255,44 @@ impl<T: Task> Trainer<T> {
                 let metrics = self.metrics(&now, &plan, timeline, &pace);
                 output.note.into_iter().for_each(|note| watch(Event::Note(note)));
                 averages.add(&metrics);
-                match self.after_step(last, &of_loader, watch) {
-                    Ok(evaluated) => averages.add(&evaluated),
+                self.clock.step(now.elapsed_s - begin_s, last);
+                let due = evaluations.due(self.step, last, now.elapsed_s);
+                let mut found = match self.after_step(last, due, evaluations.is_result(), &of_loader, watch) {
+                    Ok(found) => found,
                     // The last checkpoint is of the step before, from which a resumed run does this again.
-                    Err(TrainError::Data(DataError::Canceled)) if last && saved.is_some() => {
+                    Err(TrainError::Data(DataError::Canceled))
+                        if last && evaluations.is_result() && saved.is_some() =>
+                    {
                         let (step, checkpoint) = (self.step - 1, saved.map_or_else(PathBuf::new, |saved| saved.path));
                         let elapsed_s = self.elapsed(begun);
                         return Ok(Outcome { step, finished: false, trained: step - first, checkpoint, elapsed_s });
                     }
-                    Err(TrainError::Data(DataError::Canceled)) => {}
+                    Err(TrainError::Data(DataError::Canceled)) => Metrics::new(),
                     Err(error) => return Err(error),
+                };
+                if due || last {
+                    // On the clock of rank 0, as all times.
+                    let after = self.agree(stop, begun, Report::default())?;
+                    let seconds = after.elapsed_s - now.elapsed_s;
+                    pace.pause(seconds);
+                    evaluations.took(seconds);
+                    (now.elapsed_s, now.stop) = (after.elapsed_s, now.stop || after.stop);
                 }
-                if alone {
-                    now.elapsed_s = self.elapsed(begun);
+                if found.iter().next().is_some() {
+                    found.set(&general::EVALUATION_TIME_FRACTION, evaluations.fraction(now.elapsed_s));
+                    averages.add(&found);
+                    evaluated.extend(&found);
                 }
-                self.clock.step(now.elapsed_s - begin_s, last);
                 let steps = self.clock.total_steps(self.step, now.elapsed_s);
+                let mut shown = metrics;
+                shown.extend(&evaluated);
                 watch(Event::Step(Progress {
                     step: self.step,
                     steps,
                     epoch: timeline.epoch(self.step - 1),
                     epochs: timeline.epochs_of(steps),
                     left: self.clock.left(now.elapsed_s),
-                    metrics: &metrics,
+                    metrics: &shown,
                 }));
                 if self.due(self.options.record_every, self.step, last) {
                     let record = Record { step: self.step, values: averages.take() };
@@ -296,18 +315,27 @@ impl<T: Task> Trainer<T> {
         Ok(Outcome { step, finished, trained: step - first, checkpoint, elapsed_s: self.elapsed(begun) })
     }
 
-    /// What follows a step: after the last one what the task does then, and an evaluation if it is due.
-    fn after_step(&mut self, last: bool, stop: &StopFlag, watch: &mut dyn FnMut(Event)) -> Result<Metrics, TrainError> {
-        if last && self.options.evaluate_every > 0 {
+    /// What follows a step: after the last one what the task does then, and an evaluation if it is `due`; `result`: the last one is the run's result.
+    fn after_step(
+        &mut self,
+        last: bool,
+        due: bool,
+        result: bool,
+        stop: &StopFlag,
+        watch: &mut dyn FnMut(Event),
+    ) -> Result<Metrics, TrainError> {
+        if last && result {
             watch(Event::Note("the last step is done; batch statistics and the evaluation follow".to_owned()));
         }
         if last {
             self.task.finish(stop)?;
         }
-        match self.due(self.options.evaluate_every, self.step, last) {
-            true => self.task.evaluate(self.step, stop),
-            false => Ok(Metrics::new()),
+        if !due {
+            return Ok(Metrics::new());
         }
+        let Evaluated { metrics, note } = self.task.evaluate(self.step, stop)?;
+        note.into_iter().for_each(|note| watch(Event::Note(note)));
+        Ok(metrics)
     }
 
     /// This process's part of every batch.
@@ -399,6 +427,23 @@ impl<T: Task> Trainer<T> {
         }
     }
 
+    /// Refuses parts that hold values that are not finite, from which no run could be resumed: the last step before a checkpoint can leave some, although its loss
+    /// was finite.
+    fn check_finite(&self, parts: &[Part], begun: Instant) -> Result<(), TrainError> {
+        for part in parts {
+            let Some(tensor) = first_not_finite(&part.tensors)? else { continue };
+            let (step, part, tensor) = (self.step, part.name, tensor.to_owned());
+            let reason =
+                format!("after step {step} the tensor \"{tensor}\" of the {part} holds values that are not finite");
+            let failure = Some(format!("{reason}. The parts are as this step left them"));
+            let failed = self.run.failed_steps(self.task.group().map(|group| group.rank()));
+            let folder = failure::save(&failed, parts, State { failure, ..self.state(begun) })?;
+            let resumable = self.run.checkpoints().latest().is_ok_and(|newest| newest.is_some());
+            return Err(TrainError::NotFinite { reason, folder, warm_up: self.task.warm_up_setting(), resumable });
+        }
+        Ok(())
+    }
+
     /// Writes a checkpoint, or names the one that rank 0 writes.
     fn save(
         &self,
@@ -410,8 +455,10 @@ impl<T: Task> Trainer<T> {
             return Ok(Checkpoint { step: self.step, path: self.run.path().to_owned() });
         };
         let checkpoints = run.checkpoints();
+        let parts = self.task.parts()?;
+        self.check_finite(&parts, begun)?;
         let pending = checkpoints.begin(self.step)?;
-        checkpoint::write(pending.path(), &self.task.parts()?, self.state(begun))?;
+        checkpoint::write(pending.path(), &parts, self.state(begun))?;
         records.sync()?;
         let saved = pending.commit()?;
         checkpoints.prune(self.options.keep_last, self.options.keep_every)?;

@@ -109,6 +109,18 @@ pub fn open_data(settings: &Resolved, options: &OpenOptions) -> Result<Dataset, 
     Dataset::open_all(&sources, options)
 }
 
+/// The labeled images of `evaluation.source`; `None` if it is empty.
+///
+/// # Errors
+/// As [`Dataset::open`].
+pub fn open_evaluation_data(settings: &Resolved, options: &OpenOptions) -> Result<Option<Dataset>, DataError> {
+    let source = &settings.evaluation.source;
+    if source.is_empty() {
+        return Ok(None);
+    }
+    Dataset::open(&path_from_text(source), options).map(Some)
+}
+
 /// Augmentation pipeline of the training views.
 ///
 /// # Errors

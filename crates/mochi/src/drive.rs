@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use mochi_data::{display_source, is_remote};
 use mochi_files::shell_word;
 use mochi_run::metric::{self, general};
-use mochi_run::{Metrics, RunFolder, Session};
+use mochi_run::{Metrics, MetricsLog, RunFolder, Session, suggestion};
 use mochi_tensor::Engine;
 use mochi_term::{Cell, Pace, Progress, Row, Snapshot, StopFlag, printable, stop::STOPPED, write_stderr};
 use mochi_text::{counted, duration};
@@ -157,6 +157,9 @@ pub fn drive<T: Task>(
         return Ok(ExitCode::from(STOPPED));
     }
     say(format!("{} in {}; report: {}", counted(outcome.step, word), duration(outcome.elapsed_s), page.display()));
+    if let Some(suggestion) = suggestion(&MetricsLog::read(&RunFolder::read(&folder)?.metrics_path())?) {
+        say(format!("evaluation during training: {suggestion}"));
+    }
     say(format!("next: {}", next(&run)));
     Ok(ExitCode::SUCCESS)
 }

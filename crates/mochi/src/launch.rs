@@ -146,10 +146,14 @@ pub fn first_says(processes: u16, arguments: &[OsString]) -> Outcome<String> {
     }
 }
 
-/// In a process of `mochi launch`: asks the system for a stop signal when the launcher ends, however it does.
-pub fn follow_launcher() {
-    let Some(parent) = std::env::var(PARENT).ok().and_then(|text| text.parse::<i32>().ok()) else { return };
-    // Elsewhere than on Linux a launcher that is killed leaves its processes to train on.
+/// Set for the processes of `mochi ablate`: the process id of the worker.
+pub const WORKER: &str = "MOCHI_WORKER";
+
+/// In a process of `mochi launch` or `mochi ablate`: asks the system for a stop signal when that program ends, however it does.
+pub fn follow_parent() {
+    let id = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<i32>().ok());
+    let Some(parent) = id(PARENT).or_else(|| id(WORKER)) else { return };
+    // Elsewhere than on Linux a program that is killed leaves its processes to train on.
     #[cfg(target_os = "linux")]
     if rustix::process::getppid().is_some_and(|actual| actual.as_raw_nonzero().get() == parent) {
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));

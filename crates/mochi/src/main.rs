@@ -101,7 +101,7 @@ impl Command {
 
 fn main() -> ExitCode {
     allocator::keep_freed_memory();
-    launch::follow_launcher();
+    launch::follow_parent();
     let command = Cli::parse().command;
     let one = match command.trains_in_several() {
         true => Ok(()),

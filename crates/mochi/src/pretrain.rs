@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use clap::Args;
 use mochi_config::{Facts, Resolved, Settings, TimeBudget};
-use mochi_data::dataset::path_to_text;
-use mochi_data::{Dataset, display_source, is_remote};
+use mochi_data::dataset::{path_from_text, path_to_text};
+use mochi_data::{Dataset, Split, display_source, is_remote};
 use mochi_run::{RunFolder, default_path};
 use mochi_tensor::Engine;
 use mochi_term::{Progress, StopFlag};
 use mochi_text::counted;
-use mochi_train::{Contrastive, facts};
+use mochi_train::{Contrastive, ContrastiveData, facts};
 
+use crate::discovery::begin;
 use crate::drive::{Printed, drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
@@ -81,12 +82,19 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     for warning in dataset.warnings() {
         progress.warning(warning);
     }
-    // Absolute paths, so that `mochi resume` finds the data from anywhere; addresses without their secrets.
-    let mut whole = sources.iter().map(|source| match std::path::absolute(source) {
-        _ if is_remote(source) => display_source(source),
-        Ok(whole) => path_to_text(&whole),
-        Err(_) => path_to_text(source),
-    });
+    let evaluation = match settings.evaluation.source.clone() {
+        none if none.is_empty() => None,
+        source => {
+            let source = path_from_text(&source);
+            let opened = begin(vec![source.clone()], Split::Train, stop.flag().into()).wait(&progress);
+            let opened =
+                opened.map_err(|failure| failure.at("evaluation.source: ", "give a folder of labeled images"))?;
+            ranks.agree("images of evaluation.source", &format!("fingerprint {:016x}", opened.fingerprint()))?;
+            settings.set_evaluation_source(whole_path(&source));
+            Some(opened)
+        }
+    };
+    let mut whole = sources.iter().map(|source| whole_path(source));
     settings.set_sources(whole.next().unwrap_or_default(), whole.collect(), arguments.sources.has_more());
     // Rank 0 decides what is automatic: all ranks train with its values.
     let mut known = None;
@@ -125,10 +133,20 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         progress.hint(&format!("to use all: `mochi launch --processes {} -- pretrain ...`", engine.cuda_devices));
     }
     let limited = resolved.time != TimeBudget::None;
-    let trainer = Contrastive::start(destination, resolved, dataset, engine, ranks.group())?;
+    let data = ContrastiveData { training: dataset, evaluation };
+    let trainer = Contrastive::start(destination, resolved, data, engine, ranks.group())?;
     // What was done until here is part of the time that was asked for.
     let spent = if limited { begun.elapsed().as_secs_f64() } else { 0.0 };
     drive(trainer.after(spent), engine, stop, &progress, Printed::of(arguments.json), &evaluate_encoder)
+}
+
+/// An absolute path, so that `mochi resume` finds the data from anywhere; an address without its secrets.
+fn whole_path(source: &Path) -> String {
+    match std::path::absolute(source) {
+        _ if is_remote(source) => display_source(source),
+        Ok(whole) => path_to_text(&whole),
+        Err(_) => path_to_text(source),
+    }
 }
 
 /// Settings as given, a line each, to be compared between ranks.

@@ -62,6 +62,16 @@ impl Settings {
         Ok(Settings { preset, origins, ..settings })
     }
 
+    /// As [`load`](Settings::load) with the text of a settings file; `path` is its origin in messages.
+    ///
+    /// # Errors
+    /// As [`load`](Settings::load).
+    pub fn load_text(path: &Path, text: String, arguments: &[String]) -> Result<Settings, ConfigError> {
+        let loaded = reader::combine::<Settings>(&DETECTION, None, Some((path, text)), arguments)?;
+        let Loaded { settings, preset, origins, .. } = loaded;
+        Ok(Settings { preset, origins, ..settings })
+    }
+
     /// A built-in preset.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::error::ConfigError;
 use crate::facts::Facts;
 use crate::pretraining::PRETRAINING;
 use crate::resolved::Resolved;
-use crate::sections::{Checkpoint, Data, Log, Mix, Moco, Model, Negatives, Optimizer};
+use crate::sections::{Checkpoint, Data, Evaluation, Log, Mix, Moco, Model, Negatives, Optimizer};
 use crate::settings::Settings;
 use crate::warning::Warning;
 
@@ -33,7 +33,9 @@ impl Settings {
             problems.push(problem);
             (self.time, self.epochs)
         });
-        let Settings { seed, data, model, moco, negatives, mix, optimizer, compute, checkpoint, log, .. } = self;
+        let Settings {
+            seed, data, model, moco, negatives, mix, optimizer, compute, checkpoint, log, evaluation, ..
+        } = self;
         let mut choices = Choices { origins: self.origins };
         let pick = &mut choices;
 
@@ -154,6 +156,12 @@ impl Settings {
             rules::diagnostics_every_steps(facts.images.checked_div(batch).unwrap_or(0) as u64)
         });
         let log = Log { every_steps: log.every_steps, diagnostics_every_steps };
+        let every_steps = pick.pick("evaluation.every_steps", evaluation.every_steps, || {
+            let steps_per_epoch = facts.images.checked_div(batch).unwrap_or(0) as u64;
+            rules::evaluation_every_steps(!evaluation.source.is_empty(), time, steps_per_epoch)
+        });
+        let (images, time_fraction) = (evaluation.images, evaluation.time_fraction);
+        let evaluation = Evaluation { source: evaluation.source, every_steps, images, time_fraction };
 
         let (preset, origins) = (self.preset, choices.origins);
         let resolved = Resolved {
@@ -169,6 +177,7 @@ impl Settings {
             compute,
             checkpoint,
             log,
+            evaluation,
             preset,
             origins,
         };

@@ -5,6 +5,7 @@ use mochi_text::counted;
 use crate::choice::{Arch, EncoderKind, Layout, OptimizerName, Precision, Stem};
 use crate::device::Device;
 use crate::sections::Model;
+use crate::time::TimeBudget;
 
 /// Epochs by number of images. MoCo trains 200 epochs of 1.3 million images. A small dataset needs more passes for a useful number of steps, and a
 /// large one would occupy one machine for weeks.
@@ -194,4 +195,20 @@ pub(super) fn three_digits(number: f64) -> f64 {
 /// with long epochs.
 pub fn diagnostics_every_steps(steps_per_epoch: u64) -> (u64, String) {
     (steps_per_epoch.clamp(20, 1000), format!("{} per epoch, from 20 to 1000", counted(steps_per_epoch, "step")))
+}
+
+/// Shortest time limit of a run that is evaluated without labeled images, in seconds: shorter ones leave little to be seen between the first and the last
+/// evaluation.
+const WATCHED_S: f64 = 600.0;
+
+/// With labeled images the steps of one epoch, otherwise the same if the run is long enough. `evaluation.time_fraction` limits the time that it takes.
+pub fn evaluation_every_steps(labeled: bool, time: TimeBudget, steps_per_epoch: u64) -> (u64, String) {
+    let long = matches!(time, TimeBudget::Limit(limit) if limit.as_secs_f64() >= WATCHED_S);
+    match labeled || long {
+        true => (
+            steps_per_epoch.clamp(20, 1000),
+            format!("{} per epoch, from 20 to 1000", counted(steps_per_epoch, "step")),
+        ),
+        false => (0, "no labeled images, and no time limit of 10 minutes or more".to_owned()),
+    }
 }

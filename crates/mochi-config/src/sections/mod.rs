@@ -4,6 +4,7 @@
 mod checkpoint;
 mod compute;
 mod data;
+mod evaluation;
 mod log;
 mod mix;
 mod moco;
@@ -14,6 +15,7 @@ mod optimizer;
 pub use checkpoint::{Checkpoint, CheckpointSettings};
 pub use compute::{Compute, ComputeSettings};
 pub use data::{Data, DataSettings};
+pub use evaluation::{Evaluation, EvaluationSettings};
 pub use log::{Log, LogSettings};
 pub use mix::{Mix, MixSettings};
 pub use moco::{Moco, MocoSettings};

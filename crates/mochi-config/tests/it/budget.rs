@@ -102,3 +102,21 @@ fn larger_views_come_with_more_time() {
     let unmeasured = |short_side| settings.view_size(short_side);
     assert_eq!([Some(28), Some(96), Some(3000), None].map(unmeasured), [28, 96, 128, 128]);
 }
+
+#[test]
+fn runs_of_minutes_or_with_labeled_images_are_evaluated() {
+    let every = |preset, words: &[&str]| resolve(preset, words, &laptop(500.0)).evaluation.every_steps;
+    // 4000 images in batches of 64.
+    assert_eq!(every("small", &["time=10m"]), 62);
+    assert_eq!(every("small", &["time=9m"]), 0);
+    assert_eq!(every("small", &["epochs=100"]), 0);
+    assert_eq!(every("small", &["epochs=100", "evaluation.source=labeled"]), 62);
+    assert_eq!(every("small", &["time=1h", "evaluation.every_steps=0"]), 0);
+    assert_eq!(every("moco-v2", &[]), 0, "published settings have no time limit");
+    let run = resolve("small", &[], &laptop(500.0));
+    assert!(
+        run.to_toml().contains("\nevery_steps = 62  # auto: 62 steps per epoch, from 20 to 1000\nimages = 2000"),
+        "{}",
+        run.to_toml()
+    );
+}

@@ -188,18 +188,18 @@ fn config_toml_must_be_complete_and_resolved() {
 #[test]
 fn config_toml_of_another_format_is_refused() {
     let text = load("small-mochi", &[]).resolve(&LAPTOP).unwrap().0.to_toml();
-    assert!(text.contains("\nformat = 3\n"), "{text}");
+    assert!(text.contains("\nformat = 4\n"), "{text}");
     let read = |text: &str| Resolved::parse(text, Path::new("config.toml")).unwrap_err();
-    let newer = read(&text.replace("format = 3", "format = 4"));
-    assert_eq!(newer.to_string(), "unsupported `format` (config.toml): expected 3, got 4");
+    let newer = read(&text.replace("format = 4", "format = 5"));
+    assert_eq!(newer.to_string(), "unsupported `format` (config.toml): expected 4, got 5");
     assert_eq!(newer.hint().unwrap(), "use the version of mochi that wrote the file");
-    let none = read(&text.replace("format = 3\n", ""));
+    let none = read(&text.replace("format = 4\n", ""));
     assert_eq!(none.to_string(), "missing key `format` (config.toml)");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
-    std::fs::write(&path, text.replace("format = 3", "format = 4")).unwrap();
+    std::fs::write(&path, text.replace("format = 4", "format = 5")).unwrap();
     let started_from = Settings::load(None, Some(&path), &[]).unwrap_err().to_string();
-    assert!(started_from.ends_with("expected 3, got 4"), "{started_from}");
+    assert!(started_from.ends_with("expected 4, got 5"), "{started_from}");
 }
 
 proptest! {

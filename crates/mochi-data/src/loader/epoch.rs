@@ -24,10 +24,16 @@ impl Epoch {
     /// Starts epoch `start.epoch` at batch `start.batch`.
     pub(super) fn new(dataset: &Dataset, options: &LoaderOptions, start: Position) -> Self {
         let order = match options.order {
-            Order::Sequential => None,
-            Order::Shuffled { seed } => Some(dataset.order(seed, start.epoch)),
+            Order::Sequential => options.images.as_ref().map(|images| images.to_vec()),
+            Order::Shuffled { seed } => {
+                let mut order = dataset.order(seed, start.epoch);
+                if let Some(images) = &options.images {
+                    order.retain(|image| images.binary_search(image).is_ok());
+                }
+                Some(order)
+            }
         };
-        let images = dataset.len();
+        let images = options.count(dataset);
         let image = |position: usize| image_at(order.as_deref(), position);
         let positions = (start.batch..options.batches(images)).flat_map(|batch| options.positions(images, batch));
         let stream = dataset.stream(positions.map(image));

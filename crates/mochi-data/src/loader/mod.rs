@@ -103,10 +103,10 @@ impl<M: Memory> Loader<M> {
             .build()
             .map_err(|e| DataError::Threads { detail: e.to_string() })?;
         let signals = Arc::new(Signals::default());
-        let batches = options.batches(dataset.len());
+        let batches = options.batches(options.count(dataset));
         let next = normalized(options.start, batches);
         let prefetch = options.prefetch.max(1);
-        let health = Health::new(dataset.len(), options.max_bad_fraction);
+        let health = Health::new(options.count(dataset), options.max_bad_fraction);
         let job = Job::new(dataset.clone(), options, memory, health.doomed_above(), signals.clone());
         let (ready, free) = (BTreeMap::new(), Vec::new());
         let state = State { begin: next, epoch: None, open: 0, ready, free, running: 0, health };

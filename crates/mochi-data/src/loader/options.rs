@@ -1,5 +1,6 @@
 //! Options of a loader.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cache::CacheOptions;
@@ -55,6 +56,8 @@ pub struct Position {
 pub struct LoaderOptions {
     /// Order of the images.
     pub order: Order,
+    /// Only these images, by rising index; `None`: all. A bad one is replaced by one of them.
+    pub images: Option<Arc<[u32]>>,
     /// Seed of the views.
     pub seed: u64,
     /// The first batch to return.
@@ -98,6 +101,7 @@ impl Default for LoaderOptions {
     fn default() -> Self {
         Self {
             order: Order::Shuffled { seed: 0 },
+            images: None,
             seed: 0,
             start: Position::default(),
             end_epoch: 1,
@@ -123,6 +127,24 @@ impl LoaderOptions {
     /// Number of floats per view.
     pub(super) fn floats(&self) -> usize {
         self.size as usize * self.size as usize * 3
+    }
+
+    /// Number of images of an epoch.
+    pub(super) fn count(&self, dataset: &Dataset) -> usize {
+        self.images.as_ref().map_or(dataset.len(), |images| images.len())
+    }
+
+    /// The image that replaces `image` after `step` bad ones.
+    pub(super) fn replacement(&self, dataset: &Dataset, image: u32, step: u32) -> u32 {
+        let after = |place: u64, count: u64| (place + u64::from(step)) % count.max(1);
+        match &self.images {
+            None => after(u64::from(image), dataset.len() as u64) as u32,
+            Some(images) => {
+                let place = images.partition_point(|&one| one < image) as u64;
+                let at = after(place, images.len() as u64) as usize;
+                images.get(at).copied().unwrap_or(image)
+            }
+        }
     }
 
     /// Number of batches per epoch of `images` images.
@@ -165,8 +187,14 @@ impl LoaderOptions {
                 format!("expected a fraction from 0 to 1, got {}", self.max_bad_fraction),
             );
         }
-        if self.drop_last && dataset.len() < self.batch {
-            let detail = format!("a batch of {} needs more images than the dataset has, {}", self.batch, dataset.len());
+        if let Some(images) = &self.images
+            && (!images.is_sorted_by(|a, b| a < b) || images.last().is_none_or(|&last| last as usize >= dataset.len()))
+        {
+            return setting("images", format!("expected rising indices below {}, at least one", dataset.len()));
+        }
+        let count = self.count(dataset);
+        if self.drop_last && count < self.batch {
+            let detail = format!("a batch of {} needs more images than there are, {count}", self.batch);
             return setting("batch size", detail);
         }
         if self.floats().checked_mul(self.batch).and_then(|n| n.checked_mul(4)).is_none_or(|n| n > isize::MAX as usize)

@@ -133,7 +133,7 @@ impl<M: Memory> Job<M> {
         number: usize,
         buffers: Vec<M::Buffer>,
     ) -> Result<Assembled<M::Buffer>, DataError> {
-        let positions = self.options.positions(self.dataset.len(), number);
+        let positions = self.options.positions(self.options.count(&self.dataset), number);
         let (count, floats) = (positions.len(), self.options.floats());
         let mut views = buffers;
         views.retain(|view| view.len() == count * floats);
@@ -192,13 +192,13 @@ impl<M: Memory> Job<M> {
     /// Fills a slot with its image, or with the next good image in the dataset. The choice depends only on the images.
     fn fill(&self, epoch: &Epoch, mut slot: Slot<'_>) -> Outcome {
         let mut met = Vec::new();
-        let n = self.dataset.len() as u32;
+        let n = self.options.count(&self.dataset) as u32;
         let tries = if self.options.order == Order::Sequential { 1 } else { n };
         for step in 0..tries {
             if self.signals.stop.requested() {
                 break;
             }
-            let image = ((u64::from(slot.image) + u64::from(step)) % u64::from(n)) as u32;
+            let image = self.options.replacement(&self.dataset, slot.image, step);
             if epoch.is_bad(image) {
                 met.push(image);
             } else {

@@ -239,6 +239,36 @@ fn sequential_order_leaves_bad_images_out_and_says_which_are_there() {
 }
 
 #[test]
+fn some_images_of_a_dataset_are_loaded_as_if_there_were_no_others() {
+    let dir = folder(30);
+    let dataset = open(dir.path());
+    let some: std::sync::Arc<[u32]> = [1, 4, 5, 9, 17, 18, 22, 29].into();
+    let of = |order| LoaderOptions { order, images: Some(some.clone()), end_epoch: 4, drop_last: false, ..options(3) };
+    let images = |batches: &[Batch]| batches.iter().flat_map(|batch| batch.images.clone()).collect::<Vec<u32>>();
+    let sequential = all(&dataset, of(Order::Sequential));
+    assert_eq!(images(&sequential), [&some[..], &some[..]].concat(), "two epochs");
+    let shuffled = images(&all(&dataset, of(Order::Shuffled { seed: 11 })));
+    for epoch in shuffled.chunks(8) {
+        let mut sorted = epoch.to_vec();
+        sorted.sort_unstable();
+        assert_eq!(sorted, &some[..]);
+    }
+    assert_ne!(shuffled[..8], shuffled[8..]);
+
+    // A bad image is replaced by the next of them, not by its neighbor in the dataset.
+    let bad = (0..30).find(|&i| index_of(&dataset, i) == 29).unwrap();
+    std::fs::write(image_path(dir.path(), bad), b"no picture").unwrap();
+    let replaced = images(&all(&dataset, LoaderOptions { max_bad_fraction: 0.5, ..of(Order::Shuffled { seed: 11 }) }));
+    let wanted: Vec<u32> = shuffled.iter().map(|&image| if image == 29 { 1 } else { image }).collect();
+    assert_eq!(replaced, wanted);
+
+    for wrong in [&[][..], &[3, 3], &[4, 2], &[2, 30]] {
+        let options = LoaderOptions { images: Some(wrong.into()), ..of(Order::Sequential) };
+        assert!(matches!(Loader::new(&dataset, options), Err(DataError::Setting { what: "images", .. })), "{wrong:?}");
+    }
+}
+
+#[test]
 fn too_many_bad_images_end_the_epoch_with_a_clear_error() {
     let dir = folder(60);
     let dataset = open(dir.path());

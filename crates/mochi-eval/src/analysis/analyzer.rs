@@ -6,13 +6,13 @@ use super::measure::{RANK_ME_EMBEDDINGS, SPREAD};
 use super::neighbors::Neighbors;
 use super::principal_components::{PrincipalComponents, principal_components};
 use super::reading;
-use super::sample::{Draw, Outputs, Pass, pass};
+use super::sample::{Draw, Outputs, Pass, check_finite, pass};
 use super::sheet::{SheetRow, sheet};
 use crate::nearest::unit_rows;
 use crate::{EvalError, FrozenEncoder, Progress, Stage, ViewOptions, classes};
 use mochi_data::{BadImage, Dataset};
 use mochi_nets::Encoder;
-use mochi_tensor::{Kind, Tensor};
+use mochi_tensor::Tensor;
 use serde::Serialize;
 
 /// Options of an analysis.
@@ -238,16 +238,4 @@ fn of_views<const VIEWS: usize>(outputs: &Outputs) -> Result<[&Tensor; VIEWS], E
     let all: Vec<&Tensor> = outputs.embeddings.iter().collect();
     all.try_into()
         .map_err(|all: Vec<_>| EvalError::Shape(format!("expected {VIEWS} views of each image, got {}", all.len())))
-}
-
-/// Refuses values that are not finite and fewer than two rows.
-fn check_finite(values: &Tensor, images: &[u32]) -> Result<(), EvalError> {
-    if images.len() < 2 {
-        return Err(EvalError::TooFewImages { images: images.len(), needed: 2 });
-    }
-    let sums = Vec::<f32>::try_from(values.f_abs()?.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?)?;
-    match sums.iter().zip(images).find(|(sum, _)| !sum.is_finite()) {
-        Some((_, &image)) => Err(EvalError::FeaturesNotFinite { set: "given", image }),
-        None => Ok(()),
-    }
 }

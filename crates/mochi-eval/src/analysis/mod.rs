@@ -26,7 +26,7 @@ pub mod neighbors;
 pub mod principal_components;
 pub mod rank_me;
 mod reading;
-mod sample;
+pub(crate) mod sample;
 mod sheet;
 pub mod similarity;
 pub mod spread;

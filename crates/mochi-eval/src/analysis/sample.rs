@@ -78,6 +78,18 @@ pub(crate) fn pass(
     Ok(Pass { images, bad: loader.bad_images(), outputs })
 }
 
+/// Refuses values that are not finite and fewer than two rows.
+pub(crate) fn check_finite(values: &Tensor, images: &[u32]) -> Result<(), EvalError> {
+    if images.len() < 2 {
+        return Err(EvalError::TooFewImages { images: images.len(), needed: 2 });
+    }
+    let sums = Vec::<f32>::try_from(values.f_abs()?.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?)?;
+    match sums.iter().zip(images).find(|(sum, _)| !sum.is_finite()) {
+        Some((_, &image)) => Err(EvalError::FeaturesNotFinite { set: "given", image }),
+        None => Ok(()),
+    }
+}
+
 fn loader(
     dataset: &Dataset,
     (augmentation, views): (Augmentation, usize),
@@ -94,6 +106,7 @@ fn loader(
         drop_last: false,
         threads: options.threads,
         max_bad_fraction: options.max_bad_fraction,
+        cancel: options.cancel.clone(),
         ..LoaderOptions::default()
     };
     Ok(Loader::new(dataset, options)?)

@@ -2,3 +2,4 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
 
 mod evaluation;
+mod monitor;

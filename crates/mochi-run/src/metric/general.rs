@@ -1,6 +1,8 @@
 //! Metrics of every task.
 
-pub use super::trainer::{DATA_WAIT_FRACTION, ELAPSED_S, EPOCH, IMAGES, IMAGES_PER_S, LEARNING_RATE};
+pub use super::trainer::{
+    DATA_WAIT_FRACTION, ELAPSED_S, EPOCH, EVALUATION_TIME_FRACTION, IMAGES, IMAGES_PER_S, LEARNING_RATE,
+};
 use super::{Chart, Unit};
 
 /// The loss, and the loss at chance level if the task has one.

@@ -9,6 +9,7 @@
 pub mod contrastive;
 pub mod detection;
 pub mod general;
+pub mod online;
 mod reference;
 mod trainer;
 mod values;
@@ -128,7 +129,8 @@ impl Metric {
 }
 
 /// Every table, in the order in which metrics are documented and drawn.
-pub static TABLES: &[&[&Metric]] = &[general::TABLE, contrastive::TABLE, detection::TABLE, trainer::TABLE];
+pub static TABLES: &[&[&Metric]] =
+    &[general::TABLE, contrastive::TABLE, online::TABLE, detection::TABLE, trainer::TABLE];
 
 /// Every metric, in the order of the tables.
 pub fn all() -> impl Iterator<Item = &'static Metric> {

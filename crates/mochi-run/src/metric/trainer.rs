@@ -17,6 +17,8 @@ crate::metrics! {
     IMAGES_PER_S: "images_per_s", Unit::Named("images/s"), "speed/images_per_s", Last, chart SPEED_CHART "images/s";
     /// Fraction of the time since the previous record in which the training step waited for a batch.
     DATA_WAIT_FRACTION: "data_wait_fraction", Unit::Fraction, "speed/data_wait_fraction", Last, chart WAIT_CHART "waiting", terminal "data" "wait" warn_above 0.1;
+    /// Fraction of the session's time that evaluations took, at evaluations.
+    EVALUATION_TIME_FRACTION: "evaluation_time_fraction", Unit::Fraction, "speed/evaluation_time_fraction", Last;
     /// Training time since the start of the run, over all sessions.
     ELAPSED_S: "elapsed_s", Unit::Named("seconds"), "speed/elapsed_s", Last;
 }

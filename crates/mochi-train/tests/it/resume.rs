@@ -6,11 +6,12 @@ use std::path::Path;
 use mochi_config::{Resolved, Settings};
 use mochi_data::{Dataset, Split};
 use mochi_run::metric::contrastive as keys;
-use mochi_run::metric::general::LOSS;
+use mochi_run::metric::general::{EVALUATION_TIME_FRACTION, LOSS};
+use mochi_run::metric::online;
 use mochi_run::{Checkpoints, CurvesLog, MetricsLog, RunFolder};
 use mochi_tensor::{Engine, read_tensors, write_tensors};
 use mochi_term::StopFlag;
-use mochi_train::{Contrastive, Event, Outcome, State, TrainError, Trainer, facts};
+use mochi_train::{Contrastive, ContrastiveData, Event, Outcome, State, TrainError, Trainer, facts};
 
 /// Gray images of stripes in an IDX file, as in MNIST.
 fn pictures(folder: &Path, count: usize) {
@@ -185,6 +186,64 @@ fn diagnostics_change_no_bit_and_are_in_the_records_where_they_were_due() {
     assert_eq!(last.get(&keys::QUEUE_AGE_MEAN_STEPS), Some((16.0 * 6.0 + 2.0 * 4.0) / 50.0));
     // Four classes of 25 images each.
     assert!((last.get(&keys::FALSE_NEGATIVES_IN_QUEUE).unwrap() - 0.25).abs() < 0.1);
+}
+
+/// Evaluations during training take their own images, threads and random draws: weights, queue and optimizer are those of a run without them, whole and resumed.
+#[test]
+fn evaluations_during_training_change_no_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, engine) = (folder.path().join("data"), mochi_tensor::start(Some(2)).unwrap());
+    std::fs::create_dir(&data).unwrap();
+    pictures(&data, 100);
+    let path = |name: &str| folder.path().join(name);
+    let plain = train(start(&data, &path("plain"), &engine, &["evaluation.every_steps=0"]), u64::MAX);
+    let source = format!("evaluation.source={}", data.display());
+    let watched = ["evaluation.every_steps=3", "evaluation.images=60", "evaluation.time_fraction=1.0"];
+    let with_labels = [&watched[..], &[&source]].concat();
+    let started = |name: &str, more: &[&str]| {
+        let training = Dataset::open(&data, &Split::Train.into()).unwrap();
+        let settings = settings(&data, &engine, &training, more);
+        let evaluation = (!settings.evaluation.source.is_empty()).then(|| training.clone());
+        let data = ContrastiveData { training, evaluation };
+        Contrastive::start(RunFolder::create(&path(name)).unwrap(), settings, data, &engine, None).unwrap()
+    };
+    for (name, more, labeled) in [("labeled", &with_labels[..], true), ("label-free", &watched[..], false)] {
+        let outcome = train(started(name, more), u64::MAX);
+        identical(&plain.checkpoint, &outcome.checkpoint);
+        let records = MetricsLog::read(&path(name).join("metrics.jsonl")).unwrap();
+        let value = |step: usize, metric| records[step - 1].values.get(metric);
+        for (step, record) in (1..).zip(&records) {
+            let evaluated = record.values.get(&online::ONLINE_RANK_ME).is_some();
+            // Others are left out where they would take too long.
+            assert!(evaluated || ![1, 12].contains(&step), "{name}: step {step}");
+            assert!(!evaluated || step == 1 || step % 3 == 0, "{name}: step {step}");
+            assert_eq!(record.values.get(&online::ONLINE_KNN).is_some(), evaluated && labeled);
+            assert_eq!(record.values.get(&EVALUATION_TIME_FRACTION).is_some(), evaluated);
+        }
+        assert_eq!(value(1, &online::ONLINE_STABILITY), None);
+        let last = [&online::ONLINE_RANK_ME, &online::ONLINE_SPREAD, &online::ONLINE_STABILITY].map(|m| value(12, m));
+        assert!(last.iter().all(|value| value.is_some_and(|value| value > 0.0)), "{last:?}");
+        assert!(value(12, &online::ONLINE_UNIFORMITY).unwrap() < 0.0);
+        if labeled {
+            // Four kinds of stripes; chance is a quarter.
+            assert!(value(12, &online::ONLINE_LINEAR).unwrap() > 0.5, "{:?}", value(12, &online::ONLINE_LINEAR));
+        }
+    }
+    // Stopped, resumed with its evaluations, and resumed without.
+    train(started("stopped", &with_labels), 5);
+    train(Contrastive::resume(&path("stopped"), &engine, &StopFlag::default(), None).unwrap(), 8);
+    let config = path("stopped").join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let outcome = train(Contrastive::resume(&path("stopped"), &engine, &StopFlag::default(), None).unwrap(), u64::MAX);
+    identical(&plain.checkpoint, &outcome.checkpoint);
+    assert!(text.contains("\n[evaluation]\n"));
+    // What cannot be evaluated on is refused before the first step.
+    std::fs::write(
+        &config,
+        text.replace("images = 60", "images = 16").replace(&data.display().to_string(), "/nowhere"),
+    )
+    .unwrap();
+    assert!(Contrastive::resume(&path("stopped"), &engine, &StopFlag::default(), None).is_err());
 }
 
 #[test]

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use mochi_data::Shard;
 use mochi_run::metric::Unit;
-use mochi_run::metric::general::{LEARNING_RATE, LOSS};
+use mochi_run::metric::general::{IMAGES_PER_S, LEARNING_RATE, LOSS};
 use mochi_run::{CurveRecord, Log, Metric, Metrics, MetricsLog, NoCurve, RunFolder};
 use mochi_tensor::{Device, Kind, Tensor, read_tensors};
 use mochi_term::StopFlag;
 use mochi_train::{
-    Batches, DataIdentity, Decay, Event, LearningRate, OnChange, Outcome, Part, Parts, Setting, State, StepError,
-    StepPlan, StepReport, Task, Timeline, TrainError, Trainer, TrainerOptions, Update, WarmUp,
+    Batches, DataIdentity, Decay, Evaluate, Evaluated, Event, LearningRate, OnChange, Outcome, Part, Parts, Setting,
+    State, StepError, StepPlan, StepReport, Task, Timeline, TrainError, Trainer, TrainerOptions, Update, WarmUp,
 };
 
 mochi_run::metrics! {
@@ -59,6 +59,10 @@ impl Batches for Generator {
 
 #[derive(Debug)]
 struct LeastSquares {
+    /// Time that an evaluation takes.
+    evaluates: Duration,
+    /// The step that leaves weights that are not finite.
+    spoils: Option<u64>,
     weights: Tensor,
     updates: u64,
     schedule: LearningRate,
@@ -76,7 +80,14 @@ impl LeastSquares {
             warm_up: WarmUp::From { factor: 0.1, length: 5.0 },
             decay: Decay::Steps { milestones: vec![25.0], factor: 0.1 },
         };
-        Self { weights: Tensor::zeros([3], (Kind::Float, Device::Cpu)), updates: 0, schedule, budget: None }
+        Self {
+            evaluates: Duration::ZERO,
+            spoils: None,
+            weights: Tensor::zeros([3], (Kind::Float, Device::Cpu)),
+            updates: 0,
+            schedule,
+            budget: None,
+        }
     }
 
     fn distance(&self) -> f64 {
@@ -139,6 +150,9 @@ impl Task for LeastSquares {
         // Two parameter groups: the last weight learns at half the rate.
         let rates = Tensor::from_slice(&[1.0f32, 1.0, 0.5]) * (plan.learning_rate / norm.clamp(1.0, 1e3));
         self.weights = &self.weights - gradient * rates;
+        if self.spoils == Some(plan.step) {
+            self.weights = &self.weights * f64::INFINITY;
+        }
         self.updates += 1;
         let metrics = Metrics::new().with(&LOSS, loss).with(&GRADIENT_NORM, norm);
         Ok(StepReport { metrics, images: batch.rows.size()[0] as u64, curve: None, note: None })
@@ -165,8 +179,9 @@ impl Task for LeastSquares {
         Ok(Part::tensors("batch", tensors.map(|(name, tensor)| (name.to_owned(), tensor.copy())).into()))
     }
 
-    fn evaluate(&mut self, _step: u64, _stop: &StopFlag) -> Result<Metrics, TrainError> {
-        Ok(Metrics::new().with(&DISTANCE, self.distance()))
+    fn evaluate(&mut self, _step: u64, _stop: &StopFlag) -> Result<Evaluated, TrainError> {
+        std::thread::sleep(self.evaluates);
+        Ok(Metrics::new().with(&DISTANCE, self.distance()).into())
     }
 }
 
@@ -174,7 +189,7 @@ fn options() -> TrainerOptions {
     TrainerOptions {
         record_every: 4,
         diagnostics_every: 0,
-        evaluate_every: 10,
+        evaluate: Evaluate::Result { every: 10 },
         checkpoint_every: 7,
         keep_last: 2,
         keep_every: 0,
@@ -218,6 +233,8 @@ fn records(run: &Path) -> Vec<serde_json::Value> {
         for timed in ["images_per_s", "data_wait_fraction", "elapsed_s"] {
             assert!(record.as_object_mut().unwrap().remove(timed).is_some(), "{timed}");
         }
+        let fraction = record.as_object_mut().unwrap().remove("evaluation_time_fraction");
+        assert_eq!(fraction.is_some(), !record["distance"].is_null());
     }
     records
 }
@@ -304,6 +321,36 @@ fn a_time_budget_holds_over_sessions() {
     assert!(!longer.ended(), "more time than before continues a run that had ended");
 }
 
+/// The evaluations of a run that is watched count within its budget, the last one too, and take no more than their fraction besides the first and the last.
+#[test]
+fn evaluations_are_part_of_a_time_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let run = RunFolder::create(&path).unwrap();
+    run.write_config("").unwrap();
+    let evaluate = Evaluate::Watch { every: 5, time_fraction: 0.25 };
+    let options = TrainerOptions { record_every: 1, checkpoint_every: 1000, evaluate, ..options() };
+    let evaluates = Duration::from_millis(100);
+    let task = LeastSquares { budget: Some(Duration::from_secs(2)), evaluates, ..LeastSquares::new(0.5) };
+    let mut speeds = Vec::new();
+    let outcome = Trainer::new(run, task, options).train(&StopFlag::default(), &mut |event| {
+        if let Event::Step(at) = event {
+            speeds.push(at.metrics.get(&IMAGES_PER_S).unwrap());
+        }
+    });
+    let outcome = outcome.unwrap();
+    // Without the time that is left for the last evaluation it would be 2.1 s.
+    assert!(outcome.finished && (1.8..2.08).contains(&outcome.elapsed_s), "{outcome:?}");
+    let records = records(&path);
+    let evaluated: Vec<u64> =
+        records.iter().filter(|r| !r["distance"].is_null()).map(|r| r["step"].as_u64().unwrap()).collect();
+    assert_eq!((evaluated[0], *evaluated.last().unwrap()), (1, outcome.step));
+    assert!((3..=7).contains(&evaluated.len()), "{evaluated:?}: 100 ms of 2 s each, a quarter and one more at most");
+    assert!(evaluated[1..evaluated.len() - 1].iter().all(|step| step % 5 == 0), "{evaluated:?}");
+    // The speed is that of training: a step takes 4 ms, an evaluation 25 times as long.
+    assert!(speeds[speeds.len() - 1] > 2.0 / 0.02, "{speeds:?}");
+}
+
 #[test]
 fn a_changed_setting_is_noted_and_another_task_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -338,4 +385,21 @@ fn h16_a_step_that_is_not_finite_leaves_a_complete_dump() {
     // Nothing temporary is left, and the run's own checkpoints are untouched.
     assert_eq!(std::fs::read_dir(path.join("failed")).unwrap().count(), 1);
     assert!(!path.join("checkpoints").exists() || std::fs::read_dir(path.join("checkpoints")).unwrap().count() > 0);
+}
+
+/// The loss of the last step is that before it: what the step leaves is known when it is saved.
+#[test]
+fn weights_that_are_not_finite_are_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let run = RunFolder::create(&path).unwrap();
+    run.write_config("").unwrap();
+    let task = LeastSquares { spoils: Some(STEPS - 1), ..LeastSquares::new(0.5) };
+    let error = train(Trainer::new(run, task, options()), u64::MAX).unwrap_err();
+    let TrainError::NotFinite { reason, folder: dump, resumable, .. } = &error else { panic!("{error}") };
+    assert_eq!(reason, "after step 30 the tensor \"weights\" of the model holds values that are not finite");
+    assert!(*resumable && error.hint().unwrap().contains("lower optimizer.learning_rate"));
+    assert_eq!((dump, State::read(dump).unwrap().step), (&path.join("failed/step-30"), STEPS));
+    let newest = RunFolder::read(&path).unwrap().checkpoints().latest().unwrap().unwrap();
+    assert_eq!(newest.step, STEPS - 1, "the one that precedes the last step");
 }

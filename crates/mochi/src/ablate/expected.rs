@@ -2,9 +2,11 @@
 //! will take.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use mochi_ablate::forecast::Timed;
-use mochi_ablate::{Cells, Forecast, Plan, State};
+use mochi_ablate::{Cells, DetectionPlan, Forecast, Plan, State};
+use mochi_config::detection::Settings;
 use mochi_config::{Facts, Resolved, TimeBudget};
 use mochi_data::Split;
 use mochi_data::dataset::path_from_text;
@@ -12,6 +14,7 @@ use mochi_eval::{check_labels, check_splits};
 use mochi_term::{Progress, StopFlag};
 use mochi_train::{facts, measure_speed};
 
+use crate::detect::readable;
 use crate::discovery::{Discovery, begin};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
@@ -44,6 +47,11 @@ pub fn forecast(
     check_splits(&train, &test)?;
     for fraction in plan.evaluate.iter().filter_map(|protocol| protocol.label_fraction()) {
         check_labels(train.labels().unwrap_or_default(), fraction)?;
+    }
+    if let Some(detection) =
+        plan.detection.as_ref().filter(|_| plan.evaluate.iter().any(|p| p.detection_metric().is_some()))
+    {
+        check_objects(plan, detection, progress)?;
     }
     let known = Facts { labels: images.labels().is_some(), ..facts(&engine, images.len()) };
     let known = plan::measure(&first.settings, known, &images, &engine, stop, progress)?;
@@ -115,6 +123,16 @@ pub fn forecast(
         took_s: took(state),
     });
     Ok(Forecast::new(timed.collect()))
+}
+
+/// Checks that the images of the detectors can be read: the training split, and one for the evaluation.
+fn check_objects(plan: &Plan, detection: &DetectionPlan, progress: &Progress) -> Outcome<()> {
+    let path = Path::new("[detection]");
+    let settings = Settings::load_text(path, detection.settings.clone(), &[])?;
+    readable(&detection.images, &settings, progress).map_err(|failure| {
+        let hint = "paths in [detection] start at the folder of the plan; `mochi check DIR --format voc|coco|yolo` lists problems";
+        failure.at(&format!("{}, detection.images: ", plan.path.display()), hint)
+    })
 }
 
 /// The settings that decide the speed of a step.

@@ -15,6 +15,7 @@ use mochi_term::{Progress, StopFlag};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::failure::{Failure, Outcome};
+use crate::launch::WORKER;
 
 /// How often stop signals and the lease are checked.
 const TICK: Duration = Duration::from_millis(100);
@@ -58,6 +59,8 @@ impl Process<'_> {
         let program = std::env::current_exe().map_err(|error| failed("find this program", error))?;
         let mut child = Command::new(program)
             .args(arguments)
+            // It ends with this process, even if that is killed.
+            .env(WORKER, std::process::id().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -164,8 +164,17 @@ impl Worker<'_> {
         }
         let mut commands = vec![train];
         let missing = self.study.missing(cell, self.plan)?;
-        if !missing.is_empty() {
-            commands.push(self.evaluation(&missing, &run));
+        let (of_objects, of_images): (Vec<Protocol>, Vec<Protocol>) =
+            missing.into_iter().partition(|protocol| protocol.detection_metric().is_some());
+        if !of_images.is_empty() {
+            commands.push(self.evaluation(&of_images, &run));
+        }
+        if let (false, Some(detector)) = (of_objects.is_empty(), self.study.detector(cell, self.plan)) {
+            match self.detection(cell, &run, &detector) {
+                Ok(command) => commands.push(command),
+                Err(RunError::Locked { .. }) => return Ok(Attempt::Locked),
+                Err(error) => return Ok(Attempt::Failed(error.to_string())),
+            }
         }
         for command in commands {
             match process.run(&command)? {
@@ -193,6 +202,24 @@ impl Worker<'_> {
         words
     }
 
+    /// Trains the detector that starts from a cell's encoder, or trains it on.
+    fn detection(&self, cell: &Cell, run: &Path, detector: &Path) -> Result<Vec<OsString>, RunError> {
+        let begun = match RunFolder::open(detector).and_then(|folder| folder.checkpoints().choose()) {
+            Ok(chosen) => chosen.is_some(),
+            Err(RunError::Missing { .. } | RunError::NotARun { .. }) => false,
+            Err(error) => return Err(error),
+        };
+        if begun {
+            return Ok(vec!["resume".into(), detector.into()]);
+        }
+        let images = self.plan.detection.as_ref().map(|detection| detection.images.clone()).unwrap_or_default();
+        let mut words: Vec<OsString> = ["detect", "train", "--no-comparison", "--data"].map(OsString::from).to_vec();
+        words.push(images.into());
+        words.extend(["--init".into(), run.into(), "--config".into(), self.study.detection().into()]);
+        words.extend(["--out".into(), detector.into(), format!("seed={}", cell.seed).into()]);
+        Ok(words)
+    }
+
     fn states(&self) -> Outcome<Vec<State>> {
         let state = |cell| self.study.state(cell, self.plan, self.leases);
         Ok(self.cells.cells.iter().map(state).collect::<Result<_, _>>()?)
@@ -203,9 +230,9 @@ impl Worker<'_> {
         let mut scores = vec![Vec::new(); self.cells.variants.len()];
         for (cell, state) in self.cells.cells.iter().zip(states) {
             if let State::Finished(finished) = state
-                && let Some(&top1) = finished.top1.get(&self.plan.evaluate[0])
+                && let Some(&score) = finished.scores.get(&self.plan.evaluate[0])
             {
-                scores[cell.variant].push((cell.seed, top1));
+                scores[cell.variant].push((cell.seed, score));
             }
         }
         hopeless(&scores)
@@ -220,7 +247,7 @@ impl Worker<'_> {
         let State::Finished(finished) = self.study.state(cell, self.plan, self.leases)? else {
             return Ok(String::new());
         };
-        let scores = finished.top1.iter().map(|(protocol, top1)| format!(", {} {top1:.2}", protocol.title()));
+        let scores = finished.scores.iter().map(|(protocol, score)| format!(", {} {score:.2}", protocol.title()));
         Ok(scores.collect())
     }
 }

@@ -15,6 +15,7 @@ use clap::Subcommand;
 
 use crate::failure::Outcome;
 
+pub use prepared::readable;
 pub use train::resume;
 
 /// Subcommands of `mochi detect`.

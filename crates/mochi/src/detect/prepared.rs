@@ -219,6 +219,21 @@ pub fn evaluation_split(
     }
 }
 
+/// Checks that a folder has images to learn from and images to evaluate on.
+pub fn readable(folder: &Path, settings: &Settings, progress: &Progress) -> Outcome<()> {
+    let of = &settings.data;
+    let training = read_split(folder, format(of.format), &of.split, Purpose::Training, None, progress)
+        .map_err(|error| failed(error, TRAINING))?;
+    let evaluation = &settings.evaluation;
+    match evaluation_split(folder, &evaluation.source, &evaluation.split, &training, progress)? {
+        Some(_) => Ok(()),
+        None => Err(Failure::new(
+            format!("{} has no split for evaluation", folder.display()),
+            "name one with evaluation.split=NAME, or another folder with evaluation.source=DIR",
+        )),
+    }
+}
+
 /// Training and evaluation data; images without an object are not learned from.
 pub fn detection_data(training: Dataset, evaluation: Option<Dataset>, source: String) -> DetectionData {
     DetectionData {

@@ -1,75 +1,96 @@
-//! `mochi eval all`: several protocols on the same features, which are computed once.
+//! `mochi eval all`: several protocols on the same features, which are computed once for each data set.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_eval::{BadImages, FeatureSource, FewShotOptions, KnnOptions, LinearOptions, check_labels, few_shot, knn};
+use mochi_eval::{BadImages, FeatureSource};
 use mochi_run::Protocol;
 use mochi_tensor::Engine;
 
+use super::evaluation::Evaluation;
 use super::inputs::Inputs;
+use super::plan::{self, Planned};
 use super::stages::Stages;
-use super::{Common, failure, few_shot, knn, linear};
+use super::{Labeled, Subject, dataset_name, failure, fine_tune};
 use crate::failure::{Failure, Outcome};
 use crate::ranks::Ranks;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
+    /// Labeled training images, as of the other protocols; not with --plan
+    #[arg(long, value_name = "DATA", requires = "test", conflicts_with = "plan")]
+    train: Option<PathBuf>,
+    /// Labeled test images, likewise
+    #[arg(long, value_name = "DATA", requires = "train", conflicts_with = "plan")]
+    test: Option<PathBuf>,
+    /// Name of these images in tables and pages, if they are of another data set than usual: results of data sets are kept apart
+    #[arg(long, value_name = "NAME", value_parser = dataset_name, requires = "train")]
+    dataset: Option<String>,
     #[command(flatten)]
-    common: Common,
-    /// Protocols, separated by commas: knn, linear, linear-10-percent, linear-1-percent, few-shot
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "knn,linear")]
-    protocols: Vec<String>,
+    subject: Subject,
+    /// Protocols, separated by commas: knn, linear, few-shot, fine-tune; linear and fine-tune also with -10-percent and -1-percent [default: knn,linear]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "plan")]
+    protocols: Option<Vec<String>>,
+    /// Data sets, protocols and their options, from a TOML file instead of --train, --test and --protocols
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
 }
 
 /// Runs the subcommand: a line, or a JSON object, for each protocol.
 pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
-    let common = &arguments.common;
-    let protocols = arguments.protocols.iter().map(|name| {
-        let known = || format!("the protocols are {}", Protocol::ALL.map(Protocol::name).join(", "));
-        Protocol::find(name).ok_or_else(|| Failure::new(format!("unknown protocol \"{name}\""), known()))
-    });
-    let mut protocols = protocols.collect::<Outcome<Vec<_>>>()?;
-    protocols.sort_unstable();
-    protocols.dedup();
-    let inputs = Inputs::open(common, ranks, engine)?;
-    let options = LinearOptions { device: inputs.device(), ..LinearOptions::default() };
-    if protocols.iter().any(|protocol| protocol.label_fraction().is_some()) {
-        options.check(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
-    }
-    for fraction in protocols.iter().filter_map(|protocol| protocol.label_fraction()) {
-        check_labels(inputs.train.labels().unwrap_or_default(), fraction).map_err(failure)?;
-    }
-
-    let mut stages = Stages::new(&inputs.progress, "eval");
-    let Some((train, test)) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)? else {
-        return Ok(ExitCode::SUCCESS);
+    let planned = match (&arguments.plan, &arguments.train, &arguments.test) {
+        (Some(path), ..) => plan::read(path)?,
+        (None, Some(train), Some(test)) => {
+            let labeled = Labeled { train: train.clone(), test: test.clone(), dataset: arguments.dataset.clone() };
+            vec![Planned { labeled, evaluations: named(&arguments)? }]
+        }
+        _ => return Err(Failure::new("no labeled images are given", "add --train DIR --test DIR, or --plan FILE")),
     };
-    stages.finish();
-    inputs.report_bad_images(&BadImages { training: train.bad_images.clone(), test: test.bad_images.clone() });
-    for protocol in protocols {
-        let mut stages = Stages::new(&inputs.progress, protocol.name());
-        let mut progress = |now| stages.update(now);
-        match protocol {
-            Protocol::Knn => {
-                let result = knn(&train, &test, &KnnOptions::default(), &mut progress).map_err(failure)?;
-                stages.finish();
-                knn::finish(&inputs, common, None, FeatureSource::Backbone, &result)
-            }
-            Protocol::Linear | Protocol::Linear10Percent | Protocol::Linear1Percent => {
-                let fraction = protocol.label_fraction().unwrap_or(1.0);
-                let result =
-                    linear::on_fraction(&inputs, &train, &test, fraction, &options, &mut progress).map_err(failure)?;
-                stages.finish();
-                linear::finish(&inputs, common, None, &result)
-            }
-            Protocol::FewShot => {
-                let result = few_shot(&train, &test, &FewShotOptions::default(), &mut progress).map_err(failure)?;
-                stages.finish();
-                few_shot::finish(&inputs, common, None, &FewShotOptions::default(), &result)
-            }
-        }?;
+    if planned.iter().flat_map(|one| &one.evaluations).any(Evaluation::fine_tunes) {
+        fine_tune::refuse_several(ranks)?;
+    }
+    // All data sets are checked before the first is evaluated.
+    let mut all = Vec::new();
+    for Planned { labeled, evaluations } in planned {
+        let inputs = Inputs::open(&arguments.subject, &labeled, ranks, engine)?;
+        evaluations.iter().try_for_each(|evaluation| evaluation.check(&inputs))?;
+        all.push((inputs, evaluations));
+    }
+    for (mut inputs, evaluations) in all {
+        let mut features = None;
+        if evaluations.iter().any(Evaluation::needs_features) {
+            let mut stages = Stages::new(&inputs.progress, "eval");
+            features = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
+            stages.finish();
+        }
+        if !inputs.is_first() {
+            continue;
+        }
+        if let Some((train, test)) = &features {
+            let (training, test) = (train.bad_images.clone(), test.bad_images.clone());
+            inputs.report_bad_images(&BadImages { training, test });
+        }
+        for evaluation in &evaluations {
+            evaluation.run(&mut inputs, features.as_ref())?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The protocols of `--protocols`, in the order of the table, each once.
+fn named(arguments: &Arguments) -> Outcome<Vec<Evaluation>> {
+    let Some(names) = &arguments.protocols else {
+        return Ok(Protocol::DEFAULT.into_iter().filter_map(Evaluation::of).collect());
+    };
+    let find = |name: &String| {
+        let known = || format!("the protocols are {}", Protocol::names_of_images());
+        let protocol = Protocol::find(name).filter(|protocol| Evaluation::of(*protocol).is_some());
+        protocol.ok_or_else(|| Failure::new(format!("unknown protocol \"{name}\""), known()))
+    };
+    let mut protocols = names.iter().map(find).collect::<Outcome<Vec<_>>>()?;
+    protocols.sort_unstable();
+    protocols.dedup();
+    Ok(protocols.into_iter().filter_map(Evaluation::of).collect())
 }

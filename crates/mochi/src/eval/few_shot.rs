@@ -44,7 +44,7 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let options = FewShotOptions { ways, shots, queries, episodes, seed };
     options.check().map_err(failure)?;
     let out = arguments.file.checked()?;
-    let inputs = Inputs::open(&arguments.common, ranks, engine)?;
+    let inputs = Inputs::open(&arguments.common.subject, &arguments.common.labeled, ranks, engine)?;
     let mut stages = Stages::new(&inputs.progress, "few-shot");
     let Some((train, test)) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)? else {
         return Ok(ExitCode::SUCCESS);
@@ -56,17 +56,11 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
         let enough = counted(result.ways, "class");
         inputs.progress.warning(&format!("only {enough} have enough images: every episode draws all of them"));
     }
-    finish(&inputs, &arguments.common, out, &options, &result)
+    finish(&inputs, out, &options, &result)
 }
 
 /// Writes and prints the result.
-pub fn finish(
-    inputs: &Inputs,
-    common: &Common,
-    out: Option<&Path>,
-    options: &FewShotOptions,
-    result: &FewShotResult,
-) -> Outcome {
+pub fn finish(inputs: &Inputs, out: Option<&Path>, options: &FewShotOptions, result: &FewShotResult) -> Outcome {
     let [low, high] = result.top1_interval;
     let text = format!(
         "{}-way {}-shot {:.2} % [{low:.2}, {high:.2}]  ({}, {}, seed {}, {})",
@@ -84,5 +78,5 @@ pub fn finish(
     } else {
         format!("few-shot-{}-way-{}-shot", options.ways, options.shots)
     };
-    inputs.finish(common, out, &name, result, &text)
+    inputs.finish(out, &name, result, &text)
 }

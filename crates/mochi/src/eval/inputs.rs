@@ -20,7 +20,7 @@ use mochi_views::Augmentation;
 use serde::Serialize;
 
 use super::stages::Stages;
-use super::{Common, failure};
+use super::{Labeled, Subject, failure};
 use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 use crate::ranks::Ranks;
@@ -36,6 +36,8 @@ pub struct Inputs {
     pub test: Dataset,
     pub views: ViewOptions,
     pub progress: Progress,
+    subject: Subject,
+    labeled: Labeled,
     overlap: Overlap,
     group: Option<Arc<Group>>,
 }
@@ -51,6 +53,9 @@ struct Evaluated<'a, T: Serialize> {
     step: Option<u64>,
     train: String,
     test: String,
+    /// Name of the data set, unless it is the usual one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dataset: Option<&'a str>,
     /// Test images that are training images as well.
     shared_images: usize,
     /// Device and precision that the encoder was evaluated in; both can differ from those of training.
@@ -60,20 +65,20 @@ struct Evaluated<'a, T: Serialize> {
 
 impl Inputs {
     /// Opens encoder and datasets, and checks what can be checked before features are computed.
-    pub fn open(common: &Common, ranks: &Ranks, engine: &Engine) -> Outcome<Self> {
+    pub fn open(subject: &Subject, labeled: &Labeled, ranks: &Ranks, engine: &Engine) -> Outcome<Self> {
         let progress = ranks.progress();
-        if !(0.0..=1.0).contains(&common.max_bad_fraction) {
-            let what = format!("invalid --max-bad-fraction: expected 0 to 1, got {}", common.max_bad_fraction);
+        if !(0.0..=1.0).contains(&subject.max_bad_fraction) {
+            let what = format!("invalid --max-bad-fraction: expected 0 to 1, got {}", subject.max_bad_fraction);
             return Err(Failure::new(what, "for example --max-bad-fraction 0.05 tolerates 5 % bad images"));
         }
-        let raw = common.run == Path::new("pixels");
-        if common.size.is_some() && !raw {
+        let raw = subject.is_pixels();
+        if subject.size.is_some() && !raw {
             let what = "--size applies only to `pixels`: a run is evaluated at its own data.size";
             return Err(Failure::new(what, "leave --size out"));
         }
-        let [train, test] = [(&common.train, Split::Train), (&common.test, Split::Test)]
+        let [train, test] = [(&labeled.train, Split::Train), (&labeled.test, Split::Test)]
             .map(|(path, split)| begin(vec![path.clone()], split, Cancel::default()));
-        let loaded = if raw { None } else { Some(load_encoder(&common.run, engine)?) };
+        let loaded = if raw { None } else { Some(load_encoder(&subject.run, engine)?) };
         let (train, test) = (train.wait(&progress)?, test.wait(&progress)?);
         for warning in train.warnings().iter().chain(test.warnings()) {
             progress.warning(warning);
@@ -91,11 +96,11 @@ impl Inputs {
                 let augmentation = Augmentation::preset("eval").ok_or_else(|| {
                     Failure::new("the augmentation pipeline \"eval\" is missing", "report this bug in Mochi")
                 })?;
-                (augmentation, common.size.or_else(|| train.uniform_size().map(|(w, h)| w.min(h))).unwrap_or(32))
+                (augmentation, subject.size.or_else(|| train.uniform_size().map(|(w, h)| w.min(h))).unwrap_or(32))
             }
         };
         let mut views =
-            ViewOptions { max_bad_fraction: common.max_bad_fraction, ..ViewOptions::new(augmentation, size) };
+            ViewOptions { max_bad_fraction: subject.max_bad_fraction, ..ViewOptions::new(augmentation, size) };
         if ranks.size() > 1 {
             ranks
                 .agree("data", &format!("fingerprints {:016x} and {:016x}", train.fingerprint(), test.fingerprint()))?;
@@ -103,7 +108,8 @@ impl Inputs {
             views.threads = (engine.threads / ranks.local()).max(1);
             mochi_tensor::set_threads(views.threads);
         }
-        Ok(Self { loaded, train, test, views, progress, overlap, group: ranks.group().cloned() })
+        let (subject, labeled, group) = (subject.clone(), labeled.clone(), ranks.group().cloned());
+        Ok(Self { loaded, train, test, views, progress, subject, labeled, overlap, group })
     }
 
     /// Features of the backbone or of the whole encoder; of pixels without one.
@@ -164,15 +170,37 @@ impl Inputs {
         }
     }
 
-    /// Writes a result into the run folder and to `out`, and prints it.
-    pub fn finish<T: Serialize>(
-        &self,
-        common: &Common,
-        out: Option<&Path>,
-        name: &str,
-        result: &T,
-        text: &str,
-    ) -> Outcome {
+    /// The name of a result's file under `eval/`: results of other data sets than the usual one are kept apart.
+    pub fn result_name(&self, protocol: &str) -> String {
+        match &self.labeled.dataset {
+            Some(dataset) => format!("{protocol}-on-{dataset}"),
+            None => protocol.to_owned(),
+        }
+    }
+
+    /// The run's folder; `None` for raw pixels.
+    pub fn folder(&self) -> Outcome<Option<RunFolder>> {
+        Ok(self.loaded.as_ref().map(|_| RunFolder::read(&self.subject.run)).transpose()?)
+    }
+
+    /// Says that a result of other images is replaced.
+    fn warn_of_replaced(&self, folder: &RunFolder, name: &str) {
+        let stored = folder.read_results().unwrap_or_default();
+        let Some((_, Ok(text))) = stored.iter().find(|(stored, _)| stored == name) else { return };
+        let Ok(before) = serde_json::from_str::<serde_json::Value>(text) else { return };
+        let of = |key: &str| before.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        let (train, test) = (of("train"), of("test"));
+        if (train.as_str(), test.as_str())
+            != (&display_source(&self.labeled.train), &display_source(&self.labeled.test))
+        {
+            self.progress
+                .warning(&format!("eval/{name}.json was of other images ({train} and {test}) and is replaced"));
+            self.progress.hint("to keep the results of several data sets apart, name the others with --dataset");
+        }
+    }
+
+    /// Writes a result of a protocol into the run folder and to `out`, and prints it.
+    pub fn finish<T: Serialize>(&self, out: Option<&Path>, protocol: &str, result: &T, text: &str) -> Outcome {
         let step = self.loaded.as_ref().map(|loaded| loaded.step);
         let evaluated = Evaluated {
             result,
@@ -181,26 +209,29 @@ impl Inputs {
                 Some(0) => "untrained",
                 Some(_) => "trained",
             },
-            run: step.map(|_| common.run.display().to_string()),
+            run: step.map(|_| self.subject.run.display().to_string()),
             step,
-            train: display_source(&common.train),
-            test: display_source(&common.test),
+            train: display_source(&self.labeled.train),
+            test: display_source(&self.labeled.test),
+            dataset: self.labeled.dataset.as_deref(),
             shared_images: self.overlap.images,
             device: self.loaded.as_ref().map(|loaded| loaded.settings.compute.device.to_string()),
             precision: self.loaded.as_ref().map(|loaded| loaded.settings.compute.precision.as_str()),
         };
-        if self.loaded.is_some() {
-            RunFolder::read(&common.run)?.write_result(name, &evaluated)?;
+        if let Some(folder) = self.folder()? {
+            let name = self.result_name(protocol);
+            self.warn_of_replaced(&folder, &name);
+            folder.write_result(&name, &evaluated)?;
         }
         if let Some(path) = out {
             let text = serde_json::to_vec_pretty(&evaluated)
                 .map_err(|e| Failure::new(e.to_string(), "report this bug in Mochi"))?;
             write_atomic(path, &text)?;
         }
-        if common.json {
-            print_json(&evaluated)?;
-        } else {
-            print_line(text)?;
+        match (self.subject.json, &self.labeled.dataset) {
+            (true, _) => print_json(&evaluated)?,
+            (false, Some(dataset)) => print_line(&format!("{dataset}: {text}"))?,
+            (false, None) => print_line(text)?,
         }
         Ok(ExitCode::SUCCESS)
     }

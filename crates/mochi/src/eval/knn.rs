@@ -46,13 +46,13 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     options.check().map_err(failure)?;
     let source = match arguments.features {
         Layer::Backbone => FeatureSource::Backbone,
-        Layer::Embedding if common.run == Path::new("pixels") => {
+        Layer::Embedding if common.subject.is_pixels() => {
             return Err(Failure::new("raw pixels have no embedding", "leave --features out"));
         }
         Layer::Embedding => FeatureSource::Embedding,
     };
     let out = arguments.file.checked()?;
-    let inputs = Inputs::open(common, ranks, engine)?;
+    let inputs = Inputs::open(&common.subject, &common.labeled, ranks, engine)?;
     let mut stages = Stages::new(&inputs.progress, "k-NN");
     let Some((train, test)) = inputs.features(source, &mut stages).map_err(failure)? else {
         return Ok(ExitCode::SUCCESS);
@@ -64,17 +64,11 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
         let used = counted(result.k, "training image");
         inputs.progress.warning(&format!("-k {asked} exceeds the {used}: all of them are neighbors"));
     }
-    finish(&inputs, common, out, source, &result)
+    finish(&inputs, out, source, &result)
 }
 
 /// Writes and prints the result.
-pub fn finish(
-    inputs: &Inputs,
-    common: &Common,
-    out: Option<&Path>,
-    source: FeatureSource,
-    result: &KnnResult,
-) -> Outcome {
+pub fn finish(inputs: &Inputs, out: Option<&Path>, source: FeatureSource, result: &KnnResult) -> Outcome {
     let usual = result.k_automatic && result.temperature == KnnOptions::default().temperature;
     let name = match (source, usual) {
         (FeatureSource::Embedding, _) => "knn-embedding".to_owned(),
@@ -91,5 +85,5 @@ pub fn finish(
         result.temperature,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );
-    inputs.finish(common, out, &name, result, &text)
+    inputs.finish(out, &name, result, &text)
 }

@@ -57,12 +57,13 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     options.check(&[0, 0]).map_err(failure)?;
     check_label_fraction(arguments.label_fraction).map_err(failure)?;
     let out = arguments.file.checked()?;
-    let inputs = Inputs::open(common, ranks, engine)?;
+    let inputs = Inputs::open(&common.subject, &common.labeled, ranks, engine)?;
     let mut stages = Stages::new(&inputs.progress, "linear");
     if recipe.is_some() && ranks.size() > 1 {
         let what = "a probe with augmentation (--recipe) is trained in one process";
         return Err(Failure::new(what, "start it without a launcher"));
     }
+    let options = LinearOptions { device: inputs.device(), ..options };
     let result = match (&recipe, &inputs.loaded) {
         (Some(recipe), Some(loaded)) => {
             let (encoder, views) = (&loaded.encoder, &inputs.views);
@@ -70,7 +71,6 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
             linear_augmented(encoder, &inputs.train, &inputs.test, recipe, views, arguments.seed, &mut progress)
         }
         _ => {
-            let options = LinearOptions { device: inputs.device(), ..options };
             // Before features are computed.
             options.check(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
             let Some((train, test)) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)? else {
@@ -82,11 +82,36 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let result = result.map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
-    finish(&inputs, common, out, &result)
+    finish(&inputs, out, &options, &result)
 }
 
 /// Writes and prints the result.
-pub fn finish(inputs: &Inputs, common: &Common, out: Option<&Path>, result: &LinearResult) -> Outcome {
+pub fn finish(inputs: &Inputs, out: Option<&Path>, options: &LinearOptions, result: &LinearResult) -> Outcome {
+    let name = match &result.recipe {
+        Some(recipe) => format!("linear-{recipe}"),
+        None => name_of(options, result.label_fraction),
+    };
+    inputs.finish(out, &name, result, &described("linear", inputs, result))
+}
+
+/// The name of a result on cached features: what differs from the defaults is part of it.
+fn name_of(options: &LinearOptions, fraction: Option<f64>) -> String {
+    let usual = LinearOptions::default();
+    let mut name = fraction.map_or("linear".to_owned(), |fraction| format!("linear-{}-percent", 100.0 * fraction));
+    if let Some(epochs) = options.epochs {
+        name += &format!("-epochs-{epochs}");
+    }
+    if let ([rate], true) = (options.learning_rates.as_slice(), options.learning_rates != usual.learning_rates) {
+        name += &format!("-learning-rate-{rate}");
+    }
+    if options.seed != usual.seed {
+        name += &format!("-seed-{}", options.seed);
+    }
+    name
+}
+
+/// A result in one line, after a warning if its learning rate is at the edge of the sweep.
+pub fn described(title: &str, inputs: &Inputs, result: &LinearResult) -> String {
     if result.learning_rate_at_edge {
         inputs.progress.warning(&format!(
             "the selected learning rate, {}, is at the edge of the sweep: a better one may exist outside",
@@ -94,21 +119,15 @@ pub fn finish(inputs: &Inputs, common: &Common, out: Option<&Path>, result: &Lin
         ));
     }
     let labels = result.label_fraction.map_or(String::new(), |f| format!("{} % of labels, ", 100.0 * f));
-    let text = format!(
-        "linear {}  ({}, {labels}learning rate {}, {}, seed {}, {})",
+    format!(
+        "{title} {}  ({}, {labels}learning rate {}, {}, seed {}, {})",
         super::accuracies(result.top1, result.top1_interval, result.top5, result.classes),
         result.protocol,
         result.learning_rate,
         counted(result.epochs, "epoch"),
         result.seed,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
-    );
-    let name = match (&result.recipe, result.label_fraction) {
-        (Some(recipe), _) => format!("linear-{recipe}"),
-        (None, Some(fraction)) => format!("linear-{}-percent", 100.0 * fraction),
-        (None, None) => "linear".to_owned(),
-    };
-    inputs.finish(common, out, &name, result, &text)
+    )
 }
 
 /// The classifier on the labels of a fraction of the training images, or on all.
@@ -134,7 +153,7 @@ impl Arguments {
     /// The published recipe with what was overridden.
     fn recipe(&self) -> Outcome<Option<AugmentedRecipe>> {
         let Some(name) = &self.recipe else { return Ok(None) };
-        if self.common.run == Path::new("pixels") {
+        if self.common.subject.is_pixels() {
             return Err(Failure::new("raw pixels have no recipe with augmentation", "leave --recipe out"));
         }
         let Some(mut recipe) = AugmentedRecipe::preset(name) else {

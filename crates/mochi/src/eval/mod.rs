@@ -1,11 +1,14 @@
-//! `mochi eval knn|linear|few-shot|all RUN --train DIR --test DIR`, `mochi eval coco GT.json RESULTS.json`
+//! `mochi eval knn|linear|few-shot|fine-tune|all RUN --train DIR --test DIR`, `mochi eval all RUN --plan FILE`, `mochi eval coco GT.json RESULTS.json`
 
 mod all;
 mod coco;
+mod evaluation;
 mod few_shot;
+mod fine_tune;
 mod inputs;
 mod knn;
 mod linear;
+mod plan;
 pub mod stages;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +32,9 @@ pub enum Command {
     Linear(linear::Arguments),
     /// Nearest class mean of a few training images per class, on frozen features
     FewShot(few_shot::Arguments),
-    /// Several protocols with their defaults, on the same features
+    /// Training of the whole network on labeled images, or on a fraction of their labels
+    FineTune(fine_tune::Arguments),
+    /// Several protocols, on the same features; with --plan also of several data sets
     All(all::Arguments),
     /// Average precision of detections by COCO's rules: the numbers of pycocotools
     Coco(coco::Arguments),
@@ -38,14 +43,31 @@ pub enum Command {
 /// Arguments of every protocol.
 #[derive(Args)]
 pub struct Common {
-    /// Run folder, or `pixels` to evaluate raw pixels as a baseline
-    run: PathBuf,
+    #[command(flatten)]
+    labeled: Labeled,
+    #[command(flatten)]
+    subject: Subject,
+}
+
+/// Labeled images.
+#[derive(Clone, Args)]
+pub struct Labeled {
     /// Labeled training images: a folder with one folder per class, IDX or CIFAR files, or anything else with labels
     #[arg(long, value_name = "DATA")]
     train: PathBuf,
     /// Labeled test images, likewise
     #[arg(long, value_name = "DATA")]
     test: PathBuf,
+    /// Name of these images in tables and pages, if they are of another data set than usual: results of data sets are kept apart
+    #[arg(long, value_name = "NAME", value_parser = dataset_name)]
+    dataset: Option<String>,
+}
+
+/// What is evaluated, and how it is printed.
+#[derive(Clone, Args)]
+pub struct Subject {
+    /// Run folder, or `pixels` to evaluate raw pixels as a baseline
+    run: PathBuf,
     /// View size for `pixels` [default: image size of IDX and CIFAR files, otherwise 32]
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
     size: Option<u32>,
@@ -55,6 +77,23 @@ pub struct Common {
     /// Print one JSON object per protocol
     #[arg(long)]
     json: bool,
+}
+
+impl Subject {
+    /// Whether raw pixels are evaluated.
+    fn is_pixels(&self) -> bool {
+        self.run == Path::new("pixels")
+    }
+}
+
+/// A name that can be part of the name of a file.
+fn dataset_name(text: &str) -> Result<String, String> {
+    let fits =
+        !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    match fits && !text.starts_with('.') {
+        true => Ok(text.to_owned()),
+        false => Err("expected up to 64 letters, digits, hyphens, underscores and dots".to_owned()),
+    }
 }
 
 /// The file of one result.
@@ -90,6 +129,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Knn(arguments) => knn::run(arguments, ranks, &engine),
         Command::Linear(arguments) => linear::run(arguments, ranks, &engine),
         Command::FewShot(arguments) => few_shot::run(arguments, ranks, &engine),
+        Command::FineTune(arguments) => fine_tune::run(arguments, ranks, &engine),
         Command::All(arguments) => all::run(arguments, ranks, &engine),
         Command::Coco(arguments) => coco::run(arguments),
     })
@@ -113,7 +153,7 @@ fn failure(error: EvalError) -> Failure {
         EvalError::NothingToHoldOut => "add training images, or choose the learning rate with --learning-rate",
         EvalError::Diverged { .. } => "choose a smaller learning rate with --learning-rate",
         EvalError::Option { .. } => {
-            "`mochi eval knn --help`, `mochi eval linear --help` and `mochi eval few-shot --help` list the options"
+            "`mochi eval knn --help`, and so on for `linear`, `few-shot` and `fine-tune`, lists the options"
         }
         _ => return error.into(),
     };

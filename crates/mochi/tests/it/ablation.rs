@@ -151,13 +151,19 @@ fn a_stopped_study_goes_on_and_two_workers_share_one() {
     assert_eq!(first.wait().unwrap().code(), Some(130));
     assert!(leases(&study.path("study")).is_empty());
 
-    // A worker that is killed leaves a process that trains; the next worker waits for it.
+    // The process that trains ends with a worker that is killed, and saves what it has.
     let mut first = study.command(&[]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(first.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("about")));
     std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(!processes_of(&study.path("study")).is_empty());
     first.kill().unwrap();
     first.wait().unwrap();
+    let begun = std::time::Instant::now();
+    while !processes_of(&study.path("study")).is_empty() {
+        assert!(begun.elapsed().as_secs() < 30, "{:?}", processes_of(&study.path("study")));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 
     let [a, b] = [study.command(&[]), study.command(&[])]
         .map(|mut command| command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
@@ -167,6 +173,14 @@ fn a_stopped_study_goes_on_and_two_workers_share_one() {
     }
     assert_eq!(study.trained(), [1, 1, 1, 1], "each cell once");
     assert!(leases(&study.path("study")).is_empty());
+}
+
+/// The commands of processes that name a cell of the study.
+fn processes_of(study: &Path) -> Vec<String> {
+    let cells = study.join("cells").display().to_string();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let commands = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    commands.map(|text| String::from_utf8_lossy(&text).into_owned()).filter(|text| text.contains(&cells)).collect()
 }
 
 fn leases(study: &Path) -> Vec<PathBuf> {
@@ -193,4 +207,54 @@ fn a_plan_that_cannot_work_is_refused_before_any_training() {
     assert!(text.contains("plan.toml, data.test: ") && output.status.code() == Some(1), "{text}");
     assert!(text.contains("hint: paths in [data] start at the folder of the plan"), "{text}");
     assert!(!study.path("study").exists());
+}
+
+#[test]
+fn detectors_start_from_the_encoders_of_the_cells() {
+    let study = Study::new("[0]");
+    crate::detector::voc(&study.path("boxes"));
+    let settings: Vec<String> = crate::detector::TINY
+        .iter()
+        .filter(|setting| !setting.starts_with("model.arch") && !setting.starts_with("model.stem"))
+        .map(|setting| setting.replacen('=', " = ", 1) + "\n")
+        .collect();
+    let plan = |iterations: &str| {
+        study.plan("[0]", &format!("[detection]\nimages = \"boxes\"\n{}", settings.concat()));
+        let text = std::fs::read_to_string(study.path("plan.toml")).unwrap();
+        let text =
+            text.replace("[\"knn\", \"linear\", \"few-shot\"]", "[\"knn\", \"detection-ap50\", \"detection-ap\"]");
+        std::fs::write(study.path("plan.toml"), text.replace("iterations = 3", iterations)).unwrap();
+    };
+    plan("iterations = 3");
+    let table = json(&study.run(&["--json"]));
+    assert_eq!(table["protocols"], serde_json::json!(["knn", "detection-ap50", "detection-ap"]));
+    assert_eq!(table["finished"], serde_json::json!([2, 2]));
+    for row in 0..2 {
+        let mean = |protocol: usize| table["rows"][row]["scores"][protocol]["mean"].as_f64().unwrap();
+        assert!((0.0..=100.0).contains(&mean(1)) && mean(2) <= mean(1), "{table}");
+    }
+    let detectors =
+        || std::fs::read_dir(study.path("study/detectors")).unwrap().map(|d| d.unwrap().path()).collect::<Vec<_>>();
+    let cells = std::fs::read_dir(study.path("study/cells")).unwrap().count();
+    assert_eq!((detectors().len(), cells), (2, 2));
+    for detector in detectors() {
+        let config = std::fs::read_to_string(detector.join("config.toml")).unwrap();
+        assert!(config.contains("study/cells/"), "its backbone is a cell's: {config}");
+    }
+    let markdown = std::fs::read_to_string(study.path("study/table.md")).unwrap();
+    assert!(markdown.contains("| k-NN top-1, % |") && markdown.contains("| box AP50, % |"), "{markdown}");
+    // Nothing is trained twice; other settings of detection only train detectors.
+    let trained = study.trained().iter().sum::<usize>();
+    ends_well(&study.run(&[]));
+    assert_eq!(study.trained().iter().sum::<usize>(), trained);
+    plan("iterations = 2");
+    ends_well(&study.run(&[]));
+    assert_eq!(detectors().len(), 4);
+    // What cannot work is said before the first cell.
+    std::fs::remove_dir_all(study.path("boxes/ImageSets")).unwrap();
+    let output = study.run(&[]);
+    let text = said(&output);
+    assert!(output.status.code() == Some(1) && text.contains("plan.toml, detection.images: "), "{text}");
+    let eval = ["eval", "all", "pixels", "--train", "a", "--test", "b", "--protocols", "detection-ap"];
+    assert!(said(&mochi(&eval).output().unwrap()).contains("unknown protocol \"detection-ap\""));
 }

@@ -1,7 +1,7 @@
 //! `mochi eval` through the binary.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use crate::common::{images, json, mochi, pretrain, run, said};
 
@@ -259,4 +259,98 @@ fn few_shot_and_label_fractions_check_their_numbers() {
     assert!(refused(&pixels("linear", &train, &test, &["--label-fraction", "0"])).contains("label fraction"));
     let output = pixels("linear", &train, &test, &["--label-fraction", "0.5"]);
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("50 % of labels"));
+}
+
+/// A run of an untrained ResNet-20 on the training images.
+fn untrained(folders: &Folders) -> PathBuf {
+    let out = folders.path("run");
+    assert!(pretrain(&folders.path("train"), &out, &["epochs=0"]).output().unwrap().status.success());
+    out
+}
+
+#[test]
+fn a_network_is_fine_tuned_and_an_interrupted_sweep_goes_on() {
+    let folders = Folders::new();
+    let (train, test, out) = (folders.path("train"), folders.path("test"), untrained(&folders));
+    let weights = || std::fs::read(crate::common::newest(&out).join("model.safetensors")).unwrap();
+    let before = weights();
+    let command = ["eval", "fine-tune", text(&out), "--train", text(&train), "--test", text(&test), "--json"];
+    let short = ["--epochs", "2", "--batch", "8"];
+    let result = json(&mochi(&command).args(short).output().unwrap());
+    assert_eq!(
+        (&result["protocol"], &result["epochs"], &result["batch"]),
+        (&"fine-tune/1".into(), &2.into(), &8.into())
+    );
+    assert_eq!(result["sweep"].as_array().unwrap().len(), 3);
+    assert!(result["top1_interval"][0].as_f64().unwrap() <= result["top1"].as_f64().unwrap());
+    let stored = out.join("eval/fine-tune-epochs-2-batch-8.json");
+    assert!(stored.exists() && !out.join("eval/fine-tune-epochs-2-batch-8.partial").exists());
+    assert!(weights() == before, "the run is as it was");
+
+    // Killed after the first rate: it is not tried again. The point is one that no training would give.
+    let partial = out.join("eval/fine-tune-epochs-2-batch-8.partial");
+    let mut child = mochi(&command).args(short).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while !partial.exists() && begun.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut found: serde_json::Value = serde_json::from_slice(&std::fs::read(&partial).unwrap()).unwrap();
+    found["sweep"] = serde_json::json!([{"learning_rate": 0.001, "validation_top1": 101.0}]);
+    std::fs::write(&partial, found.to_string()).unwrap();
+    let output = mochi(&command).args(short).output().unwrap();
+    assert!(said(&output).contains("known from an interrupted call: the learning rates 0.001"), "{}", said(&output));
+    assert_eq!(json(&output)["learning_rate"], 0.001);
+    assert!(!partial.exists());
+
+    let few = json(
+        &mochi(&command).args(short).args(["--label-fraction", "0.1", "--learning-rate", "0.01"]).output().unwrap(),
+    );
+    assert_eq!((few["train_images"].as_u64(), few["label_fraction"].as_f64()), (Some(4), Some(0.1)));
+    refused(&pixels("fine-tune", &train, &test, &[]));
+    refused(&mochi(&command[..7]).args(["--epochs", "0"]).output().unwrap());
+    assert!(
+        refused(&mochi(&command[..7]).args(["--label-fraction", "0.01"]).output().unwrap())
+            .contains("1 % of the training labels")
+    );
+}
+
+#[test]
+fn a_plan_evaluates_several_data_sets_whose_results_are_kept_apart() {
+    let folders = Folders::new();
+    images(&folders.path("other/train"), 3, 8);
+    images(&folders.path("other/test"), 3, 4);
+    let out = untrained(&folders);
+    let plan = folders.path("eval.toml");
+    let data = "[[data]]\ntrain = \"train\"\ntest = \"test\"\n[[data]]\nname = \"stripes\"\ntrain = \"other/train\"\ntest = \"other/test\"\n";
+    let protocols = "[[protocol]]\nname = \"knn\"\n[[protocol]]\nname = \"linear\"\nepochs = 3\ndata = [\"stripes\"]\n\
+                     [[protocol]]\nname = \"fine-tune\"\nepochs = 1\nbatch = 8\nlearning_rate = 0.01\ndata = [\"\"]\n";
+    std::fs::write(&plan, format!("{data}{protocols}")).unwrap();
+    let output = run(&["eval", "all", text(&out), "--plan", text(&plan)]);
+    assert!(output.status.success(), "{}", said(&output));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let starts: Vec<&str> = lines.lines().map(|line| line.split(" top-1").next().unwrap()).collect();
+    assert_eq!(starts, ["k-NN", "fine-tuning", "stripes: k-NN", "stripes: linear"], "{lines}");
+    for name in ["knn", "fine-tune-epochs-1-batch-8-learning-rate-0.01", "knn-on-stripes", "linear-epochs-3-on-stripes"]
+    {
+        assert!(out.join("eval").join(format!("{name}.json")).exists(), "{name}");
+    }
+    let page = run(&["report", text(&out)]);
+    assert!(page.status.success());
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("knn/2, on stripes") && page.contains("fine-tune/1"), "the page names the data set");
+
+    // Without a name, other images replace the result, which is said.
+    let (train, test) = (folders.path("other/train"), folders.path("other/test"));
+    let command = ["eval", "knn", text(&out), "--train", text(&train), "--test", text(&test)];
+    let named = mochi(&command).args(["--dataset", "stripes"]).output().unwrap();
+    assert!(named.status.success() && !said(&named).contains("is replaced"), "{}", said(&named));
+    let replaced = run(&command);
+    assert!(said(&replaced).contains("eval/knn.json was of other images") && said(&replaced).contains("--dataset"));
+
+    std::fs::write(&plan, format!("{data}[[protocol]]\nname = \"knn\"\nkk = 3\n")).unwrap();
+    let error = refused(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
+    assert!(error.contains("eval.toml: line 10: unknown key `kk`") && error.contains("hint: "), "{error}");
+    assert!(refused(&run(&["eval", "all", text(&out)])).contains("no labeled images are given"));
 }

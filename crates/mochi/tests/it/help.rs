@@ -29,6 +29,7 @@ fn help_texts_are_the_snapshots() {
         "eval knn",
         "eval linear",
         "eval few-shot",
+        "eval fine-tune",
         "eval all",
         "eval coco",
         "ablate",

@@ -109,6 +109,23 @@ fn launched_processes_stop_together_and_resume_bit_for_bit() {
     assert!(two.iter().zip(&one).all(|(a, b)| (a - b).abs() < 0.02 * b), "{two:?} {one:?}");
 }
 
+/// Rank 0 evaluates while the other waits, and what is learned is the same.
+#[test]
+fn processes_that_are_evaluated_learn_the_same() {
+    let (folder, data) = place();
+    let path = |name: &str| folder.path().join(name);
+    let source = format!("evaluation.source={}", data.display());
+    let watched = [&source[..], "evaluation.every_steps=4", "evaluation.time_fraction=0.9", "log.every_steps=1"];
+    for (name, more) in [("watched", &watched[..]), ("plain", &[])] {
+        let output = launch(2, &pretrain(&data, &path(name), &[&SHORT[..], more].concat())).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    assert_same_weights(&newest(&path("plain")), &newest(&path("watched")));
+    let records = mochi_run::MetricsLog::read(&path("watched").join("metrics.jsonl")).unwrap();
+    let evaluated = |record: &mochi_run::Record| record.values.get(&mochi_run::metric::online::ONLINE_KNN).is_some();
+    assert!(evaluated(&records[0]) && evaluated(&records[11]) && !evaluated(&records[1]));
+}
+
 #[test]
 fn a_run_of_two_processes_goes_on_in_one_and_in_four() {
     let (folder, data) = place();

@@ -157,3 +157,33 @@ fn several_sources_are_recorded_so_that_resuming_finds_them() {
     let nothing = mochi(&["pretrain", "more/2018-*"]).current_dir(here).output().unwrap();
     assert!(said(&nothing).contains("error: no image matches the pattern more/2018-*\nhint: "), "{}", said(&nothing));
 }
+
+#[test]
+fn a_run_is_evaluated_while_it_trains() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, labeled, out) = (folder.path().join("data"), folder.path().join("labeled"), folder.path().join("run"));
+    images(&data, 1, 24);
+    images(&labeled, 3, 12);
+    let source = format!("evaluation.source={}", labeled.display());
+    let output = pretrain(&data, &out, &[&source, "epochs=8", "evaluation.time_fraction=0.5"]).output().unwrap();
+    let told = said(&output);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("evaluated every 20 steps on at most 2000 images of "), "{told}");
+    assert!(told.contains("evaluation k-NN ") && told.contains("evaluation during training: "), "{told}");
+    let last = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
+    for key in ["online_knn", "online_linear", "online_rank_me", "online_stability", "evaluation_time_fraction"] {
+        assert!(last[key].as_f64().is_some_and(|value| value > 0.0), "{key}: {last}");
+    }
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("<p>Evaluation during training: ") && page.contains("on held-out labeled images"), "{page}");
+    assert_eq!(mochi_run::suggestion::COLLAPSED, mochi_eval::analysis::collapse::SPREAD);
+
+    // Known before anything is trained: a source that does not exist, and one without labels.
+    for (source, part) in [("/nowhere", "evaluation.source: "), (data.to_str().unwrap(), "evaluation.source: ")] {
+        let refused = folder.path().join("refused");
+        let output = pretrain(&data, &refused, &[&format!("evaluation.source={source}")]).output().unwrap();
+        assert!(output.status.code() == Some(1) && said(&output).contains(part), "{}", said(&output));
+        assert!(said(&output).contains("\nhint: ") && !refused.join("config.toml").exists(), "{}", said(&output));
+    }
+}

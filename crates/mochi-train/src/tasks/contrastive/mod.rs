@@ -7,6 +7,7 @@
 //! | `method` | from the views to losses and gradients: momentum or shared encoder, positives, candidate keys, mixed images |
 //! | `metrics` | what a step reports |
 //! | `batches` | the views of each image, over the whole run |
+//! | `watch` | evaluation during training |
 //! | `ranks` | a step on several ranks |
 //! | `parts` | model, optimizer and queue as parts of a checkpoint |
 
@@ -17,6 +18,7 @@ mod metrics;
 mod parts;
 mod ranks;
 pub(crate) mod step;
+mod watch;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +26,8 @@ use std::sync::Arc;
 use mochi_config::{EncoderKind, Positive, Resolved, epochs_to_steps};
 use mochi_contrast::{ContrastError, SampleMetadata};
 use mochi_data::{Batch, Dataset, OpenOptions, Shard};
-use mochi_run::metric::{contrastive, general};
+use mochi_eval::Monitor;
+use mochi_run::metric::{contrastive, general, online};
 use mochi_run::{CurveRecord, Metric, RunFolder};
 use mochi_tensor::{Engine, Group, HostValues, Tensor, dim, from_f32, set_threads};
 use mochi_term::StopFlag;
@@ -35,10 +38,11 @@ use mochi_text::counted;
 pub(crate) use parts::KEY_PREFIX;
 
 use crate::part::{Part, Parts};
-use crate::task::{DataIdentity, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
+use crate::task::{DataIdentity, Evaluated, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
 use crate::wiring::use_own_gpu;
 use crate::{
-    Decay, Destination, LearningRate, TrainError, Trainer, TrainerOptions, Update, WarmUp, compute, open_data,
+    Decay, Destination, Evaluate, LearningRate, TrainError, Trainer, TrainerOptions, Update, WarmUp, compute,
+    open_data, open_evaluation_data,
 };
 
 /// Settings by which steps are counted, data ordered or tensors shaped: a resumed run refuses another value.
@@ -55,18 +59,35 @@ const FIXED: [&str; 10] = [
     "optimizer.name",
 ];
 /// Settings that do not change what is learned, by section or key.
-const FREE: [&str; 7] =
-    ["compute.", "checkpoint.", "log.", "data.threads", "data.prefetch", "data.source", "data.also"];
+const FREE: [&str; 8] =
+    ["compute.", "checkpoint.", "log.", "evaluation.", "data.threads", "data.prefetch", "data.source", "data.also"];
 
 /// Metrics of a contrastive run.
 static METRICS: std::sync::LazyLock<Vec<&'static Metric>> =
-    std::sync::LazyLock::new(|| [&[&general::LOSS][..], contrastive::TABLE].concat());
+    std::sync::LazyLock::new(|| [&[&general::LOSS][..], contrastive::TABLE, online::TABLE].concat());
+
+/// Images of a run.
+#[derive(Clone, Debug)]
+pub struct ContrastiveData {
+    /// Those that it learns from.
+    pub training: Dataset,
+    /// Labeled ones on which it is evaluated meanwhile (`evaluation.source`).
+    pub evaluation: Option<Dataset>,
+}
+
+impl From<Dataset> for ContrastiveData {
+    fn from(training: Dataset) -> Self {
+        Self { training, evaluation: None }
+    }
+}
 
 /// Contrastive pre-training on a dataset.
 #[derive(Debug)]
 pub struct Contrastive {
     settings: Resolved,
     dataset: Dataset,
+    /// What evaluates it during training, if it is evaluated.
+    monitor: Option<Monitor>,
     learner: Learner,
     timeline: Timeline,
     schedule: LearningRate,
@@ -78,14 +99,16 @@ impl Contrastive {
     /// Encoders, queue and optimizer from the settings' seed.
     ///
     /// # Errors
-    /// Settings that the networks do not support, classes that the dataset does not have, no memory.
+    /// Settings that the networks do not support, classes that the dataset does not have, labeled images that cannot be evaluated on, no memory.
     pub fn new(
         mut settings: Resolved,
-        dataset: Dataset,
+        data: impl Into<ContrastiveData>,
         engine: &Engine,
         group: Option<&Arc<Group>>,
     ) -> Result<Self, TrainError> {
+        let ContrastiveData { training: dataset, evaluation } = data.into();
         check_labels(&settings, &dataset)?;
+        let monitor = watch::monitor(&settings, &dataset, evaluation)?;
         if let Some(group) = group {
             use_own_gpu(&mut settings.compute, group);
         }
@@ -99,7 +122,7 @@ impl Contrastive {
             budget: settings.time.limit(),
         };
         let schedule = schedule(&settings, steps_per_epoch);
-        Ok(Self { settings, dataset, learner, timeline, schedule, clamping_noted: false })
+        Ok(Self { settings, dataset, monitor, learner, timeline, schedule, clamping_noted: false })
     }
 
     /// A new run in a fresh folder: `config.toml` is written at once.
@@ -109,12 +132,12 @@ impl Contrastive {
     pub fn start(
         run: impl Into<Destination>,
         settings: Resolved,
-        dataset: Dataset,
+        data: impl Into<ContrastiveData>,
         engine: &Engine,
         group: Option<&Arc<Group>>,
     ) -> Result<Trainer<Self>, TrainError> {
         let (run, config, options) = (run.into(), settings.to_toml(), options(&settings));
-        let task = Self::new(settings, dataset, engine, group)?;
+        let task = Self::new(settings, data, engine, group)?;
         if let Some(folder) = run.folder() {
             folder.write_config(&config)?;
         }
@@ -133,9 +156,13 @@ impl Contrastive {
     ) -> Result<Trainer<Self>, TrainError> {
         let (run, newest) = Destination::resume(path, group)?;
         let settings = Resolved::read(&RunFolder::config_in(path))?;
-        let dataset = open_data(&settings, &OpenOptions { cancel: stop.flag().into(), ..OpenOptions::default() })?;
+        let open = OpenOptions { cancel: stop.flag().into(), ..OpenOptions::default() };
+        let data = ContrastiveData {
+            training: open_data(&settings, &open)?,
+            evaluation: open_evaluation_data(&settings, &open)?,
+        };
         let options = options(&settings);
-        Trainer::resume(run, Self::new(settings, dataset, engine, group)?, options, &newest)
+        Trainer::resume(run, Self::new(settings, data, engine, group)?, options, &newest)
     }
 
     /// The run's settings.
@@ -313,8 +340,20 @@ impl Task for Contrastive {
         Ok(Part::tensors("batch", tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into()))
     }
 
+    fn evaluate(&mut self, _step: u64, stop: &StopFlag) -> Result<Evaluated, TrainError> {
+        match &mut self.monitor {
+            Some(monitor) => {
+                let group = self.learner.ranks.as_ref().map(|ranks| ranks.group().as_ref());
+                watch::evaluate(monitor, &self.learner.query, group, stop)
+            }
+            None => Ok(Evaluated::default()),
+        }
+    }
+
     fn notes(&self) -> Vec<String> {
-        vec![self.norm_note()]
+        let mut notes = vec![self.norm_note()];
+        notes.extend(self.monitor.is_some().then(|| watch::note(&self.settings)));
+        notes
     }
 }
 
@@ -323,7 +362,10 @@ fn options(settings: &Resolved) -> TrainerOptions {
     TrainerOptions {
         record_every: settings.log.every_steps,
         diagnostics_every: settings.log.diagnostics_every_steps,
-        evaluate_every: 0,
+        evaluate: match settings.evaluation.every_steps {
+            0 => Evaluate::Never,
+            every => Evaluate::Watch { every, time_fraction: settings.evaluation.time_fraction },
+        },
         checkpoint_every: settings.checkpoint.every_steps,
         keep_last: settings.checkpoint.keep_last,
         keep_every: settings.checkpoint.keep_every,

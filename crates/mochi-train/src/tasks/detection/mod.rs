@@ -26,7 +26,7 @@ use mochi_config::detection::Resolved;
 use mochi_data::objects::{ObjectBatch, ObjectLoader};
 use mochi_data::{DataError, Shard};
 use mochi_run::metric::{detection, general};
-use mochi_run::{Metric, Metrics, NoCurve, RunFolder};
+use mochi_run::{Metric, NoCurve, RunFolder};
 use mochi_tensor::{Compute, Engine, Group, from_f32, set_threads};
 use mochi_term::StopFlag;
 use mochi_text::counted;
@@ -39,9 +39,11 @@ use learner::Learner;
 pub use start::StartWeights;
 
 use crate::part::{Part, Parts};
-use crate::task::{DataIdentity, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
+use crate::task::{DataIdentity, Evaluated, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
 use crate::wiring::use_own_gpu;
-use crate::{Decay, Destination, LearningRate, TrainError, Trainer, TrainerOptions, Update, WarmUp, compute_of};
+use crate::{
+    Decay, Destination, Evaluate, LearningRate, TrainError, Trainer, TrainerOptions, Update, WarmUp, compute_of,
+};
 
 /// Settings by which steps are counted, data ordered or tensors shaped: a resumed run refuses another value.
 const FIXED: [&str; 11] = [
@@ -307,9 +309,9 @@ impl Task for Detection {
         Ok(part)
     }
 
-    fn evaluate(&mut self, _step: u64, stop: &StopFlag) -> Result<Metrics, TrainError> {
-        let Some(data) = &self.data.evaluation else { return Ok(Metrics::new()) };
-        evaluate::metrics(&self.learner.detector, &self.settings, data, stop)
+    fn evaluate(&mut self, _step: u64, stop: &StopFlag) -> Result<Evaluated, TrainError> {
+        let Some(data) = &self.data.evaluation else { return Ok(Evaluated::default()) };
+        Ok(evaluate::metrics(&self.learner.detector, &self.settings, data, stop)?.into())
     }
 
     fn notes(&self) -> Vec<String> {
@@ -332,14 +334,14 @@ const PRECISE_SEED: u64 = 0x5072_6563_6973_6542;
 /// How often things are done.
 fn options(settings: &Resolved) -> TrainerOptions {
     // Once at the end, if nothing else is asked for.
-    let evaluate_every = match settings.evaluation.every_iterations {
+    let every = match settings.evaluation.every_iterations {
         0 => settings.iterations.max(1),
         every => every,
     };
     TrainerOptions {
         record_every: settings.log.every_steps,
         diagnostics_every: 0,
-        evaluate_every,
+        evaluate: Evaluate::Result { every },
         checkpoint_every: settings.checkpoint.every_steps,
         keep_last: settings.checkpoint.keep_last,
         keep_every: settings.checkpoint.keep_every,

@@ -1,0 +1,294 @@
+//! Fine-tuning: protocol `fine-tune/1`. The whole network is trained on labeled images, of which `label_fraction` may be a small part.
+//!
+//! 1. A tenth of each training class is held out (drawn from the seed). For each learning rate of a small grid the network starts from the pre-trained backbone
+//!    and is trained on the rest; the rate with the best held-out top-1 is selected, the smaller of equals. The test images have no part in it.
+//! 2. With that rate it is trained on all labeled images and evaluated once on the test images, one central view each.
+//!
+//! Training: random-resized crops of 8 to 100 % of the image and flips (`Augmentation::linear_training`), SGD with momentum 0.9, no weight decay, cosine schedule to 0, batches of
+//! 64, batch statistics; incomplete batches are left out. A linear classifier on the pooled features (weights from N(0, 0.01^2)) learns at ten times the rate. 30 epochs, 60 if less than 10 % of the
+//! labels are used.
+//!
+//! Sources: Chen et al., *A Simple Framework for Contrastive Learning of Visual Representations*, ICML 2020, appendix B.5 (labels of 1 % and 10 %: only random crops and flips, no weight
+//! decay, 60 and 30 epochs) and B.8 (rates from 0.0001 to 0.1, selected on held-out training images); Caron et al., *Unsupervised Learning of Visual Features by Contrasting Cluster
+//! Assignments*, NeurIPS 2020, for a larger rate of the classifier (its `eval_semisup.py`; the factor of ten is ours, and so are the batch and the three rates).
+
+mod network;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use mochi_data::{BadImage, Dataset};
+use mochi_nets::Encoder;
+use mochi_tensor::{Device, Kind, Tensor, from_f32};
+
+use self::network::Network;
+use crate::classes::{at_least_two, match_names};
+use crate::draws::hold_out_tenth;
+use crate::features::{as_i64, labels_of};
+use crate::interval::bootstrap_interval;
+use crate::linear::{LinearResult, SweepPoint, select};
+use crate::probe::Accuracy;
+use crate::standardize::{label_tensor, with_ones};
+use crate::subset::{balanced_rows, check_label_fraction};
+use crate::{BadImages, EvalError, Extractor, Progress, Stage, ViewOptions, extract};
+
+/// Name and version of this protocol, part of every result.
+pub const FINE_TUNE_PROTOCOL: &str = "fine-tune/1";
+
+/// Fraction of the labels below which training takes more epochs.
+const FEW_LABELS: f64 = 0.1;
+
+/// Options of [`fine_tune`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct FineTuneOptions {
+    /// Epochs of each training; `None`: 30, or 60 for less than 10 % of the labels.
+    pub epochs: Option<usize>,
+    /// Images per step; fewer labeled images are one batch.
+    pub batch: usize,
+    /// Learning rates of the backbone, ascending; a single one is used without a sweep.
+    pub learning_rates: Vec<f64>,
+    /// Fraction of the training images of each class whose labels are used.
+    pub label_fraction: f64,
+    /// Seed of the labeled and the held-out images, the classifier's weights, the order and the views.
+    pub seed: u64,
+}
+
+impl Default for FineTuneOptions {
+    /// Batch 64, rates 0.001, 0.01 and 0.1, all labels, seed 0.
+    fn default() -> Self {
+        Self { epochs: None, batch: 64, learning_rates: vec![0.001, 0.01, 0.1], label_fraction: 1.0, seed: 0 }
+    }
+}
+
+impl FineTuneOptions {
+    /// Checks the ranges, and that a sweep has images to hold out from `train_labels`; [`fine_tune`] does so too.
+    ///
+    /// # Errors
+    /// [`EvalError::Option`], [`EvalError::NothingToHoldOut`], [`EvalError::TooFewLabels`].
+    pub fn check(&self, train_labels: &[u32]) -> Result<(), EvalError> {
+        let wrong = |option, value: String, expected| Err(EvalError::Option { option, value, expected });
+        if self.epochs == Some(0) {
+            return wrong("epochs", "0".into(), "at least 1");
+        }
+        if self.batch < 2 {
+            return wrong("batch", self.batch.to_string(), "at least 2, for batch statistics");
+        }
+        if self.learning_rates.is_empty() || !self.learning_rates.is_sorted() {
+            return wrong("learning_rates", format!("{:?}", self.learning_rates), "ascending rates, at least one");
+        }
+        if let Some(rate) = self.learning_rates.iter().find(|r| !(r.is_finite() && **r > 0.0)) {
+            return wrong("learning rate", rate.to_string(), "a number above 0");
+        }
+        check_label_fraction(self.label_fraction)?;
+        let labels = self.labels(train_labels);
+        if self.learning_rates.len() > 1 && hold_out_tenth(&labels.1, self.seed).1.is_empty() {
+            return Err(match self.label_fraction < 1.0 {
+                true => EvalError::TooFewLabels { percent: 100.0 * self.label_fraction },
+                false => EvalError::NothingToHoldOut,
+            });
+        }
+        Ok(())
+    }
+
+    fn epochs(&self) -> usize {
+        self.epochs.unwrap_or(if self.label_fraction < FEW_LABELS { 60 } else { 30 })
+    }
+
+    /// The images whose labels are used, ascending, and their labels.
+    fn labels(&self, all: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let rows = balanced_rows(all, self.label_fraction, self.seed);
+        let labels = rows.iter().filter_map(|&row| all.get(row as usize).copied()).collect();
+        (rows, labels)
+    }
+}
+
+/// Fine-tunes the encoder's backbone on `train` and evaluates it on `test`; afterwards the encoder is again as it was. `known`: points of the same sweep that an interrupted call
+/// has given to `found`, which gets every new one. `progress` counts steps of the sweep, steps of the last training, test images.
+///
+/// # Errors
+/// As [`FineTuneOptions::check`] and [`crate::check_splits`]; [`EvalError::Diverged`] if no rate stayed finite, or too many bad images.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "two sets of images, options, views, and three callbacks of the command line"
+)]
+pub fn fine_tune(
+    encoder: &mut Encoder,
+    train: &Dataset,
+    test: &Dataset,
+    options: &FineTuneOptions,
+    views: &ViewOptions,
+    known: &[SweepPoint],
+    found: &mut dyn FnMut(&SweepPoint),
+    progress: &mut dyn FnMut(Progress),
+) -> Result<LinearResult, EvalError> {
+    let start = Instant::now();
+    let (labels, test_labels) = (labels_of(train, "training")?, labels_of(test, "test")?);
+    at_least_two(labels)?;
+    match_names((train.class_names(), labels), (test.class_names(), test_labels))?;
+    options.check(labels)?;
+    let (images, kept) = options.labels(labels);
+    let tuning = Tuning { train, labels, options, views };
+    let rates = &options.learning_rates;
+
+    let mut sweep: Vec<SweepPoint> = Vec::new();
+    let mut best = rates.first().map(|&rate| (rate, None));
+    if rates.len() > 1 {
+        let of =
+            |rows: &[u32]| -> Vec<u32> { rows.iter().filter_map(|&row| images.get(row as usize).copied()).collect() };
+        let (fitted, held_out) = hold_out_tenth(&kept, options.seed);
+        let (fitted, held_out) = (of(&fitted), of(&held_out));
+        let total = rates.len() * tuning.steps(fitted.len());
+        for (number, &learning_rate) in rates.iter().enumerate() {
+            let before = number * tuning.steps(fitted.len());
+            let point = match known.iter().find(|point| point.learning_rate == learning_rate) {
+                Some(point) => point.clone(),
+                None => {
+                    let mut network = Network::new(encoder, train.class_names().len(), options.seed)?;
+                    let mut step = |done: usize| progress(Progress { stage: Stage::Sweep, done: before + done, total });
+                    let validation_top1 = match tuning.train(&mut network, &fitted, learning_rate, &mut step)? {
+                        Some(_) => Some(tuning.accuracy(&network, train, Some(&held_out), &mut |_| ())?.top1()),
+                        None => None,
+                    };
+                    let point = SweepPoint { learning_rate, validation_top1 };
+                    found(&point);
+                    point
+                }
+            };
+            sweep.push(point);
+        }
+        best = select(&sweep);
+    }
+    let diverged = |learning_rates: Vec<f64>| EvalError::Diverged { learning_rates };
+    let (learning_rate, validation_top1) = best.ok_or_else(|| diverged(rates.clone()))?;
+
+    let mut network = Network::new(encoder, train.class_names().len(), options.seed)?;
+    let total = tuning.steps(images.len());
+    let mut step = |done| progress(Progress { stage: Stage::Fit, done, total });
+    let bad = tuning.train(&mut network, &images, learning_rate, &mut step)?;
+    let bad = bad.ok_or_else(|| diverged(vec![learning_rate]))?;
+    let tested = tuning.accuracy(&network, test, None, progress)?;
+    let at_edge = |point: Option<&SweepPoint>| point.is_some_and(|point| point.learning_rate == learning_rate);
+    let fraction = (options.label_fraction < 1.0).then_some(options.label_fraction);
+    Ok(LinearResult {
+        protocol: FINE_TUNE_PROTOCOL.to_owned(),
+        recipe: None,
+        top1: tested.top1(),
+        top1_interval: bootstrap_interval(tested.top1(), tested.images),
+        top5: tested.accuracy.top5.first().copied().unwrap_or(0.0),
+        learning_rate,
+        learning_rate_at_edge: at_edge(sweep.first()) || at_edge(sweep.last()),
+        validation_top1,
+        sweep,
+        label_fraction: fraction,
+        labeled_images: match fraction {
+            Some(_) => images.iter().map(|&image| train.name_of(image as usize)).collect(),
+            None => Vec::new(),
+        },
+        epochs: options.epochs(),
+        batch: tuning.batch(images.len()),
+        train_images: images.len().saturating_sub(bad.len()),
+        test_images: tested.images,
+        bad_train_images: bad.len(),
+        bad_test_images: tested.bad.len(),
+        classes: train.class_names().len(),
+        features: tested.width,
+        seed: options.seed,
+        seconds: start.elapsed().as_secs_f64(),
+        bad_images: BadImages { training: bad, test: tested.bad },
+    })
+}
+
+/// What all trainings of an evaluation have in common.
+struct Tuning<'a> {
+    train: &'a Dataset,
+    labels: &'a [u32],
+    options: &'a FineTuneOptions,
+    views: &'a ViewOptions,
+}
+
+/// Accuracy of a network on a set of images.
+struct Tested {
+    accuracy: Accuracy,
+    images: usize,
+    width: usize,
+    bad: Vec<BadImage>,
+}
+
+impl Tested {
+    /// In percent.
+    fn top1(&self) -> f64 {
+        self.accuracy.top1.first().copied().unwrap_or(0.0)
+    }
+}
+
+impl Tuning<'_> {
+    /// Images per step of a training on `images` images.
+    fn batch(&self, images: usize) -> usize {
+        self.options.batch.min(images)
+    }
+
+    /// Steps of a training on `images` images.
+    fn steps(&self, images: usize) -> usize {
+        self.options.epochs() * (images / self.batch(images).max(1))
+    }
+
+    /// Trains on these images; the bad ones among them, or `None` if the loss was not finite. `progress` counts steps.
+    fn train(
+        &self,
+        network: &mut Network,
+        images: &[u32],
+        learning_rate: f64,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Option<Vec<BadImage>>, EvalError> {
+        let (batch_size, steps) = (self.batch(images.len()), self.steps(images.len()));
+        let views = ViewOptions { images: Some(Arc::from(images)), ..self.views.clone() };
+        let epochs = Some((self.options.seed, self.options.epochs() as u64));
+        let mut loader = views.loader(self.train, views.augmentation.linear_training(), batch_size, epochs)?;
+        let (side, device) = (i64::from(views.size), network.encoder().compute().device);
+        let (mut bad, mut done) = (Vec::new(), 0);
+        while let Some(batch) = loader.next() {
+            let batch = batch?;
+            if batch.images.len() == batch_size {
+                let truth = batch.images.iter().filter_map(|&image| self.labels.get(image as usize).copied());
+                let truth = label_tensor(&truth.collect::<Vec<_>>(), device)?;
+                let pixels = from_f32(batch.view(0), &[as_i64(batch_size), 3, side, side])?;
+                let through = done as f64 / steps as f64;
+                let rate = learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * through).cos());
+                if !network.step(&pixels, &truth, rate)?.is_finite() {
+                    return Ok(None);
+                }
+                done += 1;
+                progress(done);
+            }
+            let ended = batch.number + 1 == loader.batches();
+            loader.recycle(batch);
+            if ended {
+                bad = loader.bad_images();
+            }
+        }
+        // The loss of a step is that before it: the last one may have left what is not finite.
+        Ok((network.probe()?.finite()? == [true]).then_some(bad))
+    }
+
+    /// Accuracy on the images of a dataset, or on some of them, one central view each.
+    fn accuracy(
+        &self,
+        network: &Network,
+        dataset: &Dataset,
+        images: Option<&[u32]>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Tested, EvalError> {
+        let views = ViewOptions { images: images.map(Arc::from), ..self.views.clone() };
+        let features = extract(dataset, Extractor::Backbone(network.encoder()), &views, progress)?;
+        features.check("test")?;
+        let known = (self.train.class_names(), self.labels);
+        let truth = match_names(known, (&features.class_names, &features.labels))?;
+        let device: Device = network.encoder().compute().device;
+        let rows = with_ones(&features.values.f_to_device(device)?)?;
+        let every = Tensor::f_arange(as_i64(features.len()), (Kind::Int64, device))?;
+        let accuracy = network.probe()?.accuracy(&rows, &label_tensor(&truth, device)?, &every)?;
+        Ok(Tested { accuracy, images: features.len(), width: features.width(), bad: features.bad_images })
+    }
+}
