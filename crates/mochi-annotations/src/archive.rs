@@ -135,7 +135,7 @@ fn members(path: &Path) -> Result<Members, AnnotationError> {
     let mut headers = Headers::new(BufReader::with_capacity(4096, file), length);
     let (mut members, mut last) = (Members::default(), None);
     let end = loop {
-        match headers.next().map_err(read)? {
+        match headers.read_next().map_err(read)? {
             Ok(entry) => {
                 members.add(&entry);
                 last = Some(entry.name);

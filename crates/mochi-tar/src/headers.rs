@@ -81,11 +81,11 @@ impl<R: Read + Seek> Headers<R> {
         Self { source, length, next: 0 }
     }
 
-    /// The next member, or the end of the file.
+    /// Reads the next member, or the end of the file.
     ///
     /// # Errors
     /// Those of the source.
-    pub fn next(&mut self) -> io::Result<Result<Entry, End>> {
+    pub fn read_next(&mut self) -> io::Result<Result<Entry, End>> {
         let mut extensions = Extensions::default();
         loop {
             let at = self.next;

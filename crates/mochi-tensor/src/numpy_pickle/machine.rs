@@ -64,11 +64,16 @@ impl<'a> Machine<'a> {
             let opcode = self.number(1)? as u8;
             match opcode {
                 b'.' => return self.pop(),
-                0x80 => drop(self.part(1)?),
-                0x95 => drop(self.part(8)?),
+                // The protocol, and the length of a frame.
+                0x80 => self.skip(1)?,
+                0x95 => self.skip(8)?,
                 b'(' => self.push(Value::Mark)?,
-                b'0' => drop(self.pop()?),
-                b'1' => drop(self.to_mark()?),
+                b'0' => {
+                    self.pop()?;
+                }
+                b'1' => {
+                    self.pop_to_mark()?;
+                }
                 b'2' => {
                     let top = *self.stack.last().ok_or(INCONSISTENT)?;
                     self.stack.push(top);
@@ -76,7 +81,7 @@ impl<'a> Machine<'a> {
                 b'N' => self.push(Value::Other)?,
                 0x88 | 0x89 => self.push(Value::Integer(i64::from(opcode == 0x88)))?,
                 b'G' => {
-                    self.part(8)?;
+                    self.skip(8)?;
                     self.push(Value::Other)?;
                 }
                 b'K' | b'M' | b'J' => {
@@ -105,11 +110,11 @@ impl<'a> Machine<'a> {
                     self.push(Value::Items(items))?;
                 }
                 b't' | b'l' | 0x91 => {
-                    let items = self.to_mark()?;
+                    let items = self.pop_to_mark()?;
                     self.push(Value::Items(items))?;
                 }
                 b'd' => {
-                    let items = self.to_mark()?;
+                    let items = self.pop_to_mark()?;
                     self.push(Value::Dictionary(pairs(&items)))?;
                 }
                 b'a' => {
@@ -117,7 +122,7 @@ impl<'a> Machine<'a> {
                     self.extend(&[item])?;
                 }
                 b'e' | 0x90 => {
-                    let items = self.to_mark()?;
+                    let items = self.pop_to_mark()?;
                     self.extend(&items)?;
                 }
                 b's' => {
@@ -126,7 +131,7 @@ impl<'a> Machine<'a> {
                     self.set(&[key, value])?;
                 }
                 b'u' => {
-                    let items = self.to_mark()?;
+                    let items = self.pop_to_mark()?;
                     self.set(&items)?;
                 }
                 b'h' | b'j' => {
@@ -159,7 +164,9 @@ impl<'a> Machine<'a> {
                     self.push(value)?;
                 }
                 0x92 => {
-                    (self.pop()?, self.pop()?, self.pop()?);
+                    for _ in 0..3 {
+                        self.pop()?;
+                    }
                     self.push(Value::Other)?;
                 }
                 b'b' => {
@@ -289,7 +296,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Takes what is above the last mark, and the mark.
-    fn to_mark(&mut self) -> Result<Vec<Id>, String> {
+    fn pop_to_mark(&mut self) -> Result<Vec<Id>, String> {
         let mark = self.stack.iter().rposition(|&id| matches!(self.values[id], Value::Mark)).ok_or(INCONSISTENT)?;
         let items = self.stack.split_off(mark + 1);
         self.stack.pop();
@@ -336,6 +343,10 @@ impl<'a> Machine<'a> {
         let end = self.at.checked_add(length).filter(|&end| end <= self.pickle.len()).ok_or(ENDS)?;
         let start = std::mem::replace(&mut self.at, end);
         Ok(start..end)
+    }
+
+    fn skip(&mut self, length: usize) -> Result<(), String> {
+        self.part(length).map(|_| ())
     }
 
     fn line(&mut self) -> Result<&str, String> {

@@ -45,7 +45,7 @@ fn scan_from<R: Read + Seek>(source: R, length: u64, shown: &str) -> std::io::Re
     let mut scan = Scan::default();
     let mut last: Option<Entry> = None;
     let end = loop {
-        match headers.next()? {
+        match headers.read_next()? {
             Ok(entry) => {
                 scan.add(&mut headers, &entry)?;
                 last = Some(entry);
