@@ -53,6 +53,8 @@ pub struct Observation {
     pub knn: Option<f64>,
     /// The same of a linear classifier.
     pub linear: Option<f64>,
+    /// Number of held-out images; `None` without labels.
+    pub held_out: Option<usize>,
     /// RankMe of the features.
     pub rank_me: Option<f64>,
     /// Uniformity of the embeddings.
@@ -126,15 +128,17 @@ impl Monitor {
             ..Observation::default()
         };
         if self.labeled {
-            let (knn, linear) = self.accuracies(&outputs.features, &seen.images, encoder.compute().device)?;
+            let device = encoder.compute().device;
+            let (knn, linear, held_out) = self.accuracies(&outputs.features, &seen.images, device)?;
             (observation.knn, observation.linear) = (Some(knn), Some(linear));
+            observation.held_out = Some(held_out);
         }
         self.before = Some((observed.to_vec(), found));
         Ok(observation)
     }
 
-    /// Accuracies of k-NN and of a linear classifier on the held-out part of features (N, F) of `images`.
-    fn accuracies(&self, features: &Tensor, images: &[u32], device: Device) -> Result<(f64, f64), EvalError> {
+    /// Accuracies of k-NN and of a linear classifier on the held-out part of features (N, F) of `images`, and its size.
+    fn accuracies(&self, features: &Tensor, images: &[u32], device: Device) -> Result<(f64, f64, usize), EvalError> {
         let labels = take(labels_of(&self.dataset, "evaluation")?, images);
         let (fitted, held_out) = hold_out(&labels, HELD_OUT, self.options.seed);
         let part = |rows: &[u32]| -> Result<Features, EvalError> {
@@ -152,7 +156,7 @@ impl Monitor {
         let nearest = knn(&train, &test, &KnnOptions::default(), &mut |_| ())?;
         let options = LinearOptions { device, seed: self.options.seed, ..LinearOptions::default() };
         let linear = linear_cached(&train, &test, &options, &mut |_| ())?;
-        Ok((nearest.top1 / 100.0, linear.top1 / 100.0))
+        Ok((nearest.top1 / 100.0, linear.top1 / 100.0, test.len()))
     }
 }
 

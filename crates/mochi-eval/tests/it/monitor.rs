@@ -57,7 +57,7 @@ fn measures_are_those_of_the_same_images_and_follow_the_encoder() {
     assert!(seen.uniformity.unwrap() < 0.0);
     assert_eq!(seen.stability, None);
     // Columns and rows are told apart; of 90 images 30 are held out.
-    assert_eq!(seen.linear, Some(1.0));
+    assert_eq!((seen.linear, seen.held_out), (Some(1.0), Some(30)));
     let thirtieths = 30.0 * seen.knn.unwrap();
     assert!(thirtieths > 18.0 && (thirtieths - thirtieths.round()).abs() < 1e-9, "{seen:?}");
 

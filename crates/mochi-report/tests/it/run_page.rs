@@ -61,6 +61,7 @@ fn run(folder: &Path, steps: u64) -> RunFolder {
             .with(&contrastive::FALSE_NEGATIVES_QUERY_MIX, synthetic(0.31 + 0.3 * t).filter(|_| i.is_multiple_of(20)))
             .with(&online::ONLINE_KNN, i.is_multiple_of(20).then_some(0.3 + 0.2 * t))
             .with(&online::ONLINE_LINEAR, i.is_multiple_of(20).then_some(0.4 + 0.2 * t))
+            .with(&online::ONLINE_IMAGES, i.is_multiple_of(20).then_some(667.0))
             .with(&online::ONLINE_RANK_ME, i.is_multiple_of(20).then_some(10.0 + 20.0 * t))
             .with(&online::ONLINE_UNIFORMITY, i.is_multiple_of(20).then_some(-1.0 - t))
             .with(&online::ONLINE_SPREAD, i.is_multiple_of(20).then_some(0.5 + 0.3 * t))

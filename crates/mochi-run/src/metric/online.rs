@@ -13,10 +13,12 @@ static SPREAD_CHART: Chart =
 static STABILITY_CHART: Chart = Chart { title: "Neighbors kept since the last evaluation", unit: "%", from_zero: true };
 
 crate::metrics! {
-    /// Top-1 accuracy of k-NN on the held-out third of the images of `evaluation.source`. This and the next one: at evaluations, with labeled images.
+    /// Top-1 accuracy of k-NN on the held-out third of the images of `evaluation.source`. This and the next two: at evaluations, with labeled images.
     ONLINE_KNN: "online_knn", Unit::Fraction, "online/knn", Last, chart ACCURACY_CHART "k-NN", terminal "evaluation" "k-NN";
     /// Top-1 accuracy of a linear classifier on the same images.
     ONLINE_LINEAR: "online_linear", Unit::Fraction, "online/linear", Last, chart ACCURACY_CHART "linear", terminal "evaluation" "linear";
+    /// Number of the held-out images, on which the precision of both accuracies depends.
+    ONLINE_IMAGES: "online_images", Unit::Count, "online/images", Last;
     /// RankMe, the effective rank of the backbone's features. This and the next three: at evaluations, without labels, on at most 2,048 images.
     ONLINE_RANK_ME: "online_rank_me", Unit::Named("dimensions"), "online/rank_me", Last, chart RANK_CHART "features", terminal "evaluation" "rank";
     /// Uniformity of the embeddings: log of the mean of exp(-2 d²) over pairs of images at distance d.

@@ -91,6 +91,7 @@ fn metrics(observation: &Observation) -> Metrics {
     Metrics::new()
         .with(&online::ONLINE_KNN, observation.knn)
         .with(&online::ONLINE_LINEAR, observation.linear)
+        .with(&online::ONLINE_IMAGES, observation.held_out.map(|images| images as f64))
         .with(&online::ONLINE_RANK_ME, observation.rank_me)
         .with(&online::ONLINE_UNIFORMITY, observation.uniformity)
         .with(&online::ONLINE_SPREAD, observation.spread)
