@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mochi_data::{BadImage, DataError, Shard};
@@ -13,7 +14,7 @@ use mochi_text::{counted, counted_with};
 use crate::clock::Clock;
 use crate::destination::Destination;
 use crate::pace::Pace;
-use crate::ranks::{Ranks, Report};
+use crate::ranks::{Ranks, Report, own_stop};
 use crate::records::Records;
 use crate::state::{Data, State};
 use crate::task::{Batches, OnChange, StepError, StepPlan, StepReport, Task, Timeline};
@@ -214,7 +215,7 @@ impl<T: Task> Trainer<T> {
         let alone = self.ranks.size() == 1;
         let stopping = |now: &Report| if alone { stop.requested() } else { now.stop };
         if !self.clock.ended() && !stopping(&now) {
-            let of_loader = if alone { stop.clone() } else { StopFlag::default() };
+            let of_loader = own_stop(self.task.group().map(Arc::as_ref), stop);
             let mut batches = self.task.loader(self.step, self.shard(), &of_loader)?;
             let (mut averages, mut pace) = (Averages::default(), Pace::start());
             while !self.clock.ended() && !stopping(&now) {
@@ -251,7 +252,7 @@ impl<T: Task> Trainer<T> {
                 let metrics = self.metrics(&now, &plan, timeline, &pace);
                 output.note.into_iter().for_each(|note| watch(Event::Note(note)));
                 averages.add(&metrics);
-                match self.after_step(last, &of_loader, watch) {
+                match self.after_step(last, stop, watch) {
                     Ok(evaluated) => averages.add(&evaluated),
                     // The last checkpoint is of the step before, from which a resumed run does this again.
                     Err(TrainError::Data(DataError::Canceled)) if last && saved.is_some() => {

@@ -84,7 +84,7 @@ fn check(command: &[OsString]) -> Outcome<()> {
     }
     Err(Failure::new(
         format!("`mochi {name}` does not run in several processes"),
-        "these do: `pretrain`, `resume`, `detect train` and `eval`, e.g. `mochi launch --processes 2 -- pretrain DATA`",
+        "these do: `pretrain`, `resume`, `eval`, `detect train` and `detect eval`, e.g. `mochi launch --processes 2 -- pretrain DATA`",
     ))
 }
 

@@ -22,6 +22,9 @@ const SAME_ERROR: Duration = Duration::from_secs(1);
 /// Set for the processes of `mochi launch`: its process id.
 pub const PARENT: &str = "MOCHI_LAUNCHER";
 
+/// Commands whose second word is a command as well.
+const SUBCOMMANDS: [&str; 3] = ["bench", "detect", "eval"];
+
 /// Longest attempt to reach rank 0.
 const CONNECTING: Duration = Duration::from_secs(5);
 
@@ -153,7 +156,11 @@ pub fn in_group(
 
 /// Compares versions and commands, and counts the processes of this machine.
 fn meet(ranks: &Ranks, engine: &Engine) -> Outcome<Ranks> {
-    let command = std::env::args().nth(1).unwrap_or_default();
+    let mut words = std::env::args().skip(1);
+    let mut command = words.next().unwrap_or_default();
+    if SUBCOMMANDS.contains(&command.as_str()) {
+        command = format!("{command} {}", words.next().unwrap_or_default());
+    }
     let version = env!("CARGO_PKG_VERSION");
     ranks.agree("versions or commands", &format!("Mochi {version}\nlibtorch {}\n`mochi {command}`", engine.version))?;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();

@@ -33,7 +33,8 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let mut protocols = protocols.collect::<Outcome<Vec<_>>>()?;
     protocols.sort_unstable();
     protocols.dedup();
-    let inputs = Inputs::open(common, ranks, engine)?;
+    let names: Vec<&str> = protocols.iter().map(|protocol| protocol.name()).collect();
+    let inputs = Inputs::open(common, &[format!("--protocols {}", names.join(","))], ranks, engine)?;
     let options = LinearOptions { device: inputs.device(), ..LinearOptions::default() };
     if protocols.iter().any(|protocol| protocol.label_fraction().is_some()) {
         options.check(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
@@ -43,9 +44,7 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     }
 
     let mut stages = Stages::new(&inputs.progress, "eval");
-    let Some((train, test)) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)? else {
-        return Ok(ExitCode::SUCCESS);
-    };
+    let (train, test) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&BadImages { training: train.bad_images.clone(), test: test.bad_images.clone() });
     for protocol in protocols {
@@ -53,7 +52,8 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
         let mut progress = |now| stages.update(now);
         match protocol {
             Protocol::Knn => {
-                let result = knn(&train, &test, &KnnOptions::default(), &mut progress).map_err(failure)?;
+                let result =
+                    knn(&train, &test, &KnnOptions::default(), inputs.group(), &mut progress).map_err(failure)?;
                 stages.finish();
                 knn::finish(&inputs, common, None, FeatureSource::Backbone, &result)
             }
@@ -65,9 +65,10 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
                 linear::finish(&inputs, common, None, &result)
             }
             Protocol::FewShot => {
-                let result = few_shot(&train, &test, &FewShotOptions::default(), &mut progress).map_err(failure)?;
+                let options = FewShotOptions::default();
+                let result = few_shot(&train, &test, &options, inputs.group(), &mut progress).map_err(failure)?;
                 stages.finish();
-                few_shot::finish(&inputs, common, None, &FewShotOptions::default(), &result)
+                few_shot::finish(&inputs, common, None, &options, &result)
             }
         }?;
     }

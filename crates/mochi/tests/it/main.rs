@@ -17,6 +17,7 @@ mod help;
 mod objects;
 mod output;
 mod processes;
+mod processes_evaluate;
 mod runs;
 #[path = "../../../mochi-data/tests/it/common/server.rs"]
 mod server;

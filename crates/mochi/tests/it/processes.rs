@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{assert_same_weights, images, json, mochi, newest, pretrain, said};
+use crate::common::{assert_same_weights, images, json, launch, mochi, newest, pretrain, said};
 
 /// Settings by which a run of two processes has 12 steps.
 const SHORT: [&str; 4] = ["epochs=3", "moco.batch=16", "checkpoint.every_steps=2", "checkpoint.keep_last=100"];
@@ -24,25 +24,18 @@ fn as_rank(mut command: Command, rank: usize, size: usize, port: u16) -> Command
 }
 
 /// Processes that were started together, each with what it is to do.
-fn start(size: usize, command: impl Fn(usize) -> Command) -> Vec<Child> {
+pub fn start(size: usize, command: impl Fn(usize) -> Command) -> Vec<Child> {
     let port = free_port();
     (0..size).map(|rank| as_rank(command(rank), rank, size, port).spawn().unwrap()).collect()
 }
 
 /// Status and stderr of every process.
-fn ends(children: Vec<Child>) -> Vec<(Option<i32>, String)> {
+pub fn ends(children: Vec<Child>) -> Vec<(Option<i32>, String)> {
     let end = |child: Child| {
         let output = child.wait_with_output().unwrap();
         (output.status.code(), said(&output))
     };
     children.into_iter().map(end).collect()
-}
-
-/// `mochi launch --processes SIZE -- ` before the arguments of a command.
-fn launch(size: usize, command: &Command) -> Command {
-    let mut launched = mochi(&["launch", "--processes", &size.to_string(), "--"]);
-    launched.args(command.get_args());
-    launched
 }
 
 fn checkpoints(run: &Path) -> usize {
@@ -318,29 +311,4 @@ fn commands_of_one_process_refuse_several() {
     let mut command = mochi(&["pretrain", "nowhere"]);
     let text = said(&command.env("WORLD_SIZE", "2").output().unwrap());
     assert!(text.contains("error: WORLD_SIZE is 2, but RANK is not set\nhint: "), "{text}");
-}
-
-#[test]
-fn two_processes_evaluate_as_one_does() {
-    let (folder, data) = place();
-    let run = folder.path().join("run");
-    assert!(pretrain(&data, &run, &["epochs=1"]).output().unwrap().status.success());
-    let unseen = folder.path().join("unseen");
-    images(&unseen, 4, 24);
-    for class in 0..4 {
-        (0..16).for_each(|i| std::fs::remove_file(unseen.join(format!("class-{class}/deep/{i:03}.png"))).unwrap());
-    }
-    let evaluate = |command: Command| -> serde_json::Value {
-        let output = { command }.output().unwrap();
-        json(&output)
-    };
-    let knn = || {
-        let mut command = mochi(&["eval", "knn"]);
-        command.arg(&run).arg("--train").arg(&data).arg("--test").arg(&unseen).arg("--json");
-        command
-    };
-    let (one, two) = (evaluate(knn()), evaluate(launch(2, &knn())));
-    for key in ["top1", "k", "train_images", "test_images", "bad_images"] {
-        assert_eq!(one[key], two[key], "{key}");
-    }
 }
