@@ -15,6 +15,7 @@ use mochi_train::{facts, measure_speed};
 use crate::discovery::{Discovery, begin};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
+use crate::ranks::Ranks;
 
 /// Opens the data, resolves the settings of every cell and measures the speed of what is still to be trained.
 pub fn forecast(
@@ -46,7 +47,7 @@ pub fn forecast(
         check_labels(train.labels().unwrap_or_default(), fraction)?;
     }
     let known = Facts { labels: images.labels().is_some(), ..facts(&engine, images.len()) };
-    let known = plan::measure(&first.settings, known, &images, &engine, stop, progress)?;
+    let known = plan::measure(&first.settings, known, &images, &engine, &Ranks::default(), stop, progress)?;
 
     let mut told = Vec::new();
     let mut resolved = Vec::new();
@@ -82,16 +83,15 @@ pub fn forecast(
     let mut task =
         (!to_measure.is_empty()).then(|| progress.task("measuring the speed of training", to_measure.len() as u64));
     for (done, settings) in to_measure.into_iter().enumerate() {
-        if stop.requested() {
-            return Err(mochi_data::DataError::Canceled.into());
-        }
         if let std::collections::btree_map::Entry::Vacant(place) = speeds.entry(shape(settings)) {
             // A variant that does not fit the memory fails alone, when its cell is trained.
-            match measure_speed(settings, &images, &engine) {
+            match measure_speed(settings, &images, &engine, None, stop).map_err(plan::stopped) {
                 Ok(speed) => drop(place.insert(speed)),
-                Err(error) => progress.warning(&format!(
-                    "the speed of training on views of {} px could not be measured: {error}",
-                    settings.data.size
+                Err(failure) if failure.is_stopped() => return Err(failure),
+                Err(failure) => progress.warning(&format!(
+                    "the speed of training on views of {} px could not be measured: {}",
+                    settings.data.size,
+                    failure.what()
                 )),
             }
         }
