@@ -55,7 +55,7 @@ fn on_ranks(folder: &Path, words: &[&str], stopped: Option<usize>) -> Vec<Result
 fn ranks_measure_the_same_speed_with_every_kind_of_communication() {
     let folder = tempfile::tempdir().unwrap();
     assert!(measure(folder.path(), &[], None, false).unwrap() > 0.0);
-    for words in [&[][..], &["moco.bn_groups=2"]] {
+    for words in [&[][..], &["moco.bn_groups=2"], &["mix.images=un-mix"]] {
         let speeds: Vec<f64> = on_ranks(folder.path(), words, None).into_iter().map(Result::unwrap).collect();
         assert!(speeds[0] > 0.0 && speeds[0] == speeds[1], "{words:?}: {speeds:?}");
     }
