@@ -18,6 +18,7 @@ mod objects;
 mod output;
 mod processes;
 mod processes_evaluate;
+mod processes_start;
 mod runs;
 #[path = "../../../mochi-data/tests/it/common/server.rs"]
 mod server;
