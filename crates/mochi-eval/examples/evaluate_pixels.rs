@@ -31,7 +31,7 @@ fn main() -> Result<(), EvalError> {
 }
 
 fn evaluate(name: &str, train: &Features, test: &Features) -> Result<(), EvalError> {
-    println!("{name}: {:?}", knn(train, test, &KnnOptions::default(), &mut |_| ())?);
-    println!("{name}: {:?}", linear_cached(train, test, &LinearOptions::default(), &mut |_| ())?);
+    println!("{name}: {:?}", knn(train, test, &KnnOptions::default(), None, &mut |_| ())?);
+    println!("{name}: {:?}", linear_cached(train, test, &LinearOptions::default(), None, &mut |_| ())?);
     Ok(())
 }

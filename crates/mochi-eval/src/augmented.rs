@@ -4,16 +4,20 @@
 //! evaluation mode, and one linear layer is trained on those without standardization: SGD with momentum 0.9 and no weight decay, the
 //! rate multiplied by a factor at given epochs. Source: `main_lincls.py` of facebookresearch/moco (commit 7397dfe) for `in1k`,
 //! Kalantidis et al. 2020 for `in100`. The encoder is checked bitwise unchanged after the first epoch and at the end.
+//!
+//! In several processes each computes the features of its share of every batch, gathers the others' and takes the same step of the classifier: the steps are
+//! those of one process, up to the rounding of features in batches of another size.
 
 use crate::classes::{at_least_two, match_names};
 use crate::features::{as_i64, labels_of};
 use crate::interval::bootstrap_interval;
 use crate::probe::Probe;
+use crate::ranks::{extract_together, gather_rows, share_bad};
 use crate::standardize::{label_tensor, with_ones};
 use crate::{BadImages, EvalError, Extractor, FrozenEncoder, LinearResult, Progress, Stage, ViewOptions, extract};
-use mochi_data::Dataset;
+use mochi_data::{Dataset, Shard};
 use mochi_nets::{Encoder, NormMode};
-use mochi_tensor::{Kind, Tensor, from_f32, no_grad};
+use mochi_tensor::{Device, Group, Kind, Tensor, from_f32, no_grad};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -87,18 +91,18 @@ impl AugmentedRecipe {
     }
 }
 
-/// Trains a linear layer on features of augmented views of `train` and evaluates it on `test`. `progress` counts epochs, then test
-/// images. `seconds` of the result is the whole time.
+/// Trains a linear layer on features of augmented views of `train` and evaluates it on `test`, in a `group` with a share of the images on each rank; all get
+/// the whole result. `progress` counts epochs, then test images. `seconds` of the result is the whole time.
 ///
 /// # Errors
 /// As [`crate::check_splits`] for labels and classes; [`EvalError::Diverged`], [`EvalError::EncoderChanged`], or too many bad images.
 pub fn linear_augmented(
     encoder: &Encoder,
-    train: &Dataset,
-    test: &Dataset,
+    [train, test]: [&Dataset; 2],
     recipe: &AugmentedRecipe,
     views: &ViewOptions,
     seed: u64,
+    group: Option<&Group>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<LinearResult, EvalError> {
     let start = Instant::now();
@@ -110,15 +114,27 @@ pub fn linear_augmented(
     let frozen = FrozenEncoder::snapshot(encoder)?;
     let device = encoder.compute().device;
     let mut probe: Option<Probe> = None;
-    let mut bad = Vec::new();
     let epochs = Some((seed, recipe.epochs as u64));
-    let mut loader = views.loader(train, views.augmentation.linear_training(), recipe.batch, epochs)?;
-    while let Some(batch) = loader.next() {
-        let batch = batch?;
-        let epoch = usize::try_from(batch.epoch).unwrap_or(usize::MAX);
-        let features = features(encoder, batch.view(0), batch.images.len(), views.size)?;
-        let truth: Vec<u32> =
-            batch.images.iter().filter_map(|&i| labels.get(usize::try_from(i).ok()?).copied()).collect();
+    let shards = |size: usize| (0..size).map(move |rank| Shard { rank, world_size: size });
+    let shard = group.map_or(Shard::WHOLE, |group| Shard { rank: group.rank(), world_size: group.size() });
+    let sharded = ViewOptions { shard, ..views.clone() };
+    let mut loader = sharded.loader(train, views.augmentation.linear_training(), recipe.batch, epochs)?;
+    let mut next = loader.next().transpose()?;
+    let batches = loader.batches();
+    for (epoch, number) in (0..recipe.epochs).flat_map(|epoch| (0..batches).map(move |number| (epoch, number))) {
+        // A rank has no such batch if it has none of its images.
+        let batch = next.take_if(|batch| (batch.epoch, batch.number) == (epoch as u64, number));
+        let (images, view) = batch.as_ref().map_or((&[][..], &[][..]), |batch| (&batch.images, batch.view(0)));
+        let mut features = features(encoder, view, images.len(), views.size)?;
+        let truth: Vec<u32> = images.iter().filter_map(|&i| labels.get(usize::try_from(i).ok()?).copied()).collect();
+        let mut truth = label_tensor(&truth, device)?;
+        if let Some(group) = group {
+            let first = number * recipe.batch;
+            let whole = first..labels.len().min(first + recipe.batch);
+            let counts: Vec<usize> = shards(group.size()).map(|shard| shard.of(whole.start, whole.end).len()).collect();
+            features = gather_rows(&features, &counts, group, "gathering features")?;
+            truth = gather_rows(&truth, &counts, group, "gathering labels")?;
+        }
         let probe = match &mut probe {
             Some(probe) => probe,
             empty => {
@@ -126,23 +142,33 @@ pub fn linear_augmented(
                 empty.insert(Probe::new(width, classes, &[recipe.learning_rate], seed, device)?)
             }
         };
-        probe.step(&with_ones(&features)?, &label_tensor(&truth, device)?, recipe.decay(epoch))?;
-        let ended = batch.number + 1 == loader.batches();
-        loader.recycle(batch);
-        if ended {
-            bad = loader.bad_images();
+        probe.step(&with_ones(&features)?, &truth, recipe.decay(epoch))?;
+        if let Some(batch) = batch {
+            loader.recycle(batch);
+            next = loader.next().transpose()?;
+        }
+        if number + 1 == batches {
             if epoch == 0 {
                 frozen.check()?;
             }
             progress(Progress { stage: Stage::Fit, done: epoch + 1, total: recipe.epochs });
         }
     }
+    // Those of the last epoch.
+    let mut bad = loader.bad_images();
     let probe = probe.ok_or(EvalError::Empty { set: "training" })?;
     if probe.finite()? != [true] {
         return Err(EvalError::Diverged { learning_rates: vec![recipe.learning_rate] });
     }
 
-    let tested = extract(test, Extractor::Backbone(encoder), views, progress)?;
+    let extractor = Extractor::Backbone(encoder);
+    let tested = match group {
+        None => extract(test, extractor, views, progress)?,
+        Some(group) => {
+            bad = share_bad(bad, group)?;
+            extract_together(test, extractor, views, group, progress)?
+        }
+    };
     tested.check("test")?;
     let truth = match_names((train.class_names(), labels), (&tested.class_names, &tested.labels))?;
     let rows = with_ones(&tested.values.f_to_device(device)?)?;
@@ -180,8 +206,13 @@ pub fn linear_augmented(
 fn features(encoder: &Encoder, view: &[f32], rows: usize, size: u32) -> Result<Tensor, EvalError> {
     let side = i64::from(size);
     no_grad(|| {
-        let images = from_f32(view, &[as_i64(rows), 3, side, side])?;
-        Ok(encoder.features(&images, NormMode::Eval)?.f_to_kind(Kind::Float)?)
+        let images = match rows {
+            // A rank without an image of the last batch learns the shape from a black one.
+            0 => Tensor::f_zeros([1, 3, side, side], (Kind::Float, Device::Cpu))?,
+            _ => from_f32(view, &[as_i64(rows), 3, side, side])?,
+        };
+        let features = encoder.features(&images, NormMode::Eval)?.f_to_kind(Kind::Float)?;
+        Ok(features.f_narrow(0, 0, as_i64(rows))?)
     })
 }
 

@@ -115,8 +115,7 @@ impl ViewOptions {
             drop_last: false,
             threads: self.threads,
             max_bad_fraction: self.max_bad_fraction,
-            // A classifier is trained by one process.
-            shard: if shuffled.is_none() { self.shard } else { Shard::WHOLE },
+            shard: self.shard,
             images: self.images.clone(),
             cancel: self.cancel.clone(),
             ..LoaderOptions::default()

@@ -18,9 +18,10 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use mochi_random::{Philox, permutation};
-use mochi_tensor::HostValues;
+use mochi_tensor::{Group, HostValues};
 use serde::{Deserialize, Serialize};
 
+use crate::dealt::{dealt, summed};
 use crate::features::check_pair;
 use crate::nearest::unit_rows;
 use crate::{BadImages, EvalError, Features, Progress, Stage};
@@ -113,15 +114,17 @@ struct Class {
     test: Vec<usize>,
 }
 
-/// Classifies test images by the nearest class mean of a few training images. `progress` counts episodes.
+/// Classifies test images by the nearest class mean of a few training images, in a `group` each rank a part of the episodes; all have the same features and
+/// get the whole result. `progress` counts this process's episodes.
 ///
 /// # Errors
 /// [`EvalError::Option`]; [`EvalError::TooFewShots`] where less than two classes have enough images; features that do not fit each other (see
-/// [`crate::match_classes`]), or an error of libtorch.
+/// [`crate::match_classes`]), a rank that is lost, or an error of libtorch.
 pub fn few_shot(
     train: &Features,
     test: &Features,
     options: &FewShotOptions,
+    group: Option<&Group>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<FewShotResult, EvalError> {
     let start = Instant::now();
@@ -141,8 +144,9 @@ pub fn few_shot(
         let order = permutation(philox, place, u32::try_from(items.len()).unwrap_or(u32::MAX));
         order.into_iter().take(count).map(|i| items[i as usize]).collect()
     };
-    let mut accuracies = Vec::with_capacity(options.episodes);
-    for episode in 0..options.episodes {
+    let mut accuracies = vec![0.0; options.episodes];
+    let total = dealt(options.episodes, group).count();
+    for (done, episode) in (1..).zip(dealt(options.episodes, group)) {
         let number = u32::try_from(episode).unwrap_or(u32::MAX);
         let every: Vec<usize> = (0..classes.len()).collect();
         let drawn = draw(&every, ways, [number, 0, 0]);
@@ -156,9 +160,10 @@ pub fn few_shot(
                 .extend(draw(&classes[class].test, options.queries, [number, 2, place]).into_iter().map(|q| (q, way)));
         }
         let correct = queries.iter().filter(|&&(query, way)| nearest(row(1, query), &means) == way).count();
-        accuracies.push(100.0 * correct as f64 / queries.len() as f64);
-        progress(Progress { stage: Stage::Episodes, done: episode + 1, total: options.episodes });
+        accuracies[episode] = 100.0 * correct as f64 / queries.len() as f64;
+        progress(Progress { stage: Stage::Episodes, done, total });
     }
+    let accuracies = summed(accuracies, group, "gathering the accuracies of episodes")?;
     let n = accuracies.len() as f64;
     let average = accuracies.iter().sum::<f64>() / n;
     let variance = accuracies.iter().map(|a| (a - average).powi(2)).sum::<f64>() / (n - 1.0);
@@ -228,7 +233,7 @@ mod tests {
     }
 
     fn run(train: &Features, test: &Features, options: FewShotOptions) -> Result<FewShotResult, EvalError> {
-        few_shot(train, test, &options, &mut |_| ())
+        few_shot(train, test, &options, None, &mut |_| ())
     }
 
     #[test]
@@ -262,6 +267,28 @@ mod tests {
         assert_ne!(one.top1, of(1, 1).top1);
         let [low, high] = one.top1_interval;
         assert!(low < one.top1 && one.top1 < high && one.top1 < 100.0);
+    }
+
+    #[test]
+    fn ranks_average_the_episodes_of_one_process() {
+        let values = crate::draws::normal(120 * 4, 1.0, 3);
+        let labels: Vec<u32> = (0..120).map(|i| i % 3).collect();
+        let rows: Vec<[f32; 2]> = values.chunks(2).map(|row| [row[0], row[1]]).collect();
+        let options = FewShotOptions { shots: 2, queries: 3, episodes: 25, ..FewShotOptions::default() };
+        let evaluate = |group: Option<&Group>| {
+            let (train, test) = (features(&rows[..120], &labels), features(&rows[120..], &labels));
+            let mut last = (0, 0);
+            let result = few_shot(&train, &test, &options, group, &mut |p| last = (p.done, p.total)).unwrap();
+            (FewShotResult { seconds: 0.0, ..result }, last)
+        };
+        let (one, seen) = evaluate(None);
+        assert_eq!(seen, (25, 25));
+        for (size, shares) in [(2, &[13, 12][..]), (3, &[9, 8, 8])] {
+            let found = Group::of_threads(size, std::time::Duration::from_secs(60), |group| evaluate(Some(&group)));
+            for (rank, (result, seen)) in found.unwrap().into_iter().enumerate() {
+                assert_eq!((&result, seen), (&one, (shares[rank], shares[rank])), "rank {rank} of {size}");
+            }
+        }
     }
 
     #[test]

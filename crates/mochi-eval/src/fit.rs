@@ -3,15 +3,16 @@
 //! Steps are small (a few hundred rows, a few dozen columns). Splitting each operation over the cores would need about ten barriers per
 //! step, which costs more than it saves, above all on a busy machine. Classifiers are independent, so groups of them are distributed
 //! instead: one thread trains its group for a whole epoch. Groups follow from the number of classes, not from the machine, so results
-//! do not depend on the number of cores.
+//! do not depend on the number of cores. In several processes the groups are dealt to the ranks.
 
 use crate::EvalError;
+use crate::dealt::dealt;
 use crate::draws::shuffled;
 use crate::features::as_i64;
 use crate::probe::Probe;
 use crate::standardize::label_tensor;
 use crate::{Progress, Stage};
-use mochi_tensor::{Device, Tensor, parallel_ranges};
+use mochi_tensor::{Device, Group, Tensor, parallel_ranges};
 use std::sync::Mutex;
 
 /// Columns per group of classifiers: narrower matrix products cost more in calls than in arithmetic.
@@ -37,6 +38,15 @@ pub(crate) struct Rows {
     pub(crate) device: Device,
 }
 
+/// Classifiers of a list of rates, in groups, of which this process has its part.
+#[derive(Debug)]
+pub(crate) struct Probes {
+    /// This process's groups, each with the index of its first rate.
+    pub(crate) own: Vec<(usize, Probe)>,
+    /// Whether products are so large that libtorch's own threads are faster; the same on every rank.
+    large: bool,
+}
+
 /// One group's work in an epoch; tensors share memory with those of the other groups and are only read.
 struct Work<'a> {
     probe: &'a mut Probe,
@@ -47,11 +57,24 @@ struct Work<'a> {
 }
 
 impl Rows {
-    /// One probe per group of rates, in order.
-    pub(crate) fn probes(&self, rates: &[f64], classes: usize, seed: u64) -> Result<Vec<Probe>, EvalError> {
+    /// One probe per group of rates, in order: all, or those of this process in a `group`.
+    pub(crate) fn probes(
+        &self,
+        rates: &[f64],
+        classes: usize,
+        seed: u64,
+        group: Option<&Group>,
+    ) -> Result<Probes, EvalError> {
         let width = self.width().saturating_sub(1);
-        let group = if self.device == Device::Cpu { COLUMNS.div_ceil(classes.max(1)) } else { rates.len() };
-        rates.chunks(group.max(1)).map(|rates| Probe::new(width, classes, rates, seed, self.device)).collect()
+        let together = if self.device == Device::Cpu { COLUMNS.div_ceil(classes.max(1)).max(1) } else { rates.len() };
+        let parts: Vec<&[f64]> = rates.chunks(together.max(1)).collect();
+        let probe = |part: usize| {
+            let rates = parts.get(part).copied().unwrap_or_default();
+            Ok((part * together, Probe::new(width, classes, rates, seed, self.device)?))
+        };
+        let own = dealt(parts.len(), group).map(probe).collect::<Result<_, EvalError>>()?;
+        let columns = together.min(rates.len()) * classes;
+        Ok(Probes { own, large: columns * self.width() > LARGE })
     }
 
     /// Row numbers as a tensor on the device.
@@ -62,16 +85,17 @@ impl Rows {
     /// Trains every probe on `rows` (N of them) by a cosine schedule over all steps to 0.
     pub(crate) fn fit(
         &self,
-        probes: &mut [Probe],
+        probes: &mut Probes,
         rows: &[u32],
         plan: Plan,
         stage: Stage,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), EvalError> {
-        let sequential = self.device != Device::Cpu || probes.iter().any(|p| p.columns() * self.width() > LARGE);
-        for epoch in 0..plan.epochs {
+        let sequential = self.device != Device::Cpu || probes.large;
+        let epochs = if probes.own.is_empty() { 0 } else { plan.epochs };
+        for epoch in 0..epochs {
             let order = self.order(&shuffled(rows, plan.seed, u32::try_from(epoch).unwrap_or(u32::MAX)))?;
-            let work = probes.iter_mut().map(|probe| Work {
+            let work = probes.own.iter_mut().map(|(_, probe)| Work {
                 probe,
                 values: self.values.shallow_clone(),
                 labels: self.labels.shallow_clone(),

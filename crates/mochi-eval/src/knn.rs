@@ -16,13 +16,18 @@
 //! Ties: of equal cosines the earlier training image is nearer, of equal scores the smaller class number wins. A class without a
 //! neighbor is never among the top 5.
 //!
+//! In several processes the blocks of 512 test images are dealt to the ranks: products have the shapes of one process, and what is summed over ranks are
+//! numbers of correct images.
+//!
 //! Memory besides the features and their normalized copy: 512 x 4,096 cosines (8 MiB) and 512 x 2 k candidates of 8 bytes.
 //! Time is that of the product N_test x N_train x F.
 
+use crate::dealt::{dealt, summed};
 use crate::features::check_pair;
 use crate::interval::bootstrap_interval;
 use crate::nearest::{CHUNK, nearest};
 use crate::{BadImages, EvalError, FeatureSource, Features, Progress, Stage, classes};
+use mochi_tensor::Group;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -116,14 +121,16 @@ pub fn automatic_k(train_images: usize, classes: usize) -> usize {
     (train_images / (2 * classes.max(1))).clamp(5, 200)
 }
 
-/// Classifies `test` by its nearest neighbors in `train`. `progress` counts test images.
+/// Classifies `test` by its nearest neighbors in `train`, in a `group` each rank its part of `test`; all have the same features and get the whole result.
+/// `progress` counts this process's test images.
 ///
 /// # Errors
-/// [`EvalError::Option`], features that do not fit each other (see [`crate::match_classes`]), or an error of libtorch.
+/// [`EvalError::Option`], features that do not fit each other (see [`crate::match_classes`]), a rank that is lost, or an error of libtorch.
 pub fn knn(
     train: &Features,
     test: &Features,
     options: &KnnOptions,
+    group: Option<&Group>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<KnnResult, EvalError> {
     let start = Instant::now();
@@ -131,23 +138,24 @@ pub fn knn(
     let truth = check_pair(train, test)?;
     let classes = classes::count(&train.labels);
     let k = options.k.unwrap_or_else(|| automatic_k(train.len(), classes)).min(train.len());
-    let scores = scores(train, test, (k, options.temperature), CHUNK, progress)?;
-    let ranks = scores.iter().zip(&truth).map(|(scores, &class)| rank(scores, class));
-    let (mut top1, mut top5) = (0usize, 0usize);
-    for rank in ranks.flatten() {
-        top1 += usize::from(rank == 0);
-        top5 += usize::from(rank < 5);
+    let scores = scores(train, test, (k, options.temperature), CHUNK, group, progress)?;
+    let ranks = scores.iter().filter_map(|(row, scores)| rank(scores, *truth.get(*row)?));
+    let (mut top1, mut top5) = (0.0, 0.0);
+    for rank in ranks {
+        top1 += f64::from(u8::from(rank == 0));
+        top5 += f64::from(u8::from(rank < 5));
     }
-    let percent = |hits: usize| 100.0 * hits as f64 / truth.len() as f64;
+    let counts = summed(vec![top1, top5], group, "counting correct images")?;
+    let percent = |count: usize| 100.0 * counts.get(count).copied().unwrap_or(0.0) / truth.len() as f64;
     let protocol = match train.source {
         FeatureSource::Embedding => KNN_EMBEDDING_PROTOCOL,
         FeatureSource::Backbone | FeatureSource::Pixels => KNN_PROTOCOL,
     };
     Ok(KnnResult {
         protocol: protocol.to_owned(),
-        top1: percent(top1),
-        top1_interval: bootstrap_interval(percent(top1), truth.len()),
-        top5: percent(top5),
+        top1: percent(0),
+        top1_interval: bootstrap_interval(percent(0), truth.len()),
+        top5: percent(1),
         k,
         k_automatic: options.k.is_none(),
         temperature: options.temperature,
@@ -173,18 +181,23 @@ fn rank(scores: &Scores, class: u32) -> Option<usize> {
     Some(scores.iter().filter(|&&(c, score)| score > own || (score == own && c < class)).count())
 }
 
-/// The scores of every test row by its `k` neighbors at temperature `t`. `chunk`: test rows and training rows at once.
+/// The scores of this process's test rows, with the number of each, by their `k` neighbors at temperature `t`. `chunk`: test rows and training rows at
+/// once.
 fn scores(
     train: &Features,
     test: &Features,
     (k, t): (usize, f64),
     chunk: (usize, usize),
+    group: Option<&Group>,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Vec<Scores>, EvalError> {
-    let mut all = Vec::with_capacity(test.len());
-    nearest((&test.values, &train.values), k, chunk, &mut |block| {
-        all.extend(block.iter_mut().map(|top| vote(top.finish(), &train.labels, t)));
-        progress(Progress { stage: Stage::Neighbors, done: all.len(), total: test.len() });
+) -> Result<Vec<(usize, Scores)>, EvalError> {
+    let blocks = dealt(test.len().div_ceil(chunk.0), group);
+    let total = blocks.map(|block| chunk.0.min(test.len() - block * chunk.0)).sum();
+    let mut all = Vec::with_capacity(total);
+    nearest((&test.values, &train.values), k, chunk, group, &mut |first, block| {
+        let scores = block.iter_mut().map(|top| vote(top.finish(), &train.labels, t));
+        all.extend((first..).zip(scores));
+        progress(Progress { stage: Stage::Neighbors, done: all.len(), total });
     })?;
     Ok(all)
 }

@@ -15,7 +15,8 @@
 //! Each protocol has a name and a version, which are part of its result. The encoder is in evaluation mode and is checked bitwise
 //! unchanged, except in fine-tuning, which restores it. Classes are those of the training split; the test split's are matched by name. Nothing is selected on the test split, and
 //! all random draws follow from the seed. What names, labels and files tell is checked before features are computed
-//! ([`check_splits`]). Progress is reported through a callback. The crate knows no run folder, no training loop and no terminal.
+//! ([`check_splits`]). In several processes each rank computes the features of its part of the images ([`extract_together`]), and the protocols on features
+//! are dealt to the ranks (`dealt`): the same features give the bits of one process with as many compute threads. Progress is reported through a callback. The crate knows no run folder, no training loop and no terminal.
 //!
 //! # Example
 //!
@@ -35,7 +36,7 @@
 //! };
 //! let (train, test) = (features(&[1.0, 0.0, 0.0, 1.0])?, features(&[0.9, 0.2, 0.1, 0.8])?);
 //! let options = KnnOptions { k: Some(1), ..KnnOptions::default() };
-//! let result = knn(&train, &test, &options, &mut |_| ())?;
+//! let result = knn(&train, &test, &options, None, &mut |_| ())?;
 //! assert_eq!((result.top1, result.protocol.as_str()), (100.0, "knn/2"));
 //! # Ok(())
 //! # }
@@ -46,6 +47,7 @@ pub mod analysis;
 mod augmented;
 mod bad_images;
 mod classes;
+mod dealt;
 mod draws;
 mod error;
 mod features;

@@ -5,12 +5,16 @@
 //!    all at once. The rate with the best held-out top-1 is selected, the smaller of equals. The test split has no part in it.
 //! 3. With that rate a new classifier is trained on the whole training split and evaluated once on the test split.
 //!
+//! In several processes the rates of the sweep are dealt to the ranks, in the groups in which one process trains them (`fit.rs`). The final training cannot
+//! be split, since each of its steps needs the one before: every rank does it.
+//!
 //! Training: SGD, momentum 0.9, no weight decay, weights from N(0, 0.01^2), cosine schedule over all steps to 0. Epochs: 100 up to
 //! 15,000 images; above, as many as give 1.5 million rows, at least 20.
 //!
 //! This is not the paper's protocol, which augments ([`crate::linear_augmented`]): results of the two are not comparable.
 //! Memory: the features of both splits twice.
 
+use crate::dealt::summed;
 use crate::draws::hold_out_tenth;
 use crate::features::{as_i64, check_pair};
 use crate::fit::{Plan, Rows};
@@ -18,7 +22,7 @@ use crate::interval::bootstrap_interval;
 use crate::standardize::{Standardizer, label_tensor};
 use crate::subset::{balanced_rows, check_label_fraction};
 use crate::{BadImages, EvalError, Features, Progress, Stage};
-use mochi_tensor::{Device, Kind, Tensor};
+use mochi_tensor::{Device, Group, Kind, Tensor};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -160,15 +164,17 @@ pub fn check_labels(labels: &[u32], fraction: f64) -> Result<(), EvalError> {
     }
 }
 
-/// Trains a linear classifier on `train` and evaluates it on `test`. `progress` counts epochs.
+/// Trains a linear classifier on `train` and evaluates it on `test`, in a `group` with a part of the sweep on each rank; all have the same features and get
+/// the whole result. `progress` counts epochs.
 ///
 /// # Errors
-/// As [`LinearOptions::check`]; [`EvalError::Diverged`], features that do not fit each other (see [`crate::match_classes`]), or an
+/// As [`LinearOptions::check`]; [`EvalError::Diverged`], features that do not fit each other (see [`crate::match_classes`]), a rank that is lost, or an
 /// error of libtorch.
 pub fn linear_cached(
     train: &Features,
     test: &Features,
     options: &LinearOptions,
+    group: Option<&Group>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<LinearResult, EvalError> {
     let start = Instant::now();
@@ -187,16 +193,25 @@ pub fn linear_cached(
     let mut best: Option<(f64, Option<f64>)> = options.learning_rates.first().map(|&rate| (rate, None));
     if options.learning_rates.len() > 1 {
         let (fitted, held_out) = hold_out_tenth(&train.labels, options.seed);
-        let mut probes = set.probes(&options.learning_rates, classes, options.seed)?;
+        let mut probes = set.probes(&options.learning_rates, classes, options.seed, group)?;
         set.fit(&mut probes, &fitted, plan, Stage::Sweep, progress)?;
         let held_out = set.order(&held_out)?;
-        let mut scores = Vec::new();
-        for probe in &probes {
+        // For each rate its accuracy, and whether it has one.
+        let mut scores = vec![[0.0; 2]; options.learning_rates.len()];
+        for (first, probe) in &probes.own {
             let top1 = probe.accuracy(&set.values, &set.labels, &held_out)?.top1;
-            scores.extend(top1.iter().zip(probe.finite()?).map(|(&top1, finite)| finite.then_some(top1)));
+            for ((score, top1), finite) in scores.iter_mut().skip(*first).zip(top1).zip(probe.finite()?) {
+                *score = if finite { [top1, 1.0] } else { [0.0; 2] };
+            }
         }
-        let points = options.learning_rates.iter().zip(scores);
-        sweep = points.map(|(&learning_rate, validation_top1)| SweepPoint { learning_rate, validation_top1 }).collect();
+        let scores = summed(scores.concat(), group, "gathering the accuracies of learning rates")?;
+        let points = options.learning_rates.iter().zip(scores.chunks_exact(2));
+        sweep = points
+            .map(|(&learning_rate, score)| SweepPoint {
+                learning_rate,
+                validation_top1: (score[1] > 0.0).then_some(score[0]),
+            })
+            .collect();
         best = select(&sweep);
     }
     let Some((learning_rate, validation_top1)) = best else {
@@ -204,10 +219,10 @@ pub fn linear_cached(
     };
 
     let all: Vec<u32> = (0u32..).take(train.len()).collect();
-    let mut probes = set.probes(&[learning_rate], classes, options.seed)?;
+    let mut probes = set.probes(&[learning_rate], classes, options.seed, None)?;
     set.fit(&mut probes, &all, plan, Stage::Fit, progress)?;
     let diverged = || EvalError::Diverged { learning_rates: vec![learning_rate] };
-    let probe = probes.first().ok_or_else(diverged)?;
+    let (_, probe) = probes.own.first().ok_or_else(diverged)?;
     if probe.finite()? != [true] {
         return Err(diverged());
     }

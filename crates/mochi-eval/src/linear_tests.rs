@@ -1,6 +1,7 @@
 use super::*;
 use crate::draws::normal;
 use crate::features::tests::features;
+use std::time::Duration;
 
 fn quiet() -> impl FnMut(Progress) {
     |_| ()
@@ -28,7 +29,8 @@ fn options(epochs: usize) -> LinearOptions {
 
 #[test]
 fn separable_classes_are_separated_and_noise_is_at_chance() {
-    let result = linear_cached(&clouds(400, 4, 0.2, 1), &clouds(200, 4, 0.2, 2), &options(20), &mut quiet()).unwrap();
+    let result =
+        linear_cached(&clouds(400, 4, 0.2, 1), &clouds(200, 4, 0.2, 2), &options(20), None, &mut quiet()).unwrap();
     assert_eq!((result.top1, result.top5, result.validation_top1), (100.0, 100.0, Some(100.0)), "{result:?}");
     assert_eq!(result.sweep.len(), 8);
 
@@ -36,7 +38,7 @@ fn separable_classes_are_separated_and_noise_is_at_chance() {
         let values = mochi_tensor::from_f32(&normal(n * 8, 1.0, seed), &[as_i64(n), 8]).unwrap();
         Features { values, ..clouds(n, 4, 1.0, 0) }
     };
-    let result = linear_cached(&noise(1000, 1), &noise(1000, 2), &options(10), &mut quiet()).unwrap();
+    let result = linear_cached(&noise(1000, 1), &noise(1000, 2), &options(10), None, &mut quiet()).unwrap();
     // Chance is 25 %, its standard error over 1,000 images 1.4 %.
     assert!((result.top1 - 25.0).abs() < 7.0, "{result:?}");
 }
@@ -45,7 +47,8 @@ fn separable_classes_are_separated_and_noise_is_at_chance() {
 fn the_same_seed_gives_the_same_result_and_scale_does_not_matter() {
     let (train, test) = (clouds(300, 5, 1.0, 1), clouds(200, 5, 1.0, 2));
     let evaluate = |train: &Features, test: &Features, seed| {
-        let mut result = linear_cached(train, test, &LinearOptions { seed, ..options(10) }, &mut quiet()).unwrap();
+        let mut result =
+            linear_cached(train, test, &LinearOptions { seed, ..options(10) }, None, &mut quiet()).unwrap();
         result.seconds = 0.0;
         result
     };
@@ -70,8 +73,8 @@ fn the_learning_rate_does_not_depend_on_the_test_split() {
     let (train, test) = (clouds(300, 5, 1.0, 1), clouds(200, 5, 1.0, 2));
     let mut wrong = clouds(200, 5, 1.0, 2);
     wrong.labels.reverse();
-    let a = linear_cached(&train, &test, &options(10), &mut quiet()).unwrap();
-    let b = linear_cached(&train, &wrong, &options(10), &mut quiet()).unwrap();
+    let a = linear_cached(&train, &test, &options(10), None, &mut quiet()).unwrap();
+    let b = linear_cached(&train, &wrong, &options(10), None, &mut quiet()).unwrap();
     assert_eq!((a.learning_rate, &a.sweep, a.validation_top1), (b.learning_rate, &b.sweep, b.validation_top1));
     assert!(a.top1 > b.top1 + 10.0);
 }
@@ -80,10 +83,10 @@ fn the_learning_rate_does_not_depend_on_the_test_split() {
 fn progress_covers_both_stages_and_one_rate_needs_no_sweep() {
     let (train, test) = (clouds(60, 2, 0.2, 1), clouds(20, 2, 0.2, 2));
     let mut seen = vec![];
-    linear_cached(&train, &test, &options(2), &mut |p| seen.push((p.stage, p.done, p.total))).unwrap();
+    linear_cached(&train, &test, &options(2), None, &mut |p| seen.push((p.stage, p.done, p.total))).unwrap();
     assert_eq!(seen, [(Stage::Sweep, 1, 2), (Stage::Sweep, 2, 2), (Stage::Fit, 1, 2), (Stage::Fit, 2, 2)]);
     let one = LinearOptions { learning_rates: vec![10.0], ..options(5) };
-    let result = linear_cached(&train, &test, &one, &mut quiet()).unwrap();
+    let result = linear_cached(&train, &test, &one, None, &mut quiet()).unwrap();
     assert_eq!(
         (result.top1, result.learning_rate, result.validation_top1, result.learning_rate_at_edge),
         (100.0, 10.0, None, false)
@@ -111,7 +114,7 @@ fn the_smaller_of_equal_rates_is_selected_and_diverged_ones_never() {
 #[test]
 fn invalid_input_is_refused() {
     let pair = features(&[&[1.0], &[2.0]], &[0, 1], &["a", "b"]);
-    let refused = |o: LinearOptions| linear_cached(&pair, &pair, &o, &mut quiet()).unwrap_err();
+    let refused = |o: LinearOptions| linear_cached(&pair, &pair, &o, None, &mut quiet()).unwrap_err();
     // One image per class: nothing to hold out.
     assert!(matches!(refused(options(1)), EvalError::NothingToHoldOut));
     for rates in [vec![], vec![0.0, 1.0], vec![2.0, 1.0], vec![f64::NAN]] {
@@ -120,7 +123,10 @@ fn invalid_input_is_refused() {
     assert!(matches!(refused(LinearOptions { batch: 0, ..options(1) }), EvalError::Option { .. }));
     assert!(matches!(refused(LinearOptions { epochs: Some(0), ..options(1) }), EvalError::Option { .. }));
     let dogs = features(&[&[1.0]], &[0], &["dog"]);
-    assert!(matches!(linear_cached(&pair, &dogs, &options(1), &mut quiet()), Err(EvalError::UnknownClasses { .. })));
+    assert!(matches!(
+        linear_cached(&pair, &dogs, &options(1), None, &mut quiet()),
+        Err(EvalError::UnknownClasses { .. })
+    ));
     assert_eq!(
         (default_epochs(1), default_epochs(15_000), default_epochs(60_000), default_epochs(1_281_167)),
         (100, 100, 25, 20)
@@ -133,7 +139,7 @@ fn a_rate_scores_the_same_whatever_other_rates_are_in_the_sweep() {
     let (train, test) = (clouds(360, 12, 0.8, 1), clouds(120, 12, 0.8, 2));
     let evaluate = |rates: &[f64]| {
         let options = LinearOptions { learning_rates: rates.to_vec(), ..options(8) };
-        linear_cached(&train, &test, &options, &mut quiet()).unwrap()
+        linear_cached(&train, &test, &options, None, &mut quiet()).unwrap()
     };
     let (many, few) = (evaluate(&[1e-6, 0.3, 1.0, 3.0, 10.0, 30.0]), evaluate(&[1e-6, 30.0]));
     assert_eq!(many.sweep.iter().map(|p| p.learning_rate).collect::<Vec<_>>(), [1e-6, 0.3, 1.0, 3.0, 10.0, 30.0]);
@@ -151,7 +157,7 @@ fn divergence_is_reported_as_such_with_and_without_a_sweep() {
     let (train, test) = (clouds(60, 2, 0.2, 1), clouds(20, 2, 0.2, 2));
     let refused = |rates: &[f64]| {
         let options = LinearOptions { learning_rates: rates.to_vec(), ..options(5) };
-        linear_cached(&train, &test, &options, &mut quiet()).unwrap_err()
+        linear_cached(&train, &test, &options, None, &mut quiet()).unwrap_err()
     };
     let error = refused(&[1e39, 1e40]);
     assert_eq!(
@@ -160,4 +166,26 @@ fn divergence_is_reported_as_such_with_and_without_a_sweep() {
     );
     assert!(error.hint().is_some_and(|hint| hint.contains("smaller learning rate")));
     assert!(matches!(refused(&[1e39]), EvalError::Diverged { learning_rates } if learning_rates == [1e39]));
+}
+
+/// Twelve classes: eight rates are groups of four, so that a third rank has none. The last rate diverges.
+#[test]
+fn ranks_select_and_train_what_one_process_does() {
+    let learning_rates = vec![0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e39];
+    let options = LinearOptions { learning_rates, ..options(6) };
+    let evaluate = |group: Option<&Group>| {
+        let mut stages = vec![];
+        let (train, test) = (clouds(360, 12, 0.8, 1), clouds(120, 12, 0.8, 2));
+        let result = linear_cached(&train, &test, &options, group, &mut |p| stages.push(p.stage)).unwrap();
+        let swept = stages.iter().filter(|&&stage| stage == Stage::Sweep).count();
+        (LinearResult { seconds: 0.0, ..result }, swept)
+    };
+    let (one, swept) = evaluate(None);
+    assert!(swept == 6 && one.top1 > 30.0 && one.sweep[7].validation_top1.is_none(), "{one:?}");
+    for size in [2, 3] {
+        let found = Group::of_threads(size, Duration::from_secs(60), |group| evaluate(Some(&group))).unwrap();
+        for (rank, (result, swept)) in found.into_iter().enumerate() {
+            assert_eq!((&result, swept), (&one, if rank < 2 { 6 } else { 0 }), "rank {rank} of {size}");
+        }
+    }
 }

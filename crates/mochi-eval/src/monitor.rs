@@ -153,9 +153,9 @@ impl Monitor {
             })
         };
         let (train, test) = (part(&fitted)?, part(&held_out)?);
-        let nearest = knn(&train, &test, &KnnOptions::default(), &mut |_| ())?;
+        let nearest = knn(&train, &test, &KnnOptions::default(), None, &mut |_| ())?;
         let options = LinearOptions { device, seed: self.options.seed, ..LinearOptions::default() };
-        let linear = linear_cached(&train, &test, &options, &mut |_| ())?;
+        let linear = linear_cached(&train, &test, &options, None, &mut |_| ())?;
         Ok((nearest.top1 / 100.0, linear.top1 / 100.0, test.len()))
     }
 }

@@ -117,11 +117,6 @@ impl Probe {
         Ok(Accuracy { top1, top5 })
     }
 
-    /// L C, the number of columns of the weights.
-    pub(crate) fn columns(&self) -> usize {
-        usize::try_from(self.classifiers * self.classes).unwrap_or(usize::MAX)
-    }
-
     fn width(&self) -> usize {
         usize::try_from(self.classifiers).unwrap_or(0)
     }

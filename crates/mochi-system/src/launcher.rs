@@ -101,7 +101,11 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Launched>, L
     let port = port.parse().map_err(|_| LauncherError(format!("MASTER_PORT is {port:?}, which is not a port")))?;
     let of_attempt = ["TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RESTART_COUNT"];
     let attempt: Vec<String> = of_attempt.iter().map(|name| text(name).unwrap_or_default()).collect();
-    let seconds = number("MOCHI_RANK_TIMEOUT")?.map(|seconds| Duration::from_secs(seconds as u64));
+    let timeout = match number("MOCHI_RANK_TIMEOUT")? {
+        Some(0) => return Err(LauncherError("MOCHI_RANK_TIMEOUT is 0, which leaves no time to wait".to_owned())),
+        Some(seconds) => Duration::from_secs(seconds as u64),
+        None => TIMEOUT,
+    };
     Ok(Some(Launched {
         rank: rank_number,
         world_size,
@@ -115,7 +119,7 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Launched>, L
         launcher_serves: text("TORCHELASTIC_USE_AGENT_STORE").as_deref() == Some("True"),
         attempt: format!("mochi/{}", attempt.join("/")),
         restarts: number("TORCHELASTIC_RESTART_COUNT")?.unwrap_or(0),
-        timeout: seconds.filter(|t| !t.is_zero()).unwrap_or(TIMEOUT),
+        timeout,
     }))
 }
 
@@ -199,5 +203,8 @@ mod tests {
         assert_eq!(error(&above), "RANK is 2, which is not below WORLD_SIZE, 2");
         let port = [("WORLD_SIZE", "2"), ("RANK", "0"), ("MASTER_ADDR", "a"), ("MASTER_PORT", "http")];
         assert_eq!(error(&port), "MASTER_PORT is \"http\", which is not a port");
+        let zero = [&[("WORLD_SIZE", "2"), ("RANK", "0"), ("MOCHI_RANK_TIMEOUT", "0")][..], &HOST].concat();
+        assert_eq!(error(&zero), "MOCHI_RANK_TIMEOUT is 0, which leaves no time to wait");
+        assert_eq!(of(&zero).unwrap_err().hint().unwrap(), "set it to a number of seconds, or unset it");
     }
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use mochi_config::{Device, Precision, Resolved};
 use mochi_nets::Encoder;
 use mochi_run::{Checkpoint, RunFolder};
-use mochi_tensor::{Engine, TensorError};
+use mochi_tensor::{Engine, Group, TensorError};
 
 use crate::tasks::contrastive::KEY_PREFIX;
+use crate::wiring::use_own_gpu;
 use crate::{TrainError, compute, encoder_spec};
 
 /// f_q of one of a run's checkpoints, frozen.
@@ -25,12 +26,12 @@ pub struct LoadedEncoder {
 }
 
 /// Loads f_q from `run`'s newest checkpoint, on the run's device and in its precision if this machine supports them; otherwise on the CPU, in
-/// float32 if its bf16 is emulated.
+/// float32 if its bf16 is emulated. Where there are several GPUs, each rank of a `group` has its own.
 ///
 /// # Errors
 /// A folder that is not a run, or one without a checkpoint.
-pub fn load_encoder(run: &Path, engine: &Engine) -> Result<LoadedEncoder, TrainError> {
-    load(run, engine, |encoder, folder| load_newest(encoder, folder, run))
+pub fn load_encoder(run: &Path, engine: &Engine, group: Option<&Group>) -> Result<LoadedEncoder, TrainError> {
+    load(run, engine, group, |encoder, folder| load_newest(encoder, folder, run))
 }
 
 /// Loads f_q from one checkpoint of `run`, as [`load_encoder`] does from the newest.
@@ -38,7 +39,7 @@ pub fn load_encoder(run: &Path, engine: &Engine) -> Result<LoadedEncoder, TrainE
 /// # Errors
 /// A folder that is not a run, or a checkpoint whose model cannot be read.
 pub fn load_encoder_at(run: &Path, checkpoint: &Checkpoint, engine: &Engine) -> Result<LoadedEncoder, TrainError> {
-    load(run, engine, |encoder, _| {
+    load(run, engine, None, |encoder, _| {
         load_model(encoder, checkpoint)?;
         Ok(checkpoint.clone())
     })
@@ -48,11 +49,15 @@ pub fn load_encoder_at(run: &Path, checkpoint: &Checkpoint, engine: &Engine) -> 
 fn load(
     run: &Path,
     engine: &Engine,
+    group: Option<&Group>,
     read: impl FnOnce(&Encoder, &RunFolder) -> Result<Checkpoint, TrainError>,
 ) -> Result<LoadedEncoder, TrainError> {
     let folder = RunFolder::read(run)?;
     let mut settings = Resolved::read(&folder.config_path())?;
     fit_machine(&mut settings, engine);
+    if let Some(group) = group {
+        use_own_gpu(&mut settings.compute, group);
+    }
     let mut encoder = Encoder::new(&encoder_spec(&settings)?, compute(&settings, engine)?)?;
     let Checkpoint { step, path } = read(&encoder, &folder)?;
     encoder.freeze();

@@ -1,6 +1,6 @@
 //! What the ranks of a run agree on after every step: whether to stop, how long training has taken, what the step measured.
 //!
-//! One sum over a vector of fixed length; a run of one process does nothing. Time is that of rank 0, so that a time budget ends on the same step
+//! One sum over a vector of fixed length; a run of one process does nothing. An evaluation within a run agrees on a stop after each of its pieces. Time is that of rank 0, so that a time budget ends on the same step
 //! everywhere.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use mochi_data::BadImage;
 use mochi_run::{Metric, Metrics};
 use mochi_tensor::collectives::Operation;
 use mochi_tensor::{Group, Tensor, TensorError};
+use mochi_term::StopFlag;
 
 use crate::TrainError;
 
@@ -76,6 +77,22 @@ impl Ranks {
         let lists = lists.iter().map(|list| serde_json::from_str::<Vec<BadImage>>(list));
         Ok(lists.collect::<Result<Vec<_>, _>>().map_err(unreadable)?.concat())
     }
+}
+
+/// Whether any rank was asked to stop: all get the same answer, for which they wait for each other.
+pub(crate) fn any_stops(group: Option<&Group>, stop: &StopFlag) -> Result<bool, TensorError> {
+    match group {
+        None => Ok(stop.requested()),
+        Some(group) => {
+            let [stops] = group.largest([f64::from(u8::from(stop.requested()))], "agreeing whether to stop")?;
+            Ok(stops > 0.0)
+        }
+    }
+}
+
+/// The flag for what one rank waits for by itself, such as its data: where there are others, only a stop that all have agreed on counts.
+pub(crate) fn own_stop(group: Option<&Group>, stop: &StopFlag) -> StopFlag {
+    if group.is_none() { stop.clone() } else { StopFlag::default() }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mochi_data::{BadImage, DataError, Shard};
@@ -15,7 +16,7 @@ use crate::destination::Destination;
 use crate::evaluations::{Evaluate, Evaluations};
 use crate::pace::Pace;
 use crate::part::{Part, first_not_finite};
-use crate::ranks::{Ranks, Report};
+use crate::ranks::{Ranks, Report, own_stop};
 use crate::records::Records;
 use crate::state::{Data, State};
 use crate::task::{Batches, Evaluated, OnChange, StepError, StepPlan, StepReport, Task, Timeline};
@@ -216,7 +217,7 @@ impl<T: Task> Trainer<T> {
         let alone = self.ranks.size() == 1;
         let stopping = |now: &Report| if alone { stop.requested() } else { now.stop };
         if !self.clock.ended() && !stopping(&now) {
-            let of_loader = if alone { stop.clone() } else { StopFlag::default() };
+            let of_loader = own_stop(self.task.group().map(Arc::as_ref), stop);
             let mut batches = self.task.loader(self.step, self.shard(), &of_loader)?;
             let (mut averages, mut pace) = (Averages::default(), Pace::start());
             let mut evaluations = Evaluations::new(self.options.evaluate, now.elapsed_s);
@@ -257,7 +258,7 @@ impl<T: Task> Trainer<T> {
                 averages.add(&metrics);
                 self.clock.step(now.elapsed_s - begin_s, last);
                 let due = evaluations.due(self.step, last, now.elapsed_s);
-                let mut found = match self.after_step(last, due, evaluations.is_result(), &of_loader, watch) {
+                let mut found = match self.after_step(last, due, evaluations.is_result(), stop, watch) {
                     Ok(found) => found,
                     // The last checkpoint is of the step before, from which a resumed run does this again.
                     Err(TrainError::Data(DataError::Canceled))

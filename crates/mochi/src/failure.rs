@@ -41,6 +41,11 @@ impl Failure {
         Self { what: what.into(), hint: None, stopped: true, silent: false }
     }
 
+    /// Whether a stop signal ended it.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// What went wrong.
     pub fn what(&self) -> &str {
         &self.what
@@ -60,12 +65,12 @@ impl Failure {
 
     /// Writes it to stderr. Returns the status to exit with.
     pub fn report(self) -> ExitCode {
+        if self.silent {
+            return if self.stopped { ExitCode::from(STOPPED) } else { ExitCode::FAILURE };
+        }
         if self.stopped {
             write_stderr(&printable_text(&self.what));
             return ExitCode::from(STOPPED);
-        }
-        if self.silent {
-            return ExitCode::FAILURE;
         }
         let (red, cyan, plain) = if color_wanted() { ("\x1b[1;31m", "\x1b[36m", "\x1b[0m") } else { ("", "", "") };
         write_stderr(&format!("{red}error:{plain} {}", printable_text(&self.what)));

@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     processes: u16,
     /// The command with its arguments, e.g. `pretrain DATA --out RUN`
-    #[arg(required = true, last = true, value_name = "COMMAND")]
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
@@ -84,7 +84,7 @@ fn check(command: &[OsString]) -> Outcome<()> {
     }
     Err(Failure::new(
         format!("`mochi {name}` does not run in several processes"),
-        "these do: `pretrain`, `resume`, `detect train` and `eval`, e.g. `mochi launch --processes 2 -- pretrain DATA`",
+        "these do: `pretrain`, `resume`, `eval`, `detect train` and `detect eval`, e.g. `mochi launch --processes 2 -- pretrain DATA`",
     ))
 }
 

@@ -93,7 +93,7 @@ impl Command {
             Self::Pretrain(_)
                 | Self::Resume(_)
                 | Self::Eval(_)
-                | Self::Detect(detect::Command::Train(_))
+                | Self::Detect(detect::Command::Train(_) | detect::Command::Eval(_))
                 | Self::Bench(bench::Command::Ranks(_))
         )
     }

@@ -1,5 +1,6 @@
 //! What a time budget needs to know before training, and what it was spent on: `mochi pretrain --time`.
 
+use std::path::Path;
 use std::time::Instant;
 
 use mochi_config::{Auto, Facts, Resolved, Settings, Speed, TimeBudget};
@@ -7,50 +8,68 @@ use mochi_data::{DataError, Dataset, short_side};
 use mochi_tensor::Engine;
 use mochi_term::{Progress, StopFlag};
 use mochi_text::{counted, duration};
-use mochi_train::measure_speed;
+use mochi_train::{TrainError, measure_speed};
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
+use crate::ranks::Ranks;
 
-/// Adds to the facts what the automatic values of these settings need to know of images and machine: their size and its speed.
+/// Adds to the facts what the automatic values of these settings need to know of images and machine: their size and its speed. All ranks measure the speed
+/// together, as rank 0 plans it; only the facts of rank 0 are complete.
 pub fn measure(
     settings: &Settings,
     mut facts: Facts,
     dataset: &Dataset,
     engine: &Engine,
+    ranks: &Ranks,
     stop: &StopFlag,
     progress: &Progress,
 ) -> Outcome<Facts> {
-    if settings.data.size == Auto::Auto {
+    if settings.data.size == Auto::Auto && ranks.is_first() {
         facts.short_side = short_side(dataset, &stop.flag().into());
     }
     let sizes = settings.sizes_to_measure(facts.short_side);
-    if sizes.is_empty() {
-        return Ok(facts);
-    }
     let begun = Instant::now();
-    let mut task = progress.task("measuring the speed of training", sizes.len() as u64);
+    let (mut task, mut sizes) = (None, sizes.into_iter());
     let mut speeds: Vec<Speed> = Vec::new();
-    for size in sizes {
-        if stop.requested() {
-            return Err(DataError::Canceled.into());
-        }
-        if !settings.worth_measuring(size, &speeds) {
-            break;
-        }
-        let (resolved, _) = settings.at_size(size).resolve(&facts)?;
-        speeds.push(Speed { size, images_per_s: measure_speed(&resolved, dataset, engine)? });
+    loop {
+        let mut own = None;
+        let text = ranks.broadcast_text(|| {
+            let Some(size) = sizes.next().filter(|&size| settings.worth_measuring(size, &speeds)) else {
+                return Ok(String::new());
+            };
+            let (resolved, _) = settings.at_size(size).resolve(&facts)?;
+            Ok(own.insert(resolved).to_toml())
+        })?;
+        let resolved = match own {
+            Some(resolved) => resolved,
+            None if text.is_empty() => break,
+            None => Resolved::parse(&text, Path::new("the settings of rank 0"))?,
+        };
+        let all = (speeds.len() + 1 + sizes.len()) as u64;
+        let task = task.get_or_insert_with(|| progress.task("measuring the speed of training", all));
+        let measured = measure_speed(&resolved, dataset, engine, ranks.group(), stop);
+        speeds.push(Speed { size: resolved.data.size, images_per_s: measured.map_err(stopped)? });
         task.reach(speeds.len() as u64);
     }
+    let Some(task) = task else { return Ok(facts) };
     task.finish();
     let measured: Vec<String> =
         speeds.iter().map(|speed| format!("{:.0} images/s at {} px", speed.images_per_s, speed.size)).collect();
-    progress.note(&format!(
-        "this machine trains {} (measured in {})",
-        measured.join(", "),
-        duration(begun.elapsed().as_secs_f64())
-    ));
+    let who = match ranks.size() {
+        1 => "this machine trains".to_owned(),
+        several => format!("{several} processes train"),
+    };
+    progress.note(&format!("{who} {} (measured in {})", measured.join(", "), duration(begun.elapsed().as_secs_f64())));
     facts.speeds = speeds;
     Ok(facts)
+}
+
+/// A stop signal during the measurement, as the sentence that the program ends with.
+pub fn stopped(error: TrainError) -> Failure {
+    match error {
+        TrainError::Data(DataError::Canceled) => Failure::stopped("stopped while measuring the speed of training"),
+        other => other.into(),
+    }
 }
 
 /// What the time was spent on, and what three times as much would change.

@@ -96,11 +96,11 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     };
     let mut whole = sources.iter().map(|source| whole_path(source));
     settings.set_sources(whole.next().unwrap_or_default(), whole.collect(), arguments.sources.has_more());
+    let facts = facts_of(ranks, &dataset, engine);
+    let facts = plan::measure(&settings, facts, &dataset, engine, ranks, stop, &progress)?;
     // Rank 0 decides what is automatic: all ranks train with its values.
     let mut known = None;
     let text = ranks.broadcast_text(|| {
-        let facts = facts_of(ranks, &dataset, engine);
-        let facts = plan::measure(&settings, facts, &dataset, engine, stop, &progress)?;
         let (resolved, warnings) = settings.clone().resolve(&facts)?;
         for warning in &warnings {
             progress.warning(&warning.to_string());

@@ -11,7 +11,7 @@ use mochi_run::RunFolder;
 use mochi_system::Launched;
 use mochi_tensor::collectives::{Address, Member, Store};
 use mochi_tensor::{Engine, Group, TensorError};
-use mochi_term::{Progress, StopFlag, write_stderr};
+use mochi_term::{Progress, StopFlag, printable, write_stderr};
 use mochi_train::Destination;
 
 use crate::failure::{Failure, Outcome};
@@ -22,8 +22,13 @@ const SAME_ERROR: Duration = Duration::from_secs(1);
 /// Set for the processes of `mochi launch`: its process id.
 pub const PARENT: &str = "MOCHI_LAUNCHER";
 
+/// Commands whose second word is a command as well.
+const SUBCOMMANDS: [&str; 3] = ["bench", "detect", "eval"];
+
 /// Longest attempt to reach rank 0.
 const CONNECTING: Duration = Duration::from_secs(5);
+/// Shortest time between two attempts.
+const BETWEEN: Duration = Duration::from_secs(1);
 
 /// The processes of this command, this one among them.
 #[derive(Debug, Default)]
@@ -153,7 +158,11 @@ pub fn in_group(
 
 /// Compares versions and commands, and counts the processes of this machine.
 fn meet(ranks: &Ranks, engine: &Engine) -> Outcome<Ranks> {
-    let command = std::env::args().nth(1).unwrap_or_default();
+    let mut words = std::env::args().skip(1);
+    let mut command = words.next().unwrap_or_default();
+    if SUBCOMMANDS.contains(&command.as_str()) {
+        command = format!("{command} {}", words.next().unwrap_or_default());
+    }
     let version = env!("CARGO_PKG_VERSION");
     ranks.agree("versions or commands", &format!("Mochi {version}\nlibtorch {}\n`mochi {command}`", engine.version))?;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -169,14 +178,22 @@ fn join(launched: &Launched, engine: &Engine, stop: &StopFlag) -> Result<Group, 
     let Launched { rank, world_size, local_rank, host, port, launcher_serves, attempt, timeout, .. } = launched;
     let address = Address { host: host.clone(), port: *port };
     let serve = *rank == 0 && !launcher_serves;
-    let begun = Instant::now();
+    let (begun, mut told) = (Instant::now(), false);
     let store = loop {
         // In short attempts, so that a stop signal ends them.
-        let within = CONNECTING.min(timeout.saturating_sub(begun.elapsed())).max(Duration::from_secs(1));
+        let attempted = Instant::now();
+        let within = CONNECTING.min(timeout.saturating_sub(begun.elapsed())).max(BETWEEN);
         match Store::connect(&address, serve, *world_size, attempt, within) {
             Ok(store) => break store.stopped_by(stop.flag()),
             Err(error) if serve || stop.requested() || begun.elapsed() >= *timeout => return Err(error),
-            Err(_) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut told, true) {
+                    let seconds = timeout.as_secs();
+                    write_stderr(&printable(&format!("rank {rank}: {error}; trying again, up to {seconds} s")));
+                }
+                // An unknown name is refused at once; it can still become known.
+                std::thread::sleep(BETWEEN.saturating_sub(attempted.elapsed()));
+            }
         }
     };
     let member = Member { rank: *rank, size: *world_size, local_rank: *local_rank };
@@ -203,13 +220,16 @@ fn explain(group: &Group, run: Option<&Path>, failure: Failure) -> Failure {
         Some(text) if !group.failed() => return Failure::new(text, "the message of that rank says what to do"),
         other => {
             let said = other.unwrap_or_else(|| group.verdict());
-            let saved = run.filter(|run| has_checkpoint(run));
-            let hint = match saved {
-                Some(run) => format!(
+            let hint = match run {
+                Some(run) if has_checkpoint(run) => format!(
                     "remove the cause, then continue from the last checkpoint: {}",
                     resume_command(&shell_word(run), group.size())
                 ),
-                None => "remove the cause, then start again: the run has no checkpoint".to_owned(),
+                Some(run) if run.exists() => format!(
+                    "remove the cause and the folder {}, which has no checkpoint yet, then start again",
+                    shell_word(run)
+                ),
+                _ => "remove the cause, then start again".to_owned(),
             };
             return Failure::new(format!("{said} ({})", failure.what()), hint);
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mochi_config::Task;
+use mochi_config::{Resolved, Task, detection};
 use mochi_files::shell_word;
 use mochi_run::RunFolder;
 use mochi_tensor::Engine;
@@ -66,7 +66,14 @@ pub fn in_ranks(
     ranks.trains(path);
     // Rank 0 renames what is newer; the others then find the same newest checkpoint.
     ranks.broadcast_text(|| choose(path, from, &progress).map(|()| String::new()))?;
-    if Task::read(&RunFolder::read(path)?.config_path())? == Task::Detection {
+    let config = RunFolder::read(path)?.config_path();
+    let task = Task::read(&config)?;
+    let settings = match task {
+        Task::Pretraining => Resolved::read(&config)?.to_toml(),
+        Task::Detection => detection::Resolved::read(&config)?.to_toml(),
+    };
+    ranks.agree("settings", &settings)?;
+    if task == Task::Detection {
         return detect::resume(path, engine, ranks, stop, &progress, Printed::of(json));
     }
     let run = Contrastive::resume(path, engine, stop, ranks.group())?;

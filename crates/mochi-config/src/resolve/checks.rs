@@ -38,13 +38,13 @@ fn of_processes(resolved: &Resolved, processes: usize, conflict: &mut impl FnMut
             ),
         );
     }
-    if mix.images != ImageMix::None {
+    let pairs = moco.batch / 2;
+    if mix.images == ImageMix::Mixco && !pairs.is_multiple_of(processes) {
         conflict(
             format!(
-                "`mix.images` is \"{}\", which mixes images of the whole batch; a process has only a part",
-                mix.images
+                "`mix.images` is \"mixco\", whose {pairs} pairs of images {processes} processes cannot share equally"
             ),
-            "set mix.images=none, or train in one process".to_owned(),
+            format!("set moco.batch to a multiple of {}", 2 * processes),
         );
     }
 }

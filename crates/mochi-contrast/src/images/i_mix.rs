@@ -9,44 +9,33 @@
 //!
 //! It replaces the loss without mixing. Options: α (1), and the fraction of steps that paste a box of x_π(i) instead (0), with one λ for all images.
 
-use super::{CutBox, Mixed, blend, shape};
-use crate::ContrastError;
+use super::{CutBox, Mixture};
 use mochi_random::{Beta, DrawKey, permutation, purpose, unit};
-use mochi_tensor::{Tensor, upload};
 
 const PURPOSE: u8 = purpose::I_MIX;
 
-/// The mixed batch of one step from views (B, 3, H, W); a fraction `region` of steps mixes a box instead of the whole image.
-///
-/// # Errors
-/// `images` is not a batch of images.
-pub fn i_mix(images: &Tensor, beta: &Beta, region: f64, key: DrawKey) -> Result<Mixed, ContrastError> {
-    let (batch, height, width) = shape(images)?;
+/// How a batch of views of `height` x `width` pixels is mixed in one step; a fraction `region` of steps mixes a box instead of the whole image.
+pub fn i_mix(batch: u32, [height, width]: [i64; 2], beta: &Beta, region: f64, key: DrawKey) -> Mixture {
     let order = key.with_purpose(purpose::I_MIX_PARTNERS);
-    let partners = permutation(order.family(0), order.counter(0), u32::try_from(batch).unwrap_or(u32::MAX));
-    let partners: Vec<i64> = partners.into_iter().map(i64::from).collect();
-    let others = images.f_index_select(0, &upload(&Tensor::f_from_slice(&partners)?, images.device())?)?;
+    let partners = permutation(order.family(0), order.counter(0), batch).into_iter().map(i64::from).collect();
+    let rows = [(0..i64::from(batch)).collect(), partners];
     let larger = |word: u32| {
         let lambda = beta.draw(word);
         lambda.max(1.0 - lambda)
     };
     let [choice, lambda, row, column] = key.with_purpose(PURPOSE).words(0, 0);
-    let own = (0..batch).collect();
     if unit(choice) < region {
         let cut = CutBox::draw(height, width, larger(lambda), [row, column]);
-        let lambda = cut.lambda(height, width);
-        return Ok(Mixed::new(cut.paste(images, &others)?, own, partners, |_| lambda));
+        return Mixture { rows, lambda: vec![cut.lambda(height, width); batch as usize], cut: Some(cut) };
     }
-    let count = u32::try_from(batch).unwrap_or(u32::MAX - 1);
-    let shares: Vec<f64> = (0..count).map(|i| larger(key.with_purpose(PURPOSE).words(0, 1 + i)[0])).collect();
-    let mixed = blend(images, &others, &shares)?;
-    Ok(Mixed::new(mixed, own, partners, |i| shares.get(i).copied().unwrap_or(1.0)))
+    let lambda = (1..=batch).map(|item| larger(key.with_purpose(PURPOSE).words(0, item)[0])).collect();
+    Mixture { rows, lambda, cut: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mochi_tensor::{Device, Kind};
+    use mochi_tensor::{Device, Kind, Tensor};
 
     #[test]
     fn pixels_and_weights_tell_the_same_share_and_the_larger_one_is_the_image_s_own() {
@@ -55,8 +44,9 @@ mod tests {
         let beta = Beta::symmetric(1.0);
         for region in [0.0, 1.0] {
             for step in 0..20 {
-                let mixed = i_mix(&images, &beta, region, DrawKey { seed: 9, step, ..DrawKey::default() }).unwrap();
-                let [own, other] = &mixed.targets;
+                let mixture = i_mix(6, [8, 8], &beta, region, DrawKey { seed: 9, step, ..DrawKey::default() });
+                let mixed = mixture.of_batch(&images).unwrap();
+                let [own, other] = &mixture.targets();
                 let mut sorted = other.keys.clone();
                 sorted.sort_unstable();
                 assert_eq!(sorted, (0..6).collect::<Vec<_>>());
@@ -65,7 +55,7 @@ mod tests {
                 for i in 0..6 {
                     let lambda = own.weights[i] * 6.0;
                     assert!(lambda >= 0.5 - 1e-9);
-                    let mean = mixed.images.get(i as i64).mean(Kind::Double).double_value(&[]);
+                    let mean = mixed.get(i as i64).mean(Kind::Double).double_value(&[]);
                     assert!((mean - (lambda * i as f64 + (1.0 - lambda) * other.keys[i] as f64)).abs() < 1e-5);
                 }
                 assert!(region > 0.0 || own.weights[0] != own.weights[1], "each image has its own lambda");

@@ -4,8 +4,9 @@
 //! loss(mixed) = Σ_m  w_m l(q̃_m, k_{i(m)}) + w'_m l(q̃_m, k_{j(m)}),      Σ_m w_m + w'_m = 1
 //! ```
 //!
-//! where `l` is any loss of [`crate::info_nce`]. A method consists of mixed pixels and two lists of keys and weights ([`Mixed`]), so it can be combined
-//! with all strategies, negative filters and loss variants. If the batch's keys are candidate keys, key i(m) is not a negative.
+//! where `l` is any loss of [`crate::info_nce`]. A method draws which images are mixed and how ([`Mixture`]), from which pixels and two lists of keys and
+//! weights follow, so it can be combined with all strategies, negative filters and loss variants. If the batch's keys are candidate keys, key i(m) is not a
+//! negative. What is drawn does not depend on pixels, so a rank that has a part of the batch knows of which images it needs the pixels.
 //!
 //! | method | mixes | added to the loss without mixing | candidate keys |
 //! |---|---|---|---|
@@ -26,6 +27,7 @@ pub use un_mix::un_mix;
 use crate::{Affine, Context, ContrastError, Loss, Objective, SampleMetadata, info_nce};
 use mochi_random::below;
 use mochi_tensor::{Tensor, upload};
+use std::ops::Range;
 
 /// One positive of each mixed image: the image of its key, and the weight of its loss (λ or 1 - λ).
 #[derive(Debug, Clone, PartialEq)]
@@ -36,23 +38,76 @@ pub struct Target {
     pub weights: Vec<f64>,
 }
 
-/// Mixed images with their two positives.
-#[derive(Debug)]
-pub struct Mixed {
-    /// (M, 3, H, W).
-    pub images: Tensor,
-    /// Targets of the image and of its partner.
-    pub targets: [Target; 2],
+/// Which images of a batch are mixed in a step, and how: M mixed images, each of an image and its partner.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mixture {
+    /// Rows of the images in the batch, and of their partners.
+    rows: [Vec<i64>; 2],
+    /// Mixing coefficients of the images; those of the partners are 1 - λ.
+    lambda: Vec<f64>,
+    /// The box that has the partner's pixels; `None` where pixels are blended.
+    cut: Option<CutBox>,
 }
 
-impl Mixed {
-    /// Mixed images with their targets; `lambda` is the mixing coefficient of the first.
-    fn new(images: Tensor, first: Vec<i64>, second: Vec<i64>, lambda: impl Fn(usize) -> f64) -> Self {
-        let count = first.len().max(1) as f64;
-        let weights = |of: &dyn Fn(usize) -> f64| (0..first.len()).map(|m| of(m) / count).collect();
-        let own = weights(&|m| lambda(m));
-        let other = weights(&|m| 1.0 - lambda(m));
-        Self { images, targets: [Target { keys: first, weights: own }, Target { keys: second, weights: other }] }
+impl Mixture {
+    /// M.
+    pub fn len(&self) -> usize {
+        self.lambda.len()
+    }
+
+    /// Whether nothing is mixed.
+    pub fn is_empty(&self) -> bool {
+        self.lambda.is_empty()
+    }
+
+    /// Rows of the images in the batch, and of their partners.
+    pub fn rows(&self) -> &[Vec<i64>; 2] {
+        &self.rows
+    }
+
+    /// Some of the mixed images. The targets of a part are those of the mean over the part.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let of = |rows: &Vec<i64>| rows.get(range.clone()).unwrap_or_default().to_vec();
+        let lambda = self.lambda.get(range.clone()).unwrap_or_default().to_vec();
+        Self { rows: [of(&self.rows[0]), of(&self.rows[1])], lambda, cut: self.cut }
+    }
+
+    /// The mixed pixels (M, 3, H, W) of the images and of their partners, each (M, 3, H, W).
+    ///
+    /// # Errors
+    /// Another number of images.
+    pub fn pixels(&self, images: &Tensor, partners: &Tensor) -> Result<Tensor, ContrastError> {
+        match self.cut {
+            Some(cut) => cut.paste(images, partners),
+            None => blend(images, partners, &self.lambda),
+        }
+    }
+
+    /// [`Self::pixels`] of the whole batch (B, 3, H, W).
+    ///
+    /// # Errors
+    /// An image that is not in the batch.
+    pub fn of_batch(&self, batch: &Tensor) -> Result<Tensor, ContrastError> {
+        let of = |rows: &[i64]| -> Result<Tensor, ContrastError> {
+            let in_order = rows.windows(2).all(|pair| pair[1] == pair[0] + 1);
+            Ok(match rows.first() {
+                // Without a copy.
+                Some(&first) if in_order => batch.f_narrow(0, first, self.len() as i64)?,
+                _ => batch.f_index_select(0, &upload(&Tensor::f_from_slice(rows)?, batch.device())?)?,
+            })
+        };
+        self.pixels(&of(&self.rows[0])?, &of(&self.rows[1])?)
+    }
+
+    /// The positives of each mixed image.
+    pub fn targets(&self) -> [Target; 2] {
+        let count = self.len().max(1) as f64;
+        let target = |keys: &[i64], weight: &dyn Fn(f64) -> f64| Target {
+            keys: keys.to_vec(),
+            weights: self.lambda.iter().map(|&lambda| weight(lambda) / count).collect(),
+        };
+        [target(&self.rows[0], &|lambda| lambda), target(&self.rows[1], &|lambda| 1.0 - lambda)]
     }
 }
 
@@ -163,14 +218,6 @@ impl CutBox {
             window(&mixed)?.f_copy_(&window(partners)?)?;
         }
         Ok(mixed)
-    }
-}
-
-/// (B, H, W) of a batch of images.
-fn shape(images: &Tensor) -> Result<(i64, i64, i64), ContrastError> {
-    match images.size()[..] {
-        [batch, _, height, width] if batch > 0 => Ok((batch, height, width)),
-        ref other => Err(ContrastError::shape(format!("expected images of shape (B, 3, H, W), got {other:?}"))),
     }
 }
 

@@ -9,35 +9,25 @@
 //! x is the query's view; keys are of unmixed views. The public code reverses q̃, this file reverses k, which gives the same sum.
 //! Options: α (1), and the fraction of steps that mix a box (1/2).
 
-use super::{CutBox, Mixed, blend, shape};
-use crate::ContrastError;
+use super::{CutBox, Mixture};
 use mochi_random::{Beta, DrawKey, purpose, unit};
-use mochi_tensor::Tensor;
 
 const PURPOSE: u8 = purpose::UN_MIX;
 
-/// The mixed batch of one step from views (B, 3, H, W); a fraction `region` of steps mixes a box instead of the whole image.
-///
-/// # Errors
-/// `images` is not a batch of images.
-pub fn un_mix(images: &Tensor, beta: &Beta, region: f64, key: DrawKey) -> Result<Mixed, ContrastError> {
-    let (batch, height, width) = shape(images)?;
+/// How a batch of views of `height` x `width` pixels is mixed in one step; a fraction `region` of steps mixes a box instead of the whole image.
+pub fn un_mix(batch: u32, [height, width]: [i64; 2], beta: &Beta, region: f64, key: DrawKey) -> Mixture {
     let [choice, lambda, row, column] = key.with_purpose(PURPOSE).words(0, 0);
-    let lambda = beta.draw(lambda);
-    let reversed = images.f_flip([0])?;
-    let (mixed, lambda) = if unit(choice) < region {
-        let cut = CutBox::draw(height, width, lambda, [row, column]);
-        (cut.paste(images, &reversed)?, cut.lambda(height, width))
-    } else {
-        (blend(images, &reversed, &[lambda])?, lambda)
-    };
-    Ok(Mixed::new(mixed, (0..batch).collect(), (0..batch).rev().collect(), |_| lambda))
+    let drawn = beta.draw(lambda);
+    let cut = (unit(choice) < region).then(|| CutBox::draw(height, width, drawn, [row, column]));
+    let lambda = cut.map_or(drawn, |cut| cut.lambda(height, width));
+    let rows = [(0..i64::from(batch)).collect(), (0..i64::from(batch)).rev().collect()];
+    Mixture { rows, lambda: vec![lambda; batch as usize], cut }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mochi_tensor::{Device, Kind};
+    use mochi_tensor::{Device, Kind, Tensor};
 
     fn place(step: u64) -> DrawKey {
         DrawKey { seed: 1, step, ..DrawKey::default() }
@@ -51,17 +41,18 @@ mod tests {
         let beta = Beta::symmetric(1.0);
         for region in [0.0, 1.0] {
             for step in 0..20 {
-                let mixed = un_mix(&images, &beta, region, place(step)).unwrap();
-                let [own, other] = &mixed.targets;
+                let mixture = un_mix(4, [8, 8], &beta, region, place(step));
+                let mixed = mixture.of_batch(&images).unwrap();
+                let [own, other] = &mixture.targets();
                 assert_eq!((own.keys.as_slice(), other.keys.as_slice()), (&[0, 1, 2, 3][..], &[3, 2, 1, 0][..]));
                 let total: f64 = own.weights.iter().chain(&other.weights).sum();
                 assert!((total - 1.0).abs() < 1e-12);
                 for i in 0..4 {
                     let (lambda, mean) =
-                        (own.weights[i] * 4.0, mixed.images.get(i as i64).mean(Kind::Double).double_value(&[]));
+                        (own.weights[i] * 4.0, mixed.get(i as i64).mean(Kind::Double).double_value(&[]));
                     assert!((mean - (lambda * i as f64 + (1.0 - lambda) * (3 - i) as f64)).abs() < 1e-5);
                 }
-                let whole = mixed.images.get(0).max().double_value(&[]) == mixed.images.get(0).min().double_value(&[]);
+                let whole = mixed.get(0).max().double_value(&[]) == mixed.get(0).min().double_value(&[]);
                 assert!(region > 0.0 || whole);
             }
         }
@@ -73,11 +64,11 @@ mod tests {
         let beta = Beta::symmetric(1.0);
         // A box leaves pixels as they are or as the partner's; a blend changes them.
         let boxes = (0..400).filter(|&step| {
-            let mixed = un_mix(&images, &beta, 0.5, place(step)).unwrap().images;
+            let mixed = un_mix(2, [8, 8], &beta, 0.5, place(step)).of_batch(&images).unwrap();
             let kept = mixed.eq_tensor(&images).logical_or(&mixed.eq_tensor(&images.flip([0])));
             kept.all().int64_value(&[]) == 1
         });
         assert!((160..240).contains(&boxes.count()));
-        assert!(un_mix(&images.view([6, 64]), &beta, 0.5, place(0)).is_err());
+        assert!(un_mix(3, [8, 8], &beta, 0.5, place(0)).of_batch(&images).is_err());
     }
 }

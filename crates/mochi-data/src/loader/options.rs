@@ -36,7 +36,7 @@ impl Shard {
     pub const WHOLE: Self = Self { rank: 0, world_size: 1 };
 
     /// The positions that this process loads of a batch at positions `start..end`.
-    pub(crate) fn of(self, start: usize, end: usize) -> std::ops::Range<usize> {
+    pub fn of(self, start: usize, end: usize) -> std::ops::Range<usize> {
         let count = end - start;
         start + count * self.rank / self.world_size..start + count * (self.rank + 1) / self.world_size
     }

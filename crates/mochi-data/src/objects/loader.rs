@@ -27,7 +27,7 @@ const LEAST: usize = 1000;
 /// Options of an [`ObjectLoader`].
 #[derive(Clone, Debug)]
 pub struct ObjectLoaderOptions {
-    /// Seed of order, sizes and mirroring; `None`: every image once, in the order of the dataset.
+    /// Seed of order, sizes and mirroring; `None`: every image once, in the order of the dataset. The last groups then have fewer images, or none.
     pub seed: Option<u64>,
     /// Images of a batch.
     pub batch: usize,
@@ -211,6 +211,27 @@ fn check(data: &Annotations, options: &ObjectLoaderOptions) -> Result<(), DataEr
     Ok(())
 }
 
+/// Checks how many images are bad, of `taken` so far and `images` in all. A loader of one of several processes knows only its own: where they must not be
+/// too many together, this is called with those of all.
+///
+/// # Errors
+/// [`DataError::TooManyBad`].
+pub fn check_bad<'a>(
+    bad: impl ExactSizeIterator<Item = &'a BadImage>,
+    taken: usize,
+    images: usize,
+    limit: f64,
+) -> Result<(), DataError> {
+    let read = taken.min(images).max(images.min(LEAST));
+    let count = bad.len();
+    if count <= allowed_bad(limit, read) && count < images {
+        return Ok(());
+    }
+    let first: Vec<String> = bad.take(5).map(|bad| format!("{} ({})", bad.name, bad.reason)).collect();
+    let fraction = count as f64 / read.max(1) as f64;
+    Err(DataError::TooManyBad { bad: count, read, fraction, limit, first: first.join(", ") })
+}
+
 /// Makes the batches of all steps and sends them, until the receiver is gone.
 fn make(shared: &Shared, pool: &rayon::ThreadPool, sender: &SyncSender<Result<ObjectBatch, DataError>>) {
     let options = &shared.options;
@@ -244,21 +265,21 @@ fn make(shared: &Shared, pool: &rayon::ThreadPool, sender: &SyncSender<Result<Ob
     }
 }
 
-/// Which images each group of a step has.
+/// Which images each of this process's groups has in a step.
 enum Orders {
     Shuffled(Vec<GroupOrder>),
-    InOrder { next: usize, images: usize, batch: usize },
+    InOrder { first: usize, images: usize, batch: usize, group: usize, own: std::ops::Range<usize> },
 }
 
 impl Orders {
     fn new(shared: &Shared) -> Self {
         let (options, images) = (&shared.options, &shared.data.images);
+        let (batch, count) = (options.batch, options.batch / options.groups);
         let Some(seed) = options.seed else {
-            return Self::InOrder { next: 0, images: images.len(), batch: options.batch };
+            return Self::InOrder { first: 0, images: images.len(), batch, group: count, own: options.own_groups() };
         };
         let wide: Arc<[bool]> =
             images.iter().map(|image| options.aspect_grouping && image.width > image.height).collect();
-        let count = options.batch / options.groups;
         Self::Shuffled(
             options.own_groups().map(|g| GroupOrder::new(seed, g, options.groups, count, wide.clone())).collect(),
         )
@@ -267,10 +288,12 @@ impl Orders {
     fn next_step(&mut self) -> Vec<Vec<u32>> {
         match self {
             Self::Shuffled(groups) => groups.iter_mut().map(GroupOrder::next_images).collect(),
-            Self::InOrder { next, images, batch } => {
-                let first = *next;
-                *next = (first + *batch).min(*images);
-                vec![(first..*next).map(|image| image as u32).collect()]
+            Self::InOrder { first, images, batch, group, own } => {
+                let begins = |number: usize| (*first + number * *group).min(*images);
+                let groups = own.clone().map(|number| begins(number)..begins(number + 1));
+                let groups = groups.map(|group| group.map(|image| image as u32).collect()).collect();
+                *first += *batch;
+                groups
             }
         }
     }
@@ -322,17 +345,9 @@ impl Shared {
 
     /// Ends the run if too many images are bad.
     fn check_bad(&self, step: u64) -> Result<(), DataError> {
-        let (images, limit) = (self.data.images.len(), self.options.max_bad_fraction);
         let taken = usize::try_from(step + 1).unwrap_or(usize::MAX).saturating_mul(self.options.batch);
-        let read = taken.min(images).max(images.min(LEAST));
         let known = &lock(&self.bad).known;
-        let bad = known.len();
-        if bad <= allowed_bad(limit, read) && bad < images {
-            return Ok(());
-        }
-        let first: Vec<String> = known.values().take(5).map(|bad| format!("{} ({})", bad.name, bad.reason)).collect();
-        let fraction = bad as f64 / read.max(1) as f64;
-        Err(DataError::TooManyBad { bad, read, fraction, limit, first: first.join(", ") })
+        check_bad(known.values(), taken, self.data.images.len(), self.options.max_bad_fraction)
     }
 
     /// Normalizes and pads.

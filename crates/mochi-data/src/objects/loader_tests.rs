@@ -98,6 +98,20 @@ fn ranks_load_the_groups_of_one_process() {
 }
 
 #[test]
+fn ranks_share_the_images_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), &SIZES);
+    let images = |rank: usize| -> Vec<Vec<u32>> {
+        let options = ObjectLoaderOptions { shard: Shard { rank, world_size: 3 }, ..options(None, 3, 3, 3) };
+        let batches = all(ObjectLoader::new(data.clone(), options).unwrap());
+        batches.iter().flat_map(|b| &b.groups).map(|g| g.images.iter().map(|i| i.index).collect()).collect()
+    };
+    assert_eq!(images(0), [[0], [3], [6]]);
+    assert_eq!(images(1), [[1], [4], [7]]);
+    assert_eq!(images(2), [vec![2], vec![5], vec![]]);
+}
+
+#[test]
 fn a_batch_depends_on_seed_and_step_alone() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), &SIZES);

@@ -12,5 +12,5 @@ mod order;
 mod unreadable;
 
 pub use image::{ObjectImageOptions, shortest_edge};
-pub use loader::{LoadedImage, ObjectBatch, ObjectGroup, ObjectLoader, ObjectLoaderOptions};
+pub use loader::{LoadedImage, ObjectBatch, ObjectGroup, ObjectLoader, ObjectLoaderOptions, check_bad};
 pub use unreadable::{ends_a_run, find_unreadable};

@@ -26,7 +26,7 @@ pub type Neighbors = Vec<Vec<(u32, f32)>>;
 /// An error of libtorch.
 pub fn neighbors(features: &Tensor, k: usize) -> Result<Neighbors, EvalError> {
     let mut all: Neighbors = Vec::new();
-    nearest((features, features), k.saturating_add(1), CHUNK, &mut |block| {
+    nearest((features, features), k.saturating_add(1), CHUNK, None, &mut |_, block| {
         for top in block {
             let own = all.len();
             let others = top.finish().iter().filter(|&&(_, row)| row as usize != own).take(k);

@@ -4,8 +4,8 @@ use mochi_data::{Dataset, OpenOptions, Split};
 use mochi_eval::analysis::measure::STABILITY;
 use mochi_eval::analysis::{AnalysisOptions, Analyzer};
 use mochi_eval::{
-    AugmentedRecipe, EvalError, Extractor, FeatureSource, Features, KnnOptions, LinearOptions, Progress, Stage,
-    ViewOptions, check_splits, extract, extract_together, knn, linear_augmented, linear_cached,
+    AugmentedRecipe, EvalError, Extractor, FeatureSource, Features, KnnOptions, LinearOptions, LinearResult, Progress,
+    Stage, ViewOptions, check_splits, extract, extract_together, knn, linear_augmented, linear_cached,
 };
 use mochi_nets::{Arch, Encoder, EncoderSpec, HeadKind, NormMode, Stem};
 use mochi_tensor::{Compute, Group, HostValues, Tensor, from_f32, no_grad, with_seed};
@@ -81,9 +81,9 @@ fn pixels_are_the_normalized_view_and_can_be_evaluated() {
     );
 
     let test = pixels(&test);
-    let nearest = knn(&features, &test, &KnnOptions { k: Some(1), temperature: 0.1 }, &mut quiet()).unwrap();
+    let nearest = knn(&features, &test, &KnnOptions { k: Some(1), temperature: 0.1 }, None, &mut quiet()).unwrap();
     assert_eq!((nearest.top1, nearest.train_images, nearest.test_images, nearest.features), (100.0, 60, 24, 64));
-    let linear = linear_cached(&features, &test, &LinearOptions::default(), &mut quiet()).unwrap();
+    let linear = linear_cached(&features, &test, &LinearOptions::default(), None, &mut quiet()).unwrap();
     assert_eq!((linear.top1, linear.epochs, linear.features), (100.0, 100, 64));
 }
 
@@ -99,6 +99,34 @@ fn features_of_several_ranks_are_those_of_one_process() {
     for found in ranks.unwrap() {
         assert!(found.values.equal(&wanted.values));
         assert_eq!((&found.labels, &found.images), (&wanted.labels, &wanted.images));
+    }
+}
+
+/// The last batch of an epoch has four images: of seven ranks three have none.
+#[test]
+fn ranks_train_the_augmented_probe_of_one_process() {
+    let (folder, ..) = bars();
+    let recipe = AugmentedRecipe {
+        name: "bars".into(),
+        epochs: 24,
+        batch: 14,
+        learning_rate: 0.5,
+        milestones: vec![16],
+        factor: 0.1,
+    };
+    let evaluate = |group: Option<&Group>| {
+        let [train, test] =
+            [Split::Train, Split::Test].map(|split| Dataset::open(folder.path(), &split.into()).unwrap());
+        let mut images = 0;
+        let mut count = |p: Progress| images = images.max(if p.stage == Stage::Features { p.done } else { 0 });
+        let found = linear_augmented(&encoder(), [&train, &test], &recipe, &views(), 5, group, &mut count).unwrap();
+        (LinearResult { seconds: 0.0, ..found }, images)
+    };
+    let (one, images) = evaluate(None);
+    assert!(images == 24 && one.top1 > 60.0, "{one:?}");
+    let ranks = Group::of_threads(7, Duration::from_secs(60), |group| evaluate(Some(&group))).unwrap();
+    for (rank, (found, images)) in ranks.into_iter().enumerate() {
+        assert_eq!((found, images), (one.clone(), 24 * (rank + 1) / 7 - 24 * rank / 7));
     }
 }
 
@@ -132,7 +160,8 @@ fn an_encoder_that_changes_is_reported_in_both_protocols() {
         "{changed:?}"
     );
     let recipe = AugmentedRecipe { epochs: 2, batch: 16, ..AugmentedRecipe::preset("in100").unwrap() };
-    let changed = linear_augmented(&encoder, &train, &test, &recipe, &views(), 1, &mut |_| nudge("conv1.weight"));
+    let changed =
+        linear_augmented(&encoder, [&train, &test], &recipe, &views(), 1, None, &mut |_| nudge("conv1.weight"));
     assert!(matches!(&changed, Err(EvalError::EncoderChanged { tensor }) if tensor == "conv1.weight"), "{changed:?}");
 }
 
@@ -151,7 +180,8 @@ fn the_augmented_probe_learns_and_is_reproducible() {
     };
     let evaluate = |threads, seed| {
         let views = ViewOptions { threads, ..views() };
-        let mut result = linear_augmented(&encoder, &train, &test, &recipe, &views, seed, &mut quiet()).unwrap();
+        let mut result =
+            linear_augmented(&encoder, [&train, &test], &recipe, &views, seed, None, &mut quiet()).unwrap();
         result.seconds = 0.0;
         result
     };
@@ -209,12 +239,12 @@ fn data_without_labels_and_unknown_test_classes_are_refused_before_any_work() {
     let ((_a, train), (_b, test)) = (photos(&["ant", "bee"]), photos(&["bee", "dog"]));
     let mut calls = 0;
     let recipe = AugmentedRecipe::preset("in1k").unwrap();
-    let refused = linear_augmented(&encoder(), &train, &test, &recipe, &views(), 0, &mut |_| calls += 1);
+    let refused = linear_augmented(&encoder(), [&train, &test], &recipe, &views(), 0, None, &mut |_| calls += 1);
     assert!(
         matches!(&refused, Err(EvalError::UnknownClasses { unknown, .. }) if unknown == &["dog"]) && calls == 0,
         "{refused:?}"
     );
-    let refused = knn(&pixels(&train), &pixels(&test), &KnnOptions::default(), &mut quiet());
+    let refused = knn(&pixels(&train), &pixels(&test), &KnnOptions::default(), None, &mut quiet());
     assert!(matches!(&refused, Err(EvalError::UnknownClasses { unknown, .. }) if unknown == &["dog"]));
 }
 
@@ -231,7 +261,9 @@ fn features_can_come_from_anywhere() {
         source: FeatureSource::Embedding,
     };
     assert_eq!(
-        knn(&set(&values), &set(&values), &KnnOptions { k: Some(1), temperature: 0.07 }, &mut quiet()).unwrap().top1,
+        knn(&set(&values), &set(&values), &KnnOptions { k: Some(1), temperature: 0.07 }, None, &mut quiet())
+            .unwrap()
+            .top1,
         100.0
     );
 }
@@ -310,7 +342,7 @@ fn a7_features_can_be_taken_from_the_embedding() {
     assert_eq!((train.width(), train.source), (8, FeatureSource::Embedding));
     let norm = train.values.norm_scalaropt_dim(2, [1i64].as_slice(), false);
     assert!((norm - 1.0).abs().max().double_value(&[]) < 1e-5);
-    let result = knn(&train, &test, &KnnOptions::default(), &mut quiet()).unwrap();
+    let result = knn(&train, &test, &KnnOptions::default(), None, &mut quiet()).unwrap();
     assert_eq!((result.protocol.as_str(), result.k, result.k_automatic), ("knn-embedding/1", 15, true));
 }
 
@@ -326,13 +358,13 @@ fn f8_images_that_cannot_be_read_are_counted_and_named_in_every_protocol() {
     let options = ViewOptions { max_bad_fraction: 0.1, ..views() };
     let of = |dataset: &Dataset| extract(dataset, Extractor::Pixels, &options, &mut quiet()).unwrap();
     let (train, test) = (open(&path("train")), open(&path("test")));
-    let near = knn(&of(&train), &of(&test), &KnnOptions::default(), &mut quiet()).unwrap();
+    let near = knn(&of(&train), &of(&test), &KnnOptions::default(), None, &mut quiet()).unwrap();
     assert_eq!((near.bad_train_images, near.bad_test_images, near.train_images), (1, 1, 19));
     assert_eq!(near.bad_images.test[0].name, "ant/3.png");
-    let cached = linear_cached(&of(&train), &of(&test), &LinearOptions::default(), &mut quiet()).unwrap();
+    let cached = linear_cached(&of(&train), &of(&test), &LinearOptions::default(), None, &mut quiet()).unwrap();
     assert_eq!((cached.bad_train_images, cached.bad_images), (1, near.bad_images.clone()));
     let recipe = AugmentedRecipe { epochs: 1, batch: 16, ..AugmentedRecipe::preset("in100").unwrap() };
-    let augmented = linear_augmented(&encoder(), &train, &test, &recipe, &options, 1, &mut quiet()).unwrap();
+    let augmented = linear_augmented(&encoder(), [&train, &test], &recipe, &options, 1, None, &mut quiet()).unwrap();
     assert_eq!((augmented.bad_test_images, augmented.bad_images), (1, near.bad_images));
 }
 

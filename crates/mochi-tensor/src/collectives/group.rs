@@ -229,6 +229,40 @@ impl Group {
         Ok(found)
     }
 
+    /// The bytes of every rank, by rank, on rank 0; nothing on the others.
+    ///
+    /// # Errors
+    /// As [`Self::all_reduce`].
+    pub fn gather_bytes(&self, bytes: &[u8], what: &str) -> Result<Vec<Vec<u8>>, TensorError> {
+        let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        let lengths = Vec::<i64>::try_from(&self.all_gather(&Tensor::f_from_slice(&[length])?, what)?)?;
+        let (mut sent, mut received) = (vec![0; self.size()], vec![0; self.size()]);
+        sent[0] = length;
+        if self.rank() == 0 {
+            received.clone_from(&lengths);
+        }
+        let all = Vec::<u8>::try_from(&self.all_to_all(&Tensor::f_from_slice(bytes)?, &sent, &received, what)?)?;
+        let mut rest = all.as_slice();
+        let parts = received.iter().map(|&length| {
+            let (part, others) = rest.split_at(usize::try_from(length).unwrap_or(0).min(rest.len()));
+            rest = others;
+            part.to_vec()
+        });
+        Ok(if self.rank() == 0 { parts.collect() } else { Vec::new() })
+    }
+
+    /// The largest value of any rank, of each of some numbers.
+    ///
+    /// # Errors
+    /// As [`Self::all_reduce`].
+    pub fn largest<const N: usize>(&self, own: [f64; N], what: &str) -> Result<[f64; N], TensorError> {
+        let mut most = Tensor::f_from_slice(&own)?;
+        self.all_reduce(&mut most, Operation::Max, what)?;
+        let mut all = own;
+        all.iter_mut().zip(Vec::<f64>::try_from(&most)?).for_each(|(own, most)| *own = most);
+        Ok(all)
+    }
+
     /// The sum over ranks, with a gradient: the sum of the gradients of all ranks' results.
     ///
     /// # Errors

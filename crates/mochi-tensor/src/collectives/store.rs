@@ -1,6 +1,7 @@
 //! The store through which ranks find each other.
 
 use std::ffi::{CString, c_int, c_void};
+use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -58,7 +59,7 @@ impl Store {
     /// The store at `address`, which this process serves if `serve`. Keys of another `prefix` are not seen.
     ///
     /// # Errors
-    /// [`TensorError::Collective`] where nothing answers in the time `within`, or the port is in use.
+    /// [`TensorError::Collective`] where nothing answers in the time `within`, the host's name is unknown, or the port is in use.
     pub fn connect(
         address: &Address,
         serve: bool,
@@ -66,6 +67,11 @@ impl Store {
         prefix: &str,
         within: Duration,
     ) -> Result<Self, TensorError> {
+        let action = if serve { format!("serve at {address}") } else { format!("reach rank 0 at {address}") };
+        // c10d tries an unknown name until its time is up, and then says no more than that.
+        (address.host.as_str(), address.port).to_socket_addrs().map_err(|error| {
+            TensorError::Collective(format!("cannot {action}: the host {:?} is unknown ({error})", address.host))
+        })?;
         let (host, prefix) = (c_string(&address.host)?, c_string(prefix)?);
         let mut raw = std::ptr::null_mut();
         // SAFETY: NUL-terminated texts that outlive the call, a valid place for a handle.
@@ -80,7 +86,6 @@ impl Store {
                 &mut raw,
             )
         };
-        let action = if serve { format!("serve at {address}") } else { format!("reach rank 0 at {address}") };
         ffi::check(status).map_err(|e| failed(&action, &e))?;
         Ok(Self { raw, stop: None })
     }

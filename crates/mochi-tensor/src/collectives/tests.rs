@@ -33,8 +33,6 @@ fn tensors_are_summed_gathered_and_broadcast_in_the_order_of_ranks() {
         let rank = group.rank() as f64;
         let mut sum = Tensor::full([2], rank + 1.0, (Kind::Float, Device::Cpu));
         group.all_reduce(&mut sum, Operation::Sum, "a test").unwrap();
-        let mut most = Tensor::full([1], rank, (Kind::Double, Device::Cpu));
-        group.all_reduce(&mut most, Operation::Max, "a test").unwrap();
         let mut first = Tensor::full([1], rank, (Kind::Int64, Device::Cpu));
         group.broadcast(&mut first, 1, "a test").unwrap();
         let rows = group.all_gather(&Tensor::from_slice(&[rank, rank * 10.0]).view([1, 2]), "a test").unwrap();
@@ -42,7 +40,6 @@ fn tensors_are_summed_gathered_and_broadcast_in_the_order_of_ranks() {
         let told = group.broadcast_text(|| Ok::<_, crate::TensorError>("told".to_owned())).unwrap();
         (
             sum.double_value(&[1]),
-            most.double_value(&[0]),
             first.int64_value(&[0]),
             Vec::<f64>::try_from(rows.view(-1)).unwrap(),
             texts.join(" "),
@@ -50,7 +47,7 @@ fn tensors_are_summed_gathered_and_broadcast_in_the_order_of_ranks() {
         )
     });
     let rows = vec![0.0, 0.0, 1.0, 10.0, 2.0, 20.0];
-    assert_eq!(found, vec![(6.0, 2.0, 1, rows, "of 0 of 1 of 2".to_owned(), "told".to_owned()); 3]);
+    assert_eq!(found, vec![(6.0, 1, rows, "of 0 of 1 of 2".to_owned(), "told".to_owned()); 3]);
 }
 
 #[test]
@@ -66,6 +63,17 @@ fn each_rank_gets_the_rows_that_the_others_send_it() {
     });
     let wanted = |to: i64| -> Vec<i64> { (0..3).flat_map(|from| [from, to].repeat(to as usize)).collect() };
     assert_eq!(found, [wanted(0), wanted(1), wanted(2)]);
+}
+
+#[test]
+fn rank_0_gets_the_bytes_of_all_and_everyone_the_largest_values() {
+    let found = ranks(3, |group| {
+        let rank = group.rank();
+        let bytes = group.gather_bytes(&vec![rank as u8; 2 * (2 - rank)], "a test").unwrap();
+        (bytes, group.largest([rank as f64, -(rank as f64), 0.5], "a test").unwrap())
+    });
+    let all = vec![vec![0u8; 4], vec![1, 1], vec![]];
+    assert_eq!(found, [all, vec![], vec![]].map(|bytes| (bytes, [2.0, 0.0, 0.5])));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use mochi_run::{MetricsLog, Record, RunFolder};
 use mochi_tensor::{Compute, Group, Kind, Precision, Role, Tensor};
 use mochi_term::StopFlag;
 use mochi_train::{
-    Batches, Detection, DetectionData, DetectionLearner, Event, StepPlan, Task, TrainError, load_detector,
+    Batches, Detection, DetectionData, DetectionLearner, Event, StepPlan, Task, TrainError, detect_all, load_detector,
 };
 
 /// Images of one rectangle of each color on gray noise, as PNG files.
@@ -175,7 +175,7 @@ fn resumed(words: &[&str]) {
         assert_eq!(a.len(), b.len());
         assert!(a.iter().all(|(name, tensor)| tensor.equal(&b[name])));
     }
-    let loaded = load_detector(&folder.path().join("part"), &engine).unwrap();
+    let loaded = load_detector(&folder.path().join("part"), &engine, None).unwrap();
     assert_eq!((loaded.step, loaded.classes), (4, vec!["red".to_owned(), "blue".to_owned()]));
 }
 
@@ -289,6 +289,47 @@ fn ranks_train_a_detector_as_one_process_does() {
             let mean = all.iter().map(|rank| rank.2[step]).sum::<f64>() / size as f64;
             assert!((mean - loss).abs() < 1e-9 * loss, "loss of step {step} on {size} ranks: {mean} {loss}");
         }
+    }
+}
+
+/// Images are dealt to the ranks; rank 0 has the detections and bad images of one process, in its order, to the bit.
+#[test]
+fn ranks_find_what_one_process_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = drawn(&folder.path().join("images"), 8);
+    std::fs::write(&images.images[3].file.path, b"no image").unwrap();
+    let data = DetectionData { training: Arc::new(images), evaluation: None, source: "drawn".into() };
+    let find = |group: Option<&Group>, stop: bool| {
+        let engine = mochi_tensor::start(None).unwrap();
+        let own = settings(3, &["data.max_bad_fraction=0.2"]);
+        let task = Detection::new(own.clone(), data.clone(), &engine, None).unwrap();
+        let flag = StopFlag::default();
+        if stop {
+            flag.request();
+        }
+        let mut done = Vec::new();
+        let found = detect_all(task.detector(), &own, &data.training, group, &flag, &mut |images| done.push(images));
+        (found, done.len())
+    };
+    let (one, rounds) = find(None, false);
+    let one = one.unwrap();
+    assert!(rounds == 8 && one.detections.len() > 20 && one.detections.iter().all(|d| d.mask.is_some()));
+    assert_eq!(one.bad.iter().map(|bad| bad.index).collect::<Vec<_>>(), [3]);
+    for (size, rounds) in [(2, 4), (3, 3)] {
+        let found = Group::of_threads(size, Duration::from_secs(60), |group| find(Some(&group), false)).unwrap();
+        for (rank, (found, own)) in found.into_iter().enumerate() {
+            let found = found.unwrap();
+            assert_eq!(own, rounds, "rank {rank} of {size}");
+            match rank {
+                0 => assert!(found.detections == one.detections && found.bad == one.bad, "{size} ranks"),
+                _ => assert!(found.detections.is_empty() && found.bad.is_empty()),
+            }
+        }
+    }
+    // A stop signal of one rank ends all at the same image.
+    let stopped = Group::of_threads(2, Duration::from_secs(60), |group| find(Some(&group), group.rank() == 1)).unwrap();
+    for (found, done) in stopped {
+        assert!(matches!(found, Err(TrainError::Data(mochi_data::DataError::Canceled))) && done == 0);
     }
 }
 

@@ -5,5 +5,6 @@ mod detection;
 mod method;
 mod ranks;
 mod resume;
+mod speed;
 mod trainer;
 mod trajectory;

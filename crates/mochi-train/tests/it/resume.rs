@@ -389,6 +389,6 @@ fn zero_epochs_write_the_untrained_encoder() {
     let outcome = train(start(&data, &folder.path().join("run"), &engine, &["epochs=0"]), u64::MAX);
     assert!(outcome.finished);
     assert_eq!(outcome.step, 0);
-    let loaded = mochi_train::load_encoder(&folder.path().join("run"), &engine).unwrap();
+    let loaded = mochi_train::load_encoder(&folder.path().join("run"), &engine, None).unwrap();
     assert_eq!(loaded.step, 0);
 }

@@ -18,6 +18,7 @@ use crate::detect::readable;
 use crate::discovery::{Discovery, begin};
 use crate::failure::{Failure, Outcome};
 use crate::plan;
+use crate::ranks::Ranks;
 
 /// Opens the data, resolves the settings of every cell and measures the speed of what is still to be trained.
 pub fn forecast(
@@ -54,7 +55,7 @@ pub fn forecast(
         check_objects(plan, detection, progress)?;
     }
     let known = Facts { labels: images.labels().is_some(), ..facts(&engine, images.len()) };
-    let known = plan::measure(&first.settings, known, &images, &engine, stop, progress)?;
+    let known = plan::measure(&first.settings, known, &images, &engine, &Ranks::default(), stop, progress)?;
 
     let mut told = Vec::new();
     let mut resolved = Vec::new();
@@ -90,16 +91,15 @@ pub fn forecast(
     let mut task =
         (!to_measure.is_empty()).then(|| progress.task("measuring the speed of training", to_measure.len() as u64));
     for (done, settings) in to_measure.into_iter().enumerate() {
-        if stop.requested() {
-            return Err(mochi_data::DataError::Canceled.into());
-        }
         if let std::collections::btree_map::Entry::Vacant(place) = speeds.entry(shape(settings)) {
             // A variant that does not fit the memory fails alone, when its cell is trained.
-            match measure_speed(settings, &images, &engine) {
+            match measure_speed(settings, &images, &engine, None, stop).map_err(plan::stopped) {
                 Ok(speed) => drop(place.insert(speed)),
-                Err(error) => progress.warning(&format!(
-                    "the speed of training on views of {} px could not be measured: {error}",
-                    settings.data.size
+                Err(failure) if failure.is_stopped() => return Err(failure),
+                Err(failure) => progress.warning(&format!(
+                    "the speed of training on views of {} px could not be measured: {}",
+                    settings.data.size,
+                    failure.what()
                 )),
             }
         }

@@ -41,7 +41,7 @@ pub fn read_split(
 ///
 /// # Errors
 /// [`DataError::TooManyBad`].
-pub fn check_bad(found: &Dataset, max_bad_fraction: f64) -> Result<(), DataError> {
+pub fn check_missing(found: &Dataset, max_bad_fraction: f64) -> Result<(), DataError> {
     let kinds = [ProblemKind::MissingImage, ProblemKind::UnreadableImage];
     let bad = kinds.into_iter().map(|kind| found.problems.count(kind)).sum::<u64>() as usize;
     let images = found.annotations.images.len() + bad;

@@ -12,15 +12,17 @@ use mochi_detection_metrics::{
 };
 use mochi_report::PredictionsPage;
 use mochi_run::RunFolder;
-use mochi_term::{Progress, StopFlag};
+use mochi_tensor::{Engine, set_threads};
+use mochi_term::StopFlag;
 use mochi_text::{aligned, counted};
 use mochi_train::{detect_all, load_detector};
 use serde_json::{Map, Value, json};
 
-use super::data::{check_bad, read_split};
+use super::data::{check_missing, read_split};
 use super::sheet;
 use crate::drive::listen;
 use crate::failure::{Outcome, print_json, print_line};
+use crate::ranks::{self, Ranks, in_group};
 
 /// Detections from this score on count as taken for a class in the confusion of classes.
 const CONFUSED_FROM: f32 = 0.5;
@@ -51,10 +53,16 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
+    let launched = ranks::launched()?;
     let stop = listen()?;
-    let progress = Progress::detect();
     let engine = mochi_tensor::start(None)?;
-    let loaded = load_detector(&arguments.run, &engine)?;
+    in_group(launched.as_ref(), &engine, &stop, |ranks| evaluate(&arguments, ranks, &engine, &stop))
+}
+
+fn evaluate(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFlag) -> Outcome {
+    let progress = ranks.progress();
+    let group = ranks.group().map(Arc::as_ref);
+    let mut loaded = load_detector(&arguments.run, engine, group)?;
     let split = read_split(
         &arguments.data,
         arguments.format,
@@ -63,11 +71,21 @@ pub fn run(arguments: Arguments) -> Outcome {
         Some(&loaded.classes),
         &progress,
     )?;
-    check_bad(&split, loaded.settings.data.max_bad_fraction)?;
+    check_missing(&split, loaded.settings.data.max_bad_fraction)?;
     let data = Arc::new(split.annotations);
+    if ranks.size() > 1 {
+        let images = counted(data.images.len(), "image");
+        ranks.agree("data", &format!("{images} (fingerprint {:016x}), step {}", data.fingerprint(), loaded.step))?;
+        // Processes of one machine share its cores.
+        loaded.settings.data.threads = (engine.threads / ranks.local()).max(1);
+        set_threads(loaded.settings.data.threads);
+    }
     let mut task = progress.task("finding objects", data.images.len() as u64);
-    let found = detect_all(&loaded.detector, &loaded.settings, &data, &stop, &mut |done| task.reach(done))?;
+    let found = detect_all(&loaded.detector, &loaded.settings, &data, group, stop, &mut |done| task.reach(done))?;
     task.finish();
+    if !ranks.is_first() {
+        return Ok(ExitCode::SUCCESS);
+    }
     for bad in &found.bad {
         progress.warning(&format!("bad image left out: {}: {} ({})", bad.name, bad.reason, bad.detail));
     }
@@ -103,7 +121,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         json!({
             "protocol": "detection/1",
             "split": split.split,
-            "test": std::path::absolute(&arguments.data).unwrap_or(arguments.data),
+            "test": std::path::absolute(&arguments.data).unwrap_or_else(|_| arguments.data.clone()),
             "images": data.images.len() - found.bad.len(),
             "bad_images": found.bad.len(),
             "step": loaded.step,
@@ -120,7 +138,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     mochi_report::write_page(&arguments.run)?;
     let page = arguments.run.join("detections.html");
-    let text = pictures(&arguments.run, &data, &found.detections, (&analysis, loaded.step), &stop)?.render();
+    let text = pictures(&arguments.run, &data, &found.detections, (&analysis, loaded.step), stop)?.render();
     mochi_files::write_atomic(&page, text.as_bytes())?;
     progress.note(&format!("images with truth and detections: {}", page.display()));
     if arguments.json {

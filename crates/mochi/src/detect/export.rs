@@ -33,7 +33,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     WEIGHTS.check(out)?;
     let engine = mochi_tensor::start(None)?;
-    let loaded = load_detector(&arguments.run, &engine)?;
+    let loaded = load_detector(&arguments.run, &engine, None)?;
     // Written whole or not at all.
     let partial = out.with_extension("safetensors.partial");
     let tensors = export_detector(&loaded, &partial)?;

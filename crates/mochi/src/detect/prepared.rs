@@ -14,7 +14,7 @@ use mochi_term::Progress;
 use mochi_text::counted;
 use mochi_train::{Detection, DetectionData, NO_WEIGHTS, Trainer, facts};
 
-use super::data::{EVALUATION, TRAINING, check_bad, failed, format, read_split};
+use super::data::{EVALUATION, TRAINING, check_missing, failed, format, read_split};
 use crate::failure::{Failure, Outcome};
 use crate::ranks::Ranks;
 
@@ -83,7 +83,7 @@ impl Prepared {
             progress,
         )?;
         for split in std::iter::once(&training).chain(&evaluation) {
-            check_bad(split, settings.data.max_bad_fraction)?;
+            check_missing(split, settings.data.max_bad_fraction)?;
         }
         let objects = |data: &Annotations| data.images.iter().map(|image| image.objects.len()).sum::<usize>();
         let found = &training.annotations;

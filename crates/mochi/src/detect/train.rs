@@ -12,7 +12,7 @@ use mochi_term::{Progress, StopFlag};
 use mochi_train::{Detection, NO_WEIGHTS};
 
 use super::compare;
-use super::data::{TRAINING, check_bad, failed, format, read_split};
+use super::data::{TRAINING, check_missing, failed, format, read_split};
 use super::prepared::{Common, Prepared, detection_data, evaluation_split};
 use crate::drive::{Printed, drive, listen};
 use crate::failure::{Failure, Outcome};
@@ -107,7 +107,7 @@ pub fn resume(
         let evaluation = &settings.evaluation;
         let evaluation = evaluation_split(&folder, &evaluation.source, &evaluation.split, &training, progress)?;
         for split in std::iter::once(&training).chain(&evaluation) {
-            check_bad(split, of.max_bad_fraction)?;
+            check_missing(split, of.max_bad_fraction)?;
         }
         Ok(detection_data(training, evaluation, of.source.clone()))
     })?;

@@ -54,7 +54,8 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     // All data sets are checked before the first is evaluated.
     let mut all = Vec::new();
     for Planned { labeled, evaluations } in planned {
-        let inputs = Inputs::open(&arguments.subject, &labeled, ranks, engine)?;
+        let options: Vec<String> = evaluations.iter().map(|evaluation| format!("{evaluation:?}")).collect();
+        let inputs = Inputs::open(&arguments.subject, &labeled, &options, ranks, engine)?;
         evaluations.iter().try_for_each(|evaluation| evaluation.check(&inputs))?;
         all.push((inputs, evaluations));
     }
@@ -62,11 +63,8 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
         let mut features = None;
         if evaluations.iter().any(Evaluation::needs_features) {
             let mut stages = Stages::new(&inputs.progress, "eval");
-            features = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
+            features = Some(inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?);
             stages.finish();
-        }
-        if !inputs.is_first() {
-            continue;
         }
         if let Some((train, test)) = &features {
             let (training, test) = (train.bad_images.clone(), test.bad_images.clone());

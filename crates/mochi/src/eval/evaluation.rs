@@ -67,7 +67,8 @@ impl Evaluation {
             Self::FineTune(options) => fine_tune::evaluate(inputs, options, None),
             Self::Knn(options) => {
                 let (train, test) = features.ok_or_else(missing)?;
-                let result = knn(train, test, options, &mut |now| stages.update(now)).map_err(failure)?;
+                let result =
+                    knn(train, test, options, inputs.group(), &mut |now| stages.update(now)).map_err(failure)?;
                 stages.finish();
                 knn_command::finish(inputs, None, FeatureSource::Backbone, &result)
             }
@@ -82,7 +83,8 @@ impl Evaluation {
             }
             Self::FewShot(options) => {
                 let (train, test) = features.ok_or_else(missing)?;
-                let result = few_shot(train, test, options, &mut |now| stages.update(now)).map_err(failure)?;
+                let result =
+                    few_shot(train, test, options, inputs.group(), &mut |now| stages.update(now)).map_err(failure)?;
                 stages.finish();
                 few_shot_command::finish(inputs, None, options, &result)
             }

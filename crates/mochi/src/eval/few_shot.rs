@@ -1,7 +1,6 @@
 //! `mochi eval few-shot`
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use clap::Args;
 use mochi_eval::{FeatureSource, FewShotOptions, FewShotResult, few_shot};
@@ -44,12 +43,13 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let options = FewShotOptions { ways, shots, queries, episodes, seed };
     options.check().map_err(failure)?;
     let out = arguments.file.checked()?;
-    let inputs = Inputs::open(&arguments.common.subject, &arguments.common.labeled, ranks, engine)?;
+    let compared = [("ways", ways), ("shots", shots), ("queries", queries), ("episodes", episodes)];
+    let mut compared = compared.map(|(name, value)| format!("--{name} {value}")).to_vec();
+    compared.push(format!("--seed {seed}"));
+    let inputs = Inputs::open(&arguments.common.subject, &arguments.common.labeled, &compared, ranks, engine)?;
     let mut stages = Stages::new(&inputs.progress, "few-shot");
-    let Some((train, test)) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)? else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    let result = few_shot(&train, &test, &options, &mut |now| stages.update(now)).map_err(failure)?;
+    let (train, test) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
+    let result = few_shot(&train, &test, &options, inputs.group(), &mut |now| stages.update(now)).map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
     if result.ways < options.ways {

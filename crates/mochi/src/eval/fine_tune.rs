@@ -63,7 +63,7 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
         return Err(Failure::new("raw pixels have no network to fine-tune", "give a run folder"));
     }
     let out = arguments.file.checked()?;
-    let mut inputs = Inputs::open(subject, labeled, ranks, engine)?;
+    let mut inputs = Inputs::open(subject, labeled, &[], ranks, engine)?;
     evaluate(&mut inputs, &options, out)
 }
 

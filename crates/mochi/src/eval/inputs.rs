@@ -64,8 +64,15 @@ struct Evaluated<'a, T: Serialize> {
 }
 
 impl Inputs {
-    /// Opens encoder and datasets, and checks what can be checked before features are computed.
-    pub fn open(subject: &Subject, labeled: &Labeled, ranks: &Ranks, engine: &Engine) -> Outcome<Self> {
+    /// Opens encoder and datasets, and checks what can be checked before features are computed. `options`: those of the protocol, a line each, which must be
+    /// the same on all ranks.
+    pub fn open(
+        subject: &Subject,
+        labeled: &Labeled,
+        options: &[String],
+        ranks: &Ranks,
+        engine: &Engine,
+    ) -> Outcome<Self> {
         let progress = ranks.progress();
         if !(0.0..=1.0).contains(&subject.max_bad_fraction) {
             let what = format!("invalid --max-bad-fraction: expected 0 to 1, got {}", subject.max_bad_fraction);
@@ -78,7 +85,7 @@ impl Inputs {
         }
         let [train, test] = [(&labeled.train, Split::Train), (&labeled.test, Split::Test)]
             .map(|(path, split)| begin(vec![path.clone()], split, Cancel::default()));
-        let loaded = if raw { None } else { Some(load_encoder(&subject.run, engine)?) };
+        let loaded = if raw { None } else { Some(load_encoder(&subject.run, engine, ranks.group().map(Arc::as_ref))?) };
         let (train, test) = (train.wait(&progress)?, test.wait(&progress)?);
         for warning in train.warnings().iter().chain(test.warnings()) {
             progress.warning(warning);
@@ -104,6 +111,9 @@ impl Inputs {
         if ranks.size() > 1 {
             ranks
                 .agree("data", &format!("fingerprints {:016x} and {:016x}", train.fingerprint(), test.fingerprint()))?;
+            let step = loaded.as_ref().map_or("raw pixels".to_owned(), |loaded| format!("step {}", loaded.step));
+            let of_all = [step, format!("--size {size}"), format!("--max-bad-fraction {}", views.max_bad_fraction)];
+            ranks.agree("options", &[options, &of_all].concat().join("\n"))?;
             // Processes of one machine share its cores.
             views.threads = (engine.threads / ranks.local()).max(1);
             mochi_tensor::set_threads(views.threads);
@@ -121,13 +131,8 @@ impl Inputs {
         }
     }
 
-    /// Features of the training and of the test images, of which each rank computes a part. `None` on ranks other than the first, which have
-    /// nothing else to do.
-    pub fn features(
-        &self,
-        source: FeatureSource,
-        stages: &mut Stages,
-    ) -> Result<Option<(Features, Features)>, EvalError> {
+    /// Features of the training and of the test images, of which each rank computes a part and all get the whole.
+    pub fn features(&self, source: FeatureSource, stages: &mut Stages) -> Result<(Features, Features), EvalError> {
         let mut of = |dataset| {
             let mut progress = |now| stages.update(now);
             let (extractor, views) = (self.extractor(source), &self.views);
@@ -136,13 +141,12 @@ impl Inputs {
                 None => extract(dataset, extractor, views, &mut progress),
             }
         };
-        let both = (of(&self.train)?, of(&self.test)?);
-        Ok(self.is_first().then_some(both))
+        Ok((of(&self.train)?, of(&self.test)?))
     }
 
-    /// Whether this process evaluates the features: the only one, or rank 0.
-    pub fn is_first(&self) -> bool {
-        self.group.as_ref().is_none_or(|group| group.rank() == 0)
+    /// The ranks that evaluate together, if there are several.
+    pub fn group(&self) -> Option<&Group> {
+        self.group.as_deref()
     }
 
     /// Device on which a classifier is trained.
@@ -199,8 +203,11 @@ impl Inputs {
         }
     }
 
-    /// Writes a result of a protocol into the run folder and to `out`, and prints it.
+    /// Writes a result of a protocol into the run folder and to `out`, and prints it; of several processes the first does.
     pub fn finish<T: Serialize>(&self, out: Option<&Path>, protocol: &str, result: &T, text: &str) -> Outcome {
+        if self.group().is_some_and(|group| group.rank() > 0) {
+            return Ok(ExitCode::SUCCESS);
+        }
         let step = self.loaded.as_ref().map(|loaded| loaded.step);
         let evaluated = Evaluated {
             result,

@@ -1,7 +1,6 @@
 //! `mochi eval knn`
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use mochi_eval::{FeatureSource, KnnOptions, KnnResult, knn};
@@ -52,12 +51,13 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
         Layer::Embedding => FeatureSource::Embedding,
     };
     let out = arguments.file.checked()?;
-    let inputs = Inputs::open(&common.subject, &common.labeled, ranks, engine)?;
+    let k = options.k.map_or_else(|| "auto".to_owned(), |k| k.to_string());
+    let compared =
+        [format!("-k {k}"), format!("--temperature {}", options.temperature), format!("features: {source:?}")];
+    let inputs = Inputs::open(&common.subject, &common.labeled, &compared, ranks, engine)?;
     let mut stages = Stages::new(&inputs.progress, "k-NN");
-    let Some((train, test)) = inputs.features(source, &mut stages).map_err(failure)? else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    let result = knn(&train, &test, &options, &mut |now| stages.update(now)).map_err(failure)?;
+    let (train, test) = inputs.features(source, &mut stages).map_err(failure)?;
+    let result = knn(&train, &test, &options, inputs.group(), &mut |now| stages.update(now)).map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
     if let Some(asked) = options.k.filter(|&asked| asked > result.k) {

@@ -1,7 +1,6 @@
 //! `mochi eval linear`
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use clap::Args;
 use mochi_eval::{
@@ -57,25 +56,20 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     options.check(&[0, 0]).map_err(failure)?;
     check_label_fraction(arguments.label_fraction).map_err(failure)?;
     let out = arguments.file.checked()?;
-    let inputs = Inputs::open(&common.subject, &common.labeled, ranks, engine)?;
+    let inputs = Inputs::open(&common.subject, &common.labeled, &arguments.compared(), ranks, engine)?;
     let mut stages = Stages::new(&inputs.progress, "linear");
-    if recipe.is_some() && ranks.size() > 1 {
-        let what = "a probe with augmentation (--recipe) is trained in one process";
-        return Err(Failure::new(what, "start it without a launcher"));
-    }
     let options = LinearOptions { device: inputs.device(), ..options };
     let result = match (&recipe, &inputs.loaded) {
         (Some(recipe), Some(loaded)) => {
             let (encoder, views) = (&loaded.encoder, &inputs.views);
             let mut progress = |now| stages.update(now);
-            linear_augmented(encoder, &inputs.train, &inputs.test, recipe, views, arguments.seed, &mut progress)
+            let data = [&inputs.train, &inputs.test];
+            linear_augmented(encoder, data, recipe, views, arguments.seed, inputs.group(), &mut progress)
         }
         _ => {
             // Before features are computed.
             options.check(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
-            let Some((train, test)) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)? else {
-                return Ok(ExitCode::SUCCESS);
-            };
+            let (train, test) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
             on_fraction(&inputs, &train, &test, arguments.label_fraction, &options, &mut |now| stages.update(now))
         }
     };
@@ -140,10 +134,10 @@ pub fn on_fraction(
     progress: &mut dyn FnMut(mochi_eval::Progress),
 ) -> Result<LinearResult, mochi_eval::EvalError> {
     if fraction == 1.0 {
-        return linear_cached(train, test, options, progress);
+        return linear_cached(train, test, options, inputs.group(), progress);
     }
     let labeled = train.label_fraction(fraction, options.seed)?;
-    let mut result = linear_cached(&labeled, test, options, progress)?;
+    let mut result = linear_cached(&labeled, test, options, inputs.group(), progress)?;
     result.label_fraction = Some(fraction);
     result.labeled_images = labeled.images.iter().map(|&image| inputs.train.name_of(image as usize)).collect();
     Ok(result)
@@ -164,6 +158,18 @@ impl Arguments {
         recipe.learning_rate = self.learning_rate.unwrap_or(recipe.learning_rate);
         recipe.check().map_err(failure)?;
         Ok(Some(recipe))
+    }
+
+    /// What must be the same on all ranks, a line each.
+    fn compared(&self) -> Vec<String> {
+        let or_default = |value: Option<String>| value.unwrap_or_else(|| "by default".to_owned());
+        vec![
+            format!("--recipe {}", or_default(self.recipe.clone())),
+            format!("--epochs {}", or_default(self.epochs.map(|epochs| epochs.to_string()))),
+            format!("--learning-rate {}", or_default(self.learning_rate.map(|rate| rate.to_string()))),
+            format!("--label-fraction {}", self.label_fraction),
+            format!("--seed {}", self.seed),
+        ]
     }
 
     fn cached(&self) -> LinearOptions {

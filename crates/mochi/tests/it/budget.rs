@@ -1,6 +1,6 @@
 //! `mochi pretrain --time`: the time is kept, also over a stop, and what was chosen is said.
 
-use crate::common::{images, json, mochi, run, said, written};
+use crate::common::{images, json, launch, mochi, run, said, written};
 
 /// A tiny network, so that a debug build measures its speed at once.
 const SETTINGS: [&str; 6] = [
@@ -48,6 +48,24 @@ fn a_run_ends_in_time_and_says_what_it_chose() {
     );
     assert!(said(&again).contains("nothing to train"), "{}", said(&again));
     assert_eq!(written(&out), before);
+}
+
+#[test]
+fn slow_two_processes_measure_together_and_end_in_time() {
+    let base = tempfile::tempdir().unwrap();
+    let (data, out) = (base.path().join("data"), base.path().join("run"));
+    images(&data, 2, 20);
+    let mut command = mochi(&["pretrain", "--time", "12s", "--json"]);
+    command.arg(&data).arg("--out").arg(&out).args(SETTINGS);
+    let output = launch(2, &command).output().unwrap();
+    let (summary, told) = (json(&output), said(&output));
+    assert_eq!(summary["finished"], true);
+    // Rank 0 alone says what all have measured.
+    assert_eq!(told.matches("2 processes train ").count(), 1, "{told}");
+    let metrics = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    let elapsed = last["elapsed_s"].as_f64().unwrap();
+    assert!((11.0..13.5).contains(&elapsed), "{elapsed} s of training: {told}");
 }
 
 #[test]

@@ -67,6 +67,13 @@ pub fn pretrain(data: &Path, out: &Path, more: &[&str]) -> Command {
     command
 }
 
+/// `mochi launch --processes SIZE -- ` before the arguments of a command.
+pub fn launch(size: usize, command: &Command) -> Command {
+    let mut launched = mochi(&["launch", "--processes", &size.to_string(), "--"]);
+    launched.args(command.get_args());
+    launched
+}
+
 /// The newest checkpoint's folder.
 pub fn newest(run: &Path) -> PathBuf {
     let step = |path: &PathBuf| path.file_name()?.to_str()?.strip_prefix("step-")?.parse::<u64>().ok();

@@ -17,6 +17,8 @@ mod help;
 mod objects;
 mod output;
 mod processes;
+mod processes_evaluate;
+mod processes_start;
 mod runs;
 #[path = "../../../mochi-data/tests/it/common/server.rs"]
 mod server;

@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{assert_same_weights, images, json, mochi, newest, pretrain, said};
+use crate::common::{assert_same_weights, images, json, launch, mochi, newest, pretrain, said};
 
 /// Settings by which a run of two processes has 12 steps.
-const SHORT: [&str; 4] = ["epochs=3", "moco.batch=16", "checkpoint.every_steps=2", "checkpoint.keep_last=100"];
+pub const SHORT: [&str; 4] = ["epochs=3", "moco.batch=16", "checkpoint.every_steps=2", "checkpoint.keep_last=100"];
 
 /// A port that is free now.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The variables of a process that was started by hand.
-fn as_rank(mut command: Command, rank: usize, size: usize, port: u16) -> Command {
+pub fn as_rank(mut command: Command, rank: usize, size: usize, port: u16) -> Command {
     command.env("RANK", rank.to_string()).env("LOCAL_RANK", rank.to_string()).env("WORLD_SIZE", size.to_string());
     command.env("MASTER_ADDR", "127.0.0.1").env("MASTER_PORT", port.to_string()).env("MOCHI_RANK_TIMEOUT", "30");
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -24,25 +24,18 @@ fn as_rank(mut command: Command, rank: usize, size: usize, port: u16) -> Command
 }
 
 /// Processes that were started together, each with what it is to do.
-fn start(size: usize, command: impl Fn(usize) -> Command) -> Vec<Child> {
+pub fn start(size: usize, command: impl Fn(usize) -> Command) -> Vec<Child> {
     let port = free_port();
     (0..size).map(|rank| as_rank(command(rank), rank, size, port).spawn().unwrap()).collect()
 }
 
 /// Status and stderr of every process.
-fn ends(children: Vec<Child>) -> Vec<(Option<i32>, String)> {
+pub fn ends(children: Vec<Child>) -> Vec<(Option<i32>, String)> {
     let end = |child: Child| {
         let output = child.wait_with_output().unwrap();
         (output.status.code(), said(&output))
     };
     children.into_iter().map(end).collect()
-}
-
-/// `mochi launch --processes SIZE -- ` before the arguments of a command.
-fn launch(size: usize, command: &Command) -> Command {
-    let mut launched = mochi(&["launch", "--processes", &size.to_string(), "--"]);
-    launched.args(command.get_args());
-    launched
 }
 
 fn checkpoints(run: &Path) -> usize {
@@ -70,14 +63,14 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// A folder with images, and where its runs go.
-fn place() -> (tempfile::TempDir, PathBuf) {
+pub fn place() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     images(&data, 4, 16);
     (folder, data)
 }
 
-fn resume(run: &Path) -> Command {
+pub fn resume(run: &Path) -> Command {
     mochi(&["resume", run.to_str().unwrap(), "--json"])
 }
 
@@ -251,6 +244,40 @@ fn a_frozen_rank_ends_the_others_within_the_timeout() {
     children.remove(0).wait().unwrap();
 }
 
+/// The rank that is frozen does not see its own timeout: 4 s after it the other ends, and 10 s later the launcher kills it.
+#[test]
+fn slow_the_launcher_kills_a_frozen_rank() {
+    let (folder, data) = place();
+    let run = folder.path().join("run");
+    let mut launcher =
+        launch(2, &pretrain(&data, &run, &["epochs=400", "log.every_steps=1", "checkpoint.every_steps=100000"]));
+    let launcher = launcher.env("MOCHI_RANK_TIMEOUT", "4").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let launcher = launcher.spawn().unwrap();
+    let begun = Instant::now();
+    while !run.join("metrics.jsonl").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let wanted = [format!("MOCHI_LAUNCHER={}", launcher.id()), "RANK=1".to_owned()];
+    let processes = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    let rank_1 = processes.into_iter().find(|process| {
+        let variables = std::fs::read(process.join("environ")).unwrap_or_default();
+        let variables: Vec<&[u8]> = variables.split(|&byte| byte == 0).collect();
+        wanted.iter().all(|wanted| variables.contains(&wanted.as_bytes()))
+    });
+    let rank_1 = rank_1.unwrap().file_name().unwrap().to_owned();
+    assert!(Command::new("kill").arg("-STOP").arg(rank_1).status().unwrap().success());
+    let frozen = Instant::now();
+    let output = launcher.wait_with_output().unwrap();
+    let (text, took) = (said(&output), frozen.elapsed());
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("error: rank 1 was lost: killed, frozen or cut off ("), "{text}");
+    assert!(text.contains("rank 1 has not ended 10 s after another, and is killed"), "{text}");
+    // No checkpoint yet: nothing to continue from.
+    assert!(text.contains("hint: remove the cause and the folder ") && !text.contains("resume"), "{text}");
+    assert!(took > Duration::from_secs(10) && took < Duration::from_secs(40), "{took:?}");
+}
+
 #[test]
 fn a_full_disk_on_rank_0_is_told_to_the_others() {
     let (folder, data) = place();
@@ -274,90 +301,4 @@ fn a_full_disk_on_rank_0_is_told_to_the_others() {
     assert!(ended[0].1.contains("error: cannot write"), "{}", ended[0].1);
     assert!(ended[1].1.contains("error: rank 1: rank 0 failed: cannot write"), "{}", ended[1].1);
     assert_eq!(checkpoints(&run), 0, "half a checkpoint was kept");
-}
-
-#[test]
-fn ranks_with_other_settings_or_data_are_named() {
-    let (folder, data) = place();
-    let run = folder.path().join("run");
-    let ended = ends(start(2, |rank| pretrain(&data, &run, &[["moco.temperature=0.2", "moco.temperature=0.3"][rank]])));
-    let sentence = "rank 1 has other settings than rank 0: moco.temperature=0.3 instead of moco.temperature=0.2";
-    assert!(ended.iter().any(|(_, text)| text.contains(sentence)), "{ended:?}");
-    assert!(ended.iter().all(|(status, _)| *status == Some(1)), "{ended:?}");
-
-    let other = folder.path().join("other");
-    images(&other, 4, 15);
-    let ended = ends(start(2, |rank| pretrain([&data, &other][rank], &run, &[])));
-    let sentence = "rank 1 has other data than rank 0: 60 images (fingerprint ";
-    assert!(ended.iter().any(|(_, text)| text.contains(sentence)), "{ended:?}");
-    assert!(!run.exists(), "a run was begun");
-}
-
-#[test]
-fn what_all_ranks_find_is_printed_once() {
-    let (folder, data) = place();
-    let output = launch(3, &pretrain(&data, &folder.path().join("run"), &["moco.batch=16"])).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    // Rank 0 alone resolves settings; the others wait for them.
-    let sentence = "`moco.batch` is 16, which 3 processes cannot share equally";
-    assert_eq!(said(&output).matches(&format!("error: {sentence}\nhint: ")).count(), 1, "{}", said(&output));
-    assert_eq!(said(&output).matches(&format!(": rank 0 failed: {sentence}")).count(), 2, "{}", said(&output));
-    let output = launch(3, &pretrain(Path::new("/no/such/folder"), &folder.path().join("run"), &[])).output().unwrap();
-    assert_eq!(said(&output).matches("error: ").count(), 1, "{}", said(&output));
-}
-
-#[test]
-fn a_port_in_use_a_wrong_host_and_a_rank_that_never_comes_are_sentences() {
-    let (folder, data) = place();
-    let run = folder.path().join("run");
-    let one = |rank: usize, host: &str, port: u16| {
-        let mut command = as_rank(pretrain(&data, &run, &[]), rank, 2, port);
-        said(&command.env("MASTER_ADDR", host).env("MOCHI_RANK_TIMEOUT", "2").output().unwrap())
-    };
-    let taken = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
-    let text = one(0, "127.0.0.1", port);
-    assert!(text.contains(&format!("error: cannot serve at 127.0.0.1:{port}: ")), "{text}");
-    let text = one(1, "no-such-host.invalid", free_port());
-    assert!(text.contains("error: rank 1: cannot reach rank 0 at no-such-host.invalid:"), "{text}");
-    let text = one(0, "127.0.0.1", free_port());
-    assert!(text.contains("of 2 processes, one has not come within 2 s: rank 1"), "{text}");
-    assert!(text.lines().count() <= 3, "{text}");
-}
-
-#[test]
-fn commands_of_one_process_refuse_several() {
-    let mut command = mochi(&["doctor"]);
-    let output =
-        command.env("WORLD_SIZE", "2").env("RANK", "0").env("MASTER_ADDR", "a").env("MASTER_PORT", "1").output();
-    let text = said(&output.unwrap());
-    assert!(text.contains("`mochi doctor` runs in one process, and 2 were started"), "{text}");
-    let mut command = mochi(&["pretrain", "nowhere"]);
-    let text = said(&command.env("WORLD_SIZE", "2").output().unwrap());
-    assert!(text.contains("error: WORLD_SIZE is 2, but RANK is not set\nhint: "), "{text}");
-}
-
-#[test]
-fn two_processes_evaluate_as_one_does() {
-    let (folder, data) = place();
-    let run = folder.path().join("run");
-    assert!(pretrain(&data, &run, &["epochs=1"]).output().unwrap().status.success());
-    let unseen = folder.path().join("unseen");
-    images(&unseen, 4, 24);
-    for class in 0..4 {
-        (0..16).for_each(|i| std::fs::remove_file(unseen.join(format!("class-{class}/deep/{i:03}.png"))).unwrap());
-    }
-    let evaluate = |command: Command| -> serde_json::Value {
-        let output = { command }.output().unwrap();
-        json(&output)
-    };
-    let knn = || {
-        let mut command = mochi(&["eval", "knn"]);
-        command.arg(&run).arg("--train").arg(&data).arg("--test").arg(&unseen).arg("--json");
-        command
-    };
-    let (one, two) = (evaluate(knn()), evaluate(launch(2, &knn())));
-    for key in ["top1", "k", "train_images", "test_images", "bad_images"] {
-        assert_eq!(one[key], two[key], "{key}");
-    }
 }

@@ -7,6 +7,8 @@
 //! batch norm   moco.bn_groups = 1: statistics over all ranks (SyncBN). R or a multiple: each rank has its share of the groups, and images
 //!              are shuffled across ranks before the key encoder, and keys back after it (shuffle-BN: He et al., MoCo, section 3.3). A rank
 //!              receives only the images that it encodes
+//! mixing       of images (Un-Mix, i-Mix, MixCo): each rank mixes its share of the mixed images, of which it receives the images; positives are keys of
+//!              the whole batch
 //! ```
 //!
 //! A loss within the batch (SimCLR, SupCon, NNCLR) is computed for all gathered embeddings by every rank. The closed form then holds the gradient of the
@@ -15,6 +17,7 @@
 use std::sync::Arc;
 
 use mochi_config::Resolved;
+use mochi_contrast::images::Mixture;
 use mochi_contrast::{Queue, SampleMetadata};
 use mochi_nets::Encoder;
 use mochi_tensor::collectives::Operation;
@@ -45,12 +48,15 @@ pub(crate) fn groups_of_rank(settings: &Resolved, group: Option<&Arc<Group>>) ->
             format!("set moco.batch to a multiple of {ranks}, or start a number of processes that divides it"),
         );
     }
-    if ranks > 1 && settings.mix.images != mochi_config::ImageMix::None {
-        let what = format!(
-            "mix.images={} mixes images of the whole batch, of which a process has a part",
-            settings.mix.images
+    let pairs = settings.moco.batch / 2;
+    if settings.mix.images == mochi_config::ImageMix::Mixco && !pairs.is_multiple_of(ranks) {
+        return refuse(
+            format!("mix.images=mixco mixes {pairs} pairs of images, which {ranks} processes cannot share equally"),
+            format!(
+                "set moco.batch to a multiple of {}, or start a number of processes that divides the pairs",
+                2 * ranks
+            ),
         );
-        return refuse(what, "set mix.images=none, or train in one process".to_owned());
     }
     match groups {
         1 => Ok(1),
@@ -181,20 +187,38 @@ pub(crate) fn shuffled(
     Ok(keys.f_index_select(0, &back)?)
 }
 
-/// This rank's share of the batch in `order`, of (b, 3, S, S) on each rank. Unlike MoCo, which gathers the whole batch everywhere, a rank receives
-/// only the images that it encodes.
+/// This rank's part of a mixture of the batch, of views (b, 3, S, S) on each rank, and its mixed pixels. A rank receives only the images that it mixes.
+pub(crate) fn mixed(ranks: Option<&Ranks>, all: &Mixture, views: &Tensor) -> Result<(Mixture, Tensor), TrainError> {
+    let Some(ranks) = ranks else { return Ok((all.clone(), no_grad(|| all.of_batch(views))?)) };
+    let (size, rank) = (ranks.group.size(), ranks.group.rank());
+    let share = all.len() / size;
+    let [images, partners] = all.rows();
+    // Of each rank its images, then their partners.
+    let part = |rows: &[i64], rank: usize| rows.get(rank * share..(rank + 1) * share).unwrap_or_default().to_vec();
+    let order: Vec<i64> = (0..size).flat_map(|rank| [part(images, rank), part(partners, rank)].concat()).collect();
+    let found = exchange(&ranks.group, views, &order)?;
+    let own = all.part(rank * share..(rank + 1) * share);
+    let pixels = no_grad(|| -> Result<_, TrainError> {
+        Ok(own.pixels(&found.f_narrow(0, 0, dim(share))?, &found.f_narrow(0, dim(share), dim(share))?)?)
+    })?;
+    Ok((own, pixels))
+}
+
+/// This rank's share of the rows `order` of the batch, of which each rank has (b, 3, S, S). Unlike MoCo, which gathers the whole batch everywhere, a rank
+/// receives only the images that it encodes.
 fn exchange(group: &Group, images: &Tensor, order: &[i64]) -> Result<Tensor, TensorError> {
-    let plan = Exchange::new(order, group.rank(), group.size());
+    let rows = images.size().first().and_then(|&rows| usize::try_from(rows).ok()).unwrap_or(0);
+    let plan = Exchange::new(order, rows * group.size(), group.rank(), group.size());
     let index = |rows: &[i64]| -> Result<Tensor, TensorError> { upload(&Tensor::f_from_slice(rows)?, images.device()) };
     no_grad(|| {
         // Channels innermost, as convolutions want them.
         let rows = images.f_permute([0, 2, 3, 1])?.f_index_select(0, &index(&plan.rows)?)?;
-        let found = group.all_to_all(&rows, &plan.sent, &plan.received, "shuffling images for batch norm")?;
+        let found = group.all_to_all(&rows, &plan.sent, &plan.received, "exchanging images")?;
         Ok(found.f_index_select(0, &index(&plan.places)?)?.f_permute([0, 3, 1, 2])?)
     })
 }
 
-/// Which rows go from rank to rank so that each has its share of a batch in another order.
+/// Which rows go from rank to rank so that each has its share of an order of the batch's rows, in which a row can be several times.
 #[derive(Debug, PartialEq, Eq)]
 struct Exchange {
     /// Rows of this rank to send, those for rank 0 first.
@@ -208,12 +232,12 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn new(order: &[i64], rank: usize, size: usize) -> Self {
-        let share = order.len() / size.max(1);
+    fn new(order: &[i64], batch: usize, rank: usize, size: usize) -> Self {
+        let (each, share) = ((batch / size.max(1)).max(1), order.len() / size.max(1));
         // Where a row of the batch is: its rank, and the row there.
         let home = |row: i64| -> (usize, i64) {
             let row = usize::try_from(row).unwrap_or(0);
-            (row / share.max(1), dim(row % share.max(1)))
+            (row / each, dim(row % each))
         };
         let wanted = |by: usize| order.get(by * share..(by + 1) * share).unwrap_or_default();
         let (mut rows, mut sent) = (Vec::new(), vec![0; size]);
@@ -271,10 +295,15 @@ mod tests {
 
     #[test]
     fn every_rank_gets_its_share_of_the_shuffled_batch() {
-        let order = [5i64, 0, 3, 2, 1, 4];
+        check(&[5i64, 0, 3, 2, 1, 4]);
+        // Rows that are wanted twice, and one that nobody wants.
+        check(&[0, 1, 5, 4, 2, 3, 3, 2, 4, 5, 1, 1]);
+    }
+
+    fn check(order: &[i64]) {
         for size in [1, 2, 3] {
-            let share = order.len() / size;
-            let plans: Vec<Exchange> = (0..size).map(|rank| Exchange::new(&order, rank, size)).collect();
+            let (share, each) = (order.len() / size, 6 / size);
+            let plans: Vec<Exchange> = (0..size).map(|rank| Exchange::new(order, 6, rank, size)).collect();
             for (rank, plan) in plans.iter().enumerate() {
                 // What arrives, source by source, as rows of the batch.
                 let mut arrived = Vec::new();
@@ -282,7 +311,7 @@ mod tests {
                     let skipped: i64 = source.sent[..rank].iter().sum();
                     let own = &source.rows[skipped as usize..(skipped + source.sent[rank]) as usize];
                     assert_eq!(own.len() as i64, plan.received[from]);
-                    arrived.extend(own.iter().map(|row| row + (from * share) as i64));
+                    arrived.extend(own.iter().map(|row| row + (from * each) as i64));
                 }
                 let found: Vec<i64> = plan.places.iter().map(|&place| arrived[place as usize]).collect();
                 assert_eq!(found, order[rank * share..(rank + 1) * share], "rank {rank} of {size}");

@@ -6,6 +6,7 @@ use mochi_annotations::Annotations;
 use mochi_config::detection::Resolved;
 use mochi_data::objects::{ObjectBatch, ObjectImageOptions, ObjectLoader, ObjectLoaderOptions};
 use mochi_data::{BadImage, Shard};
+use mochi_tensor::Group;
 use mochi_term::StopFlag;
 
 use crate::{Batches, TrainError};
@@ -40,19 +41,26 @@ pub(super) fn training(settings: &Resolved, start: u64, end: u64, stop: &StopFla
     }
 }
 
-/// Options of images that are evaluated, each once and alone, so that none is padded.
-pub(super) fn evaluation(settings: &Resolved, images: usize, stop: &StopFlag) -> ObjectLoaderOptions {
+/// Options of images that are evaluated, each once and alone, so that none is padded. Of several ranks each has every R-th image.
+pub(super) fn evaluation(
+    settings: &Resolved,
+    images: usize,
+    group: Option<&Group>,
+    stop: &StopFlag,
+) -> ObjectLoaderOptions {
     let data = &settings.data;
+    let shard = group.map_or(Shard::WHOLE, |group| Shard { rank: group.rank(), world_size: group.size() });
     ObjectLoaderOptions {
         seed: None,
-        batch: 1,
-        groups: 1,
+        batch: shard.world_size,
+        groups: shard.world_size,
+        shard,
         image: ObjectImageOptions {
             short_sides: vec![data.test_short_side],
             longest_side: data.longest_side,
             flip: 0.0,
         },
-        ..training(settings, 0, images as u64, stop)
+        ..training(settings, 0, images.div_ceil(shard.world_size) as u64, stop)
     }
 }
 

@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use mochi_annotations::Annotations;
 use mochi_config::detection::Resolved;
-use mochi_data::objects::{ObjectGroup, ObjectLoader};
+use mochi_data::objects::{ObjectGroup, ObjectLoader, check_bad};
 use mochi_data::{BadImage, DataError};
 use mochi_detection::boxes::ImageSize;
 use mochi_detection::{Detector, Prediction};
 use mochi_detection_metrics::{Detection as Detected, Geometry, evaluate_coco};
 use mochi_run::metric::detection;
 use mochi_run::{Checkpoint, Metrics, RunFolder};
-use mochi_tensor::{Engine, set_threads};
+use mochi_tensor::{Engine, Group, set_threads};
 use mochi_term::StopFlag;
 use serde::Deserialize;
 
-use super::batches;
 use super::spec::detector_spec;
-use super::truths::images;
+use super::truths::images as pixels;
+use super::{batches, gather};
+use crate::ranks::{any_stops, own_stop};
+use crate::wiring::use_own_gpu;
 use crate::{State, TrainError, compute_of};
 
 /// Detections in a dataset.
@@ -30,21 +32,25 @@ pub struct Found {
     pub bad: Vec<BadImage>,
 }
 
-/// The detections in all images of a dataset. `progress` is called with the number of images done.
+/// The detections in all images of a dataset. The ranks of a `group` have a part of the images each; rank 0 gets what all have found, in the order of one
+/// process, and the others nothing. `progress` is called with the number of images done.
 ///
 /// # Errors
-/// Data that cannot be read, a request to stop, libtorch's error.
+/// Data that cannot be read, a request to stop (of any rank), a rank that is lost, libtorch's error.
 pub fn detect_all(
     detector: &Detector,
     settings: &Resolved,
     data: &Arc<Annotations>,
+    group: Option<&Group>,
     stop: &StopFlag,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Found, TrainError> {
-    let mut found = Found::default();
-    let mut loader = ObjectLoader::new(data.clone(), batches::evaluation(settings, data.images.len(), stop))?;
+    let (mut found, images) = (Found::default(), data.images.len());
+    let options = batches::evaluation(settings, images, group, &own_stop(group, stop));
+    let (each, limit) = (options.batch as u64, options.max_bad_fraction);
+    let mut loader = ObjectLoader::new(data.clone(), options)?;
     for batch in loader.by_ref() {
-        if stop.requested() {
+        if any_stops(group, stop)? {
             return Err(DataError::Canceled.into());
         }
         let batch = batch?;
@@ -54,10 +60,14 @@ pub fn detect_all(
                 found.detections.extend(predictions.into_iter().map(|p| detection_of(image.index as usize, p)));
             }
         }
-        progress(batch.step + 1);
+        progress(((batch.step + 1) * each).min(images as u64));
     }
     found.bad = loader.new_bad_images();
-    Ok(found)
+    let Some(group) = group else { return Ok(found) };
+    let (detections, bad) = gather::to_first(&found.detections, &found.bad, group)?;
+    // Each rank has checked its own alone.
+    check_bad(bad.iter(), images, images, limit)?;
+    Ok(Found { detections, bad })
 }
 
 /// The objects in the images of a batch, image by image, in coordinates of the images in `data`.
@@ -70,21 +80,25 @@ pub(super) fn detect(
         let own = &data.images[image.index as usize];
         ImageSize { height: own.height, width: own.width }
     });
-    Ok(detector.detect(&images(group)?, &originals.collect::<Vec<_>>())?)
+    Ok(detector.detect(&pixels(group)?, &originals.collect::<Vec<_>>())?)
 }
 
 fn detection_of(image: usize, Prediction { bounds, class, score, mask }: Prediction) -> Detected {
     Detected { image, class, bounds, score, mask }
 }
 
-/// The metrics of an evaluation; a request to stop ends it.
+/// The metrics of an evaluation, of several ranks on the first, which records them; a request to stop ends it.
 pub(super) fn metrics(
     detector: &Detector,
     settings: &Resolved,
     data: &Arc<Annotations>,
+    group: Option<&Group>,
     stop: &StopFlag,
 ) -> Result<Metrics, TrainError> {
-    let found = detect_all(detector, settings, data, stop, &mut |_| {})?;
+    let found = detect_all(detector, settings, data, group, stop, &mut |_| {})?;
+    if group.is_some_and(|group| group.rank() > 0) {
+        return Ok(Metrics::new());
+    }
     let numbers = |geometry| evaluate_coco(data, &found.detections, geometry).map(|result| result.numbers);
     let boxes = numbers(Geometry::Box)?;
     let masks = if settings.model.masks { Some(numbers(Geometry::Mask)?) } else { None };
@@ -121,13 +135,16 @@ struct Classes {
     category_ids: Vec<u64>,
 }
 
-/// Loads the detector of a run's newest checkpoint.
+/// Loads the detector of a run's newest checkpoint; where there are several GPUs, each rank of a `group` has its own.
 ///
 /// # Errors
 /// A folder that is not a detection run, or one without a checkpoint.
-pub fn load_detector(run: &Path, engine: &Engine) -> Result<LoadedDetector, TrainError> {
+pub fn load_detector(run: &Path, engine: &Engine, group: Option<&Group>) -> Result<LoadedDetector, TrainError> {
     let folder = RunFolder::read(run)?;
-    let settings = Resolved::read(&folder.config_path())?;
+    let mut settings = Resolved::read(&folder.config_path())?;
+    if let Some(group) = group {
+        use_own_gpu(&mut settings.compute, group);
+    }
     let newest = folder.checkpoints().latest()?.ok_or_else(|| TrainError::NoCheckpoint(run.to_owned()))?;
     let Checkpoint { step, path } = newest;
     let state = State::read(&path)?;

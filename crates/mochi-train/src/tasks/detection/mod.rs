@@ -8,11 +8,13 @@
 //! | `batches` | which images each step takes |
 //! | `truths` | their boxes, classes and masks |
 //! | `evaluate` | detections and average precision |
+//! | `gather` | detections of several ranks in the order of one process |
 //! | `export` | a trained detector as a file for other programs |
 
 mod batches;
 mod evaluate;
 mod export;
+mod gather;
 mod learner;
 mod spec;
 mod start;
@@ -39,6 +41,7 @@ use learner::Learner;
 pub use start::StartWeights;
 
 use crate::part::{Part, Parts};
+use crate::ranks::{any_stops, own_stop};
 use crate::task::{DataIdentity, Evaluated, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
 use crate::wiring::use_own_gpu;
 use crate::{
@@ -258,13 +261,15 @@ impl Task for Detection {
             return Ok(());
         }
         // Other images in another order than the first steps had.
-        let mut options = batches::training(&self.settings, 0, count, stop);
+        let group = self.learner.group().cloned();
+        let group = group.as_deref();
+        let mut options = batches::training(&self.settings, 0, count, &own_stop(group, stop));
         options.seed = options.seed.map(|seed| seed ^ PRECISE_SEED);
-        if let Some(group) = self.learner.group() {
+        if let Some(group) = group {
             options.shard = Shard { rank: group.rank(), world_size: group.size() };
         }
         for (number, batch) in ObjectLoader::new(self.data.training.clone(), options)?.enumerate() {
-            if stop.requested() {
+            if any_stops(group, stop)? {
                 return Err(DataError::Canceled.into());
             }
             self.learner.measure_statistics(&self.data.training, &batch?.groups, number as u64)?;
@@ -311,7 +316,8 @@ impl Task for Detection {
 
     fn evaluate(&mut self, _step: u64, stop: &StopFlag) -> Result<Evaluated, TrainError> {
         let Some(data) = &self.data.evaluation else { return Ok(Evaluated::default()) };
-        Ok(evaluate::metrics(&self.learner.detector, &self.settings, data, stop)?.into())
+        let group = self.group().map(Arc::as_ref);
+        Ok(evaluate::metrics(&self.learner.detector, &self.settings, data, group, stop)?.into())
     }
 
     fn notes(&self) -> Vec<String> {

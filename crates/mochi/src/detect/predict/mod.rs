@@ -91,7 +91,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     let outputs = Outputs::plan(&arguments.out, &found.images)?;
     let engine = mochi_tensor::start(None)?;
-    let mut loaded = load_detector(&arguments.run, &engine)?;
+    let mut loaded = load_detector(&arguments.run, &engine, None)?;
     // The limit is for datasets: here every image that can be decoded has its result.
     loaded.settings.data.max_bad_fraction = 1.0;
     let data = Arc::new(Annotations {
@@ -100,7 +100,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         images: found.images,
     });
     let mut task = progress.task("finding objects", data.images.len() as u64);
-    let all = detect_all(&loaded.detector, &loaded.settings, &data, &stop, &mut |done| task.reach(done))?;
+    let all = detect_all(&loaded.detector, &loaded.settings, &data, None, &stop, &mut |done| task.reach(done))?;
     task.finish();
     for bad in &all.bad {
         progress

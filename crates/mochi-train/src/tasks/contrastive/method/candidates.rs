@@ -6,7 +6,7 @@ use mochi_config::Positive;
 use mochi_contrast::feature_transformation::interpolate;
 use mochi_contrast::{Context, Queue, SampleMetadata, nearest};
 use mochi_random::DrawKey;
-use mochi_tensor::{Tensor, no_grad};
+use mochi_tensor::{Tensor, dim, no_grad};
 
 use super::{Method, rows_of};
 use crate::TrainError;
@@ -15,6 +15,14 @@ use crate::TrainError;
 pub(crate) struct Positives {
     pub rows: Tensor,
     pub found: Option<Vec<u32>>,
+}
+
+impl Positives {
+    /// Those of the images `first..first + count`.
+    pub fn part(&self, first: usize, count: usize) -> Result<Self, TrainError> {
+        let found = self.found.as_ref().map(|found| found.iter().skip(first).take(count).copied().collect());
+        Ok(Self { rows: no_grad(|| self.rows.f_narrow(0, dim(first), dim(count)))?, found })
+    }
 }
 
 /// Candidate keys (C, D) with their metadata.
@@ -31,7 +39,7 @@ pub(crate) struct Candidates<'a> {
 pub(crate) struct BatchKeys<'a> {
     /// (B, D).
     pub keys: &'a Tensor,
-    /// Row at which this rank's begin.
+    /// Row of the first image of the positives: where this rank's begin, or 0 for those of the whole batch.
     pub first: u32,
     /// Metadata of all B images.
     pub metadata: SampleMetadata<'a>,
@@ -50,7 +58,7 @@ impl Method {
         Ok(Positives { rows, found: Some(found.map(|column| u32::try_from(column).unwrap_or(u32::MAX)).collect()) })
     }
 
-    /// The batch's keys, where `batch` asks for them, and then the queue's rows, where `queue` does. `positives` are those of this rank's images.
+    /// The batch's keys, where `batch` asks for them, and then the queue's rows, where `queue` does. `positives` are those of this rank's images, or of the whole batch.
     pub fn candidates<'a>(
         &self,
         [batch, from_queue]: [bool; 2],

@@ -1,10 +1,9 @@
 //! Mixed images as queries: the mixing method and the weight of its loss.
 
 use mochi_config::{ImageMix, Mix};
-use mochi_contrast::images::{Mixed, i_mix, mixco, un_mix};
+use mochi_contrast::images::{Mixture, i_mix, mixco, un_mix};
 use mochi_contrast::{ContrastError, Objective};
 use mochi_random::{Beta, DrawKey};
-use mochi_tensor::Tensor;
 
 /// An image-mixing method with its options.
 #[derive(Debug)]
@@ -49,12 +48,13 @@ impl Mixing {
         Objective { temperature, ..plain.clone() }
     }
 
-    /// Mixes views (B, 3, S, S).
-    pub fn mix(&self, views: &Tensor, key: DrawKey) -> Result<Mixed, ContrastError> {
+    /// How a batch of `batch` views of `size` (height, width) is mixed.
+    pub fn draw(&self, batch: usize, size: [i64; 2], key: DrawKey) -> Result<Mixture, ContrastError> {
+        let batch = u32::try_from(batch).unwrap_or(u32::MAX);
         match self.images {
-            ImageMix::IMix => i_mix(views, &self.beta, self.region, key),
-            ImageMix::Mixco => mixco(views, &self.beta, key),
-            ImageMix::UnMix | ImageMix::None => un_mix(views, &self.beta, self.region, key),
+            ImageMix::IMix => Ok(i_mix(batch, size, &self.beta, self.region, key)),
+            ImageMix::Mixco => mixco(batch, &self.beta, key),
+            ImageMix::UnMix | ImageMix::None => Ok(un_mix(batch, size, &self.beta, self.region, key)),
         }
     }
 }

@@ -5,13 +5,14 @@
 use mochi_config::NegativesFrom;
 use mochi_contrast::feature_transformation::extrapolate;
 use mochi_contrast::images;
-use mochi_contrast::{Affine, Context, Loss, diagnostics, info_nce, nnclr};
+use mochi_contrast::{Affine, Context, Loss, Objective, diagnostics, info_nce, nnclr};
 use mochi_nets::{Encoder, NormMode};
 use mochi_random::{DrawKey, permutation, purpose};
 use mochi_tensor::{Tensor, TensorError, momentum_update, no_grad};
 
-use super::super::ranks::{first_row, gather, own, own_gradient, shuffled};
-use super::candidates::BatchKeys;
+use super::super::ranks::{first_row, gather, mixed, own, own_gradient, shuffled};
+use super::candidates::{BatchKeys, Positives};
+use super::mixing::Mixing;
 use super::{StepInput, StepOutput, rows_of};
 use crate::{Learner, TrainError};
 
@@ -58,11 +59,20 @@ fn direction(
     let first = first_row(ranks, batch);
     let draws = DrawKey { first_row: first, ..of_step };
     let objective = learner.objective_of(input.synthesize);
-    let positives = method.positives(&key, queue)?;
-    let affine: Option<Vec<Affine>> = method.extrapolate.as_ref().map(|beta| vec![extrapolate(beta, of_step); batch]);
+    // The images of a mixture are anywhere in the batch.
+    let of_all = method.mixing.as_ref().map(|_| method.positives(&all_keys, queue)).transpose()?;
+    let positives = match &of_all {
+        Some(of_all) => of_all.part(first as usize, batch)?,
+        None => method.positives(&key, queue)?,
+    };
+    let affine = |images: usize| -> Option<Vec<Affine>> {
+        method.extrapolate.as_ref().map(|beta| vec![extrapolate(beta, of_step); images])
+    };
     let from = |batch: bool| [batch || method.from != NegativesFrom::Queue, method.from != NegativesFrom::Batch];
-    let of_batch = BatchKeys { keys: &all_keys, first, metadata: input.everyone };
-    let candidates_of = |which| method.candidates(which, &of_batch, &positives, queue, of_step);
+    let candidates_of = |which, positives: &Positives, first| {
+        let of_batch = BatchKeys { keys: &all_keys, first, metadata: input.everyone };
+        method.candidates(which, &of_batch, positives, queue, of_step)
+    };
 
     let mut output: Option<StepOutput> = None;
     if let Some(query) = query {
@@ -72,7 +82,8 @@ fn direction(
             let loss = nnclr(&queries, &positives, objective.temperature, input.step)?;
             Loss { gradient: own_gradient(ranks, &loss.gradient)?, ..loss }
         } else {
-            let candidates = candidates_of(from(false))?;
+            let candidates = candidates_of(from(false), &positives, first)?;
+            let affine = affine(batch);
             let context = Context {
                 draws,
                 queries: input.metadata,
@@ -89,25 +100,19 @@ fn direction(
         };
         output = Some(StepOutput { diagnostics: measured, ..StepOutput::of(query, loss) });
     }
-    if let Some(mixing) = &method.mixing {
-        let mixed = mixing.mix(&input.views[index as usize % 2], draws)?;
-        let query = learner.query.embed(&learner.query.compute().input(&mixed.images)?, learner.mode())?;
-        let candidates = candidates_of(from(mixing.meets_batch()))?;
-        let objective = mixing.objective(objective);
+    if let (Some(mixing), Some(of_all)) = (&method.mixing, &of_all) {
+        let candidates = candidates_of(from(mixing.meets_batch()), of_all, 0)?;
+        let affine = affine(rows_of(&all_keys));
         let context = Context {
-            draws,
-            queries: input.metadata,
+            draws: of_step,
+            queries: input.everyone,
             candidates: candidates.metadata(),
             positive_indices: &candidates.positive_indices,
             positive: affine.as_deref(),
             ..Context::default()
         };
-        let mut loss = images::loss(&query, &positives.rows, &candidates.rows, &mixed.targets, &objective, &context)?;
-        let weight = mixing.weight();
-        loss.value *= weight;
-        loss.chance *= weight;
-        loss.gradient = loss.gradient.f_mul_scalar(weight)?;
-        let mixed = StepOutput::of(query, loss);
+        let views = &input.views[index as usize % 2];
+        let mixed = of_mixed(learner, mixing, views, [&of_all.rows, &candidates.rows], objective, context)?;
         output = Some(match output {
             Some(mut plain) => {
                 plain.add(mixed);
@@ -121,6 +126,31 @@ fn direction(
         output.keys.push(all_keys);
     }
     Ok(output)
+}
+
+/// The loss of this rank's mixed images of `views`. The positives (B, D), their candidate keys and the `context` are those of the whole batch, since both
+/// images of a mixture can be anywhere in it.
+fn of_mixed(
+    learner: &Learner,
+    mixing: &Mixing,
+    views: &Tensor,
+    [positives, candidates]: [&Tensor; 2],
+    objective: &Objective,
+    context: Context,
+) -> Result<StepOutput, TrainError> {
+    let ranks = learner.ranks.as_ref();
+    let (_, _, height, width) = views.size4()?;
+    let whole = mixing.draw(rows_of(positives), [height, width], context.draws)?;
+    let (mixture, mixed) = mixed(ranks, &whole, views)?;
+    let query = learner.query.embed(&learner.query.compute().input(&mixed)?, learner.mode())?;
+    let context = Context { draws: context.draws.from_row(first_row(ranks, mixture.len())), ..context };
+    let objective = mixing.objective(objective);
+    let mut loss = images::loss(&query, positives, candidates, &mixture.targets(), &objective, &context)?;
+    let weight = mixing.weight();
+    loss.value *= weight;
+    loss.chance *= weight;
+    loss.gradient = loss.gradient.f_mul_scalar(weight)?;
+    Ok(StepOutput::of(query, loss))
 }
 
 /// Embeddings (B, D) of all ranks' images by the key encoder, shuffled across the groups of the batch statistics if there is more than one.
