@@ -127,7 +127,8 @@ impl Arguments {
             images: self.images,
             seed: self.seed,
             k: self.k,
-            temperature: settings.moco.temperature,
+            objective: mochi_train::objective(settings),
+            keys: settings.candidate_keys(),
             views: ViewOptions { max_bad_fraction: self.max_bad_fraction, ..views },
         };
         Analyzer::new(dataset, options).map_err(failure)
