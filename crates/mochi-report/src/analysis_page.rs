@@ -5,16 +5,13 @@ use std::fmt::Write as _;
 use mochi_run::CurveRecord;
 
 use crate::analysis_charts::{self, Point, RankCurve, SimilarityChart};
-use crate::chart::Chart;
+use crate::chart::{Chart, STYLES};
 use crate::data_page::{BadFile, push_bad};
 use crate::escape::Escaped;
 use crate::image::Image;
 use crate::plot::{Figure, push_figures};
 use crate::series::Series;
 use crate::{frame, matching};
-
-/// Line styles of the page, given to the lines of a chart in order.
-const STYLES: [&str; 5] = ["l0", "l1", "l2", "l3", "l4"];
 
 /// Content of the page.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -183,7 +180,7 @@ impl MeasureChart {
     fn render(&self) -> Option<Figure> {
         let series = self.lines.iter().zip(STYLES.iter().cycle()).map(|((name, points), style)| Series {
             name: (*name).to_owned(),
-            style,
+            style: (*style).to_owned(),
             points: points.iter().map(|&(step, value)| (step as f64, value.is_finite().then_some(value))).collect(),
         });
         let reach: &[f64] = if self.from_zero { &[0.0] } else { &[] };

@@ -8,6 +8,7 @@ use mochi_text::counted;
 
 use crate::error::ReportError;
 use crate::escape::Escaped;
+use crate::name::numbered_name;
 use crate::plot::push_figures;
 use crate::results::{self, Results};
 use crate::settings::RunSettings;
@@ -48,10 +49,7 @@ fn read(number: usize, path: &Path) -> Result<Compared, ReportError> {
     let settings = RunSettings::read(&folder)?;
     let records = MetricsLog::read(&folder.metrics_path())?;
     let results = results::read(&folder);
-    let name = std::path::absolute(path).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    // Long names are cut in the charts; the number is not.
-    let name = format!("{number} {}", name.unwrap_or_else(|| path.display().to_string()));
-    Ok(Compared { name, settings, records, results })
+    Ok(Compared { name: numbered_name(number, path), settings, records, results })
 }
 
 fn push_results(page: &mut String, runs: &[Compared]) {

@@ -2,7 +2,7 @@
 //! commands.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mochi_ablate::table::{Row as TableRow, Score};
 use mochi_ablate::{Cells, Plan, State, StudyFolder, Table};
@@ -12,9 +12,10 @@ use mochi_text::{counted, duration};
 
 use crate::error::ReportError;
 use crate::escape::Escaped;
+use crate::figures::WrittenFigures;
 use crate::plot::{Figure, push_figures};
 use crate::rows::{self, Row};
-use crate::{frame, matrix, overlay};
+use crate::{figures, frame, matrix, overlay, paper};
 
 /// Writes `report.html` into the folder of a study, replacing an older one, and returns its path. `states[i]` is the state of `cells.cells[i]`.
 ///
@@ -54,6 +55,28 @@ pub fn write_study_page(
                 of the paired t-test. Curves: the line is the mean over seeds and neighboring steps, the band their range.";
     frame::end(&mut page, text);
     Ok(study.write_page(&page)?)
+}
+
+/// Writes the figures of a study as PNG and SVG files into `folder`, which is created if necessary: accuracies and differences by variant, curves over
+/// training, and those of [`crate::PAPER_FIGURES`] that the study has the data of.
+///
+/// # Errors
+/// [`ReportError::NoFigures`]; `folder` cannot be created or written to.
+pub fn write_study_figures(
+    study: &StudyFolder,
+    plan: &Plan,
+    cells: &Cells,
+    table: &Table,
+    folder: &Path,
+) -> Result<WrittenFigures, ReportError> {
+    let own = [accuracies(table), curves(study, cells)].concat();
+    let (paper, not_drawn) = paper::of_study(plan, table);
+    if own.is_empty() && paper.is_empty() {
+        return Err(ReportError::NoFigures { folders: vec![study.path().to_owned()] });
+    }
+    let paper = paper.iter().map(|(name, figure)| (name.clone(), vec![figure]));
+    let all: Vec<_> = figures::singles(&own).chain(paper).collect();
+    Ok(WrittenFigures { paths: figures::write(&all, folder)?, not_drawn })
 }
 
 /// For each protocol a figure of accuracies, and one of differences where there are any.

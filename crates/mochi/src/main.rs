@@ -16,6 +16,7 @@ mod doctor;
 mod drive;
 mod eval;
 mod failure;
+mod figures;
 mod launch;
 mod output_file;
 mod pack;

@@ -7,7 +7,7 @@ use mochi_run::metric::{contrastive, detection, general};
 use mochi_run::{CurveRecord, CurvesLog, Metrics, MetricsLog, Record, RunFolder, Session};
 
 /// A run of `steps` records with curves of a plausible shape.
-fn run(folder: &Path, steps: u64) -> RunFolder {
+pub fn run(folder: &Path, steps: u64) -> RunFolder {
     let run = RunFolder::create(folder).unwrap();
     let facts = Facts {
         images: 60_000,
@@ -75,7 +75,7 @@ fn run(folder: &Path, steps: u64) -> RunFolder {
 }
 
 /// One for each chart of the metrics of pre-training, and two of matching probabilities.
-fn charts() -> usize {
+pub fn charts() -> usize {
     let of_detection = |metric: &mochi_run::Metric| detection::TABLE.iter().any(|own| own.key == metric.key);
     let titles = mochi_run::metric::all()
         .filter(|metric| !of_detection(metric))
@@ -157,26 +157,6 @@ fn s22_pages_have_a_content_security_policy() {
     for page in [page, mochi_report::DataPage::default().render(), mochi_report::ViewsPage::default().render()] {
         assert!(page.find(policy).unwrap() < page.find("<title>").unwrap());
     }
-}
-
-#[test]
-fn figures_are_svg_files_that_need_nothing_else() {
-    let base = tempfile::tempdir().unwrap();
-    let run = run(&base.path().join("run"), 240);
-    let folder = base.path().join("a/figures");
-    let paths = mochi_report::write_figures(run.path(), &folder).unwrap();
-    assert_eq!((paths.len(), paths[0].file_name()), (1 + charts(), Some("overview.svg".as_ref())));
-    for path in &paths {
-        let svg = std::fs::read_to_string(path).unwrap();
-        assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\"") && svg.ends_with("</svg>\n"));
-        assert!(svg.contains("<style>") && !svg.contains("var(") && !svg.contains("href"), "{}", path.display());
-    }
-    let empty = self::run(&base.path().join("empty"), 0);
-    let error = mochi_report::write_figures(empty.path(), &folder).unwrap_err();
-    assert!(error.to_string().contains("no records yet") && error.hint().is_some());
-    let file = base.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    assert!(mochi_report::write_figures(run.path(), &file).unwrap_err().hint().is_some());
 }
 
 #[test]
