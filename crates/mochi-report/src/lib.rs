@@ -62,6 +62,7 @@ mod scale;
 mod series;
 mod settings;
 mod study_page;
+mod table;
 mod views_page;
 
 use std::path::{Path, PathBuf};

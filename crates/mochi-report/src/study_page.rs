@@ -15,7 +15,7 @@ use crate::escape::Escaped;
 use crate::figures::WrittenFigures;
 use crate::plot::{Figure, push_figures};
 use crate::rows::{self, Row};
-use crate::{figures, frame, matrix, overlay, paper};
+use crate::{figures, frame, matrix, overlay, paper, table};
 
 /// Writes `report.html` into the folder of a study, replacing an older one, and returns its path. `states[i]` is the state of `cells.cells[i]`.
 ///
@@ -112,22 +112,12 @@ fn accuracies(table: &Table) -> Vec<Figure> {
     figures
 }
 
-fn push_table(page: &mut String, table: &Table) {
-    let mut lines = mochi_ablate::format::cells(table).into_iter();
-    page.push_str("<h2>Table</h2>\n<div class=\"wide\"><table><thead><tr>");
-    for heading in lines.next().unwrap_or_default() {
-        let _ = write!(page, "<th>{}</th>", Escaped(&heading));
-    }
-    page.push_str("</tr></thead><tbody>\n");
-    for line in lines {
-        page.push_str("<tr>");
-        for cell in line {
-            let _ = write!(page, "<td>{}</td>", Escaped(&cell));
-        }
-        page.push_str("</tr>\n");
-    }
-    page.push_str("</tbody></table></div>\n");
-    for note in mochi_ablate::format::notes(table) {
+fn push_table(page: &mut String, of: &Table) {
+    let mut lines = mochi_ablate::format::cells(of).into_iter();
+    let head = lines.next().unwrap_or_default();
+    page.push_str("<h2>Table</h2>\n");
+    table::push(page, &head, lines.map(|line| line.iter().map(|cell| table::text(cell)).collect()));
+    for note in mochi_ablate::format::notes(of) {
         let _ = writeln!(page, "<p class=\"small\">{}</p>", Escaped(&note));
     }
 }
@@ -156,7 +146,7 @@ fn push_cells(
     cells: &Cells,
     states: &[State],
 ) -> Result<(), ReportError> {
-    page.push_str("<details><summary>The cells</summary><div class=\"wide\"><table><tbody>\n");
+    let mut rows = Vec::new();
     for (cell, state) in cells.cells.iter().zip(states) {
         let run = study.run(cell)?;
         let state = match state {
@@ -175,17 +165,13 @@ fn push_cells(
             shell_word(&study.base()),
             cell.arguments.iter().map(|a| shell_word(a.as_ref()).to_string()).collect::<Vec<_>>().join(" ")
         );
-        let _ = writeln!(
-            page,
-            "<tr><td><a href=\"{}\">{}, seed {}</a></td><td class=\"small\">{}</td><td><code>{}</code></td></tr>",
-            Escaped(&link.display().to_string()),
-            Escaped(&cells.variants[cell.variant].name()),
-            cell.seed,
-            Escaped(&state),
-            Escaped(&command)
-        );
+        let name = format!("{}, seed {}", cells.variants[cell.variant].name(), cell.seed);
+        let link = format!("<a href=\"{}\">{}</a>", Escaped(&link.display().to_string()), Escaped(&name));
+        rows.push(vec![link, table::text(&state), table::code(&command)]);
     }
-    page.push_str("</tbody></table></div></details>\n");
+    page.push_str("<details><summary>The cells</summary>");
+    table::push(page, &["", "state", "command"], rows);
+    page.push_str("</details>\n");
     Ok(())
 }
 

@@ -129,7 +129,7 @@ fn the_page_is_one_file_and_shows_everything() {
         "<b>88.04</b>",
         "top-5 99.71, lr 3, 10\u{2009}000 images",
         "k 200, t 0.1, ",
-        "<code>mochi pretrain &#39;my photos&#39;</code></td><td>Fast &lt;CPU&gt;</td><td>2</td>",
+        "<code>mochi pretrain &#39;my photos&#39;</code></td><td data-label=\"processor\">Fast &lt;CPU&gt;</td><td data-label=\"threads\">2</td>",
         "<summary>1 bad image</summary>",
         "<code>a&lt;b.jpg</code>",
         "Settings that are not those of the preset small-mochi",
@@ -192,10 +192,14 @@ fn several_runs_are_compared_on_one_page() {
     a.write_result("knn", &serde_json::json!({"protocol": "knn/2", "top1": 87.11})).unwrap();
     let page = mochi_report::comparison_page(&[a.path().to_owned(), b.path().to_owned()]).unwrap();
     assert!(
-        page.contains("<h1>Comparison of 2 runs</h1>") && page.contains("<b>87.11</b>") && page.contains("<td>-</td>")
+        page.contains("<h1>Comparison of 2 runs</h1>")
+            && page.contains("<b>87.11</b>")
+            && page.contains("<td data-label=\"knn/2\">-</td>")
     );
-    assert!(page.contains("<td><code>negatives.hardest</code></td><td><code>512</code></td><td><code>256</code></td>"));
-    assert_eq!(page.matches("<td><code>").count(), 3, "only what differs");
+    assert!(page.contains(
+        "<td><code>negatives.hardest</code></td><td data-label=\"1\"><code>512</code></td><td data-label=\"2\"><code>256</code></td>"
+    ));
+    assert_eq!(page.matches("<code>").count(), 3, "only what differs");
     assert_eq!(page.matches("<svg").count(), 4);
     assert!(mochi_report::comparison_page(&[base.path().to_owned()]).is_err());
 }
