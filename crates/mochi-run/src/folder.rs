@@ -215,6 +215,14 @@ impl RunFolder {
         self.path().join(ANALYSIS)
     }
 
+    /// Checks that the analysis and its page can be written, before the work whose result they are.
+    ///
+    /// # Errors
+    /// [`RunError::File`].
+    pub fn check_analysis_writable(&self) -> Result<(), RunError> {
+        Ok(mochi_files::check_writable(&self.analysis_path())?)
+    }
+
     /// Reads `analysis.json`; `None` if the run was not analyzed.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 mod ablate;
 mod analyze;
 mod augment;
+mod bad_images;
 mod bench;
 mod check;
 mod config;

@@ -123,6 +123,11 @@ pub struct Analyzer<'a> {
     sizes: [usize; 2],
 }
 
+/// Whether the images of a dataset have classes, at least two.
+pub fn is_labeled(dataset: &Dataset) -> bool {
+    dataset.labels().is_some_and(|labels| classes::count(labels) > 1)
+}
+
 impl<'a> Analyzer<'a> {
     /// No checkpoint yet.
     ///

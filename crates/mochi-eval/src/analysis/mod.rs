@@ -34,6 +34,6 @@ mod sheet;
 pub mod similarity;
 pub mod spread;
 
-pub use analyzer::{Analysis, AnalysisOptions, Analyzer};
+pub use analyzer::{Analysis, AnalysisOptions, Analyzer, is_labeled};
 pub use checkpoint::CheckpointAnalysis;
 pub use sheet::{SheetRow, sheet};

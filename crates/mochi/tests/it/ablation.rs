@@ -109,7 +109,7 @@ fn a_plan_is_trained_once_and_grows() {
     let figures = study.path("figures");
     let latex = study.run(&["--table", "latex", "--figures", figures.to_str().unwrap()]);
     let told = said(&latex);
-    assert!(String::from_utf8(latex.stdout).unwrap().contains("\\begin{tabular}{llllllll}\n"));
+    assert!(String::from_utf8(latex.stdout).unwrap().contains("\\begin{tabular}{lllllllllll}\n"));
     assert!(figures.join("k-nn-top-1.png").is_file() && figures.join("k-nn-top-1.svg").is_file(), "{told}");
     let missing =
         "paper-mixes is not drawn: it needs a grid over negatives.pairs and negatives.query_mixes\nhint: mochi ablate";

@@ -89,6 +89,9 @@ fn every_checkpoint_is_measured_with_and_without_labels() {
             std::fs::copy(from, flat.join(format!("{class}-{image:03}.png"))).unwrap();
         }
     }
+    // They do not replace the analysis that has more.
+    refused(&analyze(&out, &flat, &["-k", "3"]), "is of images with classes");
+    std::fs::remove_file(out.join("analysis.json")).unwrap();
     let text = analyze(&out, &flat, &["-k", "3"]);
     let table = String::from_utf8(text.stdout.clone()).unwrap();
     assert!(text.status.success() && table.contains("all 24 images, without classes"), "{table}{}", said(&text));
