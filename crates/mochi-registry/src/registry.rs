@@ -252,6 +252,15 @@ mod tests {
         std::fs::remove_dir_all(root.join("c")).unwrap();
         assert_eq!(paths(root, None, None), ["deep/er/b", "z"]);
 
+        // What another version of the program kept of a run is read again.
+        let query = || Registry::open(root).unwrap().query(&Query::default()).unwrap();
+        let whole = query();
+        let connection = Connection::open(root.join(FILE)).unwrap();
+        let of_before = "update runs set signature = substr(signature, 3), seed = 3.0";
+        connection.execute(of_before, []).unwrap();
+        drop(connection);
+        assert_eq!((query(), &whole[0]["seed"]), (whole.clone(), &Value::Integer(3)));
+
         // The index can be deleted, and an index of other columns is made again.
         std::fs::remove_file(root.join(FILE)).unwrap();
         Connection::open(root.join(FILE))

@@ -14,6 +14,8 @@ use crate::error::RegistryError;
 /// How deep runs are searched below the folder.
 const DEPTH: usize = 6;
 
+/// Format of what the index keeps of a run: another one is read again.
+const FORMAT: u32 = 2;
 /// What a run folder holds from its first step on.
 const OF_A_RUN: [&str; 3] = ["metrics.jsonl", "checkpoints", "sessions.jsonl"];
 
@@ -62,7 +64,8 @@ fn signature(run: &Path) -> String {
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(format!("{}@{}", metadata.len(), changed.as_nanos()))
     };
-    files.iter().map(|file| of(file).unwrap_or_default()).collect::<Vec<_>>().join(" ")
+    let files = files.iter().map(|file| of(file).unwrap_or_default());
+    std::iter::once(FORMAT.to_string()).chain(files).collect::<Vec<_>>().join(" ")
 }
 
 /// The columns of a run with a value, or why its `config.toml` cannot be read as a run's.
