@@ -118,8 +118,9 @@ pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
 /// # Errors
 /// As [`write_page`]; no run has anything to draw; `folder` cannot be created or written to.
 pub fn write_figures(runs: &[PathBuf], folder: &Path) -> Result<WrittenFigures, ReportError> {
-    let name = |(at, path): (usize, &PathBuf)| RunData::read(path, numbered_name(at + 1, path));
-    let data = runs.iter().enumerate().map(name).collect::<Result<Vec<_>, _>>()?;
+    let name = |at: usize, path: &PathBuf| if runs.len() > 1 { numbered_name(at + 1, path) } else { name_of(path) };
+    let data = runs.iter().enumerate().map(|(at, path)| RunData::read(path, name(at, path)));
+    let data = data.collect::<Result<Vec<_>, _>>()?;
     let charts = match &data[..] {
         [run] => run_figures(&run.records, &run.curves),
         all => {

@@ -73,6 +73,7 @@ fn a_run_has_its_charts_and_the_figures_of_the_paper() {
     assert_eq!(written.not_drawn, []);
     let svg = std::fs::read_to_string(folder.join("paper-alignment-uniformity.svg")).unwrap();
     assert_eq!(svg.matches("<circle").count(), 4, "a dot for each checkpoint, and one more for the last");
+    assert!(svg.contains(">run <"), "a single run has no number: {svg}");
     let svg = std::fs::read_to_string(folder.join("paper-class-oracle.svg")).unwrap();
     assert!(svg.contains("class oracle <tspan class=\"value\">90.0") && svg.contains("all negatives"), "{svg}");
 
