@@ -1,7 +1,7 @@
 //! Formats of a table.
 //!
-//! Accuracies have two decimals. A cell is `mean ± standard deviation (n)`; the column behind it holds `difference [95 % interval] p`, the p value
-//! after Holm's correction. A dash stands for what one seed cannot tell.
+//! Accuracies have two decimals. A cell is `mean ± standard deviation (n)`; the columns behind it hold `difference [95 % interval]` and the p value after
+//! Holm's correction. A dash stands for what one seed cannot tell.
 
 use std::fmt::Write as _;
 
@@ -63,10 +63,11 @@ const NONE: &str = "-";
 
 /// The table as text: headings, then one line per variant.
 pub fn cells(table: &Table) -> Vec<Vec<String>> {
-    let headings = table.protocols.iter().flat_map(|p| [p.title().to_owned(), "difference [95 %] p".to_owned()]);
+    let headings = table.protocols.iter().flat_map(|p| [p.title(), "difference [95 %]", "p"].map(str::to_owned));
     let head: Vec<String> = table.axes.iter().cloned().chain(headings).chain(["time".to_owned()]).collect();
     let rows = table.rows.iter().enumerate().map(|(index, row)| {
-        let scores = row.scores.iter().flat_map(|score| [accuracy(score), difference(score, index == 0)]);
+        let p = |score: &Score| score.p_adjusted.map_or_else(|| NONE.to_owned(), |p| format!("{p:.3}"));
+        let scores = row.scores.iter().flat_map(|score| [accuracy(score), difference(score, index == 0), p(score)]);
         let time = row.seconds.map_or_else(|| NONE.to_owned(), duration);
         row.labels.iter().cloned().chain(scores).chain([time]).collect()
     });
@@ -82,13 +83,13 @@ fn accuracy(score: &Score) -> String {
 }
 
 fn difference(score: &Score, baseline: bool) -> String {
-    match (score.difference, score.p_adjusted) {
-        (Some(Paired { mean, interval: Some([low, high]), .. }), Some(p)) => {
-            format!("{} [{}, {}] {p:.3}", signed(mean), signed(low), signed(high))
+    match score.difference {
+        Some(Paired { mean, interval: Some([low, high]), .. }) => {
+            format!("{} [{}, {}]", signed(mean), signed(low), signed(high))
         }
-        (Some(Paired { mean, .. }), _) => signed(mean),
-        _ if baseline => "baseline".to_owned(),
-        _ => NONE.to_owned(),
+        Some(Paired { mean, .. }) => signed(mean),
+        None if baseline => "baseline".to_owned(),
+        None => NONE.to_owned(),
     }
 }
 
@@ -224,7 +225,10 @@ mod tests {
     fn a_text_table_is_aligned() {
         let text = Format::Text.write(&example());
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].starts_with("moco.queue  loss & more  k-NN top-1, %     difference [95 %] p"), "{text}");
+        assert!(
+            lines[0].starts_with("moco.queue  loss & more  k-NN top-1, %     difference [95 %]       p "),
+            "{text}"
+        );
         assert!(lines[1].starts_with("64          MoCo_v2      40.50 ± 0.71 (2)  baseline"), "{text}");
         assert!(lines[2].starts_with("128         MoCo_v2      41.42 ± 0.80 (3)  +0.62 [-0.96, +2.21]"), "{text}");
         assert!(
@@ -241,7 +245,10 @@ mod tests {
     #[test]
     fn what_a_format_reserves_is_escaped() {
         let markdown = Format::Markdown.write(&example());
-        assert!(markdown.contains("| 64 | MoCHi \\| 32 |") && markdown.contains("\n|---|---|---|---|---|---|---|\n"));
+        assert!(
+            markdown.contains("| 64 | MoCHi \\| 32 |")
+                && markdown.contains("\n|---|---|---|---|---|---|---|---|---|\n")
+        );
         let latex = Format::Latex.write(&example());
         assert!(
             latex.contains("loss \\& more") && latex.contains("MoCo\\_v2 & 40.50 $\\pm$ 0.71 (2) & baseline"),

@@ -7,7 +7,9 @@ use mochi_run::{Metric, Protocol};
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// A number; booleans are 0 and 1.
+    /// A whole number; booleans are 0 and 1.
+    Integer(i64),
+    /// Another number.
     Number(f64),
     /// Text; lists are written as in a settings file.
     Text(String),
@@ -60,9 +62,9 @@ pub(crate) fn result(protocol: Protocol) -> String {
 /// A value of a settings file.
 pub(crate) fn value_of(value: &toml::Value) -> Value {
     match value {
-        toml::Value::Integer(number) => Value::Number(*number as f64),
+        toml::Value::Integer(number) => Value::Integer(*number),
         toml::Value::Float(number) => Value::Number(*number),
-        toml::Value::Boolean(flag) => Value::Number(f64::from(u8::from(*flag))),
+        toml::Value::Boolean(flag) => Value::Integer(i64::from(*flag)),
         toml::Value::String(text) => Value::Text(text.clone()),
         other => Value::Text(other.to_string()),
     }

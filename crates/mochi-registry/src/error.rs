@@ -14,10 +14,12 @@ pub enum RegistryError {
         source: std::io::Error,
     },
     /// A folder whose settings cannot be read.
-    #[error("{} is not a run whose settings can be read", path.display())]
+    #[error("cannot read the settings of the run {}: {reason}", path.display())]
     NotARun {
         /// The folder.
         path: PathBuf,
+        /// Why.
+        reason: String,
     },
     /// An expression names something that is no column.
     #[error("unknown column `{name}`")]
@@ -50,7 +52,7 @@ impl RegistryError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             RegistryError::Folder { .. } => "name a folder that holds runs, e.g. runs".to_owned(),
-            RegistryError::NotARun { path } => {
+            RegistryError::NotARun { path, .. } => {
                 format!("`mochi config {}` tells what is wrong with them", path.display())
             }
             RegistryError::UnknownColumn { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),

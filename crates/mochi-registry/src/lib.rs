@@ -18,4 +18,4 @@ mod scan;
 pub use column::{EVALUATED, Value, columns, is_result, is_setting};
 pub use error::RegistryError;
 pub use expression::check_column;
-pub use registry::{Listed, Order, Query, Registry, read};
+pub use registry::{Listed, Order, Query, Registry, Unread, read};

@@ -18,6 +18,16 @@ const FILE: &str = "runs.sqlite";
 pub struct Registry {
     path: PathBuf,
     connection: Connection,
+    unread: Vec<Unread>,
+}
+
+/// A run that the index leaves out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its folder.
+    pub path: PathBuf,
+    /// Why its settings cannot be read.
+    pub reason: String,
 }
 
 /// Which runs, in which order.
@@ -48,7 +58,8 @@ pub type Listed = BTreeMap<String, Value>;
 /// # Errors
 /// [`RegistryError::NotARun`].
 pub fn read(run: &Path) -> Result<Listed, RegistryError> {
-    let values = scan::read(run, Path::new(".")).ok_or_else(|| RegistryError::NotARun { path: run.to_owned() })?;
+    let values = scan::read(run, Path::new("."));
+    let values = values.map_err(|reason| RegistryError::NotARun { path: run.to_owned(), reason })?;
     Ok(values.into_iter().collect())
 }
 
@@ -62,7 +73,7 @@ impl Registry {
         let path = folder.join(FILE);
         let connection = Connection::open(&path).or_else(|_| Connection::open_in_memory());
         let failed = |source| RegistryError::Index { path: path.clone(), source };
-        let mut registry = Registry { connection: connection.map_err(failed)?, path };
+        let mut registry = Registry { connection: connection.map_err(failed)?, path, unread: Vec::new() };
         registry
             .update(folder, &found)
             .map_err(|source| RegistryError::Index { path: registry.path.clone(), source })?;
@@ -94,10 +105,19 @@ impl Registry {
                 continue;
             }
             transaction.execute("delete from runs where path = ?1", [&path])?;
-            let Some(values) = scan::read(folder, &run.path) else { continue };
+            let values = match scan::read(folder, &run.path) {
+                Ok(values) => values,
+                Err(reason) => {
+                    if run.is_run {
+                        self.unread.push(Unread { path: folder.join(&run.path), reason });
+                    }
+                    continue;
+                }
+            };
             let names: Vec<String> = values.iter().map(|(name, _)| format!("\"{name}\"")).collect();
             let places = vec!["?"; values.len() + 1].join(", ");
             let values = values.into_iter().map(|(_, value)| match value {
+                Value::Integer(number) => rusqlite::types::Value::Integer(number),
                 Value::Number(number) => rusqlite::types::Value::Real(number),
                 Value::Text(text) => rusqlite::types::Value::Text(text),
             });
@@ -109,6 +129,11 @@ impl Registry {
             transaction.execute("delete from runs where path = ?1", [gone])?;
         }
         transaction.commit()
+    }
+
+    /// The runs that are left out, because their settings cannot be read.
+    pub fn unread(&self) -> &[Unread] {
+        &self.unread
     }
 
     /// The runs of a query.
@@ -135,7 +160,7 @@ impl Registry {
             for (index, name) in names.iter().enumerate() {
                 let value = match row.get_ref(index)? {
                     ValueRef::Null | ValueRef::Blob(_) => continue,
-                    ValueRef::Integer(number) => Value::Number(number as f64),
+                    ValueRef::Integer(number) => Value::Integer(number),
                     ValueRef::Real(number) => Value::Number(number),
                     ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
                 };
@@ -201,8 +226,11 @@ mod tests {
         run(root, "a", &common, Some(40.0));
         run(root, "deep/er/b", &[&common[..], &["negatives.pairs=32"]].concat(), Some(42.5));
         run(root, "c", &[&common[..], &["negatives.pairs=16"]].concat(), None);
-        std::fs::create_dir(root.join("not-a-run")).unwrap();
-        std::fs::write(root.join("not-a-run/config.toml"), "x = 1").unwrap();
+        for name in ["not-a-run", "broken"] {
+            std::fs::create_dir(root.join(name)).unwrap();
+            std::fs::write(root.join(name).join("config.toml"), "x = 1").unwrap();
+        }
+        std::fs::write(root.join("broken/metrics.jsonl"), "").unwrap();
 
         assert_eq!(paths(root, None, None), ["a", "c", "deep/er/b"]);
         assert_eq!(paths(root, Some("negatives.pairs > 0"), None), ["c", "deep/er/b"]);
@@ -210,12 +238,28 @@ mod tests {
         assert_eq!(paths(root, None, Some(("knn", Order::Falling))), ["deep/er/b", "a", "c"], "without a value last");
         assert_eq!(paths(root, Some("seed = 3 and moco.symmetric = false"), None).len(), 3);
 
+        // A run that cannot be read is named at every call.
+        for _ in 0..2 {
+            let registry = Registry::open(root).unwrap();
+            let [Unread { path, reason }] = registry.unread() else { panic!("{:?}", registry.unread()) };
+            assert!(*path == root.join("broken") && reason.contains("config.toml"), "{reason}");
+        }
+
         // Changed, moved and removed runs.
         std::fs::write(root.join("c/eval/knn.json"), "{\"top1\": 50}").unwrap();
         std::fs::rename(root.join("a"), root.join("z")).unwrap();
         assert_eq!(paths(root, None, Some(("knn", Order::Falling))), ["c", "deep/er/b", "z"]);
         std::fs::remove_dir_all(root.join("c")).unwrap();
         assert_eq!(paths(root, None, None), ["deep/er/b", "z"]);
+
+        // What another version of the program kept of a run is read again.
+        let query = || Registry::open(root).unwrap().query(&Query::default()).unwrap();
+        let whole = query();
+        let connection = Connection::open(root.join(FILE)).unwrap();
+        let of_before = "update runs set signature = substr(signature, 3), seed = 3.0";
+        connection.execute(of_before, []).unwrap();
+        drop(connection);
+        assert_eq!((query(), &whole[0]["seed"]), (whole.clone(), &Value::Integer(3)));
 
         // The index can be deleted, and an index of other columns is made again.
         std::fs::remove_file(root.join(FILE)).unwrap();

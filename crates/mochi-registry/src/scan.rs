@@ -14,12 +14,19 @@ use crate::error::RegistryError;
 /// How deep runs are searched below the folder.
 const DEPTH: usize = 6;
 
+/// Format of what the index keeps of a run: another one is read again.
+const FORMAT: u32 = 2;
+/// What a run folder holds from its first step on.
+const OF_A_RUN: [&str; 3] = ["metrics.jsonl", "checkpoints", "sessions.jsonl"];
+
 /// A run folder and what tells whether it has changed.
 pub(crate) struct Found {
     /// Relative to the scanned folder.
     pub(crate) path: PathBuf,
     /// Sizes and times of change of its files.
     pub(crate) signature: String,
+    /// Whether it holds other files of a run; another program may have a `config.toml` too.
+    pub(crate) is_run: bool,
 }
 
 /// Every run below `root`, `root` itself included, by path. Links to folders are not followed.
@@ -35,7 +42,8 @@ fn search(root: &Path, below: &Path, depth: usize, found: &mut Vec<Found>) {
     let folder = root.join(below);
     if folder.join("config.toml").is_file() {
         let path = if below.as_os_str().is_empty() { PathBuf::from(".") } else { below.to_owned() };
-        found.push(Found { path, signature: signature(&folder) });
+        let is_run = OF_A_RUN.iter().any(|name| folder.join(name).exists());
+        found.push(Found { path, signature: signature(&folder), is_run });
         return;
     }
     // A folder that cannot be read has no runs to show.
@@ -56,21 +64,22 @@ fn signature(run: &Path) -> String {
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(format!("{}@{}", metadata.len(), changed.as_nanos()))
     };
-    files.iter().map(|file| of(file).unwrap_or_default()).collect::<Vec<_>>().join(" ")
+    let files = files.iter().map(|file| of(file).unwrap_or_default());
+    std::iter::once(FORMAT.to_string()).chain(files).collect::<Vec<_>>().join(" ")
 }
 
-/// The columns of a run with a value; `None` for a folder whose `config.toml` is not a run's.
-pub(crate) fn read(root: &Path, path: &Path) -> Option<Vec<(String, Value)>> {
-    let run = RunFolder::read(&root.join(path)).ok()?;
-    let (text, config) = (run.read_config().ok()?, run.config_path());
-    let task = Task::read(&config).ok()?;
+/// The columns of a run with a value, or why its `config.toml` cannot be read as a run's.
+pub(crate) fn read(root: &Path, path: &Path) -> Result<Vec<(String, Value)>, String> {
+    let run = RunFolder::read(&root.join(path)).map_err(text_of)?;
+    let (text, config) = (run.read_config().map_err(text_of)?, run.config_path());
+    let task = Task::read(&config).map_err(text_of)?;
     let (preset, settings) = match task {
         Task::Pretraining => {
-            let settings = Resolved::parse(&text, &config).ok()?;
+            let settings = Resolved::parse(&text, &config).map_err(text_of)?;
             (settings.preset_name().to_owned(), settings.describe())
         }
         Task::Detection => {
-            let settings = detection::Resolved::parse(&text, &config).ok()?;
+            let settings = detection::Resolved::parse(&text, &config).map_err(text_of)?;
             (settings.preset_name().to_owned(), settings.describe())
         }
     };
@@ -86,7 +95,7 @@ pub(crate) fn read(root: &Path, path: &Path) -> Option<Vec<(String, Value)>> {
         values.extend(last.map(|value| (metric.key.to_owned(), Value::Number(100.0 * value))));
     }
     if let Some(last) = records.pop() {
-        values.push(("step".to_owned(), Value::Number(last.step as f64)));
+        values.push(("step".to_owned(), Value::Integer(i64::try_from(last.step).unwrap_or(i64::MAX))));
         for (name, metric) in [("elapsed_s", &ELAPSED_S), ("loss", &LOSS), ("accuracy_real", &ACCURACY_REAL)] {
             values.extend(last.values.get(metric).map(|value| (name.to_owned(), Value::Number(value))));
         }
@@ -98,5 +107,9 @@ pub(crate) fn read(root: &Path, path: &Path) -> Option<Vec<(String, Value)>> {
         }
     }
     values.extend(settings.into_iter().map(|line| (line.key.to_owned(), value_of(&line.value))));
-    Some(values)
+    Ok(values)
+}
+
+fn text_of(error: impl std::error::Error) -> String {
+    error.to_string()
 }

@@ -5,16 +5,13 @@ use std::fmt::Write as _;
 use mochi_run::CurveRecord;
 
 use crate::analysis_charts::{self, Point, RankCurve, SimilarityChart};
-use crate::chart::Chart;
+use crate::chart::{Chart, STYLES};
 use crate::data_page::{BadFile, push_bad};
 use crate::escape::Escaped;
 use crate::image::Image;
 use crate::plot::{Figure, push_figures};
 use crate::series::Series;
-use crate::{frame, matching};
-
-/// Line styles of the page, given to the lines of a chart in order.
-const STYLES: [&str; 5] = ["l0", "l1", "l2", "l3", "l4"];
+use crate::{frame, matching, table};
 
 /// Content of the page.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,11 +110,10 @@ impl AnalysisPage {
         self.push_table(&mut page);
         push_bad(&mut page, &self.bad, self.more_bad);
         if !self.glossary.is_empty() {
-            page.push_str("<details><summary>What the measures are</summary><table><tbody>\n");
-            for (term, meaning) in &self.glossary {
-                let _ = writeln!(page, "<tr><td><code>{}</code></td><td>{}</td></tr>", Escaped(term), Escaped(meaning));
-            }
-            page.push_str("</tbody></table></details>\n");
+            page.push_str("<details><summary>What the measures are</summary>");
+            let rows = self.glossary.iter().map(|(term, meaning)| vec![table::code(term), table::text(meaning)]);
+            table::push(&mut page, &["", "meaning"], rows);
+            page.push_str("</details>\n");
         }
         frame::end(&mut page, "Images are seen with running batch-norm statistics; no measure selects anything.");
         page
@@ -163,19 +159,12 @@ impl AnalysisPage {
         if self.rows.is_empty() {
             return;
         }
-        page.push_str("<h2>Values</h2>\n<div class=\"wide\"><table><thead><tr>");
-        for column in &self.columns {
-            let _ = write!(page, "<th>{}</th>", Escaped(column));
-        }
-        page.push_str("</tr></thead><tbody>\n");
-        for row in &self.rows {
-            page.push_str("<tr>");
-            for cell in row {
-                let _ = write!(page, "<td>{}</td>", Escaped(cell));
-            }
-            page.push_str("</tr>\n");
-        }
-        page.push_str("</tbody></table></div>\n");
+        page.push_str("<h2>Values</h2>\n");
+        table::push(
+            page,
+            &self.columns,
+            self.rows.iter().map(|row| row.iter().map(|cell| table::text(cell)).collect()),
+        );
     }
 }
 
@@ -183,7 +172,7 @@ impl MeasureChart {
     fn render(&self) -> Option<Figure> {
         let series = self.lines.iter().zip(STYLES.iter().cycle()).map(|((name, points), style)| Series {
             name: (*name).to_owned(),
-            style,
+            style: (*style).to_owned(),
             points: points.iter().map(|&(step, value)| (step as f64, value.is_finite().then_some(value))).collect(),
         });
         let reach: &[f64] = if self.from_zero { &[0.0] } else { &[] };

@@ -19,6 +19,9 @@ pub(crate) struct Chart {
     pub(crate) reach: &'static [f64],
 }
 
+/// Styles of lines, given to the series of a chart in order; more lines could not be told apart.
+pub(crate) const STYLES: [&str; 10] = ["l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7", "l8", "l9"];
+
 /// Distance between two names, in units of the drawing.
 const NAME_GAP: f64 = 12.5;
 const COLUMNS: usize = 230;
@@ -36,18 +39,19 @@ impl Chart {
         let mut plot = Plot::new(self.title, self.unit, "step", x, y);
         for (series, runs) in drawn.iter().zip(&runs) {
             for run in runs {
-                draw_run(&mut plot, series.style, run);
+                draw_run(&mut plot, &series.style, run);
             }
         }
-        let mut names: Vec<(f64, &Series, f64)> = drawn
+        let mut names: Vec<(f64, (&Series, f64))> = drawn
             .iter()
             .zip(&runs)
-            .filter_map(|(series, runs)| runs.last()?.last().map(|end| (plot.y(end.mean), *series, end.mean)))
+            .filter(|(series, _)| !series.name.is_empty())
+            .filter_map(|(series, runs)| runs.last()?.last().map(|end| (plot.y(end.mean), (*series, end.mean))))
             .collect();
         spread(&mut names);
-        for (at, series, value) in names {
+        for (at, (series, value)) in names {
             let value = if self.values { short(value) } else { String::new() };
-            plot.name(series.style, at, &series.name, &value);
+            plot.name(&series.style, at, &series.name, &value);
         }
         Some(plot.finish())
     }
@@ -67,8 +71,8 @@ fn draw_run(plot: &mut Plot, style: &str, run: &[Column]) {
     plot.line(style, run.iter().map(|c| (c.x, c.mean)));
 }
 
-/// Moves names apart that would overlap, keeping their order and all of them inside the drawing.
-fn spread(names: &mut [(f64, &Series, f64)]) {
+/// Moves names apart that would overlap, keeping their order and all of them inside the drawing. Each starts with its vertical position.
+pub(crate) fn spread<T>(names: &mut [(f64, T)]) {
     names.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut free = TOP - NAME_GAP;
     for name in names.iter_mut() {
@@ -82,7 +86,8 @@ fn spread(names: &mut [(f64, &Series, f64)]) {
     }
 }
 
-fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+/// Smallest and largest value.
+pub(crate) fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values.fold(None, |bounds, value| {
         let (low, high) = bounds.unwrap_or((value, value));
         Some((low.min(value), high.max(value)))
@@ -95,25 +100,24 @@ mod tests {
 
     fn series(name: &str, values: &[f64]) -> Series {
         let points = values.iter().enumerate().map(|(i, &value)| (i as f64, Some(value))).collect();
-        Series { name: name.into(), style: "l0", points }
+        Series { name: name.into(), style: "l0".into(), points }
     }
 
     #[test]
     fn names_never_overlap() {
-        let all: Vec<Series> = (0..5).map(|_| series("same", &[0.5])).collect();
         for at in [0.0, TOP, 100.0, crate::plot::HEIGHT] {
-            let mut names: Vec<(f64, &Series, f64)> = all.iter().map(|series| (at, series, 0.5)).collect();
+            let mut names = STYLES.map(|style| (at, style));
             spread(&mut names);
             for pair in names.windows(2) {
                 assert!(pair[1].0 - pair[0].0 >= NAME_GAP - 1e-9);
             }
-            assert!(names[0].0 >= TOP - 1e-9 && names[4].0 <= BOTTOM + 1e-9);
+            assert!(names[0].0 >= TOP - 1e-9 && names[STYLES.len() - 1].0 <= BOTTOM + 1e-9);
         }
     }
 
     #[test]
     fn a_chart_without_values_is_left_out() {
-        let empty = Series { name: "x".into(), style: "l0", points: vec![(1.0, None)] };
+        let empty = Series { name: "x".into(), style: "l0".into(), points: vec![(1.0, None)] };
         assert_eq!(Chart { title: "t", unit: "u", series: vec![empty], values: true, reach: &[0.0] }.render(), None);
     }
 

@@ -8,10 +8,11 @@ use mochi_text::counted;
 
 use crate::error::ReportError;
 use crate::escape::Escaped;
+use crate::name::numbered_name;
 use crate::plot::push_figures;
 use crate::results::{self, Results};
 use crate::settings::RunSettings;
-use crate::{frame, overlay};
+use crate::{frame, overlay, results_table, table};
 
 /// What the page shows of a run.
 struct Compared {
@@ -48,10 +49,7 @@ fn read(number: usize, path: &Path) -> Result<Compared, ReportError> {
     let settings = RunSettings::read(&folder)?;
     let records = MetricsLog::read(&folder.metrics_path())?;
     let results = results::read(&folder);
-    let name = std::path::absolute(path).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    // Long names are cut in the charts; the number is not.
-    let name = format!("{number} {}", name.unwrap_or_else(|| path.display().to_string()));
-    Ok(Compared { name, settings, records, results })
+    Ok(Compared { name: numbered_name(number, path), settings, records, results })
 }
 
 fn push_results(page: &mut String, runs: &[Compared]) {
@@ -61,24 +59,17 @@ fn push_results(page: &mut String, runs: &[Compared]) {
     if protocols.is_empty() {
         return;
     }
-    page.push_str("<h2>Evaluation</h2>\n<table class=\"results\"><thead><tr><th>top-1, %</th>");
-    for protocol in &protocols {
-        let _ = write!(page, "<th>{}</th>", Escaped(protocol));
-    }
-    page.push_str("</tr></thead><tbody>\n");
-    for run in runs {
-        let _ = write!(page, "<tr><th>{}</th>", Escaped(&run.name));
-        for protocol in &protocols {
+    page.push_str("<h2>Evaluation, top-1 in %</h2>\n");
+    let head: Vec<&str> = std::iter::once("").chain(protocols.iter().map(String::as_str)).collect();
+    let rows = runs.iter().map(|run| {
+        let cell = |protocol: &String| {
             // A run of no steps is an untrained encoder.
             let of = |subject| run.results.find(protocol, subject);
-            let cell = of("trained").or_else(|| of("untrained")).map_or("-".to_owned(), |result| {
-                format!("<b>{:.2}</b> <span class=\"small\">{}</span>", result.top1, Escaped(&result.details))
-            });
-            let _ = write!(page, "<td>{cell}</td>");
-        }
-        page.push_str("</tr>\n");
-    }
-    page.push_str("</tbody></table>\n");
+            of("trained").or_else(|| of("untrained")).map_or_else(|| "-".to_owned(), results_table::cell)
+        };
+        std::iter::once(format!("<b>{}</b>", Escaped(&run.name))).chain(protocols.iter().map(cell)).collect()
+    });
+    table::push(page, &head, rows);
 }
 
 /// A row for each key in which two runs differ.
@@ -91,17 +82,11 @@ fn push_settings(page: &mut String, runs: &[Compared]) {
         page.push_str("<p class=\"small\">Their settings are equal.</p>\n");
         return;
     }
-    page.push_str("<h2>Settings in which they differ</h2>\n<div class=\"wide\"><table><thead><tr><th></th>");
-    for number in 1..=runs.len() {
-        let _ = write!(page, "<th>{number}</th>");
-    }
-    page.push_str("</tr></thead><tbody>\n");
-    for index in differing {
-        let _ = write!(page, "<tr><td><code>{}</code></td>", Escaped(first[index].key));
-        for lines in &all {
-            let _ = write!(page, "<td><code>{}</code></td>", Escaped(&lines[index].value.to_string()));
-        }
-        page.push_str("</tr>\n");
-    }
-    page.push_str("</tbody></table></div>\n");
+    page.push_str("<h2>Settings in which they differ</h2>\n");
+    let head: Vec<String> = std::iter::once(String::new()).chain((1..=runs.len()).map(|n| n.to_string())).collect();
+    let rows = differing.into_iter().map(|index| {
+        let values = all.iter().map(|lines| table::code(&lines[index].value.to_string()));
+        std::iter::once(table::code(first[index].key)).chain(values).collect()
+    });
+    table::push(page, &head, rows);
 }

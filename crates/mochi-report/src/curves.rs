@@ -2,11 +2,8 @@
 
 use mochi_run::{Metric, Record, metric};
 
-use crate::chart::Chart;
+use crate::chart::{Chart, STYLES};
 use crate::series::Series;
-
-/// Line styles of the page (`l0` to `l4`), given to the series of a chart in order.
-pub(crate) const STYLES: [&str; 5] = ["l0", "l1", "l2", "l3", "l4"];
 
 /// One chart for each chart of the table, in the order of the table; those without values are left out when drawn.
 pub(crate) fn charts(records: &[Record]) -> Vec<Chart> {
@@ -18,19 +15,19 @@ pub(crate) fn charts(records: &[Record]) -> Vec<Chart> {
             charts.push(Chart { title: chart.title, unit: chart.unit, reach, values: true, series: Vec::new() });
             charts.len() - 1
         });
-        let style = STYLES[charts[at].series.len() % STYLES.len()];
+        let style = STYLES[charts[at].series.len() % STYLES.len()].to_owned();
         charts[at].series.push(Series { name: name.to_owned(), style, points: points(records, metric) });
     }
     charts
 }
 
 /// The values of a metric. A record without the metric is no point: it was not measured there. A value that is not finite breaks the line.
-fn points(records: &[Record], metric: &Metric) -> Vec<(f64, Option<f64>)> {
+pub(crate) fn points<'a>(records: impl IntoIterator<Item = &'a Record>, metric: &Metric) -> Vec<(f64, Option<f64>)> {
     let point = |record: &Record| {
         let value = record.values.get(metric)?;
         Some((record.step as f64, value.is_finite().then(|| value * metric.unit.scale())))
     };
-    records.iter().filter_map(point).collect()
+    records.into_iter().filter_map(point).collect()
 }
 
 #[cfg(test)]

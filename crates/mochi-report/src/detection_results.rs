@@ -10,6 +10,7 @@ use crate::escape::Escaped;
 use crate::matching::LEGEND_GAP;
 use crate::plot::{Figure, Plot, TOP, push_figures};
 use crate::scale::Scale;
+use crate::table;
 
 /// Most classes of a confusion that a page shows.
 const CONFUSED: usize = 40;
@@ -43,20 +44,12 @@ fn push_result(page: &mut String, value: &Value) {
         count("step")
     );
     let masks = value.get("masks");
-    page.push_str("<div class=\"wide\"><table><thead><tr><th></th>");
-    NUMBERS.iter().for_each(|name| {
-        let _ = write!(page, "<th>{name}</th>");
+    let head: Vec<&str> = std::iter::once("").chain(NUMBERS).collect();
+    let rows = [("boxes", Some(value)), ("masks", masks)].into_iter().filter_map(|(name, numbers)| {
+        let numbers = numbers?;
+        Some(std::iter::once(name.to_owned()).chain(NUMBERS.map(|key| percent(numbers.get(key)))).collect())
     });
-    page.push_str("</tr></thead><tbody>\n");
-    for (name, numbers) in [("boxes", Some(value)), ("masks", masks)] {
-        let Some(numbers) = numbers else { continue };
-        let _ = write!(page, "<tr><td>{name}</td>");
-        NUMBERS.iter().for_each(|key| {
-            let _ = write!(page, "<td>{}</td>", percent(numbers.get(key)));
-        });
-        page.push_str("</tr>\n");
-    }
-    page.push_str("</tbody></table></div>\n");
+    table::push(page, &head, rows);
     if let Some(voc) = value.get("voc") {
         let number = |key: &str| percent(voc.get(key));
         let _ = writeln!(
@@ -97,20 +90,15 @@ fn precision_recall(value: &Value) -> Option<Figure> {
 fn push_errors(page: &mut String, errors: Option<&Value>) {
     let Some(errors) = errors.and_then(Value::as_array) else { return };
     page.push_str(
-        "<h3>Kinds of errors</h3>\n<p class=\"small\">At IoU 0.5 (TIDE, Bolya et al. 2020). Cost: by how many points AP50 rises if all errors of the kind are repaired.</p>\n<table><thead><tr><th>kind</th><th>number</th><th>cost</th><th></th></tr></thead><tbody>\n",
+        "<h3>Kinds of errors</h3>\n<p class=\"small\">At IoU 0.5 (TIDE, Bolya et al. 2020). Cost: by how many points AP50 rises if all errors of the kind are repaired.</p>\n",
     );
-    for error in errors {
-        let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
+    let rows = errors.iter().map(|error| {
+        let text = |key: &str| table::text(error.get(key).and_then(Value::as_str).unwrap_or_default());
         let count = error.get("count").and_then(Value::as_u64).unwrap_or(0);
-        let _ = writeln!(
-            page,
-            "<tr><td>{}</td><td>{count}</td><td>{}</td><td class=\"small\">{}</td></tr>",
-            Escaped(text("kind")),
-            percent(error.get("cost")),
-            Escaped(text("meaning"))
-        );
-    }
-    page.push_str("</tbody></table>\n");
+        let meaning = format!("<span class=\"small\">{}</span>", text("meaning"));
+        vec![text("kind"), count.to_string(), percent(error.get("cost")), meaning]
+    });
+    table::push(page, &["", "number", "cost", "meaning"], rows);
 }
 
 /// Rows: true classes; columns: found classes.

@@ -1,5 +1,7 @@
 //! Errors of reports.
 
+use std::path::PathBuf;
+
 use mochi_config::ConfigError;
 use mochi_files::FileError;
 use mochi_run::RunError;
@@ -16,11 +18,19 @@ pub enum ReportError {
     /// The page or a figure cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The run has no records to draw.
-    #[error("{} has no records yet, so there is no figure to draw", run.display())]
+    /// Runs or a study have nothing to draw.
+    #[error("{} no records or results yet, so there is no figure to draw", names(folders))]
     NoFigures {
-        /// The run folder.
-        run: std::path::PathBuf,
+        /// The folders.
+        folders: Vec<PathBuf>,
+    },
+    /// A figure cannot be drawn as PNG.
+    #[error("cannot draw the figure {name} as PNG: {reason}")]
+    Drawing {
+        /// Name of the figure.
+        name: String,
+        /// What the renderer says.
+        reason: String,
     },
     /// The run's settings cannot be read.
     #[error(transparent)]
@@ -36,6 +46,13 @@ impl ReportError {
             ReportError::Settings(error) => error.hint(),
             ReportError::File(error) => error.hint(),
             ReportError::NoFigures { .. } => Some("train for some steps first".into()),
+            ReportError::Drawing { .. } => Some("its SVG file has the same figure; please report this as a bug".into()),
         }
     }
+}
+
+/// "a has" or "a, b have".
+fn names(folders: &[PathBuf]) -> String {
+    let all = folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    format!("{all} {}", if folders.len() == 1 { "has" } else { "have" })
 }

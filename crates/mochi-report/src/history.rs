@@ -10,6 +10,7 @@ use mochi_text::counted;
 
 use crate::escape::Escaped;
 use crate::settings::RunSettings;
+use crate::table;
 
 /// Most bad images that a page names.
 const NAMED: usize = 50;
@@ -41,66 +42,49 @@ fn push_differences(page: &mut String, settings: &RunSettings) {
         return;
     }
     let preset = Escaped(&settings.preset).to_string();
-    let _ =
-        writeln!(page, "<details><summary>Settings that are not those of the preset {preset}</summary><table><tbody>");
+    let _ = writeln!(page, "<details><summary>Settings that are not those of the preset {preset}</summary>");
     push_settings(page, lines.into_iter());
-    page.push_str("</tbody></table></details>\n");
+    page.push_str("</details>\n");
 }
 
-/// Rows of keys with values and origins.
+/// A table of keys with values and origins.
 pub(crate) fn push_settings<'a>(page: &mut String, lines: impl Iterator<Item = &'a Described>) {
-    for line in lines {
-        let _ = writeln!(
-            page,
-            "<tr><td><code>{}</code></td><td><code>{}</code></td><td class=\"small\">{}</td></tr>",
-            Escaped(line.key),
-            Escaped(&line.value.to_string()),
-            Escaped(&line.origin.to_string())
-        );
-    }
+    let rows = lines.map(|line| {
+        let origin = format!("<span class=\"small\">{}</span>", Escaped(&line.origin.to_string()));
+        vec![table::code(line.key), table::code(&line.value.to_string()), origin]
+    });
+    table::push(page, &["", "value", "from"], rows);
 }
 
 fn push_sessions(page: &mut String, sessions: &[Session]) {
     if sessions.is_empty() {
         return;
     }
-    let _ = writeln!(page, "<details><summary>Commands and machines</summary><div class=\"wide\"><table><thead><tr>");
-    for heading in ["started", "from step", "command", "processor", "threads", "system", "versions"] {
-        let _ = write!(page, "<th>{heading}</th>");
-    }
-    page.push_str("</tr></thead><tbody>\n");
-    for session in sessions {
+    let head = ["started", "from step", "command", "processor", "threads", "system", "versions"];
+    let rows = sessions.iter().map(|session| {
         let words = session.command.iter().map(|word| shell_word(Path::new(word)).to_string());
-        let _ = writeln!(
-            page,
-            "<tr><td>{}</td><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td><td>{}</td><td>Mochi {}, libtorch {}</td></tr>",
-            Escaped(&session.started),
-            session.from_step,
-            Escaped(&words.collect::<Vec<_>>().join(" ")),
-            Escaped(session.processor.as_deref().unwrap_or("unknown")),
-            session.threads,
-            Escaped(&session.system),
-            Escaped(&session.version),
-            Escaped(&session.libtorch)
-        );
-    }
-    page.push_str("</tbody></table></div></details>\n");
+        vec![
+            table::text(&session.started),
+            session.from_step.to_string(),
+            table::code(&words.collect::<Vec<_>>().join(" ")),
+            table::text(session.processor.as_deref().unwrap_or("unknown")),
+            session.threads.to_string(),
+            table::text(&session.system),
+            table::text(&format!("Mochi {}, libtorch {}", session.version, session.libtorch)),
+        ]
+    });
+    page.push_str("<details><summary>Commands and machines</summary>");
+    table::push(page, &head, rows);
+    page.push_str("</details>\n");
 }
 
 fn push_bad_images(page: &mut String, bad: &[(String, String)]) {
     if bad.is_empty() {
         return;
     }
-    let _ = writeln!(page, "<details><summary>{}</summary><table><tbody>", counted(bad.len(), "bad image"));
-    for (name, reason) in bad.iter().take(NAMED) {
-        let _ = writeln!(
-            page,
-            "<tr><td><code>{}</code></td><td class=\"small\">{}</td></tr>",
-            Escaped(name),
-            Escaped(reason)
-        );
-    }
-    page.push_str("</tbody></table>\n");
+    let _ = writeln!(page, "<details><summary>{}</summary>", counted(bad.len(), "bad image"));
+    let rows = bad.iter().take(NAMED).map(|(name, reason)| vec![table::code(name), table::text(reason)]);
+    table::push(page, &["", "reason"], rows);
     if bad.len() > NAMED {
         let more = counted(bad.len() - NAMED, "more bad image");
         let _ = writeln!(page, "<p class=\"small\">{more} in bad-images.jsonl.</p>");

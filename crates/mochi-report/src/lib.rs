@@ -1,9 +1,9 @@
-//! Self-contained HTML reports: a run, its embeddings, an ablation study, several runs, a dataset, augmented views; and a run's charts as SVG files.
+//! Self-contained HTML reports: a run, its embeddings, an ablation study, several runs, a dataset, augmented views; and figures as SVG and PNG files.
 //!
 //! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`) and writes `report.html`: one file
 //! without scripts or external resources, for light and dark screens and for print. What is absent is left out, so a run without records
-//! has a page as well. [`write_study_page`] does the same for a study, and [`comparison_page`] compares runs. [`write_figures`] writes the same charts
-//! as SVG files. [`AnalysisPage`], [`DataPage`], [`ObjectsPage`] and [`ViewsPage`] are pages made of plain values; [`ObjectImage`] is a figure of a page.
+//! has a page as well. [`write_study_page`] does the same for a study, and [`comparison_page`] compares runs. [`write_figures`] and [`write_study_figures`]
+//! write figures as files, those of the paper among them. [`AnalysisPage`], [`DataPage`], [`ObjectsPage`] and [`ViewsPage`] are pages made of plain values; [`ObjectImage`] is a figure of a page.
 //!
 //! # Example
 //!
@@ -40,16 +40,20 @@ mod error;
 mod escape;
 mod figures;
 mod frame;
+mod heat_map;
 mod history;
 mod image;
 mod matching;
 mod matrix;
+mod name;
 mod number;
 mod objects;
 mod objects_page;
 mod overlay;
 mod page;
+mod paper;
 mod plot;
+mod png;
 mod predictions_page;
 mod results;
 mod results_table;
@@ -58,15 +62,17 @@ mod scale;
 mod series;
 mod settings;
 mod study_page;
+mod table;
 mod views_page;
 
 use std::path::{Path, PathBuf};
 
-use mochi_files::Folder;
-use mochi_run::{BadImageLog, CurvesLog, MetricsLog, Record, RunFolder, Session};
+use mochi_run::{BadImageLog, CurveRecord, CurvesLog, MetricsLog, Record, RunFolder, Session};
 
 use chart::Chart;
 use history::History;
+use name::{name_of, numbered_name};
+use paper::RunData;
 use plot::Figure;
 use settings::RunSettings;
 
@@ -76,11 +82,13 @@ pub use bars::Bars;
 pub use comparison_page::comparison_page;
 pub use data_page::{BadFile, DataPage, Duplicates, Group, Issue, Section, Severity};
 pub use error::ReportError;
+pub use figures::WrittenFigures;
 pub use image::{Encoding, Image};
 pub use objects::{CLASS_COLORS, DrawnObject, ObjectImage, object_legend};
 pub use objects_page::{ObjectsPage, ProblemRow};
+pub use paper::{NotDrawn, PAPER_FIGURES, PaperFigure, paper_figures_table};
 pub use predictions_page::PredictionsPage;
-pub use study_page::write_study_page;
+pub use study_page::{write_study_figures, write_study_page};
 pub use views_page::{ShownView, ViewsPage, ViewsRow};
 
 /// Writes `report.html` into a run folder, replacing an older one, and returns its path.
@@ -92,44 +100,45 @@ pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
     let folder = RunFolder::read(run)?;
     let settings = RunSettings::read(&folder)?;
     let records = MetricsLog::read(&folder.metrics_path())?;
-    let figures = figures_of(&folder, &records)?;
+    let figures = run_figures(&records, &CurvesLog::read(&folder.curves_path())?);
     let results = results::read(&folder);
-    let name = std::path::absolute(run).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    let name = name.unwrap_or_else(|| run.display().to_string());
     let history = History {
         sessions: Session::read(&folder.sessions_path())?,
         bad_images: BadImageLog::read(&folder.bad_images_path())?,
     };
     let mut detections = String::new();
     detection_results::push(&mut detections, &folder);
-    let page = page::render(&name, &settings, &records, &figures, &results, &detections, &history);
+    let page = page::render(&name_of(run), &settings, &records, &figures, &results, &detections, &history);
     Ok(folder.write_page(&page)?)
 }
 
-/// Writes every chart of a run as an SVG file into `folder`, which is created if necessary, and `overview.svg` with the main ones.
-/// Returns the paths, the overview first.
+/// Writes figures of runs as PNG and SVG files into `folder`, which is created if necessary: of a single run every chart, and `overview` with the main ones;
+/// of several runs their curves; and those of [`PAPER_FIGURES`] that the runs have the data of.
 ///
 /// # Errors
-/// As [`write_page`]; a run without records; `folder` cannot be created or written to.
-pub fn write_figures(run: &Path, folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let source = RunFolder::read(run)?;
-    let records = MetricsLog::read(&source.metrics_path())?;
-    let files = figures::files(&figures_of(&source, &records)?);
-    if files.is_empty() {
-        return Err(ReportError::NoFigures { run: run.to_owned() });
+/// As [`write_page`]; no run has anything to draw; `folder` cannot be created or written to.
+pub fn write_figures(runs: &[PathBuf], folder: &Path) -> Result<WrittenFigures, ReportError> {
+    let name = |at: usize, path: &PathBuf| if runs.len() > 1 { numbered_name(at + 1, path) } else { name_of(path) };
+    let data = runs.iter().enumerate().map(|(at, path)| RunData::read(path, name(at, path)));
+    let data = data.collect::<Result<Vec<_>, _>>()?;
+    let charts = match &data[..] {
+        [run] => run_figures(&run.records, &run.curves),
+        all => {
+            let lines: Vec<_> = all.iter().map(|run| (run.name.clone(), run.records.iter().collect())).collect();
+            overlay::figures(&lines)
+        }
+    };
+    let (paper, not_drawn) = paper::of_runs(&data);
+    if charts.is_empty() && paper.is_empty() {
+        return Err(ReportError::NoFigures { folders: runs.to_vec() });
     }
-    let target = Folder::create(folder)?;
-    let mut written = Vec::new();
-    for (name, svg) in files {
-        target.write(&name, svg.as_bytes())?;
-        written.push(folder.join(name));
-    }
-    Ok(written)
+    let paper = paper.iter().map(|(name, figure)| (name.clone(), vec![figure]));
+    let all: Vec<_> = figures::named(&charts).into_iter().chain(paper).collect();
+    Ok(WrittenFigures { paths: figures::write(&all, folder)?, not_drawn })
 }
 
 /// The charts of a run in the order of the table of metrics, then the matching probabilities.
-fn figures_of(folder: &RunFolder, records: &[Record]) -> Result<Vec<Figure>, ReportError> {
-    let matched = CurvesLog::read(&folder.curves_path())?;
+fn run_figures(records: &[Record], matched: &[CurveRecord]) -> Vec<Figure> {
     let metrics: Vec<Figure> = curves::charts(records).iter().filter_map(Chart::render).collect();
-    Ok([metrics, matching::charts(&matched)].concat())
+    [metrics, matching::charts(matched)].concat()
 }

@@ -48,7 +48,9 @@ fn push_one(page: &mut String, title: &str, rows: &Axis, columns: &Axis, scores:
                 continue;
             };
             let share = if high > low { DARKEST * (mean - low) / (high - low) } else { 0.0 };
-            let deviation = score.deviation.map(|deviation| format!(" \u{b1} {deviation:.2}")).unwrap_or_default();
+            let deviation =
+                score.deviation.map(|deviation| format!("<br><span class=\"small\">\u{b1} {deviation:.2}</span>"));
+            let deviation = deviation.unwrap_or_default();
             let (begin, end) = if mean == high { ("<b>", "</b>") } else { ("", "") };
             let _ = write!(
                 page,
@@ -84,8 +86,13 @@ mod tests {
             &axis("s'", ["0", "<16"]),
             &scores.iter().collect::<Vec<_>>(),
         );
-        assert!(page.contains("var(--c0) 45%, transparent)\"><b>42.00</b> \u{b1} 0.50</td>"), "{page}");
-        assert!(page.contains("var(--c0) 0%, transparent)\">40.00 ") && page.contains("<th>64</th><td>-</td>"));
+        assert!(
+            page.contains(
+                "var(--c0) 45%, transparent)\"><b>42.00</b><br><span class=\"small\">\u{b1} 0.50</span></td>"
+            ),
+            "{page}"
+        );
+        assert!(page.contains("var(--c0) 0%, transparent)\">40.00<br>") && page.contains("<th>64</th><td>-</td>"));
         assert!(page.contains("<th>&lt;16</th>") && page.matches("<b>").count() == 1);
     }
 }

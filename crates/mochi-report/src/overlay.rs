@@ -4,13 +4,11 @@ use mochi_run::metric::contrastive::{ACCURACY_REAL, ALIGNMENT, UNIFORMITY};
 use mochi_run::metric::general::LOSS;
 use mochi_run::{Metric, Record};
 
-use crate::chart::Chart;
-use crate::curves::STYLES;
+use crate::chart::{Chart, STYLES};
+use crate::curves::points;
+use crate::name::shortened;
 use crate::plot::Figure;
 use crate::series::Series;
-
-/// Longest name of a line, in characters.
-const NAME: usize = 18;
 
 /// Most lines of a chart; more could not be told apart.
 pub(crate) const LINES: usize = STYLES.len();
@@ -33,22 +31,11 @@ fn figure(
     lines: &[(String, Vec<&Record>)],
 ) -> Option<Figure> {
     let series = lines.iter().zip(STYLES).map(|((name, records), style)| {
-        let point = |record: &&Record| {
-            let value = record.values.get(metric)?;
-            Some((record.step as f64, value.is_finite().then(|| value * metric.unit.scale())))
-        };
-        let mut points: Vec<(f64, Option<f64>)> = records.iter().filter_map(point).collect();
+        let mut points = points(records.iter().copied(), metric);
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Series { name: shortened(name), style, points }
+        Series { name: shortened(name), style: style.to_owned(), points }
     });
     Chart { title, unit, series: series.collect(), values: false, reach: &[] }.render()
-}
-
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= NAME {
-        return name.to_owned();
-    }
-    name.chars().take(NAME - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -43,9 +43,9 @@ pub(crate) fn render(
         page.push_str("</div>\n");
     }
     history::push(&mut page, settings, history);
-    page.push_str("<details><summary>All settings</summary><table><tbody>\n");
+    page.push_str("<details><summary>All settings</summary>");
     history::push_settings(&mut page, settings.lines.iter());
-    page.push_str("</tbody></table></details>\n");
+    page.push_str("</details>\n");
     let text = format!(
         "Lines show the mean of the records in each horizontal bin; bands show their minimum and maximum. Seed {}.",
         settings.seed

@@ -17,8 +17,9 @@ pub(crate) const BOTTOM: f64 = HEIGHT - 34.0;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Figure {
     pub(crate) title: String,
-    /// An `<svg>` element of [`WIDTH`] by [`HEIGHT`] units.
+    /// An `<svg>` element of [`WIDTH`] by `height` units.
     pub(crate) svg: String,
+    pub(crate) height: f64,
 }
 
 /// Adds a section of figures to a page, or nothing without any.
@@ -101,6 +102,12 @@ impl Plot {
         let _ = write!(self.svg, "<circle class=\"{style}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"/>");
     }
 
+    /// The last of several points.
+    pub(crate) fn end(&mut self, style: &str, (x, y): (f64, f64)) {
+        let (x, y) = (self.x(x), self.y(y));
+        let _ = write!(self.svg, "<circle class=\"{style}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\"/>");
+    }
+
     /// One of many small points.
     pub(crate) fn mark(&mut self, style: &str, (x, y): (f64, f64)) {
         let (x, y) = (self.x(x), self.y(y));
@@ -134,7 +141,7 @@ impl Plot {
     /// The finished plot.
     pub(crate) fn finish(mut self) -> Figure {
         self.svg.push_str("</svg>");
-        Figure { title: self.title, svg: self.svg }
+        Figure { title: self.title, svg: self.svg, height: HEIGHT }
     }
 
     fn path(&self, points: impl Iterator<Item = (f64, f64)>) -> String {

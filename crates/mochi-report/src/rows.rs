@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 
 use crate::axis::Axis;
 use crate::escape::Escaped;
-use crate::plot::Figure;
+use crate::plot::{Figure, WIDTH};
 use crate::scale::Scale;
 
-const WIDTH: f64 = 470.0;
 const LEFT: f64 = 8.0;
 const RIGHT: f64 = WIDTH - 14.0;
 const TOP: f64 = 24.0;
@@ -76,7 +75,7 @@ pub(crate) fn figure(title: &str, unit: &str, rows: &[Row], reach: &[f64]) -> Op
         }
     }
     svg.push_str("</svg>");
-    Some(Figure { title: title.to_owned(), svg })
+    Some(Figure { title: title.to_owned(), svg, height })
 }
 
 #[cfg(test)]

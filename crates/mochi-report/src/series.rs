@@ -2,9 +2,10 @@
 
 /// One curve.
 pub(crate) struct Series {
+    /// Empty for a line that is not named.
     pub(crate) name: String,
-    /// Which of the page's line styles, `l0` to `l4`.
-    pub(crate) style: &'static str,
+    /// One of the styles of lines, and `also` for a line that belongs to another one.
+    pub(crate) style: String,
     /// Step and value, by rising step; `None` if it is not finite.
     pub(crate) points: Vec<(f64, Option<f64>)>,
 }
@@ -65,7 +66,7 @@ mod tests {
         for point in &mut points[400..500] {
             point.1 = None;
         }
-        let series = Series { name: "x".into(), style: "l0", points };
+        let series = Series { name: "x".into(), style: "l0".into(), points };
         let runs = series.columns(0.0, 1000.0, 100);
         assert_eq!(runs.iter().map(Vec::len).collect::<Vec<_>>(), [40, 50]);
         let first = runs[0][0];
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_single_point_is_one_column() {
-        let series = Series { name: "x".into(), style: "l0", points: vec![(5.0, Some(1.0))] };
+        let series = Series { name: "x".into(), style: "l0".into(), points: vec![(5.0, Some(1.0))] };
         assert_eq!(series.columns(5.0, 5.0, 100), [[Column { x: 5.0, mean: 1.0, low: 1.0, high: 1.0 }]]);
     }
 }

@@ -2,7 +2,7 @@
 //! commands.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mochi_ablate::table::{Row as TableRow, Score};
 use mochi_ablate::{Cells, Plan, State, StudyFolder, Table};
@@ -12,9 +12,10 @@ use mochi_text::{counted, duration};
 
 use crate::error::ReportError;
 use crate::escape::Escaped;
+use crate::figures::WrittenFigures;
 use crate::plot::{Figure, push_figures};
 use crate::rows::{self, Row};
-use crate::{frame, matrix, overlay};
+use crate::{figures, frame, matrix, overlay, paper, table};
 
 /// Writes `report.html` into the folder of a study, replacing an older one, and returns its path. `states[i]` is the state of `cells.cells[i]`.
 ///
@@ -56,6 +57,28 @@ pub fn write_study_page(
     Ok(study.write_page(&page)?)
 }
 
+/// Writes the figures of a study as PNG and SVG files into `folder`, which is created if necessary: accuracies and differences by variant, curves over
+/// training, and those of [`crate::PAPER_FIGURES`] that the study has the data of.
+///
+/// # Errors
+/// [`ReportError::NoFigures`]; `folder` cannot be created or written to.
+pub fn write_study_figures(
+    study: &StudyFolder,
+    plan: &Plan,
+    cells: &Cells,
+    table: &Table,
+    folder: &Path,
+) -> Result<WrittenFigures, ReportError> {
+    let own = [accuracies(table), curves(study, cells)].concat();
+    let (paper, not_drawn) = paper::of_study(plan, table);
+    if own.is_empty() && paper.is_empty() {
+        return Err(ReportError::NoFigures { folders: vec![study.path().to_owned()] });
+    }
+    let paper = paper.iter().map(|(name, figure)| (name.clone(), vec![figure]));
+    let all: Vec<_> = figures::singles(&own).chain(paper).collect();
+    Ok(WrittenFigures { paths: figures::write(&all, folder)?, not_drawn })
+}
+
 /// For each protocol a figure of accuracies, and one of differences where there are any.
 fn accuracies(table: &Table) -> Vec<Figure> {
     let mut figures = Vec::new();
@@ -89,22 +112,12 @@ fn accuracies(table: &Table) -> Vec<Figure> {
     figures
 }
 
-fn push_table(page: &mut String, table: &Table) {
-    let mut lines = mochi_ablate::format::cells(table).into_iter();
-    page.push_str("<h2>Table</h2>\n<div class=\"wide\"><table><thead><tr>");
-    for heading in lines.next().unwrap_or_default() {
-        let _ = write!(page, "<th>{}</th>", Escaped(&heading));
-    }
-    page.push_str("</tr></thead><tbody>\n");
-    for line in lines {
-        page.push_str("<tr>");
-        for cell in line {
-            let _ = write!(page, "<td>{}</td>", Escaped(&cell));
-        }
-        page.push_str("</tr>\n");
-    }
-    page.push_str("</tbody></table></div>\n");
-    for note in mochi_ablate::format::notes(table) {
+fn push_table(page: &mut String, of: &Table) {
+    let mut lines = mochi_ablate::format::cells(of).into_iter();
+    let head = lines.next().unwrap_or_default();
+    page.push_str("<h2>Table</h2>\n");
+    table::push(page, &head, lines.map(|line| line.iter().map(|cell| table::text(cell)).collect()));
+    for note in mochi_ablate::format::notes(of) {
         let _ = writeln!(page, "<p class=\"small\">{}</p>", Escaped(&note));
     }
 }
@@ -133,7 +146,7 @@ fn push_cells(
     cells: &Cells,
     states: &[State],
 ) -> Result<(), ReportError> {
-    page.push_str("<details><summary>The cells</summary><div class=\"wide\"><table><tbody>\n");
+    let mut rows = Vec::new();
     for (cell, state) in cells.cells.iter().zip(states) {
         let run = study.run(cell)?;
         let state = match state {
@@ -152,17 +165,13 @@ fn push_cells(
             shell_word(&study.base()),
             cell.arguments.iter().map(|a| shell_word(a.as_ref()).to_string()).collect::<Vec<_>>().join(" ")
         );
-        let _ = writeln!(
-            page,
-            "<tr><td><a href=\"{}\">{}, seed {}</a></td><td class=\"small\">{}</td><td><code>{}</code></td></tr>",
-            Escaped(&link.display().to_string()),
-            Escaped(&cells.variants[cell.variant].name()),
-            cell.seed,
-            Escaped(&state),
-            Escaped(&command)
-        );
+        let name = format!("{}, seed {}", cells.variants[cell.variant].name(), cell.seed);
+        let link = format!("<a href=\"{}\">{}</a>", Escaped(&link.display().to_string()), Escaped(&name));
+        rows.push(vec![link, table::text(&state), table::code(&command)]);
     }
-    page.push_str("</tbody></table></div></details>\n");
+    page.push_str("<details><summary>The cells</summary>");
+    table::push(page, &["", "state", "command"], rows);
+    page.push_str("</details>\n");
     Ok(())
 }
 

@@ -208,9 +208,34 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::File`], [`RunError::Unwritable`].
     pub fn write_analysis<T: Serialize>(&self, analysis: &T) -> Result<PathBuf, RunError> {
-        let path = self.path().join(ANALYSIS);
+        let path = self.analysis_path();
         self.folder.write(ANALYSIS, &json(analysis, &path)?)?;
         Ok(path)
+    }
+
+    /// Path of `analysis.json`, the measures of the embeddings of the run's checkpoints.
+    pub fn analysis_path(&self) -> PathBuf {
+        self.path().join(ANALYSIS)
+    }
+
+    /// Checks that the analysis and its page can be written, before the work whose result they are.
+    ///
+    /// # Errors
+    /// [`RunError::File`].
+    pub fn check_analysis_writable(&self) -> Result<(), RunError> {
+        Ok(mochi_files::check_writable(&self.analysis_path())?)
+    }
+
+    /// Reads `analysis.json`; `None` if the run was not analyzed.
+    ///
+    /// # Errors
+    /// [`RunError::File`], [`RunError::NotText`].
+    pub fn read_analysis(&self) -> Result<Option<String>, RunError> {
+        if self.folder.file_type(ANALYSIS)?.is_none() {
+            return Ok(None);
+        }
+        let bytes = self.folder.read(ANALYSIS, WHOLE_FILE)?;
+        String::from_utf8(bytes).map(Some).map_err(|_| RunError::NotText { path: self.analysis_path() })
     }
 
     /// Writes the page of the analysis to `analysis.html`, whole or not at all. Returns its path.

@@ -7,6 +7,7 @@
 mod ablate;
 mod analyze;
 mod augment;
+mod bad_images;
 mod bench;
 mod check;
 mod config;
@@ -16,6 +17,7 @@ mod doctor;
 mod drive;
 mod eval;
 mod failure;
+mod figures;
 mod launch;
 mod output_file;
 mod pack;

@@ -17,10 +17,24 @@ impl Resolved {
         self.negatives.from != NegativesFrom::Batch
     }
 
+    /// Number of candidate keys of a query, of which `negatives.hardest` are the hard negatives.
+    pub fn candidate_keys(&self) -> usize {
+        candidate_keys(self.negatives.from, self.moco.queue, self.moco.batch)
+    }
+
     /// Whether the loss is computed within a batch (SimCLR, SupCon, NNCLR). These losses support no synthesis, filters or loss variants.
     pub fn within_batch(&self) -> bool {
         !self.negatives_from_queue()
             && (self.moco.encoder == EncoderKind::Shared || self.moco.positive != Positive::Key)
+    }
+}
+
+/// Number of candidate keys of a query, by their source, the length of the queue and the size of the batch.
+pub(super) fn candidate_keys(from: NegativesFrom, queue: usize, batch: usize) -> usize {
+    match from {
+        NegativesFrom::Queue => queue,
+        NegativesFrom::Batch => batch,
+        NegativesFrom::Both => queue.saturating_add(batch),
     }
 }
 

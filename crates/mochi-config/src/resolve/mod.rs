@@ -87,12 +87,7 @@ impl Settings {
             symmetric,
             bn_groups,
         };
-        // Number of candidate keys per query.
-        let columns = match negatives.from {
-            NegativesFrom::Queue => queue,
-            NegativesFrom::Batch => batch,
-            NegativesFrom::Both => queue.saturating_add(batch),
-        };
+        let columns = flows::candidate_keys(negatives.from, queue, batch);
 
         let mut hardest = pick.pick("negatives.hardest", negatives.hardest, || rules::hardest(columns));
         let pairs = pick.pick("negatives.pairs", negatives.pairs, || (hardest, "equal to hardest".to_owned()));

@@ -5,11 +5,13 @@ use super::collapse::{self, Collapse};
 use super::measure::{RANK_ME_EMBEDDINGS, SPREAD};
 use super::neighbors::Neighbors;
 use super::principal_components::{PrincipalComponents, principal_components};
+use super::proxy_accuracy::ProxyTask;
 use super::reading;
 use super::sample::{Draw, Outputs, Pass, check_finite, pass};
 use super::sheet::{SheetRow, sheet};
 use crate::nearest::unit_rows;
 use crate::{EvalError, FrozenEncoder, Progress, Stage, ViewOptions, classes};
+use mochi_contrast::{DrawKey, Objective};
 use mochi_data::{BadImage, Dataset};
 use mochi_nets::Encoder;
 use mochi_tensor::Tensor;
@@ -24,8 +26,10 @@ pub struct AnalysisOptions {
     pub seed: u64,
     /// Neighbors of each image; fewer if there are fewer images.
     pub k: usize,
-    /// Temperature of the matching probabilities: the run's.
-    pub temperature: f64,
+    /// The run's objective: temperature of the matching probabilities, synthetic negatives of the proxy task.
+    pub objective: Objective,
+    /// Number of candidate keys of a query in training.
+    pub keys: usize,
     /// Views; their augmentation pipeline is that of the run.
     pub views: ViewOptions,
 }
@@ -119,6 +123,11 @@ pub struct Analyzer<'a> {
     sizes: [usize; 2],
 }
 
+/// Whether the images of a dataset have classes, at least two.
+pub fn is_labeled(dataset: &Dataset) -> bool {
+    dataset.labels().is_some_and(|labels| classes::count(labels) > 1)
+}
+
 impl<'a> Analyzer<'a> {
     /// No checkpoint yet.
     ///
@@ -140,7 +149,7 @@ impl<'a> Analyzer<'a> {
         let frozen = encoders.iter().map(|(_, encoder)| FrozenEncoder::snapshot(encoder));
         let frozen: Vec<FrozenEncoder> = frozen.collect::<Result<_, _>>()?;
         let nets: Vec<&Encoder> = encoders.iter().map(|(_, encoder)| *encoder).collect();
-        let AnalysisOptions { images, seed, k, temperature, views } = self.options.clone();
+        let AnalysisOptions { images, seed, k, objective, keys, views } = self.options.clone();
         let draw = Draw { images, seed };
         let plain = (views.augmentation.evaluation(views.size), 1);
         let whole = pass(self.dataset, &nets, plain, draw, &views, (Stage::Features, &mut *progress))?;
@@ -168,7 +177,9 @@ impl<'a> Analyzer<'a> {
             };
             // Sets of neighbors are compared only if they are of the same images.
             let before = self.last.as_ref().filter(|last| last.images == whole.images).map(|last| &last.neighbors);
-            let (measured, found) = measure(*step, &embedded, (k, temperature), before)?;
+            let draws = DrawKey { seed, step: *step, ..DrawKey::default() };
+            let task = ProxyTask { objective: &objective, keys, draws, samples: &[] };
+            let (measured, found) = measure(*step, &embedded, (k, &task), before)?;
             self.checkpoints.push(measured);
             self.sizes = [&whole_of.features, embeddings].map(|t| t.size().get(1).map_or(0, |&n| n.max(0) as usize));
             let features = whole_of.features.shallow_clone();
@@ -204,7 +215,7 @@ impl<'a> Analyzer<'a> {
             dataset_images: self.dataset.len(),
             seed: self.options.seed,
             k,
-            temperature: self.options.temperature,
+            temperature: self.options.objective.temperature,
             features: width,
             dim,
             classes: labels.as_deref().map(classes::count),

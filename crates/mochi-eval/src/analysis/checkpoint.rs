@@ -1,12 +1,15 @@
 //! The measures of one checkpoint.
 
 use super::alignment_uniformity::alignment_uniformity;
+use super::class_oracle::oracle_accuracy;
 use super::hardest::{Hardest, hardest};
 use super::measure::{
-    ALIGNMENT, FALSE_NEGATIVES_ALL, FALSE_NEGATIVES_HARDEST, NEGATIVE_SIMILARITY, POSITIVE_SIMILARITY, PURITY,
-    PURITY_CHANCE, RANK_ME_EMBEDDINGS, RANK_ME_FEATURES, SPREAD, STABILITY, UNIFORMITY, Values,
+    ALIGNMENT, FALSE_NEGATIVES_ALL, FALSE_NEGATIVES_HARDEST, NEGATIVE_SIMILARITY, POSITIVE_SIMILARITY, PROXY_ACCURACY,
+    PROXY_ACCURACY_ORACLE, PROXY_ACCURACY_ORACLE_SYNTHETIC, PROXY_ACCURACY_SYNTHETIC, PURITY, PURITY_CHANCE,
+    RANK_ME_EMBEDDINGS, RANK_ME_FEATURES, SPREAD, STABILITY, UNIFORMITY, Values,
 };
 use super::neighbors::{Neighbors, chance, neighbors, purity, stability};
+use super::proxy_accuracy::{ProxyTask, proxy_accuracy};
 use super::rank_me::rank_me;
 use super::similarity::{Similarity, similarity};
 use super::spread::spread;
@@ -45,11 +48,11 @@ pub(crate) struct Embedded<'a> {
     pub view_labels: Option<&'a [u32]>,
 }
 
-/// Measures one encoder: `k` neighbors, compared with those `before`, and the temperature of the run.
+/// Measures one encoder: `k` neighbors, compared with those `before`, and the proxy task of the run.
 pub(crate) fn measure(
     step: u64,
     of: &Embedded,
-    (k, temperature): (usize, f64),
+    (k, task): (usize, &ProxyTask),
     before: Option<&Neighbors>,
 ) -> Result<(CheckpointAnalysis, Neighbors), EvalError> {
     let mut values = Values::default();
@@ -65,9 +68,19 @@ pub(crate) fn measure(
     let similarity = similarity(&queries, second)?;
     values.set(&POSITIVE_SIMILARITY, similarity.as_ref().map(|s| s.positive_mean));
     values.set(&NEGATIVE_SIMILARITY, similarity.as_ref().map(|s| s.negative_mean));
-    let hardest = hardest(&queries, second, of.view_labels, temperature)?;
+    let hardest = hardest(&queries, second, of.view_labels, task.objective.temperature)?;
     values.set(&FALSE_NEGATIVES_HARDEST, hardest.as_ref().and_then(|h| h.false_among_hardest));
     values.set(&FALSE_NEGATIVES_ALL, hardest.as_ref().and_then(|h| h.false_among_all));
+
+    let proxy = proxy_accuracy(&queries, second, task)?;
+    values.set(&PROXY_ACCURACY, proxy.map(|accuracy| accuracy.real));
+    values.set(&PROXY_ACCURACY_SYNTHETIC, proxy.and_then(|accuracy| accuracy.with_synthetic));
+    let oracle = match of.view_labels {
+        Some(labels) => oracle_accuracy(&queries, second, labels, task)?,
+        None => None,
+    };
+    values.set(&PROXY_ACCURACY_ORACLE, oracle.map(|accuracy| accuracy.real));
+    values.set(&PROXY_ACCURACY_ORACLE_SYNTHETIC, oracle.and_then(|accuracy| accuracy.with_synthetic));
 
     let found = neighbors(of.features, k)?;
     values.set(&STABILITY, before.and_then(|before| stability(&found, before)));

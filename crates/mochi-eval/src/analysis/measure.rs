@@ -41,6 +41,7 @@ const SPREAD_CHART: Chart =
 const CLASS_CHART: Chart = Chart { title: "Nearest neighbors of the same class", unit: "%", from_zero: true };
 const STABILITY_CHART: Chart =
     Chart { title: "Neighbors kept since the checkpoint before", unit: "%", from_zero: true };
+const PROXY_CHART: Chart = Chart { title: "Proxy task", unit: "%, key nearest", from_zero: true };
 const FALSE_CHART: Chart = Chart { title: "False negatives", unit: "% of the negatives", from_zero: true };
 
 /// See [`crate::analysis::alignment_uniformity`].
@@ -152,8 +153,45 @@ pub static FALSE_NEGATIVES_ALL: Measure = Measure {
     doc: "Fraction of the query's class among all its negatives. Needs labels.",
 };
 
+/// See [`crate::analysis::proxy_accuracy`].
+pub static PROXY_ACCURACY: Measure = Measure {
+    key: "proxy_accuracy",
+    column: "proxy accuracy %",
+    name: "real",
+    fraction: true,
+    chart: &PROXY_CHART,
+    doc: "Fraction of queries whose key is nearer than the views of all other images.",
+};
+/// See [`crate::analysis::proxy_accuracy`].
+pub static PROXY_ACCURACY_SYNTHETIC: Measure = Measure {
+    key: "proxy_accuracy_synthetic",
+    column: "with synthetic %",
+    name: "synthetic",
+    fraction: true,
+    chart: &PROXY_CHART,
+    doc: "The same with the run's synthetic negatives, which are mixed from the same fraction of the negatives as in training. Absent if the run has none.",
+};
+/// See [`crate::analysis::class_oracle`].
+pub static PROXY_ACCURACY_ORACLE: Measure = Measure {
+    key: "proxy_accuracy_oracle",
+    column: "class oracle %",
+    name: "oracle",
+    fraction: true,
+    chart: &PROXY_CHART,
+    doc: "Proxy accuracy with a class oracle: among the images of other classes than the query's. Needs labels.",
+};
+/// See [`crate::analysis::class_oracle`].
+pub static PROXY_ACCURACY_ORACLE_SYNTHETIC: Measure = Measure {
+    key: "proxy_accuracy_oracle_synthetic",
+    column: "oracle, synthetic %",
+    name: "oracle, synthetic",
+    fraction: true,
+    chart: &PROXY_CHART,
+    doc: "The same with synthetic negatives, which are mixed from images of other classes. Needs labels; absent if the run has none.",
+};
+
 /// All measures, in the order of tables and charts.
-pub static MEASURES: [&Measure; 12] = [
+pub static MEASURES: [&Measure; 16] = [
     &ALIGNMENT,
     &UNIFORMITY,
     &RANK_ME_FEATURES,
@@ -166,6 +204,10 @@ pub static MEASURES: [&Measure; 12] = [
     &PURITY_CHANCE,
     &FALSE_NEGATIVES_HARDEST,
     &FALSE_NEGATIVES_ALL,
+    &PROXY_ACCURACY,
+    &PROXY_ACCURACY_SYNTHETIC,
+    &PROXY_ACCURACY_ORACLE,
+    &PROXY_ACCURACY_ORACLE_SYNTHETIC,
 ];
 
 /// Values by measure, in the order of [`MEASURES`]; JSON has them as one object by key.

@@ -7,6 +7,7 @@
 //! | [`spread`](mod@spread), [`collapse`](mod@collapse) | standard deviation by dimension; whether the embeddings have collapsed |
 //! | [`similarity`](mod@similarity) | histograms of the similarities of positive and negative pairs |
 //! | [`hardest`](mod@hardest) | matching probabilities and false negatives by rank |
+//! | [`proxy_accuracy`](mod@proxy_accuracy), [`class_oracle`](mod@class_oracle) | accuracy on the proxy task, with and without synthetic negatives and negatives of the query's class |
 //! | [`principal_components`](mod@principal_components) | two principal components, for a picture |
 //! | [`neighbors`](mod@neighbors) | nearest neighbors: their classes, and whether they change during training |
 //!
@@ -17,6 +18,7 @@
 pub mod alignment_uniformity;
 mod analyzer;
 mod checkpoint;
+pub mod class_oracle;
 pub mod collapse;
 #[cfg(test)]
 mod fixture;
@@ -24,6 +26,7 @@ pub mod hardest;
 pub mod measure;
 pub mod neighbors;
 pub mod principal_components;
+pub mod proxy_accuracy;
 pub mod rank_me;
 mod reading;
 pub(crate) mod sample;
@@ -31,6 +34,6 @@ mod sheet;
 pub mod similarity;
 pub mod spread;
 
-pub use analyzer::{Analysis, AnalysisOptions, Analyzer};
+pub use analyzer::{Analysis, AnalysisOptions, Analyzer, is_labeled};
 pub use checkpoint::CheckpointAnalysis;
 pub use sheet::{SheetRow, sheet};

@@ -2,7 +2,8 @@
 
 use super::checkpoint::CheckpointAnalysis;
 use super::measure::{
-    NEGATIVE_SIMILARITY, POSITIVE_SIMILARITY, PURITY, PURITY_CHANCE, RANK_ME_FEATURES, STABILITY, UNIFORMITY,
+    NEGATIVE_SIMILARITY, POSITIVE_SIMILARITY, PROXY_ACCURACY, PROXY_ACCURACY_ORACLE, PURITY, PURITY_CHANCE,
+    RANK_ME_FEATURES, STABILITY, UNIFORMITY,
 };
 
 /// Change of uniformity, and ratio of RankMe, that count as a change.
@@ -23,6 +24,15 @@ pub(crate) fn sentences(checkpoints: &[CheckpointAnalysis], k: usize) -> Vec<Str
         let ratio =
             if chance > 0.0 { format!(", {:.1} times as many as by chance", purity / chance) } else { String::new() };
         all.push(format!("{:.0} % of an image's {k} nearest neighbors have its class{ratio}.", 100.0 * purity));
+    }
+    if let (Some(accuracy), Some(oracle)) = (last.values.get(&PROXY_ACCURACY), last.values.get(&PROXY_ACCURACY_ORACLE))
+        && accuracy < 1.0
+    {
+        all.push(format!(
+            "The key of {:.0} % of the queries is not nearest; for {:.0} % of these, only images of the query's class are nearer.",
+            100.0 * (1.0 - accuracy),
+            100.0 * (oracle - accuracy) / (1.0 - accuracy)
+        ));
     }
     if let (Some(same), Some(other)) = (last.values.get(&POSITIVE_SIMILARITY), last.values.get(&NEGATIVE_SIMILARITY))
         && same - other < TOLD_APART
@@ -114,6 +124,15 @@ mod tests {
             let all = sentences(&[of(1, 0.4), of(2, after)], 10);
             assert_eq!(all.iter().any(|text| text.contains("from a mean cosine of 0.40 to 0.55")), warned, "{all:?}");
         }
+    }
+
+    #[test]
+    fn false_negatives_explain_a_part_of_the_proxy_errors() {
+        let of = |accuracy, oracle| {
+            sentences(&[checkpoint(9, &[(&PROXY_ACCURACY, accuracy), (&PROXY_ACCURACY_ORACLE, oracle)])], 10)
+        };
+        let text = "The key of 40 % of the queries is not nearest; for 25 % of these, only images of the query's class are nearer.";
+        assert_eq!((of(0.6, 0.7), of(1.0, 1.0).len()), (vec![text.to_owned()], 0));
     }
 
     #[test]

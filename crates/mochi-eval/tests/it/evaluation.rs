@@ -1,7 +1,8 @@
 //! Evaluation from files to results: IDX files and folders written here, a small encoder, both protocols of the linear probe.
 
+use mochi_contrast::Objective;
 use mochi_data::{Dataset, OpenOptions, Split};
-use mochi_eval::analysis::measure::STABILITY;
+use mochi_eval::analysis::measure::{PROXY_ACCURACY, PROXY_ACCURACY_ORACLE, PROXY_ACCURACY_SYNTHETIC, STABILITY};
 use mochi_eval::analysis::{AnalysisOptions, Analyzer};
 use mochi_eval::{
     AugmentedRecipe, EvalError, Extractor, FeatureSource, Features, KnnOptions, LinearOptions, LinearResult, Progress,
@@ -372,7 +373,8 @@ fn f8_images_that_cannot_be_read_are_counted_and_named_in_every_protocol() {
 fn an_analysis_does_not_depend_on_how_encoders_are_grouped_and_compares_them_in_their_order() {
     let (_folder, train, _) = bars();
     let (one, two) = (encoder(), with_seed(2, || Encoder::new(&SPEC, Compute::CPU)).unwrap());
-    let options = AnalysisOptions { images: 40, seed: 5, k: 4, temperature: 0.2, views: views() };
+    let objective = Objective::mochi(0.2, 16, 32, 8);
+    let options = AnalysisOptions { images: 40, seed: 5, k: 4, objective, keys: 64, views: views() };
     let analysis = |groups: &[&[(u64, &Encoder)]]| {
         let mut analyzer = Analyzer::new(&train, options.clone()).unwrap();
         let mut stages = vec![];
@@ -389,6 +391,11 @@ fn an_analysis_does_not_depend_on_how_encoders_are_grouped_and_compares_them_in_
     sample.sort_unstable();
     sample.dedup();
     assert_eq!(sample.len(), 40, "no image twice");
+    for checkpoint in &together.checkpoints {
+        let [real, synthetic, oracle] = [&PROXY_ACCURACY, &PROXY_ACCURACY_SYNTHETIC, &PROXY_ACCURACY_ORACLE]
+            .map(|measure| checkpoint.values.get(measure).unwrap());
+        assert!(synthetic <= real && real <= oracle && oracle <= 1.0, "{synthetic} {real} {oracle}");
+    }
     let kept = |analysis: &mochi_eval::analysis::Analysis| analysis.checkpoints[1].values.get(&STABILITY).unwrap();
     assert!(kept(&together) < 1.0 && together.checkpoints[0].values.get(&STABILITY).is_none());
     assert_eq!(kept(&analysis(&[&[(1, &one), (2, &one)]])), 1.0);

@@ -105,9 +105,9 @@ fn a_page_of_embeddings_escapes_every_name_and_marks_other_classes() {
         glossary: vec![(NASTY.into(), NASTY.into())],
     }
     .render();
-    // Title, heading and summary; fact twice; two findings; column and cell; a chart's title twice; unit and class of the map; three images twice,
+    // Title, heading and summary; fact twice; two findings; column, also beside its cell, and cell; a chart's title twice; unit and class of the map; three images twice,
     // with a caption each; the bad file twice; term and meaning.
-    assert_safe(&page, 3 + 2 + 2 + 2 + 2 + 2 + 9 + 2 + 2);
+    assert_safe(&page, 3 + 2 + 2 + 3 + 2 + 2 + 9 + 2 + 2);
     assert_eq!((page.matches("<figure class=\"other\"").count(), page.matches("mark warning").count()), (1, 1));
     for wanted in ["alignment <tspan class=\"value\">0.25", "step 30", "all negatives"] {
         assert!(page.contains(wanted), "{wanted} is not in {page}");

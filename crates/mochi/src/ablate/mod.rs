@@ -4,7 +4,7 @@ mod expected;
 mod process;
 mod worker;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use mochi_text::{counted, counted_with, duration};
 
 use crate::drive::listen;
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::figures;
 use worker::{Ending, Worker};
 
 /// Arguments of the subcommand.
@@ -33,6 +34,9 @@ pub struct Arguments {
     /// Print the table of the finished cells, and train nothing
     #[arg(long, value_name = "FORMAT", value_parser = ["text", "markdown", "csv", "latex"])]
     table: Option<String>,
+    /// Write figures of the study, and those that the paper has of it, as PNG and SVG files into this folder
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
     /// Start failed cells again
     #[arg(long)]
     retry_failed: bool,
@@ -61,6 +65,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         let table = Table::of(&plan, &cells, &states()?);
         let format = Format::ALL.into_iter().find(|format| format.name() == name).unwrap_or(Format::Text);
         print(&table, format, arguments.json)?;
+        draw(arguments.figures.as_deref(), &study, &plan, &cells, &table)?;
         return Ok(ExitCode::SUCCESS);
     }
     let stop = listen()?;
@@ -123,6 +128,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     let page = mochi_report::write_study_page(&study, &plan, &cells, &states, &table)?;
     print(&table, Format::Text, arguments.json)?;
+    draw(arguments.figures.as_deref(), &study, &plan, &cells, &table)?;
     let say = |text: String| write_stderr(&printable(&text));
     let again = format!("mochi ablate {}", shell_word(&arguments.plan));
     let again = arguments.out.map_or_else(|| again.clone(), |out| format!("{again} --out {}", shell_word(&out)));
@@ -155,6 +161,23 @@ pub fn run(arguments: Arguments) -> Outcome {
         return Err(Failure::new(what, format!("once the cause is removed, `{again} --retry-failed`")));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the figures of `--figures`. A study without results yet has none, which is no error of the study.
+fn draw(folder: Option<&Path>, study: &StudyFolder, plan: &Plan, cells: &Cells, table: &Table) -> Outcome<()> {
+    let Some(folder) = folder else { return Ok(()) };
+    match mochi_report::write_study_figures(study, plan, cells, table, folder) {
+        Err(error @ mochi_report::ReportError::NoFigures { .. }) => {
+            write_stderr(&printable(&error.to_string()));
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+        Ok(written) => {
+            write_stderr(&printable(&format!("figures: {}", folder.display())));
+            figures::tell_missing(&written);
+            Ok(())
+        }
+    }
 }
 
 fn print(table: &Table, format: Format, json: bool) -> Outcome<()> {

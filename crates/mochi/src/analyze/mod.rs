@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_data::{BadImage, Cancel, DataError, Dataset, Split, display_source};
+use mochi_data::{Cancel, DataError, Dataset, Split, display_source};
 use mochi_eval::analysis::{Analysis, AnalysisOptions, Analyzer};
 use mochi_eval::{EvalError, ViewOptions};
 use mochi_files::write_atomic;
@@ -21,12 +21,10 @@ use serde::Serialize;
 use crate::discovery::begin;
 use crate::eval::stages::Stages;
 use crate::failure::{Failure, Outcome, print_json, print_line};
-use crate::output_file;
+use crate::{bad_images, output_file};
 
 /// Checkpoints whose encoders are in memory at once; the images are read again for the next ones.
 const AT_ONCE: usize = 8;
-/// Bad images named on stderr, at most.
-const NAMED: usize = 10;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -71,6 +69,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let Arguments { run, data, .. } = &arguments;
     let progress = Progress::detect();
     let folder = RunFolder::read(run)?;
+    folder.check_analysis_writable()?;
     let opening = begin(vec![data.clone()], Split::Train, Cancel::default());
     let engine = mochi_tensor::start(None)?;
     let checkpoints = encoders::whole(&folder, &progress)?;
@@ -78,6 +77,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     for warning in dataset.warnings() {
         progress.warning(warning);
     }
+    keep_labeled(&folder, &dataset)?;
     let mut stages = Stages::new(&progress, "analyze");
     let mut analyzer: Option<Analyzer> = None;
     for group in checkpoints.chunks(AT_ONCE) {
@@ -95,7 +95,8 @@ pub fn run(arguments: Arguments) -> Outcome {
     let Some(analysis) = analysis else {
         return Err(mochi_run::RunError::NoCheckpoint { path: run.clone() }.into());
     };
-    report_bad_images(&analysis.bad_images, &progress);
+    let bad = analysis.bad_images.iter().map(|image| ("bad image replaced", image));
+    bad_images::warn(bad, &progress);
     if analysis.k < arguments.k {
         let used = counted(analysis.k, "other image");
         progress.warning(&format!("-k {} exceeds the {used}: all of them are neighbors", arguments.k));
@@ -127,7 +128,8 @@ impl Arguments {
             images: self.images,
             seed: self.seed,
             k: self.k,
-            temperature: settings.moco.temperature,
+            objective: mochi_train::objective(settings),
+            keys: settings.candidate_keys(),
             views: ViewOptions { max_bad_fraction: self.max_bad_fraction, ..views },
         };
         Analyzer::new(dataset, options).map_err(failure)
@@ -157,13 +159,19 @@ impl Arguments {
     }
 }
 
-fn report_bad_images(bad: &[BadImage], progress: &Progress) {
-    for image in bad.iter().take(NAMED) {
-        progress.warning(&format!("bad image replaced: {}: {} ({})", image.name, image.reason, image.detail));
+/// Refuses to replace an analysis of images with classes by one of images without, which has fewer measures.
+fn keep_labeled(folder: &RunFolder, dataset: &Dataset) -> Outcome<()> {
+    let labeled = |text: String| {
+        let stored: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+        stored.is_some_and(|stored| stored.get("classes").is_some_and(serde_json::Value::is_number))
+    };
+    if mochi_eval::analysis::is_labeled(dataset) || !folder.read_analysis()?.is_some_and(labeled) {
+        return Ok(());
     }
-    if bad.len() > NAMED {
-        progress.warning(&format!("{}; --json lists all", counted(bad.len() - NAMED, "more bad image")));
-    }
+    let path = folder.analysis_path();
+    let what = format!("{} is of images with classes, and these images have none", path.display());
+    let hint = format!("analyze labeled images, or remove {} first", mochi_files::shell_word(&path));
+    Err(Failure::new(what, hint))
 }
 
 /// An error of the analysis with hints that name this subcommand's options.

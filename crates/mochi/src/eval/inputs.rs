@@ -21,12 +21,10 @@ use serde::Serialize;
 
 use super::stages::Stages;
 use super::{Labeled, Subject, failure};
+use crate::bad_images;
 use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 use crate::ranks::Ranks;
-
-/// Bad images named on stderr, at most.
-const NAMED: usize = 10;
 
 /// Everything that an evaluation reads.
 pub struct Inputs {
@@ -158,20 +156,10 @@ impl Inputs {
     }
 
     /// Names the bad images on stderr.
-    pub fn report_bad_images(&self, bad: &BadImages) {
-        let of = |set: &'static str, images: &[BadImage]| -> Vec<String> {
-            let line =
-                |image: &BadImage| format!("bad {set} image: {}: {} ({})", image.name, image.reason, image.detail);
-            images.iter().map(line).collect()
-        };
-        let lines = [of("training", &bad.training), of("test", &bad.test)].concat();
-        for line in lines.iter().take(NAMED) {
-            self.progress.warning(line);
-        }
-        if lines.len() > NAMED {
-            let more = counted(lines.len() - NAMED, "more bad image");
-            self.progress.warning(&format!("{more}; --json lists all"));
-        }
+    pub fn report_bad_images<'a>(&self, bad: &'a BadImages) {
+        let of = |what: &'static str, images: &'a [BadImage]| images.iter().map(move |image| (what, image));
+        let both = of("bad training image", &bad.training).chain(of("bad test image", &bad.test));
+        bad_images::warn(both, &self.progress);
     }
 
     /// The name of a result's file under `eval/`: results of other data sets than the usual one are kept apart.

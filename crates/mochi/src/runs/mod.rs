@@ -8,7 +8,8 @@ mod show;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use mochi_registry::{Listed, Query, Registry, Value};
+use mochi_registry::{Listed, Query, Registry, Unread, Value};
+use mochi_term::{printable, write_stderr};
 use mochi_text::duration;
 
 use crate::failure::Outcome;
@@ -58,7 +59,11 @@ fn one(run: &Path) -> Outcome<Listed> {
 
 /// All runs of a query.
 fn listed(folder: &Path, query: &Query) -> Outcome<Vec<Listed>> {
-    Ok(Registry::open(folder)?.query(query)?)
+    let registry = Registry::open(folder)?;
+    for Unread { path, reason } in registry.unread() {
+        write_stderr(&printable(&format!("warning: {} is left out: {reason}", path.display())));
+    }
+    Ok(registry.query(query)?)
 }
 
 /// A value for people: results with two decimals, times in words.
@@ -69,6 +74,7 @@ fn text(column: &str, value: Option<&Value>) -> String {
         (_, Some(Value::Number(number))) if mochi_registry::is_result(column) => format!("{number:.2}"),
         ("loss" | "accuracy_real", Some(Value::Number(number))) => format!("{number:.3}"),
         (_, Some(Value::Number(number))) => number.to_string(),
+        (_, Some(Value::Integer(number))) => number.to_string(),
         (_, Some(Value::Text(text))) => text.clone(),
     }
 }
@@ -76,6 +82,7 @@ fn text(column: &str, value: Option<&Value>) -> String {
 /// A value for `--json`.
 fn json(value: &Value) -> serde_json::Value {
     match value {
+        Value::Integer(number) => (*number).into(),
         Value::Number(number) => (*number).into(),
         Value::Text(text) => text.clone().into(),
     }

@@ -106,8 +106,14 @@ fn a_plan_is_trained_once_and_grows() {
     study.plan("[0, 1]", "");
     ends_well(&study.run(&[]));
     assert_eq!(study.trained().iter().sum::<usize>(), 5);
-    let latex = study.run(&["--table", "latex"]);
-    assert!(String::from_utf8(latex.stdout).unwrap().contains("\\begin{tabular}{llllllll}\n"));
+    let figures = study.path("figures");
+    let latex = study.run(&["--table", "latex", "--figures", figures.to_str().unwrap()]);
+    let told = said(&latex);
+    assert!(String::from_utf8(latex.stdout).unwrap().contains("\\begin{tabular}{lllllllllll}\n"));
+    assert!(figures.join("k-nn-top-1.png").is_file() && figures.join("k-nn-top-1.svg").is_file(), "{told}");
+    let missing =
+        "paper-mixes is not drawn: it needs a grid over negatives.pairs and negatives.query_mixes\nhint: mochi ablate";
+    assert!(told.contains(missing), "{told}");
 }
 
 #[test]

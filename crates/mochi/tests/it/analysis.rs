@@ -53,6 +53,8 @@ fn every_checkpoint_is_measured_with_and_without_labels() {
         assert!((number("same_class") - 11.0 / 23.0).abs() < 1e-9 && (0.0..=1.0).contains(&number("knn_purity")));
         assert!((number("false_negatives_all") - 11.0 / 23.0).abs() < 1e-9);
         assert_eq!(one.get("neighbor_stability").is_some(), at > 0);
+        assert!(number("proxy_accuracy_synthetic") <= number("proxy_accuracy"));
+        assert!(number("proxy_accuracy") <= number("proxy_accuracy_oracle"));
         let sum: f64 = one["similarity"]["negative"].as_array().unwrap().iter().filter_map(|v| v.as_f64()).sum();
         assert!((sum - 1.0).abs() < 1e-9);
         assert_eq!(one["hardest"]["ranks"].as_array().unwrap().first(), Some(&1.into()));
@@ -69,7 +71,13 @@ fn every_checkpoint_is_measured_with_and_without_labels() {
     let stored: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("analysis.json")).unwrap()).unwrap();
     assert_eq!(stored, labeled);
     // The report of the run does not take it for an evaluation.
-    assert!(run(&["report", out.to_str().unwrap()]).status.success());
+    let figures = folder.path().join("figures");
+    let report = run(&["report", out.to_str().unwrap(), "--figures", figures.to_str().unwrap()]);
+    assert!(report.status.success(), "{}", said(&report));
+    // The figures of the paper find the measures that they are drawn from.
+    for name in ["paper-class-oracle.png", "paper-alignment-uniformity.svg"] {
+        assert!(figures.join(name).is_file(), "{name}: {}", said(&report));
+    }
     assert!(!std::fs::read_to_string(out.join("report.html")).unwrap().contains("Not shown"));
 
     // The same images in one folder: no classes, and the measures that need none are the same but for the order of the images.
@@ -81,6 +89,9 @@ fn every_checkpoint_is_measured_with_and_without_labels() {
             std::fs::copy(from, flat.join(format!("{class}-{image:03}.png"))).unwrap();
         }
     }
+    // They do not replace the analysis that has more.
+    refused(&analyze(&out, &flat, &["-k", "3"]), "is of images with classes");
+    std::fs::remove_file(out.join("analysis.json")).unwrap();
     let text = analyze(&out, &flat, &["-k", "3"]);
     let table = String::from_utf8(text.stdout.clone()).unwrap();
     assert!(text.status.success() && table.contains("all 24 images, without classes"), "{table}{}", said(&text));

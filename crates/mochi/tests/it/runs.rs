@@ -49,7 +49,8 @@ fn runs_are_listed_compared_and_selected() {
     assert_eq!(stdout(&runs(&["best", &all])), format!("{}\n", b.display()));
     assert_eq!(stdout(&runs(&["best", &all, "--where", "knn < 41"])), format!("{}\n", a.display()));
     let difference = json(&runs(&["diff", &text(&a), &text(&b), "--json"]));
-    assert_eq!(difference, serde_json::json!({"knn": [40.0, 42.5], "negatives.pairs": [0.0, 16.0]}));
+    assert_eq!(difference, serde_json::json!({"knn": [40.0, 42.5], "negatives.pairs": [0, 16]}));
+    assert!(sorted[0]["seed"].is_i64() && sorted[0]["moco.temperature"].is_f64(), "whole numbers stay whole");
     let shown = stdout(&runs(&["show", &text(&b)]));
     assert!(shown.contains("knn                42.50\n") && shown.contains("= 16  # command line\n"), "{shown}");
 
@@ -62,4 +63,8 @@ fn runs_are_listed_compared_and_selected() {
     refused(&["ls", &all, "--where", "knn >"], "invalid expression `knn >`: near \")\": syntax error\n");
     refused(&["best", &all, "--by", "linear"], "has a value of linear");
     refused(&["show", &all], "is not a run");
+
+    std::fs::write(a.join("config.toml"), "format = ").unwrap();
+    let listed = runs(&["ls", &all]);
+    assert!(said(&listed).contains("a is left out: ") && stdout(&listed).lines().count() == 2, "{}", said(&listed));
 }
