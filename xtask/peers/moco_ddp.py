@@ -8,12 +8,16 @@ a step at the same time. Gloo on CPUs, float32, channels_last, one thread for ea
 gradients are views of the buckets, and batch-norm buffers are not broadcast.
 
 Prints one JSON line with medians of rank 0's seconds, as `mochi bench ranks --json` has them. Needs torch and torchvision.
+
+A process that waits for another longer than --timeout seconds ends with an error, and so do the others; one that does not even do that is told where
+it is (its stack goes to stderr) and ended.
 """
 import argparse
+import datetime
 import json
 import os
-import socket
 import statistics
+import sys
 import time
 
 import torch
@@ -23,6 +27,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from moco_step import TEMPERATURE, Peer
+from supervise import tell_stack, wait
 
 ALL_REDUCES = 10
 
@@ -76,11 +81,13 @@ def timed(work):
 
 
 def worker(rank, size, port, a, out):
+    tell_stack()
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // size))
     torch.manual_seed(0)
     if size > 1:
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-        dist.init_process_group("gloo", rank=rank, world_size=size)
+        timeout = datetime.timedelta(seconds=a.timeout)
+        store = dist.TCPStore("127.0.0.1", port, is_master=False, timeout=timeout)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=timeout)
     alone = Peer(a.arch, a.queue, "tuned", "float32", torch.device("cpu"))
     together = Together(a.arch, a.queue) if size > 1 else None
     views = [torch.randn(a.batch, 3, a.size, a.size).contiguous(memory_format=torch.channels_last) for _ in range(2)]
@@ -114,13 +121,10 @@ def worker(rank, size, port, a, out):
             "gradient_bytes": values * 4, "images_per_s": a.batch * size / step_s,
         })
     if size > 1:
-        dist.destroy_process_group()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        # Not by returning, nor by destroy_process_group: the last reference to the group is DDP's, and its destructor joins gloo's threads while it holds
+        # Python's lock. A thread that is about to drop a tensor waits for that lock, and the process never ends (torch 2.11.0, now and then).
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def main():
@@ -131,19 +135,20 @@ def main():
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--queue", type=int, default=4096)
     parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--timeout", type=float, default=120)
     a = parser.parse_args()
     context, results = mp.get_context("spawn"), []
     for size in (int(text) for text in a.processes.split(",")):
         out = context.SimpleQueue()
-        port = free_port()
-        processes = [context.Process(target=worker, args=(rank, size, port, a, out)) for rank in range(size)]
+        # Served here, on a port that the system chooses and keeps: a port that is looked up first can be taken before it is used.
+        store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False) if size > 1 else None
+        port = store.port if store else 0
+        processes = [context.Process(target=worker, args=(rank, size, port, a, out), daemon=True) for rank in range(size)]
         for process in processes:
             process.start()
-        for process in processes:
-            process.join()
-            if process.exitcode:
-                raise SystemExit(f"a process of {size} exited with {process.exitcode}")
+        wait(processes, 10 * a.timeout)
         results.append(out.get())
+        del store
     print(json.dumps({"arch": a.arch, "batch_of_a_process": a.batch, "size": a.size, "queue": a.queue, "torch": torch.__version__, "results": results}))
 
 

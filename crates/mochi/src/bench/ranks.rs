@@ -55,7 +55,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Timed all-reduces; the first one is not counted.
+/// Timed all-reduces of each kind; the first one is not counted.
 const ALL_REDUCES: usize = 10;
 
 /// The result for one number of processes, medians of rank 0's seconds.
@@ -73,6 +73,8 @@ struct Measured {
     overhead_s: f64,
     /// All-reduce of as many bytes as the gradients have, with nothing else to do.
     all_reduce_s: f64,
+    /// All-reduce of one number.
+    latency_s: f64,
     /// Share of the all-reduce that is hidden under the backward pass: 1 - overhead / all-reduce, not below 0. The overhead has the other
     /// collectives of a step in it as well, so the true share is higher.
     hidden: f64,
@@ -205,6 +207,7 @@ fn measure_one(a: &Arguments) -> Outcome<Measured> {
         step_s: alone_s,
         overhead_s: 0.0,
         all_reduce_s: 0.0,
+        latency_s: 0.0,
         hidden: 0.0,
         gradient_bytes: gradient_values(&learner) * 4,
         images_per_s: a.batch as f64 / alone_s,
@@ -242,7 +245,8 @@ fn measure(a: &Arguments, engine: &Engine, launched: &Launched, group: &Arc<Grou
     let [alone_times, together_times] = times.map(|times| times[2..].to_vec());
     let overheads: Vec<f64> = together_times.iter().zip(&alone_times).map(|(t, a)| t - a).collect();
     let values = gradient_values(&together);
-    let all_reduce_s = all_reduce_time(group, values, place.device)?;
+    let [all_reduce_s, latency_s] = [values, 1].map(|values| all_reduce_time(group, values, place.device));
+    let (all_reduce_s, latency_s) = (all_reduce_s?, latency_s?);
     let (step_s, overhead_s) = (median(&together_times), median(&overheads));
     Ok(Measured {
         processes: group.size(),
@@ -252,6 +256,7 @@ fn measure(a: &Arguments, engine: &Engine, launched: &Launched, group: &Arc<Grou
         step_s,
         overhead_s,
         all_reduce_s,
+        latency_s,
         hidden: (1.0 - overhead_s / all_reduce_s).clamp(0.0, 1.0),
         gradient_bytes: values * 4,
         images_per_s: (a.batch * group.size()) as f64 / step_s,
