@@ -127,7 +127,7 @@ const PYRAMID: [&str; 3] = ["model.architecture=fpn", "model.arch=resnet18", "mo
 fn slow_a_detector_with_a_feature_pyramid_learns_eight_images_by_heart() {
     let folder = tempfile::tempdir().unwrap();
     let engine = mochi_tensor::start(None).unwrap();
-    let settings = settings(80, &[&PYRAMID[..], &["model.masks=false", "regions.count=16"]].concat());
+    let settings = settings(120, &[&PYRAMID[..], &["model.masks=false", "regions.count=16"]].concat());
     let trainer = Detection::start(run(folder.path(), "run"), settings, data(folder.path()), &engine, None).unwrap();
     assert!(trainer.train(&StopFlag::default(), &mut |_| {}).unwrap().finished);
     let ap50 = last(folder.path(), "run").values.get(&metrics::AP50).unwrap();
