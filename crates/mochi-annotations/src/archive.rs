@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use mochi_files::{FileError, open_regular};
 use mochi_tar::{End, Headers, Members, Part, PatternError, Span, is_pattern, matching};
 
+use crate::entry::Entry;
 use crate::error::AnnotationError;
-use crate::tree::Entry;
 
 /// The files and folders of tar files. Of members with the same name the last one counts, as in unpacking.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@ mod archive;
 mod classes;
 mod coco;
 mod edges;
+mod entry;
 mod error;
 mod format;
 mod gather;

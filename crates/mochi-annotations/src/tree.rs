@@ -1,6 +1,5 @@
 //! The files of a dataset, by their names within its folder or its tar files.
 
-use std::ffi::OsString;
 use std::io::{BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use mochi_files::{FileError, open_regular, read_capped};
 use mochi_tar::{Part, Span};
 
 use crate::archive::{Archive, tars};
+use crate::entry::Entry;
 use crate::error::AnnotationError;
 use crate::image_file::{ImageFile, ImageMember};
 
@@ -21,13 +21,6 @@ pub(crate) struct Tree {
     root: PathBuf,
     /// The tar files that are read in the place of a folder, and the folder within them.
     archive: Option<(Arc<Archive>, PathBuf)>,
-}
-
-/// A name in a folder.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Entry {
-    pub(crate) name: OsString,
-    pub(crate) folder: bool,
 }
 
 impl Tree {

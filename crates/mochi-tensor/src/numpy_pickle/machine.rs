@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::{Array, Bytes, KINDS};
+use super::array::{Array, Bytes, KINDS};
 
 /// Largest number of values in a pickle. Files of weights have some ten thousand.
 const MOST_VALUES: usize = 4 << 20;
