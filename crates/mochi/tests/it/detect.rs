@@ -48,7 +48,7 @@ fn a_detector_is_trained_evaluated_and_used() {
 
     // The queries over runs have detectors as well.
     let listed = json(&mochi(&["runs", "ls", "--json"]).arg(place.path()).output().unwrap());
-    assert_eq!((&listed[0]["task"], &listed[0]["iterations"]), (&"detection".into(), &3.0.into()), "{listed}");
+    assert_eq!((&listed[0]["task"], &listed[0]["iterations"]), (&"detection".into(), &3.into()), "{listed}");
     assert_eq!(listed[0]["ap"], 100.0 * result["AP"].as_f64().unwrap());
     let printed = |words: &[&str], path: &Path| {
         let output = mochi(words).arg(path).output().unwrap();
