@@ -263,7 +263,8 @@ int mochi_group_open(mochi_store* store, int gpus, const char* host, int port, i
     TORCH_CHECK(size >= 1 && rank >= 0 && rank < size, "rank ", rank, " of ", size, " processes");
     auto group = c10::make_intrusive<mochi_group>();
     group->size = size;
-    if (!std::getenv("GLOO_SOCKET_IFNAME")) {
+    // Not for ranks that are threads, which have no host: other threads may read the environment while it is changed.
+    if (*host && !std::getenv("GLOO_SOCKET_IFNAME")) {
       const auto name = interface_towards(host, port);
       if (!name.empty()) setenv("GLOO_SOCKET_IFNAME", name.c_str(), 0);
     }

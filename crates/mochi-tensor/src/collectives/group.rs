@@ -116,7 +116,7 @@ impl Group {
         work: impl Fn(Group) -> T + Sync,
     ) -> Result<Vec<T>, TensorError> {
         let store = Store::local()?;
-        let address = Address { host: "127.0.0.1".to_owned(), port: 1 };
+        let address = Address { host: String::new(), port: 1 };
         let stores = (0..size).map(|_| store.share()).collect::<Result<Vec<_>, _>>()?;
         std::thread::scope(|scope| {
             let threads: Vec<_> = stores
