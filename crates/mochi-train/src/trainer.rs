@@ -279,7 +279,8 @@ impl<T: Task> Trainer<T> {
                     evaluations.took(seconds);
                     (now.elapsed_s, now.stop) = (after.elapsed_s, now.stop || after.stop);
                 }
-                if found.iter().next().is_some() {
+                let was_evaluated = found.iter().next().is_some();
+                if was_evaluated {
                     found.set(&general::EVALUATION_TIME_FRACTION, evaluations.fraction(now.elapsed_s));
                     averages.add(&found);
                     evaluated.extend(&found);
@@ -295,7 +296,8 @@ impl<T: Task> Trainer<T> {
                     left: self.clock.left(now.elapsed_s),
                     metrics: &shown,
                 }));
-                if self.due(self.options.record_every, self.step, last) {
+                // The values of an evaluation stand alone: the next one of the same record would take their place.
+                if was_evaluated || self.due(self.options.record_every, self.step, last) {
                     let record = Record { step: self.step, values: averages.take() };
                     records.as_mut().map_or(Ok(()), |records| records.append(&record))?;
                     pace = Pace::start();

@@ -260,11 +260,14 @@ fn a_second_task_trains_stops_and_resumes_bit_for_bit() {
     assert!(TABLE.iter().all(|metric| METRICS.iter().any(|declared| declared.key == metric.key)));
     // Stopped at a multiple of `record_every`: the records are the same as well.
     let [first, second] = [path("straight"), path("stopped")].map(|run| records(&run));
-    assert_eq!(first.iter().map(|r| r["step"].as_u64().unwrap()).collect::<Vec<_>>(), [4, 8, 12, 16, 20, 24, 28, 30]);
+    assert_eq!(
+        first.iter().map(|r| r["step"].as_u64().unwrap()).collect::<Vec<_>>(),
+        [4, 8, 10, 12, 16, 20, 24, 28, 30]
+    );
     assert_eq!(first, second);
-    // An evaluation after step 10 is in the record after it, and only there.
+    // Every evaluation has a record of its step.
     let evaluated = first.iter().filter(|record| !record["distance"].is_null());
-    assert_eq!(evaluated.map(|r| r["step"].as_u64().unwrap()).collect::<Vec<_>>(), [12, 20, 30]);
+    assert_eq!(evaluated.map(|r| r["step"].as_u64().unwrap()).collect::<Vec<_>>(), [10, 20, 30]);
     assert!(first.last().unwrap()["distance"].as_f64().unwrap() < 1.0, "it learns: {}", first.last().unwrap());
     // A reader that uses the table of metrics ignores keys that the table does not have.
     let read = MetricsLog::read(&path("straight").join("metrics.jsonl")).unwrap();
@@ -349,6 +352,22 @@ fn evaluations_are_part_of_a_time_budget() {
     assert!(evaluated[1..evaluated.len() - 1].iter().all(|step| step % 5 == 0), "{evaluated:?}");
     // The speed is that of training: a step takes 4 ms, an evaluation 25 times as long.
     assert!(speeds[speeds.len() - 1] > 2.0 / 0.02, "{speeds:?}");
+}
+
+/// A record of several evaluations would keep the last one alone.
+#[test]
+fn every_evaluation_has_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let run = RunFolder::create(&path).unwrap();
+    run.write_config("").unwrap();
+    let evaluate = Evaluate::Result { every: 3 };
+    let options = TrainerOptions { record_every: 1000, checkpoint_every: 1000, evaluate, ..options() };
+    let outcome = Trainer::new(run, LeastSquares::new(0.5), options).train(&StopFlag::default(), &mut |_| {}).unwrap();
+    let steps: Vec<u64> = records(&path).iter().map(|record| record["step"].as_u64().unwrap()).collect();
+    assert!(records(&path).iter().all(|record| !record["distance"].is_null()));
+    let wanted: Vec<u64> = (1..=outcome.step).filter(|step| step % 3 == 0 || *step == outcome.step).collect();
+    assert_eq!(steps, wanted);
 }
 
 #[test]
