@@ -49,7 +49,7 @@ pub(crate) fn tars(path: &Path) -> Result<Option<Vec<PathBuf>>, AnnotationError>
             None => Err(read(error)),
             Some(pattern) => matching(pattern).map(Some).map_err(|error| match error {
                 PatternError::Io { path, source } => FileError::Io { action: "read", path, source }.into(),
-                other => AnnotationError::Malformed { path: path.to_owned(), detail: other.to_string() },
+                other => AnnotationError::NoArchive { path: path.to_owned(), detail: other.to_string() },
             }),
         },
     }
@@ -127,7 +127,7 @@ impl Archive {
 
 /// The members of a tar file that is complete.
 fn members(path: &Path) -> Result<Members, AnnotationError> {
-    let malformed = |detail: String| AnnotationError::Malformed { path: path.to_owned(), detail };
+    let incomplete = |detail: String| AnnotationError::Archive { path: path.to_owned(), detail };
     let read = |source| AnnotationError::from(FileError::Io { action: "read", path: path.to_owned(), source });
     let file: File = open_regular(path)?;
     let length = file.metadata().map_err(read)?.len();
@@ -144,11 +144,11 @@ fn members(path: &Path) -> Result<Members, AnnotationError> {
         }
     };
     match (end, last) {
-        (End::Damaged { at: 0 }, _) => Err(malformed("it is not a tar file".to_owned())),
-        (_, None) => Err(malformed("the archive is empty".to_owned())),
+        (End::Damaged { at: 0 }, _) => Err(incomplete("it does not start with a tar header".to_owned())),
+        (_, None) => Err(incomplete("the archive is empty".to_owned())),
         (End::Complete | End::Unmarked, _) => Ok(members),
-        (End::CutShort, Some(last)) => Err(malformed(format!("it is truncated after {last}"))),
-        (End::Damaged { at }, _) => Err(malformed(format!("it is damaged at byte {at}"))),
+        (End::CutShort, Some(last)) => Err(incomplete(format!("it is truncated after {last}"))),
+        (End::Damaged { at }, _) => Err(incomplete(format!("it is damaged at byte {at}"))),
     }
 }
 

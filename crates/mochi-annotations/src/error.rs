@@ -71,6 +71,22 @@ pub enum AnnotationError {
         /// What is wrong, and where.
         detail: String,
     },
+    /// A tar file is empty, truncated or damaged, or is none.
+    #[error("{} is not a complete tar file: {detail}", path.display())]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// A pattern of tar files names none.
+    #[error("{} names no tar files: {detail}", path.display())]
+    NoArchive {
+        /// The pattern.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
     /// A YOLO dataset does not name its classes.
     #[error("{} has no names of classes: neither `names` in data.yaml nor a classes.txt", folder.display())]
     NoClasses {
@@ -145,6 +161,8 @@ impl AnnotationError {
                 "check the file with `python3 -m json.tool`; NaN and Infinity are not JSON".to_owned()
             }
             Self::Malformed { .. } => "correct the file".to_owned(),
+            Self::Archive { .. } => "copy, download or pack it again".to_owned(),
+            Self::NoArchive { .. } => "check the folder and the pattern: photos-{000..009}.tar or photos-*.tar, in quotes".to_owned(),
             Self::NoClasses { .. } => "write a classes.txt with one name per line, in the order of the numbers".to_owned(),
             Self::NoCategories { .. } => {
                 "add `\"categories\": [{\"id\": 1, \"name\": \"cat\"}, ...]` with every category_id of the annotations".to_owned()

@@ -115,12 +115,12 @@ fn an_archive_that_is_no_dataset_is_an_error_that_names_it() {
     };
     // The first member is one block and its header; the second one ends too early.
     assert!(
-        message(&whole[..1500]).starts_with("TAR is malformed: it is truncated after "),
+        message(&whole[..1500]).starts_with("TAR is not a complete tar file: it is truncated after "),
         "{}",
         message(&whole[..1500])
     );
-    assert_eq!(message(b""), "TAR is malformed: the archive is empty");
-    assert_eq!(message(&[7; 4096]), "TAR is malformed: it is not a tar file");
+    assert_eq!(message(b""), "TAR is not a complete tar file: the archive is empty");
+    assert_eq!(message(&[7; 4096]), "TAR is not a complete tar file: it does not start with a tar header");
     let mut other = ::tar::Builder::new(Vec::new());
     let mut header = ::tar::Header::new_ustar();
     header.set_size(0);
@@ -128,7 +128,7 @@ fn an_archive_that_is_no_dataset_is_an_error_that_names_it() {
     other.append_data(&mut header, "photos/a.txt", &b""[..]).unwrap();
     assert_eq!(message(&other.into_inner().unwrap()), "TAR is not a VOC, COCO or YOLO dataset");
     let none = splits(&packed.path().join("x-*.tar"), None).unwrap_err().to_string();
-    assert!(none.ends_with("x-*.tar is malformed: no file matches it"), "{none}");
+    assert!(none.ends_with("x-*.tar names no tar files: no file matches it"), "{none}");
     std::fs::write(packed.path().join("all.tar.gz"), b"").unwrap();
     let packed = splits(&packed.path().join("all.tar.gz"), None).unwrap_err();
     assert!(packed.to_string().ends_with("is neither a folder nor a tar file"), "{packed}");

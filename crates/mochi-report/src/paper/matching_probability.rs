@@ -15,7 +15,8 @@ pub(crate) static FIGURE: PaperFigure = PaperFigure {
 fn draw(run: &RunData) -> Drawn {
     let figures = matching::charts(&run.curves);
     if figures.is_empty() {
-        let needs = "matching probabilities, which pre-training records every log.diagnostics_every_steps steps";
+        let needs =
+            "matching probabilities, which pre-training with a queue records every log.diagnostics_every_steps steps";
         return Err(Missing::new(needs, "mochi pretrain DATA --out RUN"));
     }
     Ok(figures)

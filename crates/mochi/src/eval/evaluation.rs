@@ -70,7 +70,7 @@ impl Evaluation {
                 let result =
                     knn(train, test, options, inputs.group(), &mut |now| stages.update(now)).map_err(failure)?;
                 stages.finish();
-                knn_command::finish(inputs, None, FeatureSource::Backbone, &result)
+                knn_command::finish(inputs, None, FeatureSource::Backbone, options, &result)
             }
             Self::Linear(options, fraction) => {
                 let (train, test) = features.ok_or_else(missing)?;

@@ -52,15 +52,15 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let result = few_shot(&train, &test, &options, inputs.group(), &mut |now| stages.update(now)).map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
+    finish(&inputs, out, &options, &result)
+}
+
+/// Writes and prints the result, after a warning if there are fewer classes than asked for.
+pub fn finish(inputs: &Inputs, out: Option<&Path>, options: &FewShotOptions, result: &FewShotResult) -> Outcome {
     if result.ways < options.ways {
         let enough = counted(result.ways, "class");
         inputs.progress.warning(&format!("only {enough} have enough images: every episode draws all of them"));
     }
-    finish(&inputs, out, &options, &result)
-}
-
-/// Writes and prints the result.
-pub fn finish(inputs: &Inputs, out: Option<&Path>, options: &FewShotOptions, result: &FewShotResult) -> Outcome {
     let [low, high] = result.top1_interval;
     let text = format!(
         "{}-way {}-shot {:.2} % [{low:.2}, {high:.2}]  ({}, {}, seed {}, {})",

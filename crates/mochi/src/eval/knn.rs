@@ -60,15 +60,21 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let result = knn(&train, &test, &options, inputs.group(), &mut |now| stages.update(now)).map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
+    finish(&inputs, out, source, &options, &result)
+}
+
+/// Writes and prints the result, after a warning if there are fewer neighbors than asked for.
+pub fn finish(
+    inputs: &Inputs,
+    out: Option<&Path>,
+    source: FeatureSource,
+    options: &KnnOptions,
+    result: &KnnResult,
+) -> Outcome {
     if let Some(asked) = options.k.filter(|&asked| asked > result.k) {
         let used = counted(result.k, "training image");
         inputs.progress.warning(&format!("-k {asked} exceeds the {used}: all of them are neighbors"));
     }
-    finish(&inputs, out, source, &result)
-}
-
-/// Writes and prints the result.
-pub fn finish(inputs: &Inputs, out: Option<&Path>, source: FeatureSource, result: &KnnResult) -> Outcome {
     let usual = result.k_automatic && result.temperature == KnnOptions::default().temperature;
     let name = match (source, usual) {
         (FeatureSource::Embedding, _) => "knn-embedding".to_owned(),

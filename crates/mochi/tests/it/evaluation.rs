@@ -349,6 +349,11 @@ fn a_plan_evaluates_several_data_sets_whose_results_are_kept_apart() {
     let replaced = run(&command);
     assert!(said(&replaced).contains("eval/knn.json was of other images") && said(&replaced).contains("--dataset"));
 
+    // More than the images allow is said as by the commands of one protocol.
+    let more = "[[protocol]]\nname = \"few-shot\"\nways = 20\nshots = 1\nqueries = 1\n[[protocol]]\nname = \"knn\"\nk = 1000\n";
+    std::fs::write(&plan, format!("{data}{more}")).unwrap();
+    let told = said(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
+    assert!(told.contains("have enough images") && told.contains("-k 1000 exceeds"), "{told}");
     std::fs::write(&plan, format!("{data}[[protocol]]\nname = \"knn\"\nkk = 3\n")).unwrap();
     let error = refused(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
     assert!(error.contains("eval.toml: line 10: unknown key `kk`") && error.contains("hint: "), "{error}");
