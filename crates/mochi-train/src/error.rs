@@ -146,6 +146,9 @@ impl TrainError {
             Self::Evaluation { source: mochi_eval::EvalError::NothingToHoldOut, .. } => {
                 Some("give at least three images of a class".into())
             }
+            Self::Evaluation { source: mochi_eval::EvalError::Data(mochi_data::DataError::NotFound { .. }), .. } => {
+                Some("put the images back at that place; a run is resumed with all of its data".into())
+            }
             Self::Evaluation { source, .. } => source.hint(),
             Self::Metrics(error) => error.hint(),
             Self::StartWeights { .. } => Some("set model.arch and model.stem to those of the weights".into()),

@@ -112,13 +112,16 @@ pub fn open_data(settings: &Resolved, options: &OpenOptions) -> Result<Dataset, 
 /// The labeled images of `evaluation.source`; `None` if it is empty.
 ///
 /// # Errors
-/// As [`Dataset::open`].
-pub fn open_evaluation_data(settings: &Resolved, options: &OpenOptions) -> Result<Option<Dataset>, DataError> {
+/// [`TrainError::Evaluation`], as [`Dataset::open`].
+pub fn open_evaluation_data(settings: &Resolved, options: &OpenOptions) -> Result<Option<Dataset>, TrainError> {
     let source = &settings.evaluation.source;
     if source.is_empty() {
         return Ok(None);
     }
-    Dataset::open(&path_from_text(source), options).map(Some)
+    Dataset::open(&path_from_text(source), options).map(Some).map_err(|error| match error {
+        DataError::Canceled => error.into(),
+        error => TrainError::Evaluation { has_labels: true, source: error.into() },
+    })
 }
 
 /// Augmentation pipeline of the training views.

@@ -186,4 +186,8 @@ fn a_run_is_evaluated_while_it_trains() {
         assert!(output.status.code() == Some(1) && said(&output).contains(part), "{}", said(&output));
         assert!(said(&output).contains("\nhint: ") && !refused.join("config.toml").exists(), "{}", said(&output));
     }
+    // A run is resumed with the images that it was started with.
+    std::fs::rename(&labeled, folder.path().join("elsewhere")).unwrap();
+    let told = said(&mochi(&["resume"]).arg(&out).output().unwrap());
+    assert!(told.contains("error: evaluation.source: ") && told.contains("hint: put the images back"), "{told}");
 }
