@@ -6,9 +6,10 @@ mod imports;
 mod packages;
 mod report;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::cargo::cargo;
@@ -121,6 +122,9 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     for skipped in &report.skipped {
         eprintln!("{skipped}");
     }
+    for failure in &report.failures {
+        eprintln!("failed: {failure}");
+    }
     let (passed, failed) = (report.passed, report.failed);
     let broke_off =
         checks.0.iter().any(|check| check.name.starts_with("tests") && matches!(check.ended, Ended::Failed));
@@ -184,6 +188,10 @@ fn status(command: &mut Command) -> Outcome<Ended> {
     command::status(command).map(ended)
 }
 
+fn each_line(output: impl Read, mut take: impl FnMut(&str)) {
+    BufReader::new(output).split(b'\n').map_while(Result::ok).for_each(|line| take(&String::from_utf8_lossy(&line)));
+}
+
 /// The tests of some packages. The output of passing tests is requested and filtered, because a test that cannot run here prints
 /// `skipped: ...` and the test harness would hide it.
 fn tests(place: &Place, packages: &[String], fast: bool, report: &mut Report) -> Outcome<Ended> {
@@ -198,14 +206,29 @@ fn tests(place: &Place, packages: &[String], fast: bool, report: &mut Report) ->
     if fast {
         run.args(["--skip", "slow_"]);
     }
-    let mut child = run.stdout(Stdio::piped()).spawn().map_err(|error| command::not_started(&run, &error))?;
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line);
-            if report.take(&line) {
-                eprintln!("{line}");
-            }
-        }
+    // On a terminal cargo shows its progress, which a pipe would hide.
+    if !std::io::stderr().is_terminal() {
+        run.stderr(Stdio::piped());
     }
+    let mut child = run.stdout(Stdio::piped()).spawn().map_err(|error| command::not_started(&run, &error))?;
+    let report = Mutex::new(report);
+    let report = || report.lock().unwrap_or_else(PoisonError::into_inner);
+    std::thread::scope(|scope| {
+        if let Some(stderr) = child.stderr.take() {
+            scope.spawn(|| {
+                each_line(stderr, |line| {
+                    report().take_error(line);
+                    eprintln!("{line}");
+                });
+            });
+        }
+        if let Some(stdout) = child.stdout.take() {
+            each_line(stdout, |line| {
+                if report().take(line) {
+                    eprintln!("{line}");
+                }
+            });
+        }
+    });
     child.wait().map(ended).map_err(|error| command::not_started(&run, &error))
 }

@@ -148,13 +148,25 @@ StorePtr tcp_store(const char* host, int port, bool serve, int size, millisecond
   return c10::make_intrusive<c10d::TCPStore>(host, options);
 }
 
+// Held while a collective of gloo is begun. The process has one flight recorder, which in the pinned version looks a group up, and adds a new
+// one, in a std::map before it takes its own lock (FlightRecorder::recordWithResetEnabled, all_pg_status_): groups of several threads would
+// race. Beginning a collective only puts it into a queue, so nobody waits here for another rank.
+std::mutex& beginning() {
+  static std::mutex lock;
+  return lock;
+}
+
 template <typename F>
 void begin(const mochi::GroupPtr& group, std::vector<at::Tensor> held, const char* what, mochi_work** out, F&& start) {
   auto work = std::make_unique<mochi_work>();
   work->held = std::move(held);
   work->what = what;
-  const auto backend = group->live(work->held.at(0).device());
+  const auto device = work->held.at(0).device();
+  const auto backend = group->live(device);
   try {
+    // Not for NCCL, whose first collective waits for the other ranks.
+    std::unique_lock<std::mutex> alone;
+    if (device.is_cpu()) alone = std::unique_lock<std::mutex>(beginning());
     work->work = start(*backend, *work);
   } catch (const std::exception& e) {
     group->failed = true;

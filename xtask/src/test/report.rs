@@ -9,6 +9,8 @@ pub(super) struct Report {
     pub(super) failed: u64,
     /// Lines by which tests said that they left something out, and why: `skipped: ...`.
     pub(super) skipped: Vec<String>,
+    /// Names of tests that failed, and programs that ended without a result.
+    pub(super) failures: Vec<String>,
     /// Inside the output of passing tests.
     within_passing: bool,
 }
@@ -38,9 +40,20 @@ impl Report {
             }
             return false;
         }
+        if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
+            self.failures.push(name.to_owned());
+        }
         // The long list of single passing tests is left out as well; the counts are kept.
         let passing_test = line.starts_with("test ") && line.ends_with("... ok");
         !self.within_passing && !passing_test
+    }
+
+    /// Takes one line of what cargo writes: a test program that a signal ended prints no result, and only cargo names it.
+    pub(super) fn take_error(&mut self, line: &str) {
+        let line = line.trim();
+        if line.starts_with("process didn't exit successfully") && line.contains("(signal: ") {
+            self.failures.push(line.to_owned());
+        }
     }
 }
 
@@ -59,8 +72,20 @@ mod tests {
         let shown: Vec<&str> = OUTPUT.lines().filter(|line| report.take(line)).collect();
         assert_eq!((report.passed, report.failed), (3, 1));
         assert_eq!(report.skipped, ["skipped: a: needs ../shared"]);
+        assert_eq!(report.failures, ["c"]);
         assert!(shown.contains(&"panicked at: why") && shown.contains(&"test c ... FAILED"));
         assert!(!shown.iter().any(|line| line.contains("noise") || line.ends_with("... ok")), "{shown:?}");
+    }
+
+    #[test]
+    fn a_program_that_crashed_is_named() {
+        let mut report = Report::default();
+        let crashed = "process didn't exit successfully: `target/debug/deps/it-0a` (signal: 11, SIGSEGV: invalid memory reference)";
+        for line in ["error: test failed, to rerun pass `-p a --test it`", "Caused by:", &format!("  {crashed}")] {
+            report.take_error(line);
+        }
+        report.take_error("  process didn't exit successfully: `target/debug/deps/it-0b` (exit status: 101)");
+        assert_eq!(report.failures, [crashed]);
     }
 
     #[test]

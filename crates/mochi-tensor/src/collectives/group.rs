@@ -103,7 +103,21 @@ impl Group {
             let _ = store.set(FAILURE, &format!("rank {rank} failed: {error}"));
             error
         })?;
-        Ok(Self { raw, store, member, timeout, exchanges: AtomicU64::new(0) })
+        let group = Self { raw, store, member, timeout, exchanges: AtomicU64::new(0) };
+        group.all_have_connected()?;
+        Ok(group)
+    }
+
+    /// Waits until every rank is connected: one that left before would break the connections that others still make.
+    fn all_have_connected(&self) -> Result<(), TensorError> {
+        self.store.set(&format!("connected/{}", self.rank()), "")?;
+        for other in 0..self.size() {
+            if self.store.wait(&format!("connected/{other}"), self.timeout)?.is_none() {
+                let seconds = self.timeout.as_secs();
+                return Err(TensorError::Collective(format!("rank {other} has not connected within {seconds} s")));
+            }
+        }
+        Ok(())
     }
 
     /// `size` ranks that are threads of this process: for tests.

@@ -50,6 +50,28 @@ fn tensors_are_summed_gathered_and_broadcast_in_the_order_of_ranks() {
     assert_eq!(found, vec![(6.0, 1, rows, "of 0 of 1 of 2".to_owned(), "told".to_owned()); 3]);
 }
 
+/// libtorch's flight recorder, one for the process, was written by several threads at once: the first collectives of two groups could end the process.
+#[test]
+fn groups_of_several_threads_may_begin_their_first_collective_at_once() {
+    let together = std::sync::Barrier::new(8);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..150 {
+                    together.wait();
+                    let sum = ranks(1, |group| {
+                        let mut sum = Tensor::ones([1], (Kind::Float, Device::Cpu));
+                        together.wait();
+                        group.all_reduce(&mut sum, Operation::Sum, "a test").unwrap();
+                        sum.double_value(&[0])
+                    });
+                    assert_eq!(sum, [1.0]);
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn each_rank_gets_the_rows_that_the_others_send_it() {
     let found = ranks(3, |group| {
