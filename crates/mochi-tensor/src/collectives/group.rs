@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::collectives::member::Member;
 use crate::collectives::store::{Address, FAILURE, Store, c_string, int, millis};
+use crate::collectives::verdict;
 use crate::ffi::{self, RawGroup};
 use crate::{Tensor, TensorError};
 
@@ -17,17 +19,6 @@ pub enum Operation {
     Sum,
     /// Their maximum.
     Max,
-}
-
-/// A rank's place in its group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Rank, from 0.
-    pub rank: usize,
-    /// Number of ranks.
-    pub size: usize,
-    /// Rank among those of this machine: the index of its GPU.
-    pub local_rank: usize,
 }
 
 /// The ranks that train together, seen from one of them.
@@ -100,7 +91,12 @@ impl Group {
         })
         .map_err(|error| {
             let error = collective(error);
-            let _ = store.set(FAILURE, &format!("rank {rank} failed: {error}"));
+            let text = error.to_string();
+            // What c10d says when another rank is gone names none.
+            if ["connectFullMesh", "timeout"].iter().any(|sign| text.contains(sign)) {
+                return TensorError::Collective(format!("connecting: {} ({text})", verdict::verdict(&store, member)));
+            }
+            let _ = store.set(FAILURE, &format!("rank {rank} failed: {text}"));
             error
         })?;
         let group = Self { raw, store, member, timeout, exchanges: AtomicU64::new(0) };
@@ -335,6 +331,28 @@ impl Group {
         })
     }
 
+    /// Tells the other ranks why this one stops, and leaves.
+    pub fn report_failure(&self, reason: &str) {
+        self.leave();
+        verdict::report_failure(&self.store, self.member, reason);
+    }
+
+    /// The failure that a rank reported first.
+    pub fn reported_failure(&self) -> Option<String> {
+        self.store.get(FAILURE).ok().flatten()
+    }
+
+    /// After a collective failed: leaves, and says which rank failed or was lost, as one sentence without a full stop.
+    pub fn verdict(&self) -> String {
+        self.leave();
+        verdict::verdict(&self.store, self.member)
+    }
+
+    /// Waits until every rank has come here, so that rank 0 does not close the store while another needs it.
+    pub fn close(&self) {
+        verdict::close(&self.store, self.member);
+    }
+
     /// Closes this rank's connections, so that the others notice at once. The store stays open.
     pub(super) fn leave(&self) {
         // SAFETY: a live group.
@@ -362,8 +380,12 @@ pub(super) fn collective(error: TensorError) -> TensorError {
     }
 }
 
-/// gloo's messages without the place in its source: `averaging gradients: [/x/pair.cc:547] Connection closed by peer`.
+/// gloo's messages without places and conditions of its source: `averaging gradients: [/x/pair.cc:547] Connection closed by peer` and
+/// `[enforce fail at /x/device.cc:84] ifa != nullptr. Unable to find address for: eth7`.
 fn without_source(text: &str) -> String {
+    if let Some((_, reason)) = text.strip_prefix("[enforce fail at ").and_then(|rest| rest.split_once(". ")) {
+        return reason.to_owned();
+    }
     match text.split_once(": [/").and_then(|(what, rest)| Some((what, rest.split_once("] ")?.1))) {
         Some((what, reason)) => format!("{what}: {reason}"),
         None => text.to_owned(),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `store` | [`Store`]: keys and values that all ranks see (`torch.distributed.TCPStore`) |
 //! | `group` | [`Group`]: all-reduce, broadcast and all-gather of tensors; texts from rank to rank |
+//! | `member` | [`Member`]: rank, number of ranks, rank on this machine |
 //! | `verdict` | which rank failed or was lost, after a collective failed |
 //! | `reducer` | [`Reducer`]: gradients averaged inside the backward pass (`DistributedDataParallel`) |
 //!
@@ -11,11 +12,13 @@
 //! is compared as text first ([`Group::agree`]).
 
 mod group;
+mod member;
 mod reducer;
 mod store;
 mod verdict;
 
-pub use group::{Group, Member, Operation};
+pub use group::{Group, Operation};
+pub use member::Member;
 pub use reducer::Reducer;
 pub use store::{Address, Store};
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Group, Operation, Reducer};
+use super::{Address, Group, Member, Operation, Reducer, Store};
 use crate::{BatchNorm, Device, Kind, NormMode, ParameterStore, Role, Tensor, no_grad, with_seed};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -283,4 +283,22 @@ fn slices_of_a_batch_cannot_be_synchronized() {
         errors.iter().all(|error| error.contains("synchronized"))
     });
     assert_eq!(found, [true, true]);
+}
+
+#[test]
+fn a_rank_that_is_lost_while_the_ranks_connect_is_named() {
+    let (_served, port) = Store::serve().unwrap();
+    let address = Address { host: "127.0.0.1".into(), port };
+    let connect = || Store::connect(&address, false, 3, "a test", TIMEOUT).unwrap();
+    connect().set("joined/2", "").unwrap();
+    std::thread::scope(|scope| {
+        for rank in 0..2 {
+            let (address, store) = (&address, connect());
+            scope.spawn(move || {
+                let (member, within) = (Member { rank, size: 3, local_rank: 0 }, Duration::from_secs(2));
+                let error = Group::join(store, false, address, member, within, within, &|_| {}).unwrap_err();
+                assert!(error.to_string().contains("connecting: rank 2 was lost"), "{error}");
+            });
+        }
+    });
 }

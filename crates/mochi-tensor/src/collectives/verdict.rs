@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Group;
-use crate::collectives::store::FAILURE;
+use crate::collectives::member::Member;
+use crate::collectives::store::{FAILURE, Store};
 
 /// How long a sign of life is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -16,91 +16,77 @@ const LINGER: Duration = Duration::from_secs(2);
 const CLOSING: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
-impl Group {
-    /// Tells the other ranks why this one stops, and leaves.
-    pub fn report_failure(&self, reason: &str) {
-        let rank = self.rank();
-        let text = format!("rank {rank} failed: {reason}");
-        if matches!(self.store().get(FAILURE), Ok(None)) {
-            let _ = self.store().set(FAILURE, &text);
-        }
-        let _ = self.store().set(&format!("alive/{rank}"), "");
-        self.leave();
-        self.linger();
+/// Tells the other ranks why `member` stops.
+pub(super) fn report_failure(store: &Store, member: Member, reason: &str) {
+    if matches!(store.get(FAILURE), Ok(None)) {
+        let _ = store.set(FAILURE, &format!("rank {} failed: {reason}", member.rank));
     }
+    let _ = store.set(&format!("alive/{}", member.rank), "");
+    linger(store, member);
+}
 
-    /// The failure that a rank reported first.
-    pub fn reported_failure(&self) -> Option<String> {
-        self.store().get(FAILURE).ok().flatten()
+/// Waits until every rank has come here.
+pub(super) fn close(store: &Store, Member { rank, size, .. }: Member) {
+    if store.set(&format!("done/{rank}"), "").is_err() || rank != 0 {
+        return;
     }
-
-    /// Waits until every rank has come here, so that rank 0 does not close the store while another needs it.
-    pub fn close(&self) {
-        let rank = self.rank();
-        if self.store().set(&format!("done/{rank}"), "").is_err() || rank != 0 {
-            return;
-        }
-        let begun = Instant::now();
-        let done = |other: usize| !matches!(self.store().get(&format!("done/{other}")), Ok(None));
-        while begun.elapsed() < CLOSING && !(1..self.size()).all(done) {
-            std::thread::sleep(PAUSE);
-        }
+    let begun = Instant::now();
+    let done = |other: usize| !matches!(store.get(&format!("done/{other}")), Ok(None));
+    while begun.elapsed() < CLOSING && !(1..size).all(done) {
+        std::thread::sleep(PAUSE);
     }
+}
 
-    /// After a collective failed: leaves, and says which rank failed or was lost, as one sentence without a full stop.
-    pub fn verdict(&self) -> String {
-        let rank = self.rank();
-        self.leave();
-        if self.store().set(&format!("alive/{rank}"), "").is_err() {
-            return "rank 0 is gone, and with it the store that the ranks share".to_owned();
-        }
-        let begun = Instant::now();
-        let said = loop {
-            match self.look() {
-                Err(gone) => return gone,
-                Ok(Found::Failed(text)) => break text,
-                Ok(Found::All) => {
-                    break "no rank was lost: the network failed, or one rank was later than the timeout".to_owned();
-                }
-                Ok(Found::Missing(missing)) if begun.elapsed() >= ANSWER_WITHIN => {
-                    let list = missing.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-                    break match missing.len() {
-                        1 => format!("rank {list} was lost: killed, frozen or cut off"),
-                        _ => format!("ranks {list} were lost: killed, frozen or cut off"),
-                    };
-                }
-                Ok(Found::Missing(_)) => std::thread::sleep(PAUSE),
+/// Which rank failed or was lost, seen from `member`, which has closed its connections.
+pub(super) fn verdict(store: &Store, member: Member) -> String {
+    if store.set(&format!("alive/{}", member.rank), "").is_err() {
+        return "rank 0 is gone, and with it the store that the ranks share".to_owned();
+    }
+    let begun = Instant::now();
+    let said = loop {
+        match look(store, member.size) {
+            Err(gone) => return gone,
+            Ok(Found::Failed(text)) => break text,
+            Ok(Found::All) => {
+                break "no rank was lost: the network failed, or one rank was later than the timeout".to_owned();
             }
-        };
-        self.linger();
-        said
-    }
-
-    fn look(&self) -> Result<Found, String> {
-        let gone = |_| "rank 0 is gone, and with it the store that the ranks share".to_owned();
-        if let Some(text) = self.store().get(FAILURE).map_err(gone)? {
-            return Ok(Found::Failed(text));
-        }
-        let mut missing = Vec::new();
-        for other in 0..self.size() {
-            if self.store().get(&format!("alive/{other}")).map_err(gone)?.is_none() {
-                missing.push(other);
+            Ok(Found::Missing(missing)) if begun.elapsed() >= ANSWER_WITHIN => {
+                let list = missing.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+                break match missing.len() {
+                    1 => format!("rank {list} was lost: killed, frozen or cut off"),
+                    _ => format!("ranks {list} were lost: killed, frozen or cut off"),
+                };
             }
+            Ok(Found::Missing(_)) => std::thread::sleep(PAUSE),
         }
-        Ok(if missing.is_empty() { Found::All } else { Found::Missing(missing) })
-    }
+    };
+    linger(store, member);
+    said
+}
 
-    /// Says that this rank has read; rank 0 waits until the living have.
-    fn linger(&self) {
-        let rank = self.rank();
-        if self.store().set(&format!("read/{rank}"), "").is_err() || rank != 0 {
-            return;
+fn look(store: &Store, size: usize) -> Result<Found, String> {
+    let gone = |_| "rank 0 is gone, and with it the store that the ranks share".to_owned();
+    if let Some(text) = store.get(FAILURE).map_err(gone)? {
+        return Ok(Found::Failed(text));
+    }
+    let mut missing = Vec::new();
+    for other in 0..size {
+        if store.get(&format!("alive/{other}")).map_err(gone)?.is_none() {
+            missing.push(other);
         }
-        let begun = Instant::now();
-        let done = |other: usize| !matches!(self.store().get(&format!("read/{other}")), Ok(None));
-        while begun.elapsed() < LINGER && !(1..self.size()).all(done) {
-            std::thread::sleep(PAUSE);
-        }
+    }
+    Ok(if missing.is_empty() { Found::All } else { Found::Missing(missing) })
+}
+
+/// Says that this rank has read; rank 0 waits until the living have.
+fn linger(store: &Store, Member { rank, size, .. }: Member) {
+    if store.set(&format!("read/{rank}"), "").is_err() || rank != 0 {
+        return;
+    }
+    let begun = Instant::now();
+    let done = |other: usize| !matches!(store.get(&format!("read/{other}")), Ok(None));
+    while begun.elapsed() < LINGER && !(1..size).all(done) {
+        std::thread::sleep(PAUSE);
     }
 }
 
