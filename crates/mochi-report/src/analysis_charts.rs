@@ -1,9 +1,7 @@
 //! Charts of an analysis that are not lines over the steps: similarities of pairs, false negatives by rank, a map of the features.
 
-use crate::axis::Axis;
 use crate::matching::{LEGEND_GAP, rank_scale, shade, spread, step_name};
-use crate::plot::{Figure, Plot, TOP};
-use crate::scale::Scale;
+use mochi_figures::{Axis, Figure, Plot, Scale, TOP};
 
 /// Histograms of the similarities of pairs in equal bins from -1 to 1.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,15 +2,13 @@
 
 use std::fmt::Write as _;
 
+use crate::frame::push_figures;
+use mochi_figures::{Chart, Escaped, Figure, STYLES, Series};
 use mochi_run::CurveRecord;
 
 use crate::analysis_charts::{self, Point, RankCurve, SimilarityChart};
-use crate::chart::{Chart, STYLES};
 use crate::data_page::{BadFile, push_bad};
-use crate::escape::Escaped;
 use crate::image::Image;
-use crate::plot::{Figure, push_figures};
-use crate::series::Series;
 use crate::{frame, matching, table};
 
 /// Content of the page.

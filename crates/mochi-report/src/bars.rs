@@ -1,9 +1,8 @@
 //! Counts as horizontal bars, names left and numbers right, which fits narrow screens.
 
-use std::fmt::Write as _;
+use mochi_figures::{Escaped, grouped};
 
-use crate::escape::Escaped;
-use crate::number::grouped;
+use std::fmt::Write as _;
 
 /// A histogram, or counts by name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::frame::push_figures;
+use mochi_figures::Escaped;
 use mochi_run::{MetricsLog, Record, RunFolder};
 use mochi_text::counted;
 
 use crate::error::ReportError;
-use crate::escape::Escaped;
 use crate::name::numbered_name;
-use crate::plot::push_figures;
 use crate::results::{self, Results};
 use crate::settings::RunSettings;
 use crate::{frame, overlay, results_table, table};

@@ -1,9 +1,7 @@
 //! The charts of a run's metrics, as the table of metrics (`mochi_run::metric`) groups them.
 
+use mochi_figures::{Chart, STYLES, Series};
 use mochi_run::{Metric, Record, metric};
-
-use crate::chart::{Chart, STYLES};
-use crate::series::Series;
 
 /// One chart for each chart of the table, in the order of the table; those without values are left out when drawn.
 pub(crate) fn charts(records: &[Record]) -> Vec<Chart> {

@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
+use mochi_figures::{Escaped, grouped};
 use mochi_text::counted_with;
 
 use crate::bars::Bars;
-use crate::escape::Escaped;
 use crate::frame;
 use crate::image::Image;
-use crate::number::grouped;
 
 /// Content of the page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,14 +2,12 @@
 
 use std::fmt::Write as _;
 
+use crate::frame::push_figures;
+use mochi_figures::{Axis, Escaped, Figure, Plot, Scale, TOP};
 use mochi_run::RunFolder;
 use serde_json::Value;
 
-use crate::axis::Axis;
-use crate::escape::Escaped;
 use crate::matching::LEGEND_GAP;
-use crate::plot::{Figure, Plot, TOP, push_figures};
-use crate::scale::Scale;
 use crate::table;
 
 /// Most classes of a confusion that a page shows.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use mochi_config::ConfigError;
+use mochi_figures::DrawingError;
 use mochi_files::FileError;
 use mochi_run::RunError;
 
@@ -25,13 +26,8 @@ pub enum ReportError {
         folders: Vec<PathBuf>,
     },
     /// A figure cannot be drawn as PNG.
-    #[error("cannot draw the figure {name} as PNG: {reason}")]
-    Drawing {
-        /// Name of the figure.
-        name: String,
-        /// What the renderer says.
-        reason: String,
-    },
+    #[error(transparent)]
+    Drawing(#[from] DrawingError),
     /// The run's settings cannot be read.
     #[error(transparent)]
     Settings(#[from] ConfigError),
@@ -46,7 +42,7 @@ impl ReportError {
             ReportError::Settings(error) => error.hint(),
             ReportError::File(error) => error.hint(),
             ReportError::NoFigures { .. } => Some("train for some steps first".into()),
-            ReportError::Drawing { .. } => Some("its SVG file has the same figure; please report this as a bug".into()),
+            ReportError::Drawing(error) => Some(error.hint().into()),
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Beginning and end of every page.
 
-use crate::escape::Escaped;
+use std::fmt::Write as _;
 
-/// Colors as CSS variables, light and dark.
-pub(crate) const PALETTE: &str = include_str!("palette.css");
-/// Style of charts, in terms of the palette.
-pub(crate) const CHART: &str = include_str!("chart.css");
+use mochi_figures::{CHARTS, Escaped, Figure, PALETTE};
+
 const PAGE: &str = include_str!("page.css");
 const IMAGES: &str = include_str!("images.css");
 const OBJECTS: &str = include_str!("objects.css");
@@ -19,7 +17,7 @@ pub(crate) fn begin(title: &str, summary: &str) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title} - Mochi</title>\n<style>\n{PALETTE}{PAGE}{CHART}{IMAGES}{OBJECTS}</style></head>\n<body>\n<header><h1>{title}</h1>\
+         <title>{title} - Mochi</title>\n<style>\n{PALETTE}{PAGE}{CHARTS}{IMAGES}{OBJECTS}</style></head>\n<body>\n<header><h1>{title}</h1>\
          <p class=\"sub\">{}</p></header>\n",
         Escaped(summary),
         title = Escaped(title)
@@ -33,6 +31,19 @@ pub(crate) fn push_facts<'a>(page: &mut String, facts: impl Iterator<Item = (&'a
         page.push_str(&format!("<div><dt>{}</dt><dd>{}</dd></div>", Escaped(term), Escaped(value)));
     }
     page.push_str("</dl>\n");
+}
+
+/// Adds a section of figures to a page, or nothing without any.
+pub(crate) fn push_figures(page: &mut String, title: &str, figures: &[Figure]) {
+    if figures.is_empty() {
+        return;
+    }
+    let _ = write!(page, "<h2>{title}</h2>\n<div class=\"charts\">\n");
+    for figure in figures {
+        page.push_str(&figure.svg);
+        page.push('\n');
+    }
+    page.push_str("</div>\n");
 }
 
 /// Footer and end of a page.

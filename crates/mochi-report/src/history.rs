@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use mochi_config::{Described, Origin};
+use mochi_figures::Escaped;
 use mochi_files::shell_word;
 use mochi_run::Session;
 use mochi_text::counted;
 
-use crate::escape::Escaped;
 use crate::settings::RunSettings;
 use crate::table;
 

@@ -1,11 +1,11 @@
 //! An image inside a page, as a data URI, so that the page is one file.
 
+use mochi_figures::Escaped;
+
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-
-use crate::escape::Escaped;
 
 /// Format of an encoded image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,37 +29,27 @@
 
 mod analysis_charts;
 mod analysis_page;
-mod axis;
 mod bars;
-mod chart;
 mod comparison_page;
 mod curves;
 mod data_page;
 mod detection_results;
 mod error;
-mod escape;
 mod figures;
 mod frame;
-mod heat_map;
 mod history;
 mod image;
 mod matching;
 mod matrix;
 mod name;
-mod number;
 mod objects;
 mod objects_page;
 mod overlay;
 mod page;
 mod paper;
-mod plot;
-mod png;
 mod predictions_page;
 mod results;
 mod results_table;
-mod rows;
-mod scale;
-mod series;
 mod settings;
 mod study_page;
 mod table;
@@ -67,13 +57,13 @@ mod views_page;
 
 use std::path::{Path, PathBuf};
 
+use mochi_figures::{Chart, Figure};
 use mochi_run::{BadImageLog, CurveRecord, CurvesLog, MetricsLog, Record, RunFolder, Session};
 
-use chart::Chart;
 use history::History;
 use name::{name_of, numbered_name};
 use paper::RunData;
-use plot::Figure;
+
 use settings::RunSettings;
 
 pub use analysis_charts::{Point, RankCurve, SimilarityChart};

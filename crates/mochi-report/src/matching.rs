@@ -1,11 +1,8 @@
 //! Matching-probability curves: mean probability of the negatives by rank, on logarithmic axes (as in figure 2 of MoCHi), one line each
 //! for a few epochs of the run, from faint (first) to strong (last), with a legend.
 
+use mochi_figures::{Figure, Plot, Scale, TOP, grouped};
 use mochi_run::CurveRecord;
-
-use crate::number::grouped;
-use crate::plot::{Figure, Plot, TOP};
-use crate::scale::Scale;
 
 /// Distance between two entries of the legend, in units of the drawing.
 pub(crate) const LEGEND_GAP: f64 = 17.0;

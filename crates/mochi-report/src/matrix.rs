@@ -6,8 +6,7 @@ use std::fmt::Write as _;
 use mochi_ablate::plan::Axis;
 use mochi_ablate::table::Score;
 use mochi_ablate::{Design, Plan, Table};
-
-use crate::escape::Escaped;
+use mochi_figures::Escaped;
 
 /// Share of color in the cell with the highest mean, in percent.
 const DARKEST: f64 = 45.0;

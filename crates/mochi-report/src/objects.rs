@@ -5,8 +5,8 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::escape::Escaped;
 use crate::image::Image;
+use mochi_figures::Escaped;
 
 /// Colors of the classes, repeated after the last: `k0` to `k9` of the style.
 pub const CLASS_COLORS: [[u8; 3]; COLORS] = [

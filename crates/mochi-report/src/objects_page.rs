@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::bars::Bars;
-use crate::escape::Escaped;
 use crate::frame;
-use crate::number::grouped;
 use crate::objects::{ObjectImage, object_legend};
+use mochi_figures::{Escaped, grouped};
 
 /// Content of the page.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,14 +1,12 @@
 //! Metrics of several runs or variants over training, a line for each.
 
+use mochi_figures::{Chart, Figure, STYLES, Series};
 use mochi_run::metric::contrastive::{ACCURACY_REAL, ALIGNMENT, UNIFORMITY};
 use mochi_run::metric::general::LOSS;
 use mochi_run::{Metric, Record};
 
-use crate::chart::{Chart, STYLES};
 use crate::curves::points;
 use crate::name::shortened;
-use crate::plot::Figure;
-use crate::series::Series;
 
 /// Most lines of a chart; more could not be told apart.
 pub(crate) const LINES: usize = STYLES.len();

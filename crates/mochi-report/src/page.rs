@@ -2,14 +2,12 @@
 
 use std::fmt::Write as _;
 
+use mochi_figures::{Escaped, Figure, grouped};
 use mochi_run::metric::general;
 use mochi_run::{Record, suggestion};
 use mochi_text::counted;
 
-use crate::escape::Escaped;
 use crate::history::{self, History};
-use crate::number::grouped;
-use crate::plot::Figure;
 use crate::results::Results;
 use crate::settings::RunSettings;
 use crate::{frame, results_table};

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::escape::Escaped;
 use crate::frame;
 use crate::objects::{ObjectImage, object_legend};
+use mochi_figures::Escaped;
 
 /// Content of the page.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,11 +1,10 @@
 //! Evaluation results of a run, `eval/*.json`: one JSON object per file, as `mochi eval --json` prints it, with `protocol` and with `top1`
 //! in percent. `subject` is what was evaluated: `trained` (or absent), `untrained` or `raw pixels`.
 
+use mochi_figures::grouped;
 use mochi_run::RunFolder;
 use mochi_text::counted;
 use serde_json::Value;
-
-use crate::number::grouped;
 
 /// One result.
 #[derive(Clone, Debug, PartialEq)]

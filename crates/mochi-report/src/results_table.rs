@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::escape::Escaped;
 use crate::results::{Evaluation, Results};
 use crate::table;
+use mochi_figures::Escaped;
 
 /// Adds the section, or nothing without results.
 pub(crate) fn push(page: &mut String, results: &Results) {

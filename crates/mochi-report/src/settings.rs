@@ -1,10 +1,10 @@
 //! Settings of a run of any task, as its page shows them.
 
 use mochi_config::{Described, Resolved, Task, detection};
+use mochi_figures::grouped;
 use mochi_run::RunFolder;
 
 use crate::ReportError;
-use crate::number::grouped;
 
 /// What a page shows of a run's settings.
 #[derive(Clone, Debug, PartialEq)]

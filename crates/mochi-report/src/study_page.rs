@@ -4,17 +4,16 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::frame::push_figures;
 use mochi_ablate::table::{Row as TableRow, Score};
 use mochi_ablate::{Cells, Plan, State, StudyFolder, Table};
+use mochi_figures::{Escaped, Figure, Row, rows};
 use mochi_files::shell_word;
 use mochi_run::{MetricsLog, RunFolder};
 use mochi_text::{counted, duration};
 
 use crate::error::ReportError;
-use crate::escape::Escaped;
 use crate::figures::WrittenFigures;
-use crate::plot::{Figure, push_figures};
-use crate::rows::{self, Row};
 use crate::{figures, frame, matrix, overlay, paper, table};
 
 /// Writes `report.html` into the folder of a study, replacing an older one, and returns its path. `states[i]` is the state of `cells.cells[i]`.
@@ -106,8 +105,8 @@ fn accuracies(table: &Table) -> Vec<Figure> {
         let all: Vec<Row> = table.rows.iter().map(|r| row(r, &accuracy)).collect();
         let differences: Vec<Row> = table.rows.iter().skip(1).map(|r| row(r, &difference)).collect();
         let title = protocol.title().trim_end_matches(", %");
-        figures.extend(rows::figure(title, "%", &all, &[]));
-        figures.extend(rows::figure(&format!("{title}: difference to the baseline"), "points", &differences, &[0.0]));
+        figures.extend(rows(title, "%", &all, &[]));
+        figures.extend(rows(&format!("{title}: difference to the baseline"), "points", &differences, &[0.0]));
     }
     figures
 }

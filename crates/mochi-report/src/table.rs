@@ -1,8 +1,8 @@
 //! Tables of pages. A wide one scrolls inside the page; on a phone each row becomes a list of its columns' headings and values.
 
-use std::fmt::Write as _;
+use mochi_figures::Escaped;
 
-use crate::escape::Escaped;
+use std::fmt::Write as _;
 
 /// Adds a table. `head`: the heading of each column; `rows`: cells as HTML, as many as there are headings.
 pub(crate) fn push<H: AsRef<str>>(page: &mut String, head: &[H], rows: impl IntoIterator<Item = Vec<String>>) {

@@ -3,11 +3,8 @@
 
 use super::evidence::{Checkpoint, RunData};
 use super::figure::{Data, Drawn, PaperFigure};
-use crate::axis::Axis;
-use crate::chart::{STYLES, bounds, spread};
 use crate::name::shortened;
-use crate::plot::Plot;
-use crate::scale::Scale;
+use mochi_figures::{Axis, Plot, STYLES, Scale, bounds, spread};
 
 pub(crate) static FIGURE: PaperFigure = PaperFigure {
     name: "alignment-uniformity",

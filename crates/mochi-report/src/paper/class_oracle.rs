@@ -2,9 +2,8 @@
 
 use super::evidence::{Checkpoint, RunData};
 use super::figure::{Data, Drawn, PaperFigure};
-use crate::chart::{Chart, STYLES};
 use crate::name::shortened;
-use crate::series::Series;
+use mochi_figures::{Chart, STYLES, Series};
 
 pub(crate) static FIGURE: PaperFigure = PaperFigure {
     name: "class-oracle",

@@ -1,14 +1,13 @@
 //! Figure 2: fraction of false negatives among the hard negatives over training.
 
+use mochi_figures::{Chart, STYLES, Series};
 use mochi_run::metric::contrastive::{FALSE_NEGATIVES_IN_HARDEST, FALSE_NEGATIVES_IN_QUEUE};
 
 use super::evidence::RunData;
 use super::figure::{Data, Drawn, PaperFigure};
 use super::missing::Missing;
-use crate::chart::{Chart, STYLES};
 use crate::curves::points;
 use crate::name::shortened;
-use crate::series::Series;
 
 pub(crate) static FIGURE: PaperFigure = PaperFigure {
     name: "false-negatives",

@@ -1,10 +1,10 @@
 //! One figure of the paper: its name, its place in the paper, and how it is drawn.
 
 use mochi_ablate::{Plan, Table};
+use mochi_figures::Figure;
 
 use super::evidence::RunData;
 use super::missing::Missing;
-use crate::plot::Figure;
 
 /// A figure of the paper.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 
 use mochi_ablate::plan::Axis;
 use mochi_ablate::{Design, Plan, Table};
+use mochi_figures::HeatMap;
 
 use super::figure::Drawn;
 use super::missing::Missing;
-use crate::heat_map::HeatMap;
 
 /// A key of the settings, and the letter that the paper has for it.
 pub(crate) type Letter = (&'static str, &'static str);

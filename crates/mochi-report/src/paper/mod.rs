@@ -14,11 +14,11 @@ mod mixes;
 mod proxy_task;
 
 use mochi_ablate::{Plan, Table};
+use mochi_figures::Figure;
 
 pub(crate) use evidence::RunData;
 pub use figure::PaperFigure;
 
-use crate::plot::Figure;
 use figure::{Data, Drawn};
 use missing::Missing;
 

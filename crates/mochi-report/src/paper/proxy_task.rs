@@ -1,14 +1,13 @@
 //! Figure 2: accuracy on the proxy task over training, among the real negatives and with the synthetic ones.
 
+use mochi_figures::{Chart, STYLES, Series};
 use mochi_run::metric::contrastive::{ACCURACY_REAL, ACCURACY_WITH_SYNTHETIC};
 
 use super::evidence::RunData;
 use super::figure::{Data, Drawn, PaperFigure};
 use super::missing::Missing;
-use crate::chart::{Chart, STYLES};
 use crate::curves::points;
 use crate::name::shortened;
-use crate::series::Series;
 
 pub(crate) static FIGURE: PaperFigure = PaperFigure {
     name: "proxy-task",

@@ -18,21 +18,22 @@ const STRONGEST: f64 = 0.5;
 
 /// What a heat map shows.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct HeatMap {
-    pub(crate) title: String,
+pub struct HeatMap {
+    /// Heading.
+    pub title: String,
     /// Unit of the values.
-    pub(crate) unit: String,
+    pub unit: String,
     /// What the rows are, and the label of each.
-    pub(crate) rows: (String, Vec<String>),
+    pub rows: (String, Vec<String>),
     /// What the columns are, and the label of each.
-    pub(crate) columns: (String, Vec<String>),
+    pub columns: (String, Vec<String>),
     /// Row by row: a value and the text below it; `None` where there is none.
-    pub(crate) cells: Vec<Option<(f64, String)>>,
+    pub cells: Vec<Option<(f64, String)>>,
 }
 
 impl HeatMap {
     /// The figure; `None` where no cell has a value.
-    pub(crate) fn render(&self) -> Option<Figure> {
+    pub fn render(&self) -> Option<Figure> {
         let count = self.columns.1.len().max(1);
         let values = || self.cells.iter().flatten().map(|cell| cell.0).filter(|value| value.is_finite());
         let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));

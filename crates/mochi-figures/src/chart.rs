@@ -8,19 +8,21 @@ use crate::scale::Scale;
 use crate::series::{Column, Series};
 
 /// One chart.
-pub(crate) struct Chart {
-    pub(crate) title: &'static str,
+pub struct Chart {
+    /// Heading.
+    pub title: &'static str,
     /// Unit of the values, such as "nats" or "%".
-    pub(crate) unit: &'static str,
-    pub(crate) series: Vec<Series>,
+    pub unit: &'static str,
+    /// Its lines.
+    pub series: Vec<Series>,
     /// Whether the last value is written behind a line's name.
-    pub(crate) values: bool,
+    pub values: bool,
     /// Values that the axis includes in any case.
-    pub(crate) reach: &'static [f64],
+    pub reach: &'static [f64],
 }
 
 /// Styles of lines, given to the series of a chart in order; more lines could not be told apart.
-pub(crate) const STYLES: [&str; 10] = ["l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7", "l8", "l9"];
+pub const STYLES: [&str; 10] = ["l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7", "l8", "l9"];
 
 /// Distance between two names, in units of the drawing.
 const NAME_GAP: f64 = 12.5;
@@ -28,7 +30,7 @@ const COLUMNS: usize = 230;
 
 impl Chart {
     /// The figure; `None` if no line has a value.
-    pub(crate) fn render(&self) -> Option<Figure> {
+    pub fn render(&self) -> Option<Figure> {
         let drawn: Vec<&Series> = self.series.iter().filter(|series| !series.is_empty()).collect();
         let points = || drawn.iter().flat_map(|series| series.points.iter());
         let (from, to) = bounds(points().map(|point| point.0))?;
@@ -72,7 +74,7 @@ fn draw_run(plot: &mut Plot, style: &str, run: &[Column]) {
 }
 
 /// Moves names apart that would overlap, keeping their order and all of them inside the drawing. Each starts with its vertical position.
-pub(crate) fn spread<T>(names: &mut [(f64, T)]) {
+pub fn spread<T>(names: &mut [(f64, T)]) {
     names.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut free = TOP - NAME_GAP;
     for name in names.iter_mut() {
@@ -87,7 +89,7 @@ pub(crate) fn spread<T>(names: &mut [(f64, T)]) {
 }
 
 /// Smallest and largest value.
-pub(crate) fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+pub fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values.fold(None, |bounds, value| {
         let (low, high) = bounds.unwrap_or((value, value));
         Some((low.min(value), high.max(value)))

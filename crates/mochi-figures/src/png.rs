@@ -11,7 +11,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::{Database, ID, Source};
 use resvg::usvg::{FontResolver, Options, Tree};
 
-use crate::error::ReportError;
+use crate::error::DrawingError;
 
 /// Pixels for each unit of a figure, a CSS pixel of 1/96 inch: 288 pixels per inch, which print needs.
 const SCALE: f32 = 3.0;
@@ -31,13 +31,13 @@ static FONTS: LazyLock<(Arc<Database>, [Option<ID>; 2])> = LazyLock::new(|| {
 /// A figure `name`, a whole SVG file, as a PNG file.
 ///
 /// # Errors
-/// [`ReportError::Drawing`].
-pub(crate) fn png(name: &str, svg: &str) -> Result<Vec<u8>, ReportError> {
+/// [`DrawingError`].
+pub fn png(name: &str, svg: &str) -> Result<Vec<u8>, DrawingError> {
     draw(name, svg, &options())
 }
 
-fn draw(name: &str, svg: &str, options: &Options) -> Result<Vec<u8>, ReportError> {
-    let failed = |reason: String| ReportError::Drawing { name: name.to_owned(), reason };
+fn draw(name: &str, svg: &str, options: &Options) -> Result<Vec<u8>, DrawingError> {
+    let failed = |reason: String| DrawingError { name: name.to_owned(), reason };
     let tree = Tree::from_str(svg, options).map_err(|error| failed(error.to_string()))?;
     let size = tree.size().to_int_size().scale_by(SCALE).ok_or_else(|| failed("it has no size".to_owned()))?;
     let mut pixels = Pixmap::new(size.width(), size.height()).ok_or_else(|| failed("it is too large".to_owned()))?;
@@ -121,6 +121,6 @@ mod tests {
         let (size, per_meter, _) = decoded(&png("text", &text("a", 400)).unwrap());
         assert_eq!((size, per_meter), ([120, 60], Some(11339)));
         let error = png("curve", "<svg").unwrap_err();
-        assert!(error.to_string().starts_with("cannot draw the figure curve as PNG: ") && error.hint().is_some());
+        assert!(error.to_string().starts_with("cannot draw the figure curve as PNG: ") && !error.hint().is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 /// A text that is escaped when it is displayed. Control characters and characters that reverse the direction of text become U+FFFD.
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

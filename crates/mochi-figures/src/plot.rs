@@ -5,38 +5,32 @@ use std::fmt::Write as _;
 use crate::escape::Escaped;
 use crate::scale::Scale;
 
-pub(crate) const WIDTH: f64 = 470.0;
-pub(crate) const HEIGHT: f64 = 210.0;
-/// Left, upper, right and lower end of the plotted area. Names of lines are to the right of it, labels of ticks below.
-pub(crate) const LEFT: f64 = 44.0;
-pub(crate) const TOP: f64 = 30.0;
-pub(crate) const RIGHT: f64 = WIDTH - 128.0;
-pub(crate) const BOTTOM: f64 = HEIGHT - 34.0;
+/// Width of every figure, in units of the drawing (CSS pixels).
+pub const WIDTH: f64 = 470.0;
+/// Height of a plot.
+pub const HEIGHT: f64 = 210.0;
+/// Left end of the plotted area.
+pub const LEFT: f64 = 44.0;
+/// Upper end of the plotted area.
+pub const TOP: f64 = 30.0;
+/// Right end of the plotted area; names of lines are to the right of it.
+pub const RIGHT: f64 = WIDTH - 128.0;
+/// Lower end of the plotted area; labels of ticks are below it.
+pub const BOTTOM: f64 = HEIGHT - 34.0;
 
 /// A plot with its title.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Figure {
-    pub(crate) title: String,
+pub struct Figure {
+    /// Heading.
+    pub title: String,
     /// An `<svg>` element of [`WIDTH`] by `height` units.
-    pub(crate) svg: String,
-    pub(crate) height: f64,
-}
-
-/// Adds a section of figures to a page, or nothing without any.
-pub(crate) fn push_figures(page: &mut String, title: &str, figures: &[Figure]) {
-    if figures.is_empty() {
-        return;
-    }
-    let _ = write!(page, "<h2>{title}</h2>\n<div class=\"charts\">\n");
-    for figure in figures {
-        page.push_str(&figure.svg);
-        page.push('\n');
-    }
-    page.push_str("</div>\n");
+    pub svg: String,
+    /// Height in units of the drawing.
+    pub height: f64,
 }
 
 /// A plot that is being drawn.
-pub(crate) struct Plot {
+pub struct Plot {
     title: String,
     svg: String,
     x: Scale,
@@ -45,7 +39,7 @@ pub(crate) struct Plot {
 
 impl Plot {
     /// Title and axes.
-    pub(crate) fn new(title: &str, unit: &str, caption: &str, x: Scale, y: Scale) -> Self {
+    pub fn new(title: &str, unit: &str, caption: &str, x: Scale, y: Scale) -> Self {
         let svg = format!(
             "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\
              <text class=\"title\" x=\"0\" y=\"13\">{title} <tspan class=\"unit\">{unit}</tspan></text>",
@@ -75,54 +69,54 @@ impl Plot {
     }
 
     /// Horizontal position of a value.
-    pub(crate) fn x(&self, value: f64) -> f64 {
+    pub fn x(&self, value: f64) -> f64 {
         LEFT + self.x.position(value) * (RIGHT - LEFT)
     }
 
     /// Vertical position of a value.
-    pub(crate) fn y(&self, value: f64) -> f64 {
+    pub fn y(&self, value: f64) -> f64 {
         BOTTOM - self.y.position(value) * (BOTTOM - TOP)
     }
 
     /// A line through points.
-    pub(crate) fn line(&mut self, style: &str, points: impl Iterator<Item = (f64, f64)>) {
+    pub fn line(&mut self, style: &str, points: impl Iterator<Item = (f64, f64)>) {
         let path = self.path(points);
         let _ = write!(self.svg, "<path class=\"line {style}\" d=\"{path}\"/>");
     }
 
     /// An area with the outline `points`.
-    pub(crate) fn band(&mut self, style: &str, points: impl Iterator<Item = (f64, f64)>) {
+    pub fn band(&mut self, style: &str, points: impl Iterator<Item = (f64, f64)>) {
         let path = self.path(points);
         let _ = write!(self.svg, "<path class=\"band {style}\" d=\"{path}Z\"/>");
     }
 
     /// A single point.
-    pub(crate) fn dot(&mut self, style: &str, (x, y): (f64, f64)) {
+    pub fn dot(&mut self, style: &str, (x, y): (f64, f64)) {
         let (x, y) = (self.x(x), self.y(y));
         let _ = write!(self.svg, "<circle class=\"{style}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"/>");
     }
 
     /// The last of several points.
-    pub(crate) fn end(&mut self, style: &str, (x, y): (f64, f64)) {
+    pub fn end(&mut self, style: &str, (x, y): (f64, f64)) {
         let (x, y) = (self.x(x), self.y(y));
         let _ = write!(self.svg, "<circle class=\"{style}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\"/>");
     }
 
     /// One of many small points.
-    pub(crate) fn mark(&mut self, style: &str, (x, y): (f64, f64)) {
+    pub fn mark(&mut self, style: &str, (x, y): (f64, f64)) {
         let (x, y) = (self.x(x), self.y(y));
         let _ = write!(self.svg, "<circle class=\"mark-{style}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"1.6\"/>");
     }
 
     /// An entry of the legend of marks; `y` in units of the drawing.
-    pub(crate) fn key(&mut self, style: &str, y: f64, name: &str) {
+    pub fn key(&mut self, style: &str, y: f64, name: &str) {
         let _ = write!(self.svg, "<circle class=\"mark-{style}\" cx=\"{}\" cy=\"{y:.1}\" r=\"4\"/>", RIGHT + 12.0);
         let (x, y) = (RIGHT + 21.0, y + 3.5);
         let _ = write!(self.svg, "<text class=\"legend\" x=\"{x}\" y=\"{y:.1}\">{}</text>", Escaped(name));
     }
 
     /// Name and last value of a line, to the right of its end; `y` in units of the drawing.
-    pub(crate) fn name(&mut self, style: &str, y: f64, name: &str, value: &str) {
+    pub fn name(&mut self, style: &str, y: f64, name: &str, value: &str) {
         let (x, y) = (RIGHT + 6.0, y + 3.5);
         let _ = write!(
             self.svg,
@@ -132,14 +126,14 @@ impl Plot {
     }
 
     /// An entry of the legend, a piece of the line and its name; `y` in units of the drawing.
-    pub(crate) fn legend(&mut self, style: &str, y: f64, name: &str) {
+    pub fn legend(&mut self, style: &str, y: f64, name: &str) {
         let _ = write!(self.svg, "<path class=\"line {style}\" d=\"M{} {y:.1}h18\"/>", RIGHT + 8.0);
         let (x, y) = (RIGHT + 31.0, y + 3.5);
         let _ = write!(self.svg, "<text class=\"legend\" x=\"{x}\" y=\"{y:.1}\">{}</text>", Escaped(name));
     }
 
     /// The finished plot.
-    pub(crate) fn finish(mut self) -> Figure {
+    pub fn finish(mut self) -> Figure {
         self.svg.push_str("</svg>");
         Figure { title: self.title, svg: self.svg, height: HEIGHT }
     }

@@ -1,13 +1,13 @@
 //! One curve's values, reduced to the columns of a drawing.
 
 /// One curve.
-pub(crate) struct Series {
+pub struct Series {
     /// Empty for a line that is not named.
-    pub(crate) name: String,
+    pub name: String,
     /// One of the styles of lines, and `also` for a line that belongs to another one.
-    pub(crate) style: String,
+    pub style: String,
     /// Step and value, by rising step; `None` if it is not finite.
-    pub(crate) points: Vec<(f64, Option<f64>)>,
+    pub points: Vec<(f64, Option<f64>)>,
 }
 
 /// What one column of the drawing shows.

@@ -2,16 +2,19 @@
 
 /// A range of values with ticks at round values.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Axis {
-    pub(crate) low: f64,
-    pub(crate) high: f64,
-    pub(crate) ticks: Vec<f64>,
+pub struct Axis {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Values that are marked, rising.
+    pub ticks: Vec<f64>,
     step: f64,
 }
 
 impl Axis {
     /// An axis over `low..high` with about `wanted` ticks at multiples of 1, 2 or 5 times a power of ten.
-    pub(crate) fn over(low: f64, high: f64, wanted: usize) -> Axis {
+    pub fn over(low: f64, high: f64, wanted: usize) -> Axis {
         // A single value gets a range around it, so that the line is in the middle.
         let (low, high) = if high > low {
             (low, high)
@@ -30,14 +33,14 @@ impl Axis {
     }
 
     /// An axis whose ends are ticks.
-    pub(crate) fn rounded(low: f64, high: f64, wanted: usize) -> Axis {
+    pub fn rounded(low: f64, high: f64, wanted: usize) -> Axis {
         let inner = Axis::over(low, high, wanted);
         let step = inner.step;
         Axis::over((inner.low / step + 1e-9).floor() * step, (inner.high / step - 1e-9).ceil() * step, wanted)
     }
 
     /// Label of a tick, with as many digits as neighboring ticks differ in.
-    pub(crate) fn label(&self, value: f64) -> String {
+    pub fn label(&self, value: f64) -> String {
         let largest = self.high.abs().max(self.low.abs());
         // Less than half a step from zero is rounding.
         let value = if value.abs() < self.step / 2.0 { 0.0 } else { value };

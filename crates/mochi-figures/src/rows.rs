@@ -16,18 +16,22 @@ const ROW: f64 = 36.0;
 
 /// One row.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
-    pub(crate) name: String,
+pub struct Row {
+    /// Its name.
+    pub name: String,
     /// What is written behind the name.
-    pub(crate) text: String,
-    pub(crate) values: Vec<f64>,
-    pub(crate) mean: Option<f64>,
-    pub(crate) interval: Option<[f64; 2]>,
+    pub text: String,
+    /// Single values, drawn as dots.
+    pub values: Vec<f64>,
+    /// Their mean, drawn as a bar.
+    pub mean: Option<f64>,
+    /// Lower and upper end of an interval, drawn as a line.
+    pub interval: Option<[f64; 2]>,
 }
 
 /// The figure; `None` where no row has a value. `reach`: values that the axis includes in any case, marked by a line.
-pub(crate) fn figure(title: &str, unit: &str, rows: &[Row], reach: &[f64]) -> Option<Figure> {
-    let drawn = rows
+pub fn rows(title: &str, unit: &str, values: &[Row], reach: &[f64]) -> Option<Figure> {
+    let drawn = values
         .iter()
         .flat_map(|row| row.values.iter().copied().chain(row.mean).chain(row.interval.into_iter().flatten()));
     let drawn: Vec<f64> = drawn.filter(|value| value.is_finite()).collect();
@@ -38,7 +42,7 @@ pub(crate) fn figure(title: &str, unit: &str, rows: &[Row], reach: &[f64]) -> Op
         drawn.iter().chain(reach).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
     let scale = Scale::linear(&Axis::rounded(low, high, 5));
     let x = |value: f64| LEFT + scale.position(value) * (RIGHT - LEFT);
-    let bottom = TOP + ROW * rows.len() as f64;
+    let bottom = TOP + ROW * values.len() as f64;
     let height = bottom + 22.0;
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}\">\
@@ -54,7 +58,7 @@ pub(crate) fn figure(title: &str, unit: &str, rows: &[Row], reach: &[f64]) -> Op
     for &value in reach {
         let _ = write!(svg, "<path class=\"axis\" d=\"M{:.1} {TOP}V{bottom}\"/>", x(value));
     }
-    for (index, row) in rows.iter().enumerate() {
+    for (index, row) in values.iter().enumerate() {
         let top = TOP + ROW * index as f64;
         let y = top + 26.0;
         let _ = write!(
@@ -88,7 +92,7 @@ mod tests {
 
     #[test]
     fn rows_have_dots_a_mean_and_an_interval() {
-        let svg = figure("k-NN", "%", &[row(&[1.0, 2.0], Some(1.5), Some([0.5, 2.5])), row(&[], None, None)], &[0.0])
+        let svg = rows("k-NN", "%", &[row(&[1.0, 2.0], Some(1.5), Some([0.5, 2.5])), row(&[], None, None)], &[0.0])
             .unwrap()
             .svg;
         assert_eq!(svg.matches("<circle").count(), 2);
@@ -99,6 +103,6 @@ mod tests {
 
     #[test]
     fn without_values_there_is_no_figure() {
-        assert_eq!(figure("k-NN", "%", &[row(&[f64::NAN], None, None)], &[0.0]), None);
+        assert_eq!(rows("k-NN", "%", &[row(&[f64::NAN], None, None)], &[0.0]), None);
     }
 }
