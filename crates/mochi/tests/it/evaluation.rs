@@ -268,6 +268,29 @@ fn untrained(folders: &Folders) -> PathBuf {
     out
 }
 
+/// Stands for a run folder that cannot be written to: permissions do not stop root.
+#[test]
+fn a_result_that_cannot_be_stored_is_told_before_the_work_and_otherwise_printed() {
+    let folders = Folders::new();
+    let (train, test, out) = (folders.path("train"), folders.path("test"), untrained(&folders));
+    let evaluate = |protocol: &str| {
+        let command = ["eval", protocol, text(&out), "--train", text(&train), "--test", text(&test)];
+        run(&command)
+    };
+    std::fs::write(out.join("eval"), "no folder").unwrap();
+    for protocol in ["knn", "linear", "few-shot", "fine-tune", "all"] {
+        let told = refused(&evaluate(protocol));
+        assert!(told.contains("run/eval ") && !told.contains("features"), "{told}");
+    }
+    // What only the end can tell: the result is known nevertheless.
+    std::fs::remove_file(out.join("eval")).unwrap();
+    std::fs::create_dir(out.join("eval")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", out.join("eval/knn.json")).unwrap();
+    let output = evaluate("knn");
+    assert!(output.status.code() == Some(1) && said(&output).contains("knn.json"), "{}", said(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("k-NN top-1 "));
+}
+
 #[test]
 fn a_network_is_fine_tuned_and_an_interrupted_sweep_goes_on() {
     let folders = Folders::new();
