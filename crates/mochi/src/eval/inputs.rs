@@ -87,11 +87,16 @@ impl Inputs {
         let [train, test] = [(&labeled.train, Split::Train), (&labeled.test, Split::Test)]
             .map(|(path, split)| begin(vec![path.clone()], split, Cancel::default()));
         let loaded = if raw { None } else { Some(load_encoder(&subject.run, engine, ranks.group().map(Arc::as_ref))?) };
-        let (train, test) = (train.wait(&progress)?, test.wait(&progress)?);
+        let places = labeled.places.as_ref();
+        let [of_train, of_test] = [0, 1].map(|which| places.and_then(|places| places.get(which)));
+        let (train, test) = (train.wait_at(of_train, &progress)?, test.wait_at(of_test, &progress)?);
         for warning in train.warnings().iter().chain(test.warnings()) {
             progress.warning(warning);
         }
-        let overlap = check_splits(&train, &test).map_err(failure)?;
+        let overlap = check_splits(&train, &test).map_err(|error| match of_train {
+            Some(place) => failure(error).within(place),
+            None => failure(error),
+        })?;
         if let Some(first) = &overlap.first {
             let (shared, all) = (overlap.images, test.len());
             let verbs = ["is a training image", "are training images"];

@@ -380,5 +380,15 @@ fn a_plan_evaluates_several_data_sets_whose_results_are_kept_apart() {
     std::fs::write(&plan, format!("{data}[[protocol]]\nname = \"knn\"\nkk = 3\n")).unwrap();
     let error = refused(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
     assert!(error.contains("eval.toml: line 10: unknown key `kk`") && error.contains("hint: "), "{error}");
+    let missing = data.replace("other/test", "other/tset");
+    std::fs::write(&plan, format!("{missing}[[protocol]]\nname = \"knn\"\n")).unwrap();
+    let error = refused(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
+    assert!(
+        error.contains("eval.toml: line 7: there is no ") && error.contains("start at the folder of the plan"),
+        "{error}"
+    );
+    std::fs::write(&plan, format!("{data}[[protocol]]\nname = \"knn\"\nk = 0\n")).unwrap();
+    let error = refused(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
+    assert!(error.contains("eval.toml: line 8: invalid value for k"), "{error}");
     assert!(refused(&run(&["eval", "all", text(&out)])).contains("no labeled images are given"));
 }
