@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use mochi_config::Settings;
+use mochi_config::{Origin, Settings};
 
 use crate::error::AblateError;
 use crate::name::{short_hash, slug};
@@ -17,8 +17,8 @@ use crate::plan::{Design, Plan};
 pub struct Variant {
     /// The label of its value, by axis.
     pub labels: Vec<String>,
-    /// `KEY=VALUE` arguments.
-    pub settings: Vec<String>,
+    /// `KEY=VALUE` arguments, each with the line of the plan on which it is.
+    pub settings: Vec<(String, usize)>,
 }
 
 impl Variant {
@@ -65,9 +65,10 @@ impl Cells {
         let mut owners: BTreeMap<String, usize> = BTreeMap::new();
         for &seed in &plan.seeds {
             for (index, variant) in variants.iter().enumerate() {
-                let mut arguments = variant.settings.clone();
-                arguments.push(format!("seed={seed}"));
-                let settings = Settings::load_text(&plan.path, plan.base.clone(), &arguments).map_err(|source| {
+                let words = variant.settings.iter().cloned().chain([(format!("seed={seed}"), plan.seeds_line)]);
+                let placed: Vec<_> = words.map(|(word, line)| (word, Origin::Plan(plan.path.clone(), line))).collect();
+                let arguments = placed.iter().map(|(word, _)| word.clone()).collect();
+                let settings = Settings::load_text(&plan.path, plan.base.clone(), &placed).map_err(|source| {
                     AblateError::Settings { plan: plan.path.clone(), variant: variant.name(), source }
                 })?;
                 let id = identity(plan, &settings);
@@ -112,7 +113,7 @@ fn variants(plan: &Plan) -> Vec<Variant> {
         let values = || plan.axes.iter().zip(&chosen).map(|(axis, &i)| &axis.values[i]);
         Variant {
             labels: values().map(|value| value.label.clone()).collect(),
-            settings: values().flat_map(|value| value.settings.clone()).collect(),
+            settings: values().flat_map(|value| value.settings.iter().map(|word| (word.clone(), value.line))).collect(),
         }
     };
     choices.into_iter().map(variant).collect()
@@ -200,8 +201,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let of = |axis: &str| expand(&plan(folder.path(), &format!("DATA{axis}")), folder.path()).unwrap_err();
         let error = of("[[axis]]\nkey = \"moco.temprature\"\nvalues = [0.2]\n");
-        assert!(error.to_string().contains("variant \"0.2\": unknown key `moco.temprature`"), "{error}");
+        let line = folder.path().join("plan.toml").display().to_string() + ", line 6";
+        let wanted = format!("variant \"0.2\": unknown key `moco.temprature` ({line})");
+        assert!(error.to_string().contains(&wanted), "{error}");
         assert!(error.hint().unwrap().contains("moco.temperature"));
+        let error = of("[[axis]]\nname = \"m\"\nvalues = [\n{ name = \"a\" },\n{ name = \"b\", moco.queu = 2 },\n]\n");
+        assert!(error.to_string().contains("line 9)"), "{error}");
         let error = of("[[axis]]\nname = \"m\"\nvalues = [{ name = \"a\", seed = 1 }, { name = \"b\" }]\n");
         assert!(error.to_string().contains("have the same settings"), "{error}");
     }

@@ -103,10 +103,15 @@ fn signed(value: f64) -> String {
 pub fn notes(table: &Table) -> Vec<String> {
     let [finished, all] = table.finished;
     let comparisons = table.comparisons.iter().max().copied().unwrap_or(0);
+    let test = match comparisons {
+        0 => "; an interval and a p value need two of them".to_owned(),
+        _ => format!(
+            ", with the 95 % interval and the p value of the paired t-test, corrected by Holm's method for {} per protocol",
+            counted(comparisons, "comparison")
+        ),
+    };
     let mut notes = vec![format!(
-        "Mean ± standard deviation (number of seeds). Differences are to the first row over equal seeds, with the 95 % interval and the p value \
-         of the paired t-test, corrected by Holm's method for {} per protocol. {finished} of {} finished.",
-        counted(comparisons, "comparison"),
+        "Mean ± standard deviation (number of seeds). Differences are to the first row over equal seeds{test}. {finished} of {} finished.",
         counted(all, "cell")
     )];
     notes.extend(table.pruned.iter().map(|variant| format!("Pruned: {variant}")));
@@ -235,6 +240,15 @@ mod tests {
             lines[2].ends_with("1m 00s") && lines[4].contains("for 2 comparisons per protocol. 7 of 9 cells finished.")
         );
         assert_eq!(lines[5], "Failed: 64, MoCHi | 32, seed 2: no memory");
+    }
+
+    #[test]
+    fn without_a_comparison_none_is_counted() {
+        let mut table = example();
+        table.comparisons = vec![0, 0];
+        let note = notes(&table).remove(0);
+        assert!(note.contains("over equal seeds; an interval and a p value need two of them. 7 of 9"), "{note}");
+        assert!(!note.contains("comparison"), "{note}");
     }
 
     #[test]

@@ -28,8 +28,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mochi_config::detection;
-use mochi_config::plan::{self, PlanError, PlanTable};
+use mochi_config::plan::{self, Place, PlanError, PlanTable};
+use mochi_config::{Settings, detection};
 use mochi_files::read_capped;
 use mochi_run::Protocol;
 use toml::{Table, Value};
@@ -57,8 +57,20 @@ const PAGE: &str = "docs/guides/ablation.md";
 pub struct Axis {
     /// Heading of its column.
     pub name: String,
+    /// The key that its values are of; `None` for values that set several keys and have names.
+    pub key: Option<String>,
     /// The values.
     pub values: Vec<AxisValue>,
+}
+
+impl Axis {
+    /// Its name, or the last part of its key, for figures.
+    pub fn title(&self) -> &str {
+        match &self.key {
+            Some(key) if *key == self.name => key.rsplit('.').next().unwrap_or(key),
+            _ => &self.name,
+        }
+    }
 }
 
 /// One value of an axis.
@@ -68,6 +80,8 @@ pub struct AxisValue {
     pub label: String,
     /// `KEY=VALUE` arguments that it stands for.
     pub settings: Vec<String>,
+    /// Line of the plan on which they are.
+    pub line: usize,
 }
 
 /// A plan.
@@ -83,6 +97,8 @@ pub struct Plan {
     pub design: Design,
     /// Seeds of every variant, without repetition.
     pub seeds: Vec<u64>,
+    /// Line of the seeds.
+    pub seeds_line: usize,
     /// Protocols, the first of which decides.
     pub evaluate: Vec<Protocol>,
     /// Time in hours after which no further cell is started.
@@ -93,6 +109,8 @@ pub struct Plan {
     pub images_as_written: String,
     /// Labeled images for the evaluation: training and test.
     pub labeled: [PathBuf; 2],
+    /// Where the plan names the images to train on, and the labeled ones.
+    pub places: [Place; 3],
     /// Settings of every run, as a settings file.
     pub base: String,
     /// What varies.
@@ -110,6 +128,8 @@ pub struct DetectionPlan {
     pub images_as_written: String,
     /// Its settings, as a settings file.
     pub settings: String,
+    /// Where the plan names the images.
+    pub place: Place,
 }
 
 impl Plan {
@@ -124,22 +144,22 @@ impl Plan {
         Plan::parse(path, text)
     }
 
+    /// A variant by the labels of its values: "temperature = 0.2, MoCo v2".
+    pub fn described(&self, labels: &[String]) -> String {
+        let one = |(axis, label): (&Axis, &String)| match axis.key {
+            Some(_) => format!("{} = {label}", axis.title()),
+            None => label.clone(),
+        };
+        self.axes.iter().zip(labels).map(one).collect::<Vec<_>>().join(", ")
+    }
+
     /// `runs/NAME`: the folder of the study if no other is chosen.
     pub fn default_folder(&self) -> PathBuf {
         Path::new("runs").join(slug(&self.name))
     }
 
     fn parse(path: &Path, text: String) -> Result<Plan, AblateError> {
-        let plan = plan::read(path, &text, PAGE, |file| Plan::of(path, &text, file))?;
-        if let Some(detection) = &plan.detection {
-            let (path, text) = (Path::new("[detection]"), detection.settings.clone());
-            detection::Settings::load_text(path, text, &[]).map_err(|error| AblateError::Plan {
-                plan: plan.path.clone(),
-                problem: error.to_string(),
-                hint: error.hint().unwrap_or_else(|| format!("{PAGE} describes the plan file")),
-            })?;
-        }
-        Ok(plan)
+        Ok(plan::read(path, &text, PAGE, |file| Plan::of(path, &text, file))?)
     }
 
     fn of(path: &Path, text: &str, file: &PlanTable) -> Result<Plan, PlanError> {
@@ -168,6 +188,7 @@ impl Plan {
         data.only(&["images", "train", "test"])?;
         let [images, train, test] = ["images", "train", "test"].map(|key| data.required(key, data.text(key)?));
         let (images, train, test) = (images?, train?, test?);
+        let places = ["images", "train", "test"].map(|key| data.place(Some(key)));
         let base = file.values("base")?.cloned().unwrap_or_default();
         if base.contains_key("seed") {
             let message = "`seed` in [base] has no effect";
@@ -192,6 +213,10 @@ impl Plan {
         let base = toml::to_string(&base).map_err(|error| {
             file.problem(Some("base"), &format!("[base]: {error}"), "write settings as in a settings file")
         })?;
+        if let Some(table) = file.table("base")? {
+            let loaded = Settings::load_text(Path::new("[base]"), base.clone(), &[]);
+            loaded.map_err(|error| table.settings_problem(&error))?;
+        }
         let evaluate = protocols(file)?;
         let detection = detection_of(file, &place)?;
         if let (Some(protocol), None) =
@@ -206,11 +231,13 @@ impl Plan {
             name: file.text("name")?.map_or_else(stem, str::to_owned),
             design,
             seeds,
+            seeds_line: file.place(Some("seeds")).line,
             evaluate,
             hours,
             images: place(images),
             images_as_written: images.to_owned(),
             labeled: [place(train), place(test)],
+            places,
             base,
             axes,
             detection,
@@ -232,7 +259,10 @@ fn detection_of(file: &PlanTable, place: &impl Fn(&str) -> PathBuf) -> Result<Op
     let settings = toml::to_string(&settings).map_err(|error| {
         table.problem(None, &format!("[detection]: {error}"), "write settings as in a settings file of detection")
     })?;
-    Ok(Some(DetectionPlan { images: place(images), images_as_written: images.to_owned(), settings }))
+    let loaded = detection::Settings::load_text(Path::new("[detection]"), settings.clone());
+    loaded.map_err(|error| table.settings_problem(&error))?;
+    let (place, images, images_as_written) = (table.place(Some("images")), place(images), images.to_owned());
+    Ok(Some(DetectionPlan { images, images_as_written, settings, place }))
 }
 
 /// The protocols of `evaluate`, each once.
@@ -275,11 +305,13 @@ fn axis_of(axis: &PlanTable) -> Result<Axis, PlanError> {
     if key == Some("seed") {
         return Err(axis.problem(Some("key"), "`seed` is no axis", "list the seeds with seeds = [0, 1, 2]"));
     }
-    let values = values.iter().map(|value| match (key, value) {
+    let of_key = axis.place(Some("key")).line;
+    let lines = axis.lines_of_values("values").into_iter().map(Some).chain(std::iter::repeat(None));
+    let values = values.iter().zip(lines).map(|(value, line)| match (key, value) {
         (Some(key), value) => {
             let text = written(value);
             let label = value.as_str().map_or_else(|| text.clone(), str::to_owned);
-            Ok(AxisValue { label, settings: vec![format!("{key}={text}")] })
+            Ok(AxisValue { label, settings: vec![format!("{key}={text}")], line: of_key })
         }
         (None, Value::Table(table)) => {
             let mut table = table.clone();
@@ -289,7 +321,7 @@ fn axis_of(axis: &PlanTable) -> Result<Axis, PlanError> {
                     "write e.g. { name = \"MoCo v2\", negatives.pairs = 0 }",
                 ));
             };
-            Ok(AxisValue { label, settings: assignments(&table) })
+            Ok(AxisValue { label, settings: assignments(&table), line: line.unwrap_or(of_key) })
         }
         (None, value) => Err(wrong(
             format!("the axis \"{name}\" has no `key`, so its values must be tables, got {}", written(value)),
@@ -301,7 +333,7 @@ fn axis_of(axis: &PlanTable) -> Result<Axis, PlanError> {
     if labels.len() != values.len() {
         return Err(wrong(format!("two values of the axis \"{name}\" have one name"), "give each value its own name"));
     }
-    Ok(Axis { values, name: name.to_owned() })
+    Ok(Axis { values, name: name.to_owned(), key: key.map(str::to_owned) })
 }
 
 /// A value as it is written on the command line and in a settings file.
@@ -341,9 +373,10 @@ mod tests {
             (plan.images_as_written.as_str(), &plan.labeled),
             ("a", &[PathBuf::from("/b"), PathBuf::from("s3://c")])
         );
-        let of = |label: &str, setting: &str| AxisValue { label: label.into(), settings: vec![setting.into()] };
+        let of =
+            |label: &str, setting: &str| AxisValue { label: label.into(), settings: vec![setting.into()], line: 6 };
         let values = vec![of("64", "moco.queue=64"), of("auto", "moco.queue=\"auto\"")];
-        assert_eq!(plan.axes, [Axis { name: "moco.queue".into(), values }]);
+        assert_eq!(plan.axes, [Axis { name: "moco.queue".into(), key: Some("moco.queue".into()), values }]);
     }
 
     #[test]
@@ -352,6 +385,11 @@ mod tests {
         let plan = parse(&format!("{DATA}{axis}")).unwrap();
         assert_eq!(plan.axes[0].values[0].label, "MoCo");
         assert_eq!(plan.axes[0].values[0].settings, ["negatives.pairs=0", "seed=3"]);
+        let keyed = "[[axis]]\nkey = \"moco.temperature\"\nvalues = [0.2]\n\
+                     [[axis]]\nname = \"K\"\nkey = \"moco.queue\"\nvalues = [64]\n";
+        let plan = parse(&format!("{DATA}{keyed}{axis}")).unwrap();
+        let labels = ["0.2", "64", "MoCo"].map(str::to_owned);
+        assert_eq!(plan.described(&labels), "temperature = 0.2, K = 64, MoCo");
     }
 
     #[test]
@@ -379,7 +417,20 @@ mod tests {
             (format!("evaluate = [\"detection-ap\"]\n{DATA}{axis}"), "line 1: \"detection-ap\" needs a detector"),
             (format!("{DATA}{axis}[detection]\nbatch = 3\n"), "line 8: missing key `images`"),
             (format!("{DATA}{axis}[detection]\nimages = \"a\"\nseed = 1\n"), "line 10: `seed` in [detection]"),
-            (format!("{DATA}{axis}[detection]\nimages = \"a\"\nepochs = 1\n"), "unknown key `epochs`"),
+            (
+                format!("{DATA}{axis}[detection]\nimages = \"a\"\nepochs = 1\n"),
+                "line 10: unknown key `epochs` ([detection])",
+            ),
+            (
+                format!("{DATA}{axis}[detection]\nimages = \"a\"\n[detection.data]\nbatch = 0\n"),
+                "line 11: invalid value",
+            ),
+            (format!("{DATA}{axis}[base]\nepoch = 1\n"), "line 9: unknown key `epoch` ([base])"),
+            (
+                format!("{DATA}{axis}[base]\nmoco.queue = 3\nmoco.batch = -1\n"),
+                "line 10: invalid value for `moco.batch`",
+            ),
+            (format!("{DATA}{axis}[base]\nextends = \"moco\"\n"), "line 9: unknown preset"),
             (format!("{DATA}{axis}{axis}"), "two axes have one name"),
             (format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = [64, 64]\n"), "\"moco.queue\" have one name"),
             (format!("{DATA}{axis}[base]\nseed = 5\n"), "`seed` in [base]"),

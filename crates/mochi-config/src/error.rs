@@ -123,10 +123,10 @@ pub enum Problem {
         origin: Origin,
     },
     /// A `config.toml` in another format than this version reads.
-    #[error("unsupported `format` ({origin}): expected {expected}, got {found}")]
+    #[error("{origin} was written by {} Mochi, config format {found}; this one reads {expected}", age(found, *expected))]
     Format {
-        /// The number as written, in TOML.
-        found: String,
+        /// The number as written.
+        found: toml::Value,
         /// The number that this version reads and writes.
         expected: i64,
         /// The file.
@@ -142,7 +142,29 @@ pub enum Problem {
     },
 }
 
+/// Which version wrote a format, seen from one that reads `expected`.
+fn age(found: &toml::Value, expected: i64) -> &'static str {
+    match found.as_integer() {
+        Some(found) if found < expected => "an older",
+        Some(_) => "a newer",
+        None => "another",
+    }
+}
+
 impl Problem {
+    /// The key or section that it is about, if it is about one.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Problem::UnknownKey { key, .. } => Some(key),
+            Problem::WrongType { key, .. } | Problem::OutOfRange { key, .. } | Problem::Missing { key, .. } => {
+                Some(key)
+            }
+            Problem::NotASection { section, .. } => Some(section),
+            Problem::UnknownPreset { .. } | Problem::BadExtends { .. } => Some("extends"),
+            _ => None,
+        }
+    }
+
     /// What to do about it, if there is anything to suggest.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -160,7 +182,7 @@ impl Problem {
             Problem::Missing { .. } => {
                 Some("restore the file; it was edited or written by another version of mochi".to_owned())
             }
-            Problem::Format { .. } => Some("use the version of mochi that wrote the file".to_owned()),
+            Problem::Format { .. } => Some("use the version of Mochi that wrote the file".to_owned()),
             Problem::Unreadable { hint, .. } => hint.clone(),
             Problem::Conflict { hint, .. } => Some(hint.clone()),
             _ => None,

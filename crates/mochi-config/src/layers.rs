@@ -59,14 +59,16 @@ impl Layers {
         }
     }
 
-    /// Removes and validates the format number of a document. `None` if there is none.
-    pub(crate) fn take_format(&mut self, table: &mut Table, origin: &Origin) -> Option<()> {
+    /// Removes and validates the format number of a document. `None` if there is none; whether it is that of this version. Another one is a problem, and a
+    /// complete one: its keys are others.
+    pub(crate) fn take_format(&mut self, table: &mut Table, origin: &Origin) -> Option<bool> {
         let found = table.remove("format")?;
         let expected = self.schema.format;
-        if found.as_integer() != Some(expected) {
-            self.problems.push(Problem::Format { found: found.to_string(), expected, origin: origin.clone() });
+        let known = found.as_integer() == Some(expected);
+        if !known {
+            self.problems.push(Problem::Format { found, expected, origin: origin.clone() });
         }
-        Some(())
+        Some(known)
     }
 
     /// Removes the task of a document and returns whether its settings are of this schema. If not, that is a problem, and a complete one: its keys
@@ -108,7 +110,7 @@ impl Layers {
     }
 
     /// Adds a `KEY=VALUE` argument. The value is TOML; anything else is a string, so names need no quotes.
-    pub(crate) fn argument(&mut self, word: &str) {
+    pub(crate) fn argument(&mut self, word: &str, origin: &Origin) {
         let Some((key, text)) = word.split_once('=').filter(|(key, _)| !key.trim().is_empty()) else {
             self.problems.push(Problem::NotAnAssignment { word: word.to_owned() });
             return;
@@ -116,17 +118,17 @@ impl Layers {
         let (key, text) = (key.trim(), text.trim());
         if self.schema.is_section(key) {
             let (section, found) = (key.to_owned(), text.to_owned());
-            self.problems.push(Problem::NotASection { section, found, origin: Origin::CommandLine });
+            self.problems.push(Problem::NotASection { section, found, origin: origin.clone() });
             return;
         }
         if let Some((key, name, argument)) = self.schema.with_argument(key) {
             let given = toml_value(text).unwrap_or_else(|| Value::String(text.to_owned()));
             let value = self.with_argument(key, name, argument, given);
-            self.value(key.name, value, &Origin::CommandLine);
+            self.value(key.name, value, origin);
             return;
         }
         let value = self.schema.key(key).map_or_else(|| toml_value(text), |key| value_of(key.kind, text));
-        self.value(key, value.unwrap_or_else(|| Value::String(text.to_owned())), &Origin::CommandLine);
+        self.value(key, value.unwrap_or_else(|| Value::String(text.to_owned())), origin);
     }
 
     /// The value of a name with arguments after setting one of its arguments: `moco.loss.hcl.beta=0.5`, `negatives.extra.noise.s=32`. In a list,

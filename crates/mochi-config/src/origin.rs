@@ -13,6 +13,8 @@ pub enum Origin {
     File(PathBuf),
     /// A `KEY=VALUE` argument.
     CommandLine,
+    /// A value that a plan file sets at a line, from 1, as an argument would.
+    Plan(PathBuf, usize),
     /// Computed; the text says how.
     Auto(String),
     /// Written, then changed because it was not possible; the text says why.
@@ -27,6 +29,7 @@ impl fmt::Display for Origin {
             Origin::Preset(name) => write!(f, "preset {name}"),
             Origin::File(path) => write!(f, "{}", path.display()),
             Origin::CommandLine => f.write_str("command line"),
+            Origin::Plan(path, line) => write!(f, "{}, line {line}", path.display()),
             Origin::Auto(reason) => write!(f, "auto: {reason}"),
             Origin::Adjusted(reason) => write!(f, "adjusted: {reason}"),
             Origin::Run(remark) => f.write_str(remark),

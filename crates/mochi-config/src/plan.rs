@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
+use crate::error::{ConfigError, Problem};
 use crate::nearest::nearest;
 
 /// A problem of a plan file.
@@ -48,6 +49,21 @@ pub struct PlanTable<'a> {
     places: Option<&'a DeTable<'a>>,
     /// Line of its heading; 0 for the file itself.
     line: usize,
+}
+
+/// A place in a plan file, for problems that are found after it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: line {}", self.path.display(), self.line)
+    }
 }
 
 /// Reads the text of a plan file, whose keys `page` describes.
@@ -99,6 +115,31 @@ impl<'a> PlanTable<'a> {
     /// A problem of a key, or of the table.
     pub fn problem(&self, key: Option<&str>, message: &str, hint: &str) -> PlanError {
         self.file.problem(key.map_or(self.line, |key| self.line_of(key)), message, hint)
+    }
+
+    /// Where a key is, or the table.
+    pub fn place(&self, key: Option<&str>) -> Place {
+        let line = key.map_or(self.line, |key| self.line_of(key));
+        Place { path: self.file.path.to_owned(), line: line.max(1) }
+    }
+
+    /// The lines on which the values of a list begin.
+    pub fn lines_of_values(&self, key: &str) -> Vec<usize> {
+        let values = self.entry(key).and_then(|(_, value)| value.get_ref().as_array());
+        values.into_iter().flat_map(|values| values.iter()).map(|value| self.file.line(value.span().start)).collect()
+    }
+
+    /// The first problem of settings in this table at its line.
+    pub fn settings_problem(&self, error: &ConfigError) -> PlanError {
+        let key = error.problems().first().and_then(Problem::key).unwrap_or_default();
+        let (section, field) = key.split_once('.').unwrap_or((key, ""));
+        let table = self.table(section).ok().flatten();
+        let line = match table {
+            Some(table) if !field.is_empty() => table.line_of(field),
+            _ => self.line_of(section),
+        };
+        let hint = error.hint().unwrap_or_else(|| format!("{} describes the plan file", self.file.page));
+        self.file.problem(line, &error.to_string(), &hint)
     }
 
     /// A value that must be there.
@@ -176,7 +217,7 @@ impl<'a> PlanTable<'a> {
     /// As [`Self::text`].
     pub fn table(&self, key: &str) -> Result<Option<PlanTable<'a>>, PlanError> {
         let Some(values) = self.values(key)? else { return Ok(None) };
-        let places = self.place(key).and_then(|(_, value)| value.get_ref().as_table());
+        let places = self.entry(key).and_then(|(_, value)| value.get_ref().as_table());
         Ok(Some(PlanTable { file: self.file, values, places, line: self.line_of(key) }))
     }
 
@@ -189,7 +230,7 @@ impl<'a> PlanTable<'a> {
             value.as_array()?.iter().map(Value::as_table).collect::<Option<Vec<_>>>()
         })?;
         let places: Vec<&'a Spanned<DeValue<'a>>> = self
-            .place(key)
+            .entry(key)
             .and_then(|(_, value)| value.get_ref().as_array())
             .map(|array| array.iter().collect())
             .unwrap_or_default();
@@ -219,12 +260,12 @@ impl<'a> PlanTable<'a> {
         of(value).map(Some).ok_or_else(wrong)
     }
 
-    fn place(&self, key: &str) -> Option<(&'a Spanned<toml::de::DeString<'a>>, &'a Spanned<DeValue<'a>>)> {
+    fn entry(&self, key: &str) -> Option<(&'a Spanned<toml::de::DeString<'a>>, &'a Spanned<DeValue<'a>>)> {
         self.places?.iter().find(|(name, _)| name.get_ref() == key)
     }
 
     fn line_of(&self, key: &str) -> usize {
-        self.place(key).map_or(self.line, |(name, _)| self.file.line(name.span().start))
+        self.entry(key).map_or(self.line, |(name, _)| self.file.line(name.span().start))
     }
 }
 

@@ -28,23 +28,24 @@ pub(crate) fn load<T: DeserializeOwned>(
     file: Option<&Path>,
     arguments: &[String],
 ) -> Result<Loaded<T>, ConfigError> {
+    let arguments: Vec<_> = arguments.iter().map(|word| (word.clone(), Origin::CommandLine)).collect();
     let text = file.map(|path| document::read(path).map(|text| (path, text))).transpose();
     match text {
-        Ok(text) => combine(schema, preset, text, arguments),
+        Ok(text) => combine(schema, preset, text, &arguments),
         // The problems of the other layers are told too.
         Err(problem) => {
-            let others = combine::<T>(schema, preset, None, arguments).err();
+            let others = combine::<T>(schema, preset, None, &arguments).err();
             Err(ConfigError::first(schema, problem, others))
         }
     }
 }
 
-/// As [`load`] with the text of the file.
+/// As [`load`] with the text of the file, and with the origin of each argument.
 pub(crate) fn combine<T: DeserializeOwned>(
     schema: &'static Schema,
     preset: Option<&str>,
     file: Option<(&Path, String)>,
-    arguments: &[String],
+    arguments: &[(String, Origin)],
 ) -> Result<Loaded<T>, ConfigError> {
     let mut layers = Layers::new(schema);
     let mut base = preset.map(|name| (name.to_owned(), Origin::CommandLine));
@@ -59,7 +60,8 @@ pub(crate) fn combine<T: DeserializeOwned>(
     }
     if let Some((table, origin)) = &mut document {
         // Only a run's `config.toml` has a format number.
-        of_run = layers.take_format(table, origin).is_some();
+        let format = layers.take_format(table, origin);
+        of_run = format.is_some();
         if let (true, Some(name)) = (of_run, preset) {
             layers.problems.push(Problem::Conflict {
                 message: format!(
@@ -71,14 +73,17 @@ pub(crate) fn combine<T: DeserializeOwned>(
         if let Some(name) = layers.take_extends(table, origin) {
             base = base.or(Some((name, origin.clone())));
         }
+        if format == Some(false) {
+            document = None;
+        }
     }
     let (preset, origin) = base.unwrap_or((schema.default_preset.to_owned(), Origin::CommandLine));
     layers.preset(&preset, origin);
     if let Some((table, origin)) = document {
         layers.table(table, &origin);
     }
-    for argument in arguments {
-        layers.argument(argument);
+    for (word, origin) in arguments {
+        layers.argument(word, origin);
     }
     let origin = Origin::Preset(preset.clone());
     if layers.problems.is_empty() {
@@ -102,8 +107,11 @@ pub(crate) fn parse<T: DeserializeOwned>(
     if let Some(mut table) = layers.parse(text, &origin)
         && layers.take_task(&mut table, &origin)
     {
-        if layers.take_format(&mut table, &origin).is_none() {
-            layers.problems.push(Problem::Missing { key: "format", origin: origin.clone() });
+        match layers.take_format(&mut table, &origin) {
+            Some(true) => {}
+            // Each of its keys could be missing or unknown.
+            Some(false) => ConfigError::unless_empty(schema, std::mem::take(&mut layers.problems))?,
+            None => layers.problems.push(Problem::Missing { key: "format", origin: origin.clone() }),
         }
         preset = layers.take_extends(&mut table, &origin).unwrap_or_default();
         layers.table(table, &origin);

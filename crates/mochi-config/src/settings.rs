@@ -68,11 +68,11 @@ impl Settings {
         reader::load(&PRETRAINING, preset, file, arguments).map(Settings::of)
     }
 
-    /// As [`load`](Settings::load) with the text of a settings file; `path` is its origin in messages.
+    /// As [`load`](Settings::load) with the text of a settings file, and arguments with their origins; `path` is the text's origin in messages.
     ///
     /// # Errors
     /// As [`load`](Settings::load).
-    pub fn load_text(path: &Path, text: String, arguments: &[String]) -> Result<Settings, ConfigError> {
+    pub fn load_text(path: &Path, text: String, arguments: &[(String, Origin)]) -> Result<Settings, ConfigError> {
         reader::combine(&PRETRAINING, None, Some((path, text)), arguments).map(Settings::of)
     }
 

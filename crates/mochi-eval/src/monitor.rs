@@ -96,6 +96,11 @@ impl Monitor {
         Ok(Self { dataset, labeled, options, before: None })
     }
 
+    /// The images, of which a sample is observed.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
     /// Evaluates the encoder as it is.
     ///
     /// # Errors

@@ -8,17 +8,17 @@ use crate::scale::Scale;
 use crate::series::{Column, Series};
 
 /// One chart.
-pub struct Chart {
+pub struct Chart<'a> {
     /// Heading.
-    pub title: &'static str,
+    pub title: &'a str,
     /// Unit of the values, such as "nats" or "%".
-    pub unit: &'static str,
+    pub unit: &'a str,
     /// Its lines.
     pub series: Vec<Series>,
     /// Whether the last value is written behind a line's name.
     pub values: bool,
     /// Values that the axis includes in any case.
-    pub reach: &'static [f64],
+    pub reach: &'a [f64],
 }
 
 /// Styles of lines, given to the series of a chart in order; more lines could not be told apart.
@@ -28,7 +28,7 @@ pub const STYLES: [&str; 10] = ["l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7", 
 const NAME_GAP: f64 = 12.5;
 const COLUMNS: usize = 230;
 
-impl Chart {
+impl Chart<'_> {
     /// The figure; `None` if no line has a value.
     pub fn render(&self) -> Option<Figure> {
         let drawn: Vec<&Series> = self.series.iter().filter(|series| !series.is_empty()).collect();
@@ -38,7 +38,7 @@ impl Chart {
         let shown = points().filter_map(|point| point.1).chain(self.reach.iter().copied());
         let (low, high) = bounds(shown)?;
         let (x, y) = (Scale::linear(&Axis::over(from, to, 5)), Scale::linear(&Axis::rounded(low, high, 4)));
-        let mut plot = Plot::new(self.title, self.unit, "step", x, y);
+        let mut plot = Plot::new(&self.title_of(&drawn), self.unit, "step", x, y);
         for (series, runs) in drawn.iter().zip(&runs) {
             for run in runs {
                 draw_run(&mut plot, &series.style, run);
@@ -52,10 +52,31 @@ impl Chart {
             .collect();
         spread(&mut names);
         for (at, (series, value)) in names {
-            let value = if self.values { short(value) } else { String::new() };
+            let value = if self.values { self.text_of(value) } else { String::new() };
             plot.name(&series.style, at, &series.name, &value);
         }
         Some(plot.finish())
+    }
+
+    /// The title; one that is the names of the lines ("Alignment and uniformity") has only those that are drawn.
+    fn title_of(&self, drawn: &[&Series]) -> String {
+        let joined = |names: Vec<&str>| names.join(" and ");
+        let all = joined(self.series.iter().map(|series| series.name.as_str()).collect());
+        let names = joined(drawn.iter().map(|series| series.name.as_str()).collect());
+        let mut letters = names.chars();
+        match (all.eq_ignore_ascii_case(self.title), letters.next()) {
+            (true, Some(first)) => first.to_uppercase().chain(letters).collect(),
+            _ => self.title.to_owned(),
+        }
+    }
+
+    /// A value behind a name: with its sign if it is a percentage, which has no exponent.
+    fn text_of(&self, value: f64) -> String {
+        match self.unit.starts_with('%') {
+            true if value.abs() < 0.05 => format!("{:.1} %", value.abs()),
+            true => format!("{} %", short(value)),
+            false => short(value),
+        }
     }
 }
 
@@ -115,6 +136,32 @@ mod tests {
             }
             assert!(names[0].0 >= TOP - 1e-9 && names[STYLES.len() - 1].0 <= BOTTOM + 1e-9);
         }
+    }
+
+    #[test]
+    fn small_percentages_have_no_exponent() {
+        let chart = |unit, value| {
+            let series = vec![series("waiting", &[value, value])];
+            Chart { title: "t", unit, series, values: true, reach: &[0.0] }.render().unwrap().svg
+        };
+        for (unit, value, text) in [("%", 1.3e-3, "0.0 %"), ("% of x", 46.81, "46.8 %"), ("nats", 1.3e-3, "1.3e-3")] {
+            let svg = chart(unit, value);
+            assert!(svg.contains(&format!("waiting <tspan class=\"value\">{text}</tspan>")), "{svg}");
+        }
+    }
+
+    #[test]
+    fn a_title_of_names_has_those_that_are_drawn() {
+        let of = |values: [&[f64]; 2]| {
+            let series = vec![series("alignment", values[0]), series("uniformity", values[1])];
+            Chart { title: "Alignment and uniformity", unit: "", series, values: true, reach: &[] }
+                .render()
+                .unwrap()
+                .title
+        };
+        assert_eq!(of([&[1.0], &[2.0]]), "Alignment and uniformity");
+        assert_eq!(of([&[], &[2.0]]), "Uniformity");
+        assert_eq!(of([&[1.0], &[]]), "Alignment");
     }
 
     #[test]

@@ -108,6 +108,22 @@ impl Folder {
     /// [`FileError::Link`] for a link on the way or in its place, [`FileError::NotAFile`], [`FileError::Io`].
     pub fn write(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
         let name = name.as_ref();
+        let (folder, last, permissions) = self.place_of(name)?;
+        folder.replace(last, &self.path().join(name), bytes, permissions)
+    }
+
+    /// Checks that [`write`](Folder::write) can write a file, before the work whose result goes there: a temporary file is made and removed.
+    ///
+    /// # Errors
+    /// As [`write`](Folder::write).
+    pub fn check_writable(&self, name: impl AsRef<Path>) -> Result<(), FileError> {
+        let name = name.as_ref();
+        let (folder, ..) = self.place_of(name)?;
+        Temporary::create(&folder, &self.path().join(name)).map(drop)
+    }
+
+    /// The folder and the name in it that a file has or will have, and the permissions of an existing file.
+    fn place_of<'a>(&self, name: &'a Path) -> Result<(Folder, &'a Path, Option<Permissions>), FileError> {
         let (folder, last) = self.parent_of(name)?;
         let permissions = match folder.file_type(last)? {
             None => None,
@@ -115,7 +131,7 @@ impl Folder {
             Some(FileType::Link) => return Err(FileError::Link { path: self.path().join(name) }),
             Some(other) => return Err(FileError::NotAFile { path: self.path().join(name), found: other.word() }),
         };
-        folder.replace(last, &self.path().join(name), bytes, permissions)
+        Ok((folder, last, permissions))
     }
 
     fn replace(

@@ -34,7 +34,7 @@ pub fn comparison_page(runs: &[PathBuf]) -> Result<String, ReportError> {
     push_results(&mut page, &runs);
     push_settings(&mut page, &runs);
     let lines: Vec<_> = runs.iter().map(|run| (run.name.clone(), run.records.iter().collect())).collect();
-    push_figures(&mut page, "Curves", &overlay::figures(&lines));
+    push_figures(&mut page, "Curves", &overlay::figures(&lines, ""));
     let left_out = runs.len().saturating_sub(overlay::LINES);
     let mut text = "The loss of runs with different negatives is not comparable.".to_owned();
     if left_out > 0 {

@@ -4,7 +4,7 @@ use mochi_figures::{Chart, STYLES, Series};
 use mochi_run::{Metric, Record, metric};
 
 /// One chart for each chart of the table, in the order of the table; those without values are left out when drawn.
-pub(crate) fn charts(records: &[Record]) -> Vec<Chart> {
+pub(crate) fn charts(records: &[Record]) -> Vec<Chart<'static>> {
     let mut charts: Vec<Chart> = Vec::new();
     for metric in metric::all() {
         let Some((chart, name)) = metric.chart else { continue };

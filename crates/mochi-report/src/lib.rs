@@ -115,7 +115,7 @@ pub fn write_figures(runs: &[PathBuf], folder: &Path) -> Result<WrittenFigures, 
         [run] => run_figures(&run.records, &run.curves),
         all => {
             let lines: Vec<_> = all.iter().map(|run| (run.name.clone(), run.records.iter().collect())).collect();
-            overlay::figures(&lines)
+            overlay::figures(&lines, "")
         }
     };
     let (paper, not_drawn) = paper::of_runs(&data);

@@ -74,7 +74,8 @@ mod tests {
     fn the_best_cell_is_bold_and_darkest_and_missing_ones_are_dashes() {
         let axis = |name: &str, labels: [&str; 2]| Axis {
             name: name.into(),
-            values: labels.map(|label| AxisValue { label: label.into(), settings: vec![] }).to_vec(),
+            key: None,
+            values: labels.map(|label| AxisValue { label: label.into(), settings: vec![], line: 1 }).to_vec(),
         };
         let scores = [score(Some(40.0)), score(Some(42.0)), score(None), score(Some(41.0))];
         let mut page = String::new();

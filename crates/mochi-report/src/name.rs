@@ -17,9 +17,14 @@ pub(crate) fn numbered_name(number: usize, path: &Path) -> String {
     format!("{number} {}", name_of(path))
 }
 
+/// Whether a name fits beside its line.
+pub(crate) fn fits(name: &str) -> bool {
+    name.chars().count() <= NAME
+}
+
 /// A name that fits beside its line.
 pub(crate) fn shortened(name: &str) -> String {
-    if name.chars().count() <= NAME {
+    if fits(name) {
         return name.to_owned();
     }
     name.chars().take(NAME - 1).chain(['…']).collect()

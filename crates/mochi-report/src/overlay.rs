@@ -11,23 +11,24 @@ use crate::name::shortened;
 /// Most lines of a chart; more could not be told apart.
 pub(crate) const LINES: usize = STYLES.len();
 
-/// One chart for each metric that has values. `lines`: a name and its records, of one run or of several; the first [`LINES`] are drawn.
-pub(crate) fn figures(lines: &[(String, Vec<&Record>)]) -> Vec<Figure> {
+/// One chart for each metric that has values. `lines`: a name and its records, of one run or of several; the first [`LINES`] are drawn. `of`: what the names are
+/// values of, if they do not say it.
+pub(crate) fn figures(lines: &[(String, Vec<&Record>)], of: &str) -> Vec<Figure> {
     let shown: [(&Metric, &'static str, &'static str); 4] = [
         (&LOSS, "Loss", "nats"),
         (&ACCURACY_REAL, "Proxy task: accuracy among real negatives", "%"),
         (&UNIFORMITY, "Uniformity", ""),
         (&ALIGNMENT, "Alignment", ""),
     ];
-    shown.into_iter().filter_map(|(metric, title, unit)| figure(metric, title, unit, lines)).collect()
+    let unit = |unit: &str| match (unit, of) {
+        (unit, "") => unit.to_owned(),
+        ("", of) => format!("by {of}"),
+        (unit, of) => format!("{unit}, by {of}"),
+    };
+    shown.into_iter().filter_map(|(metric, title, own)| figure(metric, title, &unit(own), lines)).collect()
 }
 
-fn figure(
-    metric: &Metric,
-    title: &'static str,
-    unit: &'static str,
-    lines: &[(String, Vec<&Record>)],
-) -> Option<Figure> {
+fn figure(metric: &Metric, title: &'static str, unit: &str, lines: &[(String, Vec<&Record>)]) -> Option<Figure> {
     let series = lines.iter().zip(STYLES).map(|((name, records), style)| {
         let mut points = points(records.iter().copied(), metric);
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -47,7 +48,7 @@ mod tests {
             (1..5).map(|step| Record { step, values: Metrics::new().with(&LOSS, 5.0 - step as f64) }).collect();
         let lines =
             [("a".to_owned(), records.iter().collect()), ("MoCHi (1024, 1024, 128)".to_owned(), vec![&records[0]])];
-        let figures = figures(&lines);
+        let figures = figures(&lines, "");
         assert_eq!(figures.len(), 1);
         assert!(
             figures[0].svg.contains(">a <") && figures[0].svg.contains(">MoCHi (1024, 1024… <"),

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::frame::push_figures;
+use mochi_ablate::plan::Axis;
 use mochi_ablate::table::{Row as TableRow, Score};
 use mochi_ablate::{Cells, Plan, State, StudyFolder, Table};
 use mochi_figures::{Escaped, Figure, Row, rows};
@@ -14,6 +14,8 @@ use mochi_text::{counted, duration};
 
 use crate::error::ReportError;
 use crate::figures::WrittenFigures;
+use crate::frame::push_figures;
+use crate::name::fits;
 use crate::{figures, frame, matrix, overlay, paper, table};
 
 /// Writes `report.html` into the folder of a study, replacing an older one, and returns its path. `states[i]` is the state of `cells.cells[i]`.
@@ -40,10 +42,10 @@ pub fn write_study_page(
     let images = plan.images.display().to_string();
     let facts = [("Images", &images), ("Labeled training images", &train), ("Test images", &test), ("Seeds", &seeds)];
     frame::push_facts(&mut page, facts.iter().map(|(term, value)| (*term, value.as_str())));
-    push_figures(&mut page, "Accuracy", &accuracies(table));
+    push_figures(&mut page, "Accuracy", &accuracies(plan, table));
     matrix::push(&mut page, plan, table);
     push_table(&mut page, table);
-    push_figures(&mut page, "Training", &curves(study, cells));
+    push_figures(&mut page, "Training", &curves(study, plan, cells));
     push_cells(&mut page, study, plan, cells, states)?;
     page.push_str("<details><summary>The plan</summary><pre>");
     for line in plan.text.lines() {
@@ -68,7 +70,7 @@ pub fn write_study_figures(
     table: &Table,
     folder: &Path,
 ) -> Result<WrittenFigures, ReportError> {
-    let own = [accuracies(table), curves(study, cells)].concat();
+    let own = [accuracies(plan, table), curves(study, plan, cells)].concat();
     let (paper, not_drawn) = paper::of_study(plan, table);
     if own.is_empty() && paper.is_empty() {
         return Err(ReportError::NoFigures { folders: vec![study.path().to_owned()] });
@@ -79,11 +81,13 @@ pub fn write_study_figures(
 }
 
 /// For each protocol a figure of accuracies, and one of differences where there are any.
-fn accuracies(table: &Table) -> Vec<Figure> {
+fn accuracies(plan: &Plan, table: &Table) -> Vec<Figure> {
     let mut figures = Vec::new();
     for (index, protocol) in table.protocols.iter().enumerate() {
-        let row =
-            |row: &TableRow, of: &dyn Fn(&Score) -> Row| Row { name: row.labels.join(", "), ..of(&row.scores[index]) };
+        let row = |row: &TableRow, of: &dyn Fn(&Score) -> Row| Row {
+            name: plan.described(&row.labels),
+            ..of(&row.scores[index])
+        };
         let accuracy = |score: &Score| Row {
             name: String::new(),
             text: score.mean.map_or_else(|| "no result".to_owned(), |mean| format!("{mean:.2}")),
@@ -122,7 +126,7 @@ fn push_table(page: &mut String, of: &Table) {
 }
 
 /// Metrics over training, a line per variant.
-fn curves(study: &StudyFolder, cells: &Cells) -> Vec<Figure> {
+fn curves(study: &StudyFolder, plan: &Plan, cells: &Cells) -> Vec<Figure> {
     let records: Vec<_> = cells
         .cells
         .iter()
@@ -131,11 +135,15 @@ fn curves(study: &StudyFolder, cells: &Cells) -> Vec<Figure> {
             run.and_then(|run| MetricsLog::read(&run.metrics_path()).ok()).unwrap_or_default()
         })
         .collect();
-    let lines = cells.variants.iter().enumerate().map(|(variant, of)| {
+    // Names that would be cut to the same are bare values, and the figure says of what.
+    let described: Vec<String> = cells.variants.iter().map(|variant| plan.described(&variant.labels)).collect();
+    let fit = described.iter().all(|name| fits(name));
+    let axes = if fit { String::new() } else { plan.axes.iter().map(Axis::title).collect::<Vec<_>>().join(", ") };
+    let lines = cells.variants.iter().zip(described).enumerate().map(|(variant, (of, described))| {
         let own = cells.cells.iter().zip(&records).filter(|(cell, _)| cell.variant == variant);
-        (of.name(), own.flat_map(|(_, records)| records).collect())
+        (if fit { described } else { of.name() }, own.flat_map(|(_, records)| records).collect())
     });
-    overlay::figures(&lines.collect::<Vec<_>>())
+    overlay::figures(&lines.collect::<Vec<_>>(), &axes)
 }
 
 fn push_cells(
@@ -164,7 +172,7 @@ fn push_cells(
             shell_word(&study.base()),
             cell.arguments.iter().map(|a| shell_word(a.as_ref()).to_string()).collect::<Vec<_>>().join(" ")
         );
-        let name = format!("{}, seed {}", cells.variants[cell.variant].name(), cell.seed);
+        let name = format!("{}, seed {}", plan.described(&cells.variants[cell.variant].labels), cell.seed);
         let link = format!("<a href=\"{}\">{}</a>", Escaped(&link.display().to_string()), Escaped(&name));
         rows.push(vec![link, table::text(&state), table::code(&command)]);
     }
@@ -205,5 +213,8 @@ mod tests {
         assert!(page.contains("[[axis]]\nkey = "), "the plan has its lines");
         assert!(page.contains("failed: no &lt;memory&gt;") && !page.contains("<memory>"));
         assert!(page.contains("negatives.pairs=32 seed=1</code>"), "the command of a cell");
+        // Figures and cells name the key of a value.
+        assert_eq!(page.matches("<text x=\"8\" y=\"38\">pairs = 0 <tspan").count(), 2, "{page}");
+        assert!(page.contains(">pairs = 32, seed 1</a>"), "{page}");
     }
 }

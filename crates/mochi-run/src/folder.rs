@@ -223,7 +223,8 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::File`].
     pub fn check_analysis_writable(&self) -> Result<(), RunError> {
-        Ok(mochi_files::check_writable(&self.analysis_path())?)
+        self.folder.check_writable(ANALYSIS)?;
+        Ok(self.folder.check_writable(ANALYSIS_PAGE)?)
     }
 
     /// Reads `analysis.json`; `None` if the run was not analyzed.
@@ -238,13 +239,17 @@ impl RunFolder {
         String::from_utf8(bytes).map(Some).map_err(|_| RunError::NotText { path: self.analysis_path() })
     }
 
-    /// Writes the page of the analysis to `analysis.html`, whole or not at all. Returns its path.
+    /// Path of `analysis.html`, the page of the analysis.
+    pub fn analysis_page_path(&self) -> PathBuf {
+        self.path().join(ANALYSIS_PAGE)
+    }
+
+    /// Writes the page of the analysis to `analysis.html`, whole or not at all.
     ///
     /// # Errors
     /// [`RunError::File`].
-    pub fn write_analysis_page(&self, page: &str) -> Result<PathBuf, RunError> {
-        self.folder.write(ANALYSIS_PAGE, page.as_bytes())?;
-        Ok(self.path().join(ANALYSIS_PAGE))
+    pub fn write_analysis_page(&self, page: &str) -> Result<(), RunError> {
+        Ok(self.folder.write(ANALYSIS_PAGE, page.as_bytes())?)
     }
 
     /// Writes an evaluation result to `eval/NAME.json`, whole or not at all; the report shows it. Returns its path.
@@ -256,6 +261,26 @@ impl RunFolder {
         let path = self.path().join(RESULTS).join(&file);
         self.folder.make_folder(RESULTS)?.write(file, &json(result, &path)?)?;
         Ok(path)
+    }
+
+    /// Checks that an evaluation result can be written, before the work whose result it is.
+    ///
+    /// # Errors
+    /// [`RunError::File`].
+    pub fn check_results_writable(&self) -> Result<(), RunError> {
+        Ok(match self.folder.file_type(RESULTS)? {
+            // The folder is made with the first result.
+            None => self.folder.check_writable(RESULTS)?,
+            Some(_) => self.folder.folder(RESULTS)?.check_writable("result.json")?,
+        })
+    }
+
+    /// Checks that the page can be written, before the work whose result it shows.
+    ///
+    /// # Errors
+    /// [`RunError::File`].
+    pub fn check_page_writable(&self) -> Result<(), RunError> {
+        Ok(self.folder.check_writable(PAGE)?)
     }
 
     /// Writes what an evaluation has found so far to `eval/NAME.partial`, whole or not at all, so that it can be taken up again.

@@ -3,6 +3,7 @@
 //! A file is read in two steps: the header, whose every claim is compared with the file's length, and then the tensors that are wanted, each
 //! straight into its own memory.
 
+use crate::finite::first_not_finite;
 use crate::load::Shape;
 use crate::pytorch;
 use crate::{Device, Kind, Tensor, TensorError, dim, extent};
@@ -27,6 +28,9 @@ const KINDS: [(Kind, Dtype); 9] = [
 
 /// Largest header in bytes: about 100,000 tensors.
 const HEADER_LIMIT: u64 = 16 << 20;
+/// Bytes by which a text is known, and characters of it that a message shows.
+const TEXT_SEEN: u64 = 256;
+const TEXT_SHOWN: usize = 60;
 /// Most dimensions of a tensor.
 const DIMENSIONS: usize = 8;
 /// Product of a shape's nonzero sides, above which libtorch's strides would overflow.
@@ -125,6 +129,11 @@ impl WeightsReader {
         let mut file = File::open(path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
         let mut size = [0; 8];
+        let text = beginning_of_text(file.try_clone().map_err(io)?).map_err(io)?;
+        if let Some(text) = text {
+            return Err(damaged(format!("it is text that begins with {text}")));
+        }
+        file.seek(SeekFrom::Start(0)).map_err(io)?;
         if length < 8 {
             return Err(damaged(format!("expected at least 8 bytes, got {length}")));
         }
@@ -164,6 +173,21 @@ impl WeightsReader {
         &self.metadata
     }
 
+    /// As [`Self::read`], of weights that a network may start from.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and [`TensorError::Format`] where a value is NaN or infinite.
+    pub fn read_finite(&mut self, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Tensor>, TensorError> {
+        let tensors = self.read(wanted)?;
+        match first_not_finite(&tensors)? {
+            None => Ok(tensors),
+            Some(name) => {
+                let reason = format!("its tensor \"{name}\" holds values that are not finite");
+                Err(TensorError::Format { path: self.path.clone(), reason })
+            }
+        }
+    }
+
     /// Reads the tensors whose names `wanted` takes onto the CPU.
     ///
     /// # Errors
@@ -196,6 +220,24 @@ impl WeightsReader {
         }
         Ok(tensors)
     }
+}
+
+/// The beginning of a file of text in quotation marks; `None` for other files.
+fn beginning_of_text(mut file: File) -> std::io::Result<Option<String>> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut bytes = Vec::new();
+    file.take(TEXT_SEEN).read_to_end(&mut bytes)?;
+    let text = match std::str::from_utf8(&bytes) {
+        Ok(text) => text,
+        // The limit can lie within a character.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        }
+        Err(_) => return Ok(None),
+    };
+    let printable = !text.is_empty() && text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace());
+    let line = text.trim().lines().next().unwrap_or_default();
+    Ok(printable.then(|| format!("\"{}\"", line.chars().take(TEXT_SHOWN).collect::<String>())))
 }
 
 /// The header's entries, checked: supported types and shapes, each as long as its shape says, together exactly `length` bytes without gaps.

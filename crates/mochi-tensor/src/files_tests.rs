@@ -101,3 +101,36 @@ fn s10_booleans_are_zero_or_one() {
     let mask = file(header, &[0, 1, 7, 255]).unwrap().0.remove("m").unwrap();
     assert_eq!(Vec::<i64>::try_from(mask.to_kind(Kind::Uint8).to_kind(Kind::Int64)).unwrap(), [0, 1, 1, 1]);
 }
+
+#[test]
+fn a_text_in_the_place_of_weights_is_said_to_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let long = "Gewichte für später, ".repeat(40);
+    for (text, shown) in [
+        (
+            "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n",
+            "\"version https://git-lfs.github.com/spec/v1\"",
+        ),
+        ("short", "\"short\""),
+        (long.as_str(), "\"Gewichte für später, Gewichte für später, Gewichte für späte\""),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let error = read_tensors(&path).unwrap_err();
+        let wanted = format!("is not a usable weight file: it is text that begins with {shown}");
+        assert!(error.to_string().ends_with(&wanted) && error.hint().is_some(), "{error}");
+    }
+}
+
+#[test]
+fn weights_that_are_not_finite_are_refused_where_a_network_starts_from_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let of = |value: f64| Tensor::from_slice(&[1.0, value]).to_kind(Kind::Float);
+    write_tensors(&path, &[("a".to_owned(), of(2.0)), ("b".to_owned(), of(f64::NAN))].into(), &BTreeMap::new())
+        .unwrap();
+    let mut reader = WeightsReader::open(&path).unwrap();
+    assert_eq!(reader.read_finite(|name| name == "a").unwrap().len(), 1);
+    let error = reader.read_finite(|_| true).unwrap_err().to_string();
+    assert!(error.ends_with("its tensor \"b\" holds values that are not finite"), "{error}");
+}

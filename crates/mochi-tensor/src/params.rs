@@ -158,7 +158,7 @@ impl ParameterStore {
         let mut file = WeightsReader::open(path)?;
         TensorError::of_report(self.compare(file.shapes(), prefix, ignored))?;
         let own: BTreeSet<&str> = self.iter().map(|(name, ..)| name).collect();
-        let values = file.read(|name| name.strip_prefix(prefix).is_some_and(|name| own.contains(name)))?;
+        let values = file.read_finite(|name| name.strip_prefix(prefix).is_some_and(|name| own.contains(name)))?;
         self.load(&values, prefix)
     }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mochi_run::Checkpoint;
-use mochi_tensor::{read_tensors, write_tensors};
+use mochi_tensor::{first_not_finite, read_tensors, write_tensors};
 use mochi_text::counted_with;
 
 use crate::TrainError;
-use crate::part::{Part, Parts, first_not_finite};
+use crate::part::{Part, Parts};
 use crate::state::State;
 use crate::task::Timeline;
 

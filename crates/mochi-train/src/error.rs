@@ -1,6 +1,6 @@
 //! Errors of training.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mochi_config::ConfigError;
 use mochi_contrast::ContrastError;
@@ -34,6 +34,8 @@ pub enum TrainError {
         has_labels: bool,
         /// What is wrong with them.
         source: mochi_eval::EvalError,
+        /// `config.toml` of a run that is resumed.
+        config: Option<PathBuf>,
     },
     /// Embeddings, loss or gradients are not finite.
     #[error("{reason}; the optimizer step was skipped, and its inputs and state were saved to {}", .folder.display())]
@@ -134,7 +136,21 @@ pub enum TrainError {
     NoCheckpoint(PathBuf),
 }
 
+/// Tensors of a ResNet's smallest block: weights of another architecture lack all of some blocks, or have other shapes.
+const BLOCK: usize = 10;
+
 impl TrainError {
+    /// The same of a run that is resumed, with its `config.toml`: what is missing can be changed there.
+    #[must_use]
+    pub(crate) fn of_resumed(self, config: &Path) -> Self {
+        match self {
+            Self::Evaluation { has_labels, source, .. } => {
+                Self::Evaluation { has_labels, source, config: Some(config.to_owned()) }
+            }
+            other => other,
+        }
+    }
+
     /// The next step, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -143,14 +159,21 @@ impl TrainError {
             Self::Run(error) => error.hint(),
             Self::Tensor(error) => error.hint(),
             Self::Contrast(error) => error.hint(),
+            Self::Evaluation { has_labels: true, config: Some(config), .. } => Some(format!(
+                "put the images back at that place, or edit evaluation.source in {}: other labeled images, or \"\" to go on without them",
+                config.display()
+            )),
             Self::Evaluation { source: mochi_eval::EvalError::NothingToHoldOut, .. } => {
                 Some("give at least three images of a class".into())
             }
-            Self::Evaluation { source: mochi_eval::EvalError::Data(mochi_data::DataError::NotFound { .. }), .. } => {
-                Some("put the images back at that place; a run is resumed with all of its data".into())
-            }
             Self::Evaluation { source, .. } => source.hint(),
             Self::Metrics(error) => error.hint(),
+            Self::StartWeights { report, .. } if report.matched == 0 => Some(
+                "give the weights of a ResNet with the names of torchvision, MoCo or detectron2".into(),
+            ),
+            Self::StartWeights { report, .. } if report.mismatched.is_empty() && report.missing.len() < BLOCK => {
+                Some("give a file with all tensors of the backbone: an incomplete one is not used".into())
+            }
             Self::StartWeights { .. } => Some("set model.arch and model.stem to those of the weights".into()),
             Self::Diverged { warm_up, resumable, .. } | Self::NotFinite { warm_up, resumable, .. } => Some(format!(
                 "lower optimizer.learning_rate, raise {warm_up}, or set compute.precision=float32; then {}",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mochi_tensor::{Kind, Tensor};
+use mochi_tensor::Tensor;
 use serde_json::Value;
 
 use crate::TrainError;
@@ -53,15 +53,4 @@ impl Parts {
     pub fn invalid(&self, reason: String) -> TrainError {
         TrainError::Checkpoint { path: self.path.clone(), reason }
     }
-}
-
-/// The name of the first tensor that holds a NaN or an infinity.
-pub(crate) fn first_not_finite(tensors: &BTreeMap<String, Tensor>) -> Result<Option<&str>, TrainError> {
-    for (name, tensor) in tensors {
-        let floating = matches!(tensor.kind(), Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16);
-        if floating && tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
-            return Ok(Some(name));
-        }
-    }
-    Ok(None)
 }

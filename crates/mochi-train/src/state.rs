@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::TrainError;
+use crate::task::DataIdentity;
 
 /// The layout of this file; checkpoints of another are refused.
 const FORMAT: u32 = 3;
@@ -36,6 +37,9 @@ pub struct State {
     pub elapsed_s: f64,
     /// The dataset.
     pub data: Data,
+    /// The images of evaluations during training. Absent where there are none, and in checkpoints of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<Data>,
     /// Settings with which the steps were taken.
     pub settings: BTreeMap<String, String>,
     /// Each part's value, by the part's name.
@@ -47,13 +51,19 @@ pub struct State {
     pub failure: Option<String>,
 }
 
-/// The dataset of a run.
+/// What identifies a dataset of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Data {
     /// Number of images.
     pub images: usize,
     /// Fingerprint in hexadecimal.
     pub fingerprint: String,
+}
+
+impl From<&DataIdentity> for Data {
+    fn from(data: &DataIdentity) -> Self {
+        Self { images: data.images, fingerprint: format!("{:016x}", data.fingerprint) }
+    }
 }
 
 impl State {

@@ -44,6 +44,11 @@ pub trait Task {
     /// The dataset, so that a run does not continue on another one.
     fn data(&self) -> DataIdentity;
 
+    /// The images that [`Self::evaluate`] uses, if it does anything: a resumed run says where they are others, since its values are then no longer comparable.
+    fn evaluation_data(&self) -> Option<DataIdentity> {
+        None
+    }
+
     /// Settings as they are now. A checkpoint keeps them; [`OnChange`] says what a resumed run does if one differs.
     fn settings(&self) -> Vec<Setting>;
 
@@ -250,4 +255,17 @@ pub enum OnChange {
     Note,
     /// Resumes silently: it does not change what is learned.
     Accept,
+}
+
+impl OnChange {
+    /// Of a key, where `fixed` keys may not change, and `free` keys, or those that begin so, may without a word.
+    pub(crate) fn of(key: &str, fixed: &[&str], free: &[&str]) -> Self {
+        if fixed.contains(&key) {
+            Self::Refuse
+        } else if free.iter().any(|free| key.starts_with(free)) {
+            Self::Accept
+        } else {
+            Self::Note
+        }
+    }
 }

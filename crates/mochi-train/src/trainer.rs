@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use mochi_data::{BadImage, DataError, Shard};
 use mochi_run::metric::{Averages, general};
 use mochi_run::{Checkpoint, Line, Metrics, Record, RunFolder};
+use mochi_tensor::first_not_finite;
 use mochi_term::StopFlag;
 use mochi_text::{counted, counted_with};
 
@@ -15,11 +16,11 @@ use crate::clock::Clock;
 use crate::destination::Destination;
 use crate::evaluations::{Evaluate, Evaluations};
 use crate::pace::Pace;
-use crate::part::{Part, first_not_finite};
+use crate::part::Part;
 use crate::ranks::{Ranks, Report, own_stop};
 use crate::records::Records;
 use crate::state::{Data, State};
-use crate::task::{Batches, Evaluated, OnChange, StepError, StepPlan, StepReport, Task, Timeline};
+use crate::task::{Batches, DataIdentity, Evaluated, OnChange, StepError, StepPlan, StepReport, Task, Timeline};
 use crate::{TrainError, checkpoint, failure};
 
 /// How often things are done, in steps.
@@ -44,6 +45,8 @@ pub struct TrainerOptions {
 pub enum Event<'a> {
     /// A remark for the log, one sentence.
     Note(String),
+    /// A remark on what is questionable.
+    Warning(String),
     /// A step was taken.
     Step(Progress<'a>),
     /// An image could not be read; another one took its place.
@@ -67,6 +70,8 @@ pub struct Progress<'a> {
     pub left: Option<Duration>,
     /// The step's own values, the speed since the last record, and the values of the last evaluation.
     pub metrics: &'a Metrics,
+    /// The step of the last evaluation of this session, if there was one.
+    pub evaluated: Option<u64>,
 }
 
 /// How a run ended.
@@ -99,6 +104,10 @@ pub struct Trainer<T> {
     /// The checkpoint that it was resumed from.
     resumed: Option<PathBuf>,
     notes: Vec<String>,
+    warnings: Vec<String>,
+    /// The training images and those of evaluations, as they were when this session began: files that change or disappear later do not make other checkpoints.
+    data: DataIdentity,
+    evaluation: Option<DataIdentity>,
 }
 
 impl<T: Task> Trainer<T> {
@@ -106,7 +115,22 @@ impl<T: Task> Trainer<T> {
     pub fn new(run: impl Into<Destination>, task: T, options: TrainerOptions) -> Self {
         let (run, notes, ranks) = (run.into(), task.notes(), Ranks::new(task.group(), task.metrics()));
         let clock = Clock::new(task.timeline(), 0, 0.0, false);
-        Self { run, ranks, task, options, step: 0, images: 0, earlier_s: 0.0, clock, resumed: None, notes }
+        let (data, evaluation) = (task.data(), task.evaluation_data());
+        Self {
+            run,
+            ranks,
+            task,
+            options,
+            step: 0,
+            images: 0,
+            earlier_s: 0.0,
+            clock,
+            resumed: None,
+            notes,
+            warnings: Vec::new(),
+            data,
+            evaluation,
+        }
     }
 
     /// Counts seconds that were spent before the first step, on measuring the machine for instance, as training time.
@@ -131,7 +155,9 @@ impl<T: Task> Trainer<T> {
         let mut notes = task.notes();
         // Settings first: what they change (the number of steps, say) would otherwise be reported as damage.
         notes.extend(changed_settings(&task, &state, &RunFolder::config_in(run.path()))?);
-        same_data(&task, &state)?;
+        let (data, evaluation) = (task.data(), task.evaluation_data());
+        same_data(&data, &state)?;
+        let warnings = other_evaluation_data(evaluation.as_ref(), &state).into_iter().collect();
         if state.world_size != ranks.size() {
             notes.push(format!(
                 "{} here; the checkpoint is of {}: sums are rounded differently, so the last bits of the results can differ",
@@ -158,6 +184,9 @@ impl<T: Task> Trainer<T> {
             clock,
             resumed: Some(checkpoint.path.clone()),
             notes,
+            warnings,
+            data,
+            evaluation,
         })
     }
 
@@ -211,6 +240,7 @@ impl<T: Task> Trainer<T> {
         let mut records =
             self.run.folder().map(|run| Records::open(run, self.resumed.is_some(), self.step)).transpose()?;
         self.notes.drain(..).for_each(|note| watch(Event::Note(note)));
+        self.warnings.drain(..).for_each(|warning| watch(Event::Warning(warning)));
         let mut saved: Option<Checkpoint> = None;
         let mut now = self.agree(stop, begun, Report::default())?;
         // A rank that stopped by itself would keep the others waiting: with several, only a stop that all have agreed on counts.
@@ -221,7 +251,7 @@ impl<T: Task> Trainer<T> {
             let mut batches = self.task.loader(self.step, self.shard(), &of_loader)?;
             let (mut averages, mut pace) = (Averages::default(), Pace::start());
             let mut evaluations = Evaluations::new(self.options.evaluate, now.elapsed_s);
-            let mut evaluated = Metrics::new();
+            let (mut evaluated, mut evaluated_at) = (Metrics::new(), None);
             while !self.clock.ended() && !stopping(&now) {
                 let begin_s = now.elapsed_s;
                 let waiting = Instant::now();
@@ -284,6 +314,7 @@ impl<T: Task> Trainer<T> {
                     found.set(&general::EVALUATION_TIME_FRACTION, evaluations.fraction(now.elapsed_s));
                     averages.add(&found);
                     evaluated.extend(&found);
+                    evaluated_at = Some(self.step);
                 }
                 let steps = self.clock.total_steps(self.step, now.elapsed_s);
                 let mut shown = metrics;
@@ -295,6 +326,7 @@ impl<T: Task> Trainer<T> {
                     epochs: timeline.epochs_of(steps),
                     left: self.clock.left(now.elapsed_s),
                     metrics: &shown,
+                    evaluated: evaluated_at,
                 }));
                 // The values of an evaluation stand alone: the next one of the same record would take their place.
                 if was_evaluated || self.due(self.options.record_every, self.step, last) {
@@ -412,7 +444,6 @@ impl<T: Task> Trainer<T> {
     }
 
     fn state(&self, begun: Instant) -> State {
-        let data = self.task.data();
         State {
             format: State::FORMAT,
             task: self.task.name().to_owned(),
@@ -422,7 +453,8 @@ impl<T: Task> Trainer<T> {
             budget_s: self.task.timeline().budget.map(|budget| budget.as_secs_f64()),
             images_seen: self.images,
             elapsed_s: self.elapsed(begun),
-            data: Data { images: data.images, fingerprint: format!("{:016x}", data.fingerprint) },
+            data: (&self.data).into(),
+            evaluation: self.evaluation.as_ref().map(Data::from),
             settings: self.task.settings().into_iter().map(|s| (s.key.to_owned(), s.value)).collect(),
             parts: BTreeMap::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -507,10 +539,23 @@ fn changed_settings<T: Task>(task: &T, state: &State, config: &Path) -> Result<V
 }
 
 /// Refuses another dataset than that of the checkpoint.
-fn same_data<T: Task>(task: &T, state: &State) -> Result<(), TrainError> {
-    let now = task.data();
-    if format!("{:016x}", now.fingerprint) == state.data.fingerprint {
+fn same_data(now: &DataIdentity, state: &State) -> Result<(), TrainError> {
+    if Data::from(now).fingerprint == state.data.fingerprint {
         return Ok(());
     }
-    Err(TrainError::DataChanged { dataset: now.source, now: now.images, before: state.data.images })
+    Err(TrainError::DataChanged { dataset: now.source.clone(), now: now.images, before: state.data.images })
+}
+
+/// A warning if the run is evaluated on other images than before. What is learned does not depend on them, so that it may go on.
+fn other_evaluation_data(now: Option<&DataIdentity>, state: &State) -> Option<String> {
+    let (now, before) = (now?, state.evaluation.as_ref()?);
+    (Data::from(now) != *before).then(|| {
+        format!(
+            "evaluations use {} of {} from here on, and other images before ({}): their values up to step {} are not comparable with later ones",
+            counted(now.images, "image"),
+            now.source,
+            before.images,
+            state.step
+        )
+    })
 }

@@ -120,7 +120,7 @@ pub fn open_evaluation_data(settings: &Resolved, options: &OpenOptions) -> Resul
     }
     Dataset::open(&path_from_text(source), options).map(Some).map_err(|error| match error {
         DataError::Canceled => error.into(),
-        error => TrainError::Evaluation { has_labels: true, source: error.into() },
+        error => TrainError::Evaluation { has_labels: true, source: error.into(), config: None },
     })
 }
 

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use mochi_config::plan::Place;
 use mochi_data::{Cancel, Counter, DataError, Dataset, OpenOptions, Split, display_source, is_remote};
 use mochi_term::Progress;
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// No count is shown for datasets that are opened within this time.
 const QUIET: Duration = Duration::from_secs(1);
@@ -40,7 +41,19 @@ pub fn begin(sources: Vec<PathBuf>, split: Split, cancel: Cancel) -> Discovery {
 
 impl Discovery {
     /// Waits for the dataset; after one second, shows the number of images found so far.
-    pub fn wait(mut self, progress: &Progress) -> Outcome<Dataset> {
+    pub fn wait(self, progress: &Progress) -> Outcome<Dataset> {
+        Ok(self.opened(progress)?)
+    }
+
+    /// Waits for the dataset that a plan file names, if it does.
+    pub fn wait_at(self, place: Option<&Place>, progress: &Progress) -> Outcome<Dataset> {
+        self.opened(progress).map_err(|error| match place {
+            Some(place) => Failure::of_plan_data(error, place),
+            None => error.into(),
+        })
+    }
+
+    fn opened(mut self, progress: &Progress) -> Result<Dataset, DataError> {
         let mut shown = None;
         loop {
             match self.opened.recv_timeout(if self.begun.elapsed() < QUIET { QUIET } else { TICK }) {
@@ -48,14 +61,14 @@ impl Discovery {
                     if let Some(task) = shown {
                         finish(task, &dataset);
                     }
-                    return Ok(dataset?);
+                    return dataset;
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let detail = "the thread that opens the dataset exited unexpectedly".to_owned();
-                    return Err(DataError::Threads { detail }.into());
+                    return Err(DataError::Threads { detail });
                 }
                 // A call that hangs in the file system cannot be interrupted, so it is abandoned.
-                Err(RecvTimeoutError::Timeout) if self.cancel.requested() => return Err(DataError::Canceled.into()),
+                Err(RecvTimeoutError::Timeout) if self.cancel.requested() => return Err(DataError::Canceled),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if let Some(address) = self.remote.take() {

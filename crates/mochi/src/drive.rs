@@ -100,6 +100,7 @@ pub fn drive<T: Task>(
     let mut told_stop = false;
     let trained = run.train(stop, &mut |event| match event {
         Event::Note(text) => progress.note(&text),
+        Event::Warning(text) => progress.warning(&text),
         Event::BadImage(image) => {
             progress.warning(&format!("bad image replaced: {}: {} ({})", image.name, image.reason, image.detail))
         }
@@ -117,7 +118,7 @@ pub fn drive<T: Task>(
                 steps: at.steps,
                 images_per_s: at.metrics.get(&general::IMAGES_PER_S).unwrap_or(0.0),
                 eta_s: left.map(|left| left.as_secs_f64()),
-                rows: rows(at.metrics),
+                rows: rows(at.metrics, at.evaluated.filter(|&evaluated| evaluated < at.step), word),
             });
             if stop.requested() && !told_stop {
                 told_stop = true;
@@ -128,13 +129,9 @@ pub fn drive<T: Task>(
     });
     progress.finish();
     let outcome: TrainOutcome = trained?;
-    let page = match outcome.trained {
-        // A run that had ended stays as it is.
-        0 if outcome.finished && RunFolder::page_path(&folder).exists() => RunFolder::page_path(&folder),
-        _ => mochi_report::write_page(&folder)?,
-    };
     let run = shell_word(&folder);
-    match printed {
+    // First: where the page cannot be written, for example on a full disk, the outcome is known nevertheless.
+    let printed = match printed {
         Printed::Json => print_json(&Summary {
             run: &folder.display().to_string(),
             finished: outcome.finished,
@@ -142,10 +139,16 @@ pub fn drive<T: Task>(
             steps,
             checkpoint: outcome.checkpoint.display().to_string(),
             elapsed_s: outcome.elapsed_s,
-        })?,
-        Printed::Folder => print_line(&folder.display().to_string())?,
-        Printed::Nothing => {}
-    }
+        }),
+        Printed::Folder => print_line(&folder.display().to_string()),
+        Printed::Nothing => Ok(()),
+    };
+    let page = match outcome.trained {
+        // A run that had ended stays as it is.
+        0 if outcome.finished && RunFolder::page_path(&folder).exists() => RunFolder::page_path(&folder),
+        _ => mochi_report::write_page(&folder)?,
+    };
+    printed?;
     let say = |text: String| write_stderr(&printable(&text));
     if !outcome.finished {
         say(format!("stopped at {word} {} of {steps}, saved in {}", outcome.step, outcome.checkpoint.display()));
@@ -169,8 +172,8 @@ pub fn step_word<T: Task>(task: &T) -> &'static str {
     if task.counts_epochs() { "step" } else { "iteration" }
 }
 
-/// The values that the table of metrics shows in the progress display, by row.
-fn rows(metrics: &Metrics) -> Vec<Row> {
+/// The values that the table of metrics shows in the progress display, by row. Those of an evaluation after an `earlier` step are shown with that step.
+fn rows(metrics: &Metrics, earlier: Option<u64>, word: &'static str) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for metric in metric::all() {
         let (Some(place), Some(value)) = (metric.terminal, metrics.get(metric)) else { continue };
@@ -179,6 +182,9 @@ fn rows(metrics: &Metrics) -> Vec<Row> {
             Some(row) => row.cells.push(cell),
             None => rows.push(Row { name: place.row, cells: vec![cell] }),
         }
+    }
+    if let (Some(step), Some(row)) = (earlier, rows.iter_mut().find(|row| row.name == metric::EVALUATION_ROW)) {
+        row.cells.push(Cell { label: "after", value: format!("{word} {step}"), warn: false });
     }
     rows
 }
@@ -190,7 +196,20 @@ pub fn evaluate_encoder(run: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_secrets;
+    use mochi_run::metric::online;
+
+    use super::{Metrics, rows, without_secrets};
+
+    #[test]
+    fn values_of_an_earlier_evaluation_are_shown_with_its_step() {
+        let metrics = Metrics::new().with(&online::ONLINE_KNN, 0.5);
+        let shown = |earlier| -> Vec<(&str, String)> {
+            let row = rows(&metrics, earlier, "step").pop().unwrap();
+            row.cells.into_iter().map(|cell| (cell.label, cell.value)).collect()
+        };
+        assert_eq!(shown(None), [("k-NN", "50 %".to_owned())]);
+        assert_eq!(shown(Some(20)), [("k-NN", "50 %".to_owned()), ("after", "step 20".to_owned())]);
+    }
 
     #[test]
     fn addresses_in_the_recorded_command_have_no_secrets() {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use mochi_config::plan::Place;
 use mochi_data::DataError;
 use mochi_term::{color_wanted, printable_text, stop::STOPPED, write_stderr};
 use mochi_train::TrainError;
@@ -33,6 +34,25 @@ impl Failure {
             self
         } else {
             Self { what: format!("{place}{}", self.what), hint: Some(hint.to_owned()), ..self }
+        }
+    }
+
+    /// The same with the place before it, unless a stop signal ended it.
+    #[must_use]
+    pub fn within(self, place: &dyn std::fmt::Display) -> Self {
+        if self.stopped { self } else { Self { what: format!("{place}: {}", self.what), ..self } }
+    }
+
+    /// An error of data that a plan file names.
+    pub fn of_plan_data(error: DataError, place: &Place) -> Self {
+        let missing = matches!(error, DataError::NotFound { .. });
+        let failure = Self::from(error).within(place);
+        match missing {
+            true => Self {
+                hint: Some("check the spelling; relative paths start at the folder of the plan".to_owned()),
+                ..failure
+            },
+            false => failure,
         }
     }
 

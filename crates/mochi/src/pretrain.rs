@@ -122,7 +122,6 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         progress.warning(&format!("the run folder {} is inside the dataset folder", path.display()));
         progress.hint("the dataset changes with the files of the run: choose another place with --out");
     }
-    let destination = ranks.destination(&path, &progress)?;
     describe(&resolved, &dataset, ranks, &path, &progress);
     if let Some((facts, _)) = &known {
         plan::explain(&settings, facts, &resolved, &progress);
@@ -134,7 +133,9 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     }
     let limited = resolved.time != TimeBudget::None;
     let data = ContrastiveData { training: dataset, evaluation };
-    let trainer = Contrastive::start(destination, resolved, data, engine, ranks.group())?;
+    // The folder is made last: what is wrong with settings and data leaves nothing behind.
+    let task = Contrastive::new(resolved.clone(), data, engine, ranks.group())?;
+    let trainer = task.begin(ranks.destination(&path, &progress)?, &resolved)?;
     // What was done until here is part of the time that was asked for.
     let spent = if limited { begun.elapsed().as_secs_f64() } else { 0.0 };
     drive(trainer.after(spent), engine, stop, &progress, Printed::of(arguments.json), &evaluate_encoder)

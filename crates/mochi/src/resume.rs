@@ -9,7 +9,7 @@ use mochi_run::RunFolder;
 use mochi_tensor::Engine;
 use mochi_term::{Progress, StopFlag};
 use mochi_text::{counted, duration};
-use mochi_train::{Contrastive, Trainer};
+use mochi_train::{Contrastive, Detection, OnChange, Trainer};
 
 use crate::detect;
 use crate::drive::{Printed, drive, evaluate_encoder, listen, step_word};
@@ -35,15 +35,7 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
     if let Some(setting) = arguments.settings.first() {
-        let path = arguments.run.join("config.toml");
-        let (config, command) = match Task::read(&path) {
-            Ok(Task::Detection) => (shell_word(&path), "mochi detect train --data DIR"),
-            _ => (shell_word(&path), "mochi pretrain DATA"),
-        };
-        return Err(Failure::new(
-            format!("`mochi resume` takes no settings, got {setting}: a run keeps those that it was started with"),
-            format!("start a new run: `{command} --config {config} {setting}`"),
-        ));
+        return Err(refused(&RunFolder::config_in(&arguments.run), setting));
     }
     let launched = ranks::launched()?;
     let stop = listen()?;
@@ -51,6 +43,32 @@ pub fn run(arguments: Arguments) -> Outcome {
     in_group(launched.as_ref(), &engine, &stop, |ranks| {
         in_ranks(&arguments.run, arguments.from, ranks, &engine, &stop, arguments.json)
     })
+}
+
+/// Refuses a setting: some can be changed in the run's `config.toml`, others in a new run.
+fn refused(path: &Path, setting: &str) -> Failure {
+    let key = setting.split_once('=').map_or(setting, |(key, _)| key);
+    let (command, accepted) = match Task::read(path) {
+        Ok(Task::Detection) => {
+            let known = detection::Resolved::read(path).is_ok_and(|run| run.describe().iter().any(|s| s.key == key));
+            ("mochi detect train --data DIR", known && Detection::on_change(key) == OnChange::Accept)
+        }
+        _ => {
+            let known = Resolved::read(path).is_ok_and(|run| run.describe().iter().any(|s| s.key == key));
+            ("mochi pretrain DATA", known && Contrastive::on_change(key) == OnChange::Accept)
+        }
+    };
+    let config = shell_word(path);
+    match accepted {
+        true => Failure::new(
+            format!("`mochi resume` takes no settings, got {setting}: a run has those of its config.toml"),
+            format!("edit {key} in {config}, then resume without it"),
+        ),
+        false => Failure::new(
+            format!("`mochi resume` takes no settings, got {setting}: a run keeps those that it was started with"),
+            format!("start a new run: `{command} --config {config} {setting}`"),
+        ),
+    }
 }
 
 /// Continues a run in the processes of `ranks`.

@@ -66,8 +66,8 @@ impl Settings {
     ///
     /// # Errors
     /// As [`load`](Settings::load).
-    pub fn load_text(path: &Path, text: String, arguments: &[String]) -> Result<Settings, ConfigError> {
-        let loaded = reader::combine::<Settings>(&DETECTION, None, Some((path, text)), arguments)?;
+    pub fn load_text(path: &Path, text: String) -> Result<Settings, ConfigError> {
+        let loaded = reader::combine::<Settings>(&DETECTION, None, Some((path, text)), &[])?;
         let Loaded { settings, preset, origins, .. } = loaded;
         Ok(Settings { preset, origins, ..settings })
     }

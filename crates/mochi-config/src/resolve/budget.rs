@@ -67,7 +67,7 @@ impl Settings {
 pub(super) fn written(settings: &Settings) -> Result<(Auto<TimeBudget>, Auto<f64>), Problem> {
     let (time, epochs) = (settings.time, settings.epochs);
     let layer = |key| match settings.origins.get(key) {
-        Some(Origin::CommandLine) => 2,
+        Some(Origin::CommandLine | Origin::Plan(..)) => 2,
         Some(Origin::File(_)) => 1,
         _ => 0,
     };

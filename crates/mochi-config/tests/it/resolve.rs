@@ -191,15 +191,24 @@ fn config_toml_of_another_format_is_refused() {
     assert!(text.contains("\nformat = 4\n"), "{text}");
     let read = |text: &str| Resolved::parse(text, Path::new("config.toml")).unwrap_err();
     let newer = read(&text.replace("format = 4", "format = 5"));
-    assert_eq!(newer.to_string(), "unsupported `format` (config.toml): expected 4, got 5");
-    assert_eq!(newer.hint().unwrap(), "use the version of mochi that wrote the file");
+    assert_eq!(newer.to_string(), "config.toml was written by a newer Mochi, config format 5; this one reads 4");
+    assert_eq!(newer.hint().unwrap(), "use the version of Mochi that wrote the file");
+    // An older one has other keys, which would be four problems more.
+    let older = text.replace("format = 4", "format = 3").replace("temperature =", "tau =").replace("queue =", "bank =");
+    assert_eq!(
+        read(&older).to_string(),
+        "config.toml was written by an older Mochi, config format 3; this one reads 4"
+    );
     let none = read(&text.replace("format = 4\n", ""));
     assert_eq!(none.to_string(), "missing key `format` (config.toml)");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
     std::fs::write(&path, text.replace("format = 4", "format = 5")).unwrap();
     let started_from = Settings::load(None, Some(&path), &[]).unwrap_err().to_string();
-    assert!(started_from.ends_with("expected 4, got 5"), "{started_from}");
+    assert!(started_from.ends_with("config.toml was written by a newer Mochi, config format 5; this one reads 4"));
+    std::fs::write(&path, &older).unwrap();
+    let started_from = Settings::load(None, Some(&path), &[]).unwrap_err();
+    assert_eq!(started_from.problems().len(), 1, "{started_from}");
 }
 
 proptest! {

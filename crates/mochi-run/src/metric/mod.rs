@@ -110,6 +110,9 @@ pub struct Terminal {
     pub warn_above: f64,
 }
 
+/// Row of the values of an evaluation, which can be of an earlier step than the others.
+pub const EVALUATION_ROW: &str = "evaluation";
+
 impl Metric {
     /// A value as people read it: a percentage for fractions, otherwise three decimals or an exponent.
     pub fn format(&self, value: f64) -> String {
@@ -197,6 +200,8 @@ mod tests {
             assert!(metric.doc.starts_with(' ') && metric.doc.ends_with('.'), "{}: {}", metric.key, metric.doc);
             assert!(!metric.doc.contains('|'), "{}", metric.key);
             assert!(std::ptr::eq(find(metric.key).unwrap(), metric));
+            let shown = metric.terminal.is_some_and(|place| place.row == EVALUATION_ROW);
+            assert!(!shown || metric.average == Average::Last, "{} is of an evaluation", metric.key);
         }
         assert!(find("step").is_none());
     }

@@ -162,9 +162,20 @@ fn resumed(words: &[&str]) {
         }
     });
     assert_eq!(outcome.unwrap().step, 2);
+    // Other images of the evaluations change nothing that is learned.
+    let mut fewer = Annotations::clone(&data.training);
+    fewer.images.pop();
+    let data = DetectionData { evaluation: Some(Arc::new(fewer)), ..data };
     let rest = Detection::resume::<TrainError>(&folder.path().join("part"), &engine, None, |_| Ok(data)).unwrap();
-    let outcome = rest.train(&StopFlag::default(), &mut |_| {}).unwrap();
+    let mut warnings = Vec::new();
+    let outcome = rest.train(&StopFlag::default(), &mut |event| {
+        if let Event::Warning(text) = event {
+            warnings.push(text);
+        }
+    });
+    let outcome = outcome.unwrap();
     assert!(outcome.finished && outcome.trained == 2);
+    assert!(warnings.len() == 1 && warnings[0].contains("not comparable"), "{warnings:?}");
     let read = |name: &str| {
         let run = RunFolder::read(&folder.path().join(name)).unwrap();
         let path = run.checkpoints().latest().unwrap().unwrap().path;
@@ -216,8 +227,17 @@ fn a_backbone_starts_from_a_whole_weight_file_or_not_at_all() {
         start(&renamed(names[2])).unwrap().start_weights().unwrap().doubt.is_some_and(|doubt| doubt.contains("BGR"))
     );
     part.remove("layer2.0.conv1.weight");
-    let error = start(&part).unwrap_err().to_string();
-    assert!(error.contains("94 tensors match; 1 missing: \"layer2.0.conv1.weight\""), "{error}");
+    let error = start(&part).unwrap_err();
+    assert!(error.to_string().contains("94 tensors match; 1 missing: \"layer2.0.conv1.weight\""), "{error}");
+    assert!(error.hint().unwrap().contains("all tensors of the backbone"), "{:?}", error.hint());
+    part.retain(|name, _| !name.starts_with("layer3."));
+    assert!(start(&part).unwrap_err().hint().unwrap().contains("model.arch"));
+    let strange = renamed(&|name| format!("strange.{name}"));
+    assert!(start(&strange).unwrap_err().hint().unwrap().contains("names of torchvision"));
+    let mut spoiled = renamed(names[0]);
+    spoiled.insert("conv1.weight".to_owned(), &spoiled["conv1.weight"] * f64::NAN);
+    let error = start(&spoiled).unwrap_err().to_string();
+    assert!(error.contains("its tensor \"conv1.weight\" holds values that are not finite"), "{error}");
 }
 
 /// What a few steps leave: gradients of the first (its momentum buffers), all tensors after the last, and the losses.

@@ -10,7 +10,7 @@ use mochi_config::detection::Settings;
 use mochi_config::{Facts, Resolved, TimeBudget};
 use mochi_data::Split;
 use mochi_data::dataset::path_from_text;
-use mochi_eval::{check_labels, check_splits};
+use mochi_eval::{EvalError, check_labels, check_splits};
 use mochi_term::{Progress, StopFlag};
 use mochi_train::{facts, measure_speed};
 
@@ -35,24 +35,18 @@ pub fn forecast(
     let [train, test] = [(&plan.labeled[0], Split::Train), (&plan.labeled[1], Split::Test)]
         .map(|(path, split)| begin(vec![path.clone()], split, stop.flag().into()));
     let engine = mochi_tensor::start(None)?;
-    // Which of the plan's paths it is, and where paths start.
-    let waited = |discovery: Discovery, key: &str| {
-        discovery.wait(progress).map_err(|failure| {
-            failure.at(
-                &format!("{}, data.{key}: ", plan.path.display()),
-                "paths in [data] start at the folder of the plan",
-            )
-        })
-    };
-    let (images, train, test) = (waited(images, "images")?, waited(train, "train")?, waited(test, "test")?);
-    check_splits(&train, &test)?;
+    let [of_images, of_train, of_test] = &plan.places;
+    let waited = |discovery: Discovery, place| discovery.wait_at(Some(place), progress);
+    let (images, train, test) = (waited(images, of_images)?, waited(train, of_train)?, waited(test, of_test)?);
+    let labeled = |error: EvalError| Failure::from(error).within(of_train);
+    check_splits(&train, &test).map_err(labeled)?;
     for fraction in plan.evaluate.iter().filter_map(|protocol| protocol.label_fraction()) {
-        check_labels(train.labels().unwrap_or_default(), fraction)?;
+        check_labels(train.labels().unwrap_or_default(), fraction).map_err(labeled)?;
     }
     if let Some(detection) =
         plan.detection.as_ref().filter(|_| plan.evaluate.iter().any(|p| p.detection_metric().is_some()))
     {
-        check_objects(plan, detection, progress)?;
+        check_objects(detection, progress)?;
     }
     let known = Facts { labels: images.labels().is_some(), ..facts(&engine, images.len()) };
     let known = plan::measure(&first.settings, known, &images, &engine, &Ranks::default(), stop, progress)?;
@@ -126,12 +120,12 @@ pub fn forecast(
 }
 
 /// Checks that the images of the detectors can be read: the training split, and one for the evaluation.
-fn check_objects(plan: &Plan, detection: &DetectionPlan, progress: &Progress) -> Outcome<()> {
+fn check_objects(detection: &DetectionPlan, progress: &Progress) -> Outcome<()> {
     let path = Path::new("[detection]");
-    let settings = Settings::load_text(path, detection.settings.clone(), &[])?;
+    let settings = Settings::load_text(path, detection.settings.clone())?;
     readable(&detection.images, &settings, progress).map_err(|failure| {
         let hint = "paths in [detection] start at the folder of the plan; `mochi check DIR --format voc|coco|yolo` lists problems";
-        failure.at(&format!("{}, detection.images: ", plan.path.display()), hint)
+        failure.at(&format!("{}: ", detection.place), hint)
     })
 }
 

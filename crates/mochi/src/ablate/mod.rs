@@ -123,11 +123,13 @@ pub fn run(arguments: Arguments) -> Outcome {
         let skipped = cells.variants.iter().zip(worker.hopeless(&states)).filter(|(_, hopeless)| *hopeless);
         table.pruned = skipped.map(|(variant, _)| variant.name()).collect();
     }
+    // First: where it cannot be written, for example on a full disk, it is known nevertheless.
+    let printed = print(&table, Format::Text, arguments.json);
     for format in Format::ALL {
         study.write_table(format.extension(), &format.write(&table))?;
     }
     let page = mochi_report::write_study_page(&study, &plan, &cells, &states, &table)?;
-    print(&table, Format::Text, arguments.json)?;
+    printed?;
     draw(arguments.figures.as_deref(), &study, &plan, &cells, &table)?;
     let say = |text: String| write_stderr(&printable(&text));
     let again = format!("mochi ablate {}", shell_word(&arguments.plan));

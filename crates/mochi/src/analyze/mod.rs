@@ -45,7 +45,7 @@ pub struct Arguments {
     /// Fail if a larger fraction of the images cannot be read
     #[arg(long, value_name = "FRACTION", default_value_t = 0.01, allow_negative_numbers = true)]
     max_bad_fraction: f64,
-    /// Page to write [default: RUN/analysis.html]
+    /// Page to write instead of RUN/analysis.html; the run folder then stays as it is
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print one JSON object
@@ -63,13 +63,15 @@ struct Analyzed<'a> {
     analysis: &'a Analysis,
 }
 
-/// Runs the subcommand: a table and findings, or JSON, on stdout; a page and `analysis.json` in the run folder.
+/// Runs the subcommand: a table and findings, or JSON, on stdout; a page and `analysis.json` in the run folder, or the page of `--out`.
 pub fn run(arguments: Arguments) -> Outcome {
     arguments.check()?;
     let Arguments { run, data, .. } = &arguments;
     let progress = Progress::detect();
     let folder = RunFolder::read(run)?;
-    folder.check_analysis_writable()?;
+    if arguments.out.is_none() {
+        folder.check_analysis_writable()?;
+    }
     let opening = begin(vec![data.clone()], Split::Train, Cancel::default());
     let engine = mochi_tensor::start(None)?;
     let checkpoints = encoders::whole(&folder, &progress)?;
@@ -77,7 +79,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     for warning in dataset.warnings() {
         progress.warning(warning);
     }
-    keep_labeled(&folder, &dataset)?;
+    if arguments.out.is_none() {
+        keep_labeled(&folder, &dataset)?;
+    }
     let mut stages = Stages::new(&progress, "analyze");
     let mut analyzer: Option<Analyzer> = None;
     for group in checkpoints.chunks(AT_ONCE) {
@@ -137,24 +141,26 @@ impl Arguments {
 
     fn finish(&self, folder: &RunFolder, dataset: &Dataset, analysis: &Analysis, progress: &Progress) -> Outcome {
         let html = page::page(&self.run, &self.data, dataset, analysis, progress).render();
-        let written = match &self.out {
-            Some(path) => {
-                write_atomic(path, html.as_bytes())?;
-                path.clone()
-            }
-            None => folder.write_analysis_page(&html)?,
-        };
+        let page = self.out.clone().unwrap_or_else(|| folder.analysis_page_path());
         let analyzed = Analyzed {
             run: self.run.display().to_string(),
             data: display_source(&self.data),
-            page: written.display().to_string(),
+            page: page.display().to_string(),
             analysis,
         };
-        folder.write_analysis(&analyzed)?;
-        match self.json {
-            true => print_json(&analyzed)?,
-            false => print_line(&table::text(&self.data, analysis, &written))?,
+        // First: where it cannot be written, for example on a full disk, it is known nevertheless.
+        let printed = match self.json {
+            true => print_json(&analyzed),
+            false => print_line(&table::text(&self.data, analysis, &page)),
+        };
+        match &self.out {
+            Some(path) => write_atomic(path, html.as_bytes())?,
+            None => {
+                folder.write_analysis_page(&html)?;
+                folder.write_analysis(&analyzed)?;
+            }
         }
+        printed?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -170,7 +176,7 @@ fn keep_labeled(folder: &RunFolder, dataset: &Dataset) -> Outcome<()> {
     }
     let path = folder.analysis_path();
     let what = format!("{} is of images with classes, and these images have none", path.display());
-    let hint = format!("analyze labeled images, or remove {} first", mochi_files::shell_word(&path));
+    let hint = format!("write another page with --out FILE, or remove {} first", mochi_files::shell_word(&path));
     Err(Failure::new(what, hint))
 }
 

@@ -1,4 +1,4 @@
-//! `mochi detect eval RUN --data DIR [--format FORMAT] [--split SPLIT] [--json]`
+//! `mochi detect eval RUN --data DIR [--format FORMAT] [--split SPLIT] [--max-bad-fraction FRACTION] [--json]`
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use mochi_annotations::{Annotations, Format, Purpose};
+use mochi_data::DataError;
 use mochi_detection_metrics::{
     Analysis, AnalysisOptions, CocoNumbers, Detection, Geometry, VocRule, analyze, evaluate_coco, evaluate_voc,
     write_results,
@@ -15,19 +16,21 @@ use mochi_run::RunFolder;
 use mochi_tensor::{Engine, set_threads};
 use mochi_term::StopFlag;
 use mochi_text::{aligned, counted};
-use mochi_train::{detect_all, load_detector};
+use mochi_train::{TrainError, detect_all, load_detector};
 use serde_json::{Map, Value, json};
 
 use super::data::{check_missing, read_split};
 use super::sheet;
 use crate::drive::listen;
-use crate::failure::{Outcome, print_json, print_line};
+use crate::failure::{Failure, Outcome, print_json, print_line};
 use crate::ranks::{self, Ranks, in_group};
 
 /// Detections from this score on count as taken for a class in the confusion of classes.
 const CONFUSED_FROM: f32 = 0.5;
 /// Mistakes of each kind that a result lists.
 const MISTAKES: usize = 20;
+/// The page of images with their true objects and what was found, in the run folder.
+const PICTURES: &str = "detections.html";
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -46,6 +49,9 @@ pub struct Arguments {
     /// Also write the detections, in COCO's results format
     #[arg(long, value_name = "FILE")]
     detections: Option<PathBuf>,
+    /// Fail if a larger fraction of the images is missing or cannot be read [default: data.max_bad_fraction of the run]
+    #[arg(long, value_name = "FRACTION", allow_negative_numbers = true)]
+    max_bad_fraction: Option<f64>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -60,9 +66,19 @@ pub fn run(arguments: Arguments) -> Outcome {
 }
 
 fn evaluate(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFlag) -> Outcome {
+    if let Some(fraction) = arguments.max_bad_fraction.filter(|fraction| !(0.0..=1.0).contains(fraction)) {
+        let what = format!("invalid --max-bad-fraction: expected 0 to 1, got {fraction}");
+        return Err(Failure::new(what, "for example --max-bad-fraction 0.05 tolerates 5 % bad images"));
+    }
     let progress = ranks.progress();
     let group = ranks.group().map(Arc::as_ref);
+    let folder = RunFolder::read(&arguments.run)?;
+    if ranks.is_first() {
+        check_writable(&folder, arguments.detections.as_deref())?;
+    }
     let mut loaded = load_detector(&arguments.run, engine, group)?;
+    let limit = &mut loaded.settings.data.max_bad_fraction;
+    *limit = arguments.max_bad_fraction.unwrap_or(*limit);
     let split = read_split(
         &arguments.data,
         arguments.format,
@@ -71,7 +87,7 @@ fn evaluate(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         Some(&loaded.classes),
         &progress,
     )?;
-    check_missing(&split, loaded.settings.data.max_bad_fraction)?;
+    check_missing(&split, loaded.settings.data.max_bad_fraction).map_err(unreadable)?;
     let data = Arc::new(split.annotations);
     if ranks.size() > 1 {
         let images = counted(data.images.len(), "image");
@@ -81,7 +97,11 @@ fn evaluate(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         set_threads(loaded.settings.data.threads);
     }
     let mut task = progress.task("finding objects", data.images.len() as u64);
-    let found = detect_all(&loaded.detector, &loaded.settings, &data, group, stop, &mut |done| task.reach(done))?;
+    let found = detect_all(&loaded.detector, &loaded.settings, &data, group, stop, &mut |done| task.reach(done));
+    let found = found.map_err(|error| match error {
+        TrainError::Data(error) => unreadable(error),
+        error => error.into(),
+    })?;
     task.finish();
     if !ranks.is_first() {
         return Ok(ExitCode::SUCCESS);
@@ -131,32 +151,51 @@ fn evaluate(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         .cloned()
         .unwrap_or_default(),
     );
-    let folder = RunFolder::read(&arguments.run)?;
-    folder.write_result("detection", &result)?;
-    if let Some(file) = &arguments.detections {
-        write_results(file, &data, &found.detections)?;
-    }
-    mochi_report::write_page(&arguments.run)?;
-    let page = arguments.run.join("detections.html");
-    let text = pictures(&arguments.run, &data, &found.detections, (&analysis, loaded.step), stop)?.render();
-    mochi_files::write_atomic(&page, text.as_bytes())?;
-    progress.note(&format!("images with truth and detections: {}", page.display()));
-    if arguments.json {
-        print_json(&result)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    print_line(&format!(
+    // First: where it cannot be written, for example on a full disk, it is known nevertheless.
+    let summary = format!(
         "{} of step {} on {} (split {}, COCO's metric):",
         counted(found.detections.len(), "detection"),
         loaded.step,
         counted(data.images.len() - found.bad.len(), "image"),
         split.split
-    ))?;
-    print_line(&table(&result, masks.is_some()))?;
-    if let Some(line) = result.get("voc").and_then(voc_line) {
-        print_line(&line)?;
+    );
+    let printed = if arguments.json { print_json(&result) } else { print(&summary, &result, masks.is_some()) };
+    folder.write_result("detection", &result)?;
+    if let Some(file) = &arguments.detections {
+        write_results(file, &data, &found.detections)?;
     }
+    mochi_report::write_page(&arguments.run)?;
+    let text = pictures(&arguments.run, &data, &found.detections, (&analysis, loaded.step), stop)?.render();
+    folder.folder().write(PICTURES, text.as_bytes())?;
+    progress.note(&format!("images with truth and detections: {}", folder.path().join(PICTURES).display()));
+    printed?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks before the work that all of the result can be written.
+fn check_writable(folder: &RunFolder, detections: Option<&Path>) -> Outcome<()> {
+    folder.check_results_writable()?;
+    folder.check_page_writable()?;
+    folder.folder().check_writable(PICTURES)?;
+    Ok(detections.map_or(Ok(()), mochi_files::check_writable)?)
+}
+
+/// An error of the images with a hint that names this program's option.
+fn unreadable(error: DataError) -> Failure {
+    match error {
+        DataError::TooManyBad { .. } => Failure::new(
+            error.to_string(),
+            "repair or remove the bad files, or raise --max-bad-fraction to tolerate them",
+        ),
+        error => error.into(),
+    }
+}
+
+/// Prints the result for people.
+fn print(summary: &str, result: &Map<String, Value>, masks: bool) -> Outcome<()> {
+    print_line(summary)?;
+    print_line(&table(result, masks))?;
+    result.get("voc").and_then(voc_line).map_or(Ok(()), |line| print_line(&line))
 }
 
 /// Kinds of errors, confusion of classes and the worst mistakes, of boxes at IoU 0.5.

@@ -167,8 +167,9 @@ impl Prepared {
         ranks: &Ranks,
         progress: &Progress,
     ) -> Outcome<Trainer<Detection>> {
-        let destination = ranks.destination(out, progress)?;
-        let trainer = Detection::start(destination, resolved, self.data.clone(), engine, ranks.group())?;
+        // The folder is made last: what is wrong with settings, data and weights leaves nothing behind.
+        let task = Detection::new(resolved.clone(), self.data.clone(), engine, ranks.group())?;
+        let trainer = task.begin(ranks.destination(out, progress)?, &resolved)?;
         let task = trainer.task();
         let settings = task.settings();
         progress.note(&format!(

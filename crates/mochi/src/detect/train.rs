@@ -105,7 +105,15 @@ pub fn resume(
         let training = read_split(&folder, format(of.format), &of.split, Purpose::Training, None, progress)
             .map_err(|error| failed(error, TRAINING))?;
         let evaluation = &settings.evaluation;
-        let evaluation = evaluation_split(&folder, &evaluation.source, &evaluation.split, &training, progress)?;
+        let evaluation = evaluation_split(&folder, &evaluation.source, &evaluation.split, &training, progress);
+        let evaluation = evaluation.map_err(|failure| {
+            let config = RunFolder::config_in(path);
+            let hint = format!(
+                "put the images back at that place, or edit evaluation.source and evaluation.split in {}",
+                config.display()
+            );
+            failure.at("evaluation: ", &hint)
+        })?;
         for split in std::iter::once(&training).chain(&evaluation) {
             check_missing(split, of.max_bad_fraction)?;
         }

@@ -43,21 +43,29 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let planned = match (&arguments.plan, &arguments.train, &arguments.test) {
         (Some(path), ..) => plan::read(path)?,
         (None, Some(train), Some(test)) => {
-            let labeled = Labeled { train: train.clone(), test: test.clone(), dataset: arguments.dataset.clone() };
-            vec![Planned { labeled, evaluations: named(&arguments)? }]
+            let labeled =
+                Labeled { train: train.clone(), test: test.clone(), dataset: arguments.dataset.clone(), places: None };
+            vec![Planned { labeled, evaluations: named(&arguments)?.into_iter().map(|one| (one, None)).collect() }]
         }
         _ => return Err(Failure::new("no labeled images are given", "add --train DIR --test DIR, or --plan FILE")),
     };
-    if planned.iter().flat_map(|one| &one.evaluations).any(Evaluation::fine_tunes) {
+    if planned.iter().flat_map(|one| &one.evaluations).any(|(one, _)| one.fine_tunes()) {
         fine_tune::refuse_several(ranks)?;
     }
     // All data sets are checked before the first is evaluated.
     let mut all = Vec::new();
     for Planned { labeled, evaluations } in planned {
-        let options: Vec<String> = evaluations.iter().map(|evaluation| format!("{evaluation:?}")).collect();
+        let options: Vec<String> = evaluations.iter().map(|(evaluation, _)| format!("{evaluation:?}")).collect();
         let inputs = Inputs::open(&arguments.subject, &labeled, &options, ranks, engine)?;
-        evaluations.iter().try_for_each(|evaluation| evaluation.check(&inputs))?;
-        all.push((inputs, evaluations));
+        let mut checked = Vec::new();
+        for (evaluation, place) in evaluations {
+            evaluation.check(&inputs).map_err(|failure| match &place {
+                Some(place) => failure.within(place),
+                None => failure,
+            })?;
+            checked.push(evaluation);
+        }
+        all.push((inputs, checked));
     }
     for (mut inputs, evaluations) in all {
         let mut features = None;

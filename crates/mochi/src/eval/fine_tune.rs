@@ -107,10 +107,10 @@ pub fn evaluate(inputs: &mut Inputs, options: &FineTuneOptions, out: Option<&Pat
     let result =
         fine_tune(&mut loaded.encoder, &inputs.train, &inputs.test, options, views, &known, &mut keep, &mut update)
             .map_err(failure)?;
-    kept?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
     inputs.finish(out, &name, &result, &described("fine-tuning", inputs, &result))?;
+    kept?;
     Ok(folder.map_or(Ok(()), |folder| folder.remove_partial(&stored)).map(|()| std::process::ExitCode::SUCCESS)?)
 }
 

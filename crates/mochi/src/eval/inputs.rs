@@ -81,14 +81,22 @@ impl Inputs {
             let what = "--size applies only to `pixels`: a run is evaluated at its own data.size";
             return Err(Failure::new(what, "leave --size out"));
         }
+        if !raw && ranks.is_first() {
+            RunFolder::read(&subject.run)?.check_results_writable()?;
+        }
         let [train, test] = [(&labeled.train, Split::Train), (&labeled.test, Split::Test)]
             .map(|(path, split)| begin(vec![path.clone()], split, Cancel::default()));
         let loaded = if raw { None } else { Some(load_encoder(&subject.run, engine, ranks.group().map(Arc::as_ref))?) };
-        let (train, test) = (train.wait(&progress)?, test.wait(&progress)?);
+        let places = labeled.places.as_ref();
+        let [of_train, of_test] = [0, 1].map(|which| places.and_then(|places| places.get(which)));
+        let (train, test) = (train.wait_at(of_train, &progress)?, test.wait_at(of_test, &progress)?);
         for warning in train.warnings().iter().chain(test.warnings()) {
             progress.warning(warning);
         }
-        let overlap = check_splits(&train, &test).map_err(failure)?;
+        let overlap = check_splits(&train, &test).map_err(|error| match of_train {
+            Some(place) => failure(error).within(place),
+            None => failure(error),
+        })?;
         if let Some(first) = &overlap.first {
             let (shared, all) = (overlap.images, test.len());
             let verbs = ["is a training image", "are training images"];
@@ -191,7 +199,7 @@ impl Inputs {
         }
     }
 
-    /// Writes a result of a protocol into the run folder and to `out`, and prints it; of several processes the first does.
+    /// Prints a result of a protocol, and writes it into the run folder and to `out`; of several processes the first does.
     pub fn finish<T: Serialize>(&self, out: Option<&Path>, protocol: &str, result: &T, text: &str) -> Outcome {
         if self.group().is_some_and(|group| group.rank() > 0) {
             return Ok(ExitCode::SUCCESS);
@@ -213,6 +221,12 @@ impl Inputs {
             device: self.loaded.as_ref().map(|loaded| loaded.settings.compute.device.to_string()),
             precision: self.loaded.as_ref().map(|loaded| loaded.settings.compute.precision.as_str()),
         };
+        // First: where it cannot be written, for example on a full disk, it is known nevertheless.
+        let printed = match (self.subject.json, &self.labeled.dataset) {
+            (true, _) => print_json(&evaluated),
+            (false, Some(dataset)) => print_line(&format!("{dataset}: {text}")),
+            (false, None) => print_line(text),
+        };
         if let Some(folder) = self.folder()? {
             let name = self.result_name(protocol);
             self.warn_of_replaced(&folder, &name);
@@ -223,11 +237,7 @@ impl Inputs {
                 .map_err(|e| Failure::new(e.to_string(), "report this bug in Mochi"))?;
             write_atomic(path, &text)?;
         }
-        match (self.subject.json, &self.labeled.dataset) {
-            (true, _) => print_json(&evaluated)?,
-            (false, Some(dataset)) => print_line(&format!("{dataset}: {text}"))?,
-            (false, None) => print_line(text)?,
-        }
+        printed?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -14,6 +14,7 @@ pub mod stages;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use mochi_config::plan::Place;
 use mochi_data::DataError;
 use mochi_eval::EvalError;
 use mochi_term::StopFlag;
@@ -61,6 +62,9 @@ pub struct Labeled {
     /// Name of these images in tables and pages, if they are of another data set than usual: results of data sets are kept apart
     #[arg(long, value_name = "NAME", value_parser = dataset_name)]
     dataset: Option<String>,
+    /// Where a plan file names the images.
+    #[arg(skip)]
+    places: Option<[Place; 2]>,
 }
 
 /// What is evaluated, and how it is printed.

@@ -22,7 +22,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mochi_config::plan::{self, PlanError, PlanTable};
+use mochi_config::plan::{self, Place, PlanError, PlanTable};
 use mochi_files::read_capped;
 use mochi_run::Protocol;
 
@@ -38,7 +38,8 @@ const PAGE: &str = "docs/guides/results.md";
 #[derive(Clone)]
 pub struct Planned {
     pub labeled: Labeled,
-    pub evaluations: Vec<Evaluation>,
+    /// Each with its place in the plan, if there is one.
+    pub evaluations: Vec<(Evaluation, Option<Place>)>,
 }
 
 /// Reads a plan.
@@ -82,7 +83,7 @@ fn of(path: &Path, file: &PlanTable) -> Result<Vec<Planned>, PlanError> {
         }
         for one in &mut planned {
             if names.as_ref().is_none_or(|names| names.iter().any(|name| one.is_named(name))) {
-                one.evaluations.push(evaluation.clone());
+                one.evaluations.push((evaluation.clone(), Some(table.place(None))));
             }
         }
     }
@@ -104,6 +105,7 @@ fn labeled(table: &PlanTable, beside: &Path) -> Result<Labeled, PlanError> {
         table.problem(Some("name"), &format!("invalid value for `name`: {expected}"), "write e.g. name = \"tin50\"")
     })?;
     Ok(Labeled {
+        places: Some(["train", "test"].map(|key| table.place(Some(key)))),
         train: place(table.required("train", table.text("train")?)?),
         test: place(table.required("test", table.text("test")?)?),
         dataset,
@@ -173,7 +175,15 @@ mod tests {
             "{DATA}[[protocol]]\nname = \"knn\"\nk = 3\n[[protocol]]\nname = \"few-shot\"\nshots = 1\ndata = [\"\"]\n\
              [[protocol]]\nname = \"fine-tune-10-percent\"\nepochs = 2\nlearning_rate = 1\ndata = [\"tin50\"]\n"
         );
-        let [usual, other] = parse(&text).unwrap().try_into().ok().unwrap();
+        let [mut usual, mut other] = parse(&text).unwrap().try_into().ok().unwrap();
+        let lines = |planned: &Planned| planned.labeled.places.as_ref().unwrap().clone().map(|place| place.line);
+        assert_eq!((lines(&usual), lines(&other)), ([2, 3], [6, 7]));
+        let taken = |planned: &mut Planned| -> (Vec<Evaluation>, Vec<usize>) {
+            planned.evaluations.drain(..).map(|(evaluation, place)| (evaluation, place.unwrap().line)).unzip()
+        };
+        let (usual_evaluations, usual_lines) = taken(&mut usual);
+        let (other_evaluations, other_lines) = taken(&mut other);
+        assert_eq!((usual_lines, other_lines), (vec![8, 11], vec![8, 15]));
         assert_eq!((usual.labeled.train, usual.labeled.test), (PathBuf::from("plans/a"), PathBuf::from("s3://b")));
         assert_eq!((other.labeled.dataset.as_deref(), other.labeled.train), (Some("tin50"), PathBuf::from("/c")));
         let knn = Evaluation::Knn(KnnOptions { k: Some(3), ..KnnOptions::default() });
@@ -181,7 +191,7 @@ mod tests {
         let (epochs, learning_rates) = (Some(2), vec![1.0]);
         let tuned = FineTuneOptions { epochs, learning_rates, label_fraction: 0.1, ..FineTuneOptions::default() };
         assert_eq!(
-            (usual.evaluations, other.evaluations),
+            (usual_evaluations, other_evaluations),
             (vec![knn.clone(), few_shot], vec![knn, Evaluation::FineTune(tuned)])
         );
     }

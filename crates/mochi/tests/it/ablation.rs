@@ -203,15 +203,15 @@ fn a_plan_that_cannot_work_is_refused_before_any_training() {
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains(part) && text.contains("\nhint: "), "{text}");
     };
-    refused("[[axis]]\nkey = \"moco.quee\"\nvalues = [1]\n", "variant \"0, 1\": unknown key `moco.quee`");
+    refused("[[axis]]\nkey = \"moco.quee\"\nvalues = [1]\n", "variant \"0, 1\": unknown key `moco.quee` (");
     refused("[[axis]]\nkey = \"moco.batch\"\nvalues = [8, 400]\n", "variant \"0, 400\": ");
     refused("[data]\n", "plan.toml: ");
     study.plan("[0]", "");
     std::fs::remove_dir_all(study.path("test")).unwrap();
     let output = study.run(&[]);
     let text = said(&output);
-    assert!(text.contains("plan.toml, data.test: ") && output.status.code() == Some(1), "{text}");
-    assert!(text.contains("hint: paths in [data] start at the folder of the plan"), "{text}");
+    assert!(text.contains("plan.toml: line 7: there is no ") && output.status.code() == Some(1), "{text}");
+    assert!(text.contains("hint: check the spelling; relative paths start at the folder of the plan"), "{text}");
     assert!(!study.path("study").exists());
 }
 
@@ -260,7 +260,12 @@ fn detectors_start_from_the_encoders_of_the_cells() {
     std::fs::remove_dir_all(study.path("boxes/ImageSets")).unwrap();
     let output = study.run(&[]);
     let text = said(&output);
-    assert!(output.status.code() == Some(1) && text.contains("plan.toml, detection.images: "), "{text}");
+    assert!(
+        output.status.code() == Some(1)
+            && text.contains("plan.toml: line ")
+            && text.contains("paths in [detection] start at"),
+        "{text}"
+    );
     let eval = ["eval", "all", "pixels", "--train", "a", "--test", "b", "--protocols", "detection-ap"];
     assert!(said(&mochi(&eval).output().unwrap()).contains("unknown protocol \"detection-ap\""));
 }

@@ -91,6 +91,11 @@ fn every_checkpoint_is_measured_with_and_without_labels() {
     }
     // They do not replace the analysis that has more.
     refused(&analyze(&out, &flat, &["-k", "3"]), "is of images with classes");
+    // Elsewhere they may be written; the run stays as it is.
+    let (elsewhere, before) = (folder.path().join("flat.html"), crate::common::written(&out));
+    let other = json(&analyze(&out, &flat, &["--json", "-k", "3", "--out", elsewhere.to_str().unwrap()]));
+    assert_eq!((&other["classes"], &other["page"]), (&serde_json::Value::Null, &elsewhere.to_str().unwrap().into()));
+    assert!(elsewhere.is_file() && crate::common::written(&out) == before);
     std::fs::remove_file(out.join("analysis.json")).unwrap();
     let text = analyze(&out, &flat, &["-k", "3"]);
     let table = String::from_utf8(text.stdout.clone()).unwrap();

@@ -268,6 +268,29 @@ fn untrained(folders: &Folders) -> PathBuf {
     out
 }
 
+/// Stands for a run folder that cannot be written to: permissions do not stop root.
+#[test]
+fn a_result_that_cannot_be_stored_is_told_before_the_work_and_otherwise_printed() {
+    let folders = Folders::new();
+    let (train, test, out) = (folders.path("train"), folders.path("test"), untrained(&folders));
+    let evaluate = |protocol: &str| {
+        let command = ["eval", protocol, text(&out), "--train", text(&train), "--test", text(&test)];
+        run(&command)
+    };
+    std::fs::write(out.join("eval"), "no folder").unwrap();
+    for protocol in ["knn", "linear", "few-shot", "fine-tune", "all"] {
+        let told = refused(&evaluate(protocol));
+        assert!(told.contains("run/eval ") && !told.contains("features"), "{told}");
+    }
+    // What only the end can tell: the result is known nevertheless.
+    std::fs::remove_file(out.join("eval")).unwrap();
+    std::fs::create_dir(out.join("eval")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", out.join("eval/knn.json")).unwrap();
+    let output = evaluate("knn");
+    assert!(output.status.code() == Some(1) && said(&output).contains("knn.json"), "{}", said(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("k-NN top-1 "));
+}
+
 #[test]
 fn a_network_is_fine_tuned_and_an_interrupted_sweep_goes_on() {
     let folders = Folders::new();
@@ -357,5 +380,15 @@ fn a_plan_evaluates_several_data_sets_whose_results_are_kept_apart() {
     std::fs::write(&plan, format!("{data}[[protocol]]\nname = \"knn\"\nkk = 3\n")).unwrap();
     let error = refused(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
     assert!(error.contains("eval.toml: line 10: unknown key `kk`") && error.contains("hint: "), "{error}");
+    let missing = data.replace("other/test", "other/tset");
+    std::fs::write(&plan, format!("{missing}[[protocol]]\nname = \"knn\"\n")).unwrap();
+    let error = refused(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
+    assert!(
+        error.contains("eval.toml: line 7: there is no ") && error.contains("start at the folder of the plan"),
+        "{error}"
+    );
+    std::fs::write(&plan, format!("{data}[[protocol]]\nname = \"knn\"\nk = 0\n")).unwrap();
+    let error = refused(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
+    assert!(error.contains("eval.toml: line 8: invalid value for k"), "{error}");
     assert!(refused(&run(&["eval", "all", text(&out)])).contains("no labeled images are given"));
 }

@@ -184,10 +184,49 @@ fn a_run_is_evaluated_while_it_trains() {
         let refused = folder.path().join("refused");
         let output = pretrain(&data, &refused, &[&format!("evaluation.source={source}")]).output().unwrap();
         assert!(output.status.code() == Some(1) && said(&output).contains(part), "{}", said(&output));
-        assert!(said(&output).contains("\nhint: ") && !refused.join("config.toml").exists(), "{}", said(&output));
+        assert!(said(&output).contains("\nhint: ") && !refused.exists(), "{}", said(&output));
     }
-    // A run is resumed with the images that it was started with.
+}
+
+#[test]
+fn other_images_of_evaluations_are_told_when_a_run_is_resumed_and_missing_ones_do_not_end_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, labeled, out) = (folder.path().join("data"), folder.path().join("labeled"), folder.path().join("run"));
+    images(&data, 1, 24);
+    images(&labeled, 3, 12);
+    let source = format!("evaluation.source={}", labeled.display());
+    let more = [&source, "evaluation.every_steps=3", "checkpoint.every_steps=3", "checkpoint.keep_last=9"];
+    let output = pretrain(&data, &out, &more).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let resume = |words: &[&str]| mochi(&["resume"]).arg(&out).args(words).output().unwrap();
+    let again = || {
+        let output = resume(&["--from", "3"]);
+        assert!(output.status.success(), "{}", said(&output));
+        said(&output)
+    };
+    let told = again();
+    assert!(told.contains("continuing from step 3 of 6") && !told.contains("comparable"), "{told}");
+
+    let added = labeled.join("class-0/deep/new.png");
+    std::fs::copy(labeled.join("class-1/deep/000.png"), &added).unwrap();
+    let told = again();
+    assert!(told.contains("warning: evaluations use 37 images of ") && told.contains("before (36)"), "{told}");
+    assert!(told.contains("up to step 3 are not comparable with later ones"), "{told}");
+
     std::fs::rename(&labeled, folder.path().join("elsewhere")).unwrap();
-    let told = said(&mochi(&["resume"]).arg(&out).output().unwrap());
-    assert!(told.contains("error: evaluation.source: ") && told.contains("hint: put the images back"), "{told}");
+    let missing = said(&resume(&["--from", "3"]));
+    let (edit, config) = ("edit evaluation.source in ", out.join("config.toml"));
+    assert!(
+        missing.contains("error: evaluation.source: ") && missing.contains("hint: put the images back"),
+        "{missing}"
+    );
+    assert!(missing.contains(&format!("{edit}{}", config.display())), "{missing}");
+    assert!(said(&resume(&["evaluation.source="])).contains(&format!("hint: {edit}")));
+    assert!(said(&resume(&["epochs=9"])).contains("hint: start a new run: "));
+    let text = std::fs::read_to_string(&config).unwrap();
+    let line = format!("source = \"{}\"", labeled.display());
+    assert!(text.contains(&line), "{text}");
+    std::fs::write(&config, text.replace(&line, "source = \"\"")).unwrap();
+    let told = again();
+    assert!(told.contains("warning: evaluations use 24 images of ") && told.contains("without labels"), "{told}");
 }

@@ -59,8 +59,18 @@ const FIXED: [&str; 10] = [
     "optimizer.name",
 ];
 /// Settings that do not change what is learned, by section or key.
-const FREE: [&str; 8] =
-    ["compute.", "checkpoint.", "log.", "evaluation.", "data.threads", "data.prefetch", "data.source", "data.also"];
+const FREE: [&str; 10] = [
+    "compute.",
+    "checkpoint.",
+    "log.",
+    "evaluation.source",
+    "evaluation.every_steps",
+    "evaluation.time_fraction",
+    "data.threads",
+    "data.prefetch",
+    "data.source",
+    "data.also",
+];
 
 /// Metrics of a contrastive run.
 static METRICS: std::sync::LazyLock<Vec<&'static Metric>> =
@@ -125,10 +135,22 @@ impl Contrastive {
         Ok(Self { settings, dataset, monitor, learner, timeline, schedule, clamping_noted: false })
     }
 
-    /// A new run in a fresh folder: `config.toml` is written at once.
+    /// Begins a new run in a fresh folder: `config.toml` is written at once, with `settings` as they were given to [`Self::new`].
     ///
     /// # Errors
-    /// As [`Self::new`], and a folder that cannot be written.
+    /// A folder that cannot be written.
+    pub fn begin(self, run: impl Into<Destination>, settings: &Resolved) -> Result<Trainer<Self>, TrainError> {
+        let run = run.into();
+        if let Some(folder) = run.folder() {
+            folder.write_config(&settings.to_toml())?;
+        }
+        Ok(Trainer::new(run, self, options(settings)))
+    }
+
+    /// [`Self::new`] and [`Self::begin`].
+    ///
+    /// # Errors
+    /// As both.
     pub fn start(
         run: impl Into<Destination>,
         settings: Resolved,
@@ -136,12 +158,7 @@ impl Contrastive {
         engine: &Engine,
         group: Option<&Arc<Group>>,
     ) -> Result<Trainer<Self>, TrainError> {
-        let (run, config, options) = (run.into(), settings.to_toml(), options(&settings));
-        let task = Self::new(settings, data, engine, group)?;
-        if let Some(folder) = run.folder() {
-            folder.write_config(&config)?;
-        }
-        Ok(Trainer::new(run, task, options))
+        Self::new(settings.clone(), data, engine, group)?.begin(run, &settings)
     }
 
     /// A run as its newest checkpoint left it. `stop` ends waiting for remote data.
@@ -157,12 +174,19 @@ impl Contrastive {
         let (run, newest) = Destination::resume(path, group)?;
         let settings = Resolved::read(&RunFolder::config_in(path))?;
         let open = OpenOptions { cancel: stop.flag().into(), ..OpenOptions::default() };
-        let data = ContrastiveData {
-            training: open_data(&settings, &open)?,
-            evaluation: open_evaluation_data(&settings, &open)?,
-        };
         let options = options(&settings);
-        Trainer::resume(run, Self::new(settings, data, engine, group)?, options, &newest)
+        let task = || -> Result<Self, TrainError> {
+            let training = open_data(&settings, &open)?;
+            let evaluation = open_evaluation_data(&settings, &open)?;
+            Self::new(settings, ContrastiveData { training, evaluation }, engine, group)
+        };
+        let task = task().map_err(|error| error.of_resumed(&RunFolder::config_in(path)))?;
+        Trainer::resume(run, task, options, &newest)
+    }
+
+    /// What a resumed run does with another value of a setting.
+    pub fn on_change(key: &str) -> OnChange {
+        OnChange::of(key, &FIXED, &FREE)
     }
 
     /// The run's settings.
@@ -261,18 +285,17 @@ impl Task for Contrastive {
         DataIdentity { source, images: self.dataset.len(), fingerprint: self.dataset.fingerprint() }
     }
 
+    fn evaluation_data(&self) -> Option<DataIdentity> {
+        let dataset = self.monitor.as_ref()?.dataset();
+        let (labeled, training) = (&self.settings.evaluation.source, &self.settings.data.source);
+        let source = if labeled.is_empty() { training } else { labeled };
+        Some(DataIdentity { source: source.clone(), images: dataset.len(), fingerprint: dataset.fingerprint() })
+    }
+
     fn settings(&self) -> Vec<Setting> {
-        let on_change = |key: &str| {
-            if FIXED.contains(&key) {
-                OnChange::Refuse
-            } else if FREE.iter().any(|free| key.starts_with(free)) {
-                OnChange::Accept
-            } else {
-                OnChange::Note
-            }
-        };
         let described = self.settings.describe().into_iter();
-        described.map(|s| Setting { key: s.key, value: s.value.to_string(), on_change: on_change(s.key) }).collect()
+        let setting = |key, value: String| Setting { key, value, on_change: Self::on_change(key) };
+        described.map(|s| setting(s.key, s.value.to_string())).collect()
     }
 
     fn group(&self) -> Option<&Arc<Group>> {

@@ -31,7 +31,7 @@ pub(super) fn monitor(
     };
     let options = MonitorOptions { images: settings.evaluation.images, seed: settings.seed, views };
     let monitor = Monitor::new(labeled.unwrap_or_else(|| training.clone()), has_labels, options);
-    monitor.map(Some).map_err(|source| TrainError::Evaluation { has_labels, source })
+    monitor.map(Some).map_err(|source| TrainError::Evaluation { has_labels, source, config: None })
 }
 
 /// What the log says of it at the start.

@@ -130,10 +130,22 @@ impl Detection {
         Ok(Self { settings, data, learner, schedule, start })
     }
 
-    /// A new run in a fresh folder: `config.toml` and `classes.json` are written at once.
+    /// Begins a new run in a fresh folder: `config.toml` is written at once, with `settings` as they were given to [`Self::new`].
     ///
     /// # Errors
-    /// As [`Self::new`], and a folder that cannot be written.
+    /// A folder that cannot be written.
+    pub fn begin(self, run: impl Into<Destination>, settings: &Resolved) -> Result<Trainer<Self>, TrainError> {
+        let run = run.into();
+        if let Some(folder) = run.folder() {
+            folder.write_config(&settings.to_toml())?;
+        }
+        Ok(Trainer::new(run, self, options(settings)))
+    }
+
+    /// [`Self::new`] and [`Self::begin`].
+    ///
+    /// # Errors
+    /// As both.
     pub fn start(
         run: impl Into<Destination>,
         settings: Resolved,
@@ -141,12 +153,7 @@ impl Detection {
         engine: &Engine,
         group: Option<&Arc<Group>>,
     ) -> Result<Trainer<Self>, TrainError> {
-        let (run, config, options) = (run.into(), settings.to_toml(), options(&settings));
-        let task = Self::new(settings, data, engine, group)?;
-        if let Some(folder) = run.folder() {
-            folder.write_config(&config)?;
-        }
-        Ok(Trainer::new(run, task, options))
+        Self::new(settings.clone(), data, engine, group)?.begin(run, &settings)
     }
 
     /// A run as its newest checkpoint left it; `open` reads the data that its settings name.
@@ -169,6 +176,11 @@ impl Detection {
         // The checkpoint has all weights: those that the run started from are not needed any more.
         let task = Self::with_start(settings, data, engine, group, None)?;
         Ok(Trainer::resume(run, task, options, &newest)?)
+    }
+
+    /// What a resumed run does with another value of a setting.
+    pub fn on_change(key: &str) -> OnChange {
+        OnChange::of(key, &FIXED, &FREE)
     }
 
     /// The run's settings.
@@ -226,18 +238,17 @@ impl Task for Detection {
         DataIdentity { source: self.data.source.clone(), images: data.images.len(), fingerprint: data.fingerprint() }
     }
 
+    fn evaluation_data(&self) -> Option<DataIdentity> {
+        let data = self.data.evaluation.as_ref()?;
+        let of = &self.settings;
+        let source = if of.evaluation.source.is_empty() { &of.data.source } else { &of.evaluation.source };
+        Some(DataIdentity { source: source.clone(), images: data.images.len(), fingerprint: data.fingerprint() })
+    }
+
     fn settings(&self) -> Vec<Setting> {
-        let on_change = |key: &str| {
-            if FIXED.contains(&key) {
-                OnChange::Refuse
-            } else if FREE.iter().any(|free| key.starts_with(free)) {
-                OnChange::Accept
-            } else {
-                OnChange::Note
-            }
-        };
         let described = self.settings.describe().into_iter();
-        described.map(|s| Setting { key: s.key, value: s.value.to_string(), on_change: on_change(s.key) }).collect()
+        let setting = |key, value: String| Setting { key, value, on_change: Self::on_change(key) };
+        described.map(|s| setting(s.key, s.value.to_string())).collect()
     }
 
     fn group(&self) -> Option<&Arc<Group>> {

@@ -48,7 +48,7 @@ pub(super) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
 /// Copies the weights of `file` into the detector's backbone.
 ///
 /// # Errors
-/// A file that cannot be read; [`TrainError::StartWeights`] if a tensor is missing or has another shape: then nothing was copied.
+/// A file that cannot be read, values that are not finite; [`TrainError::StartWeights`] if a tensor is missing or has another shape: then nothing was copied.
 pub(super) fn load(detector: &Detector, file: &Path) -> Result<StartWeights, TrainError> {
     let mut reader = WeightsReader::open(file)?;
     let shapes: BTreeMap<String, Vec<i64>> = reader.shapes().map(|(name, shape)| (name.to_owned(), shape)).collect();
@@ -71,7 +71,7 @@ pub(super) fn load(detector: &Detector, file: &Path) -> Result<StartWeights, Tra
     }
     let wanted: BTreeMap<String, &Tensor> =
         backbone(detector).map(|(name, tensor, _)| (scheme.name(name), tensor)).collect();
-    let values = reader.read(|name| wanted.contains_key(name))?;
+    let values = reader.read_finite(|name| wanted.contains_key(name))?;
     let copy = || -> Result<(), mochi_tensor::TensorError> {
         for (name, value) in &values {
             if let Some(tensor) = wanted.get(name) {
