@@ -268,11 +268,12 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::File`].
     pub fn check_results_writable(&self) -> Result<(), RunError> {
-        Ok(match self.folder.file_type(RESULTS)? {
+        match self.folder.file_type(RESULTS)? {
             // The folder is made with the first result.
             None => self.folder.check_writable(RESULTS)?,
             Some(_) => self.folder.folder(RESULTS)?.check_writable("result.json")?,
-        })
+        }
+        Ok(())
     }
 
     /// Checks that the page can be written, before the work whose result it shows.
