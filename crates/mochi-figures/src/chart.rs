@@ -27,6 +27,8 @@ pub const STYLES: [&str; 10] = ["l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7", 
 /// Distance between two names, in units of the drawing.
 const NAME_GAP: f64 = 12.5;
 const COLUMNS: usize = 230;
+/// Longest name, in characters, behind which a percentage has its sign.
+const SIGNED: usize = 12;
 
 impl Chart<'_> {
     /// The figure; `None` if no line has a value.
@@ -70,13 +72,14 @@ impl Chart<'_> {
         }
     }
 
-    /// A value behind a name: with its sign if it is a percentage, which has no exponent.
+    /// A value behind a name. A percentage has no exponent, and its sign where the names leave room for it.
     fn text_of(&self, value: f64) -> String {
-        match self.unit.starts_with('%') {
-            true if value.abs() < 0.05 => format!("{:.1} %", value.abs()),
-            true => format!("{} %", short(value)),
-            false => short(value),
+        if !self.unit.starts_with('%') {
+            return short(value);
         }
+        let number = if value.abs() < 0.05 { format!("{:.1}", value.abs()) } else { short(value) };
+        let room = self.series.iter().all(|series| series.name.chars().count() <= SIGNED);
+        if room { format!("{number} %") } else { number }
     }
 }
 
@@ -140,13 +143,18 @@ mod tests {
 
     #[test]
     fn small_percentages_have_no_exponent() {
-        let chart = |unit, value| {
-            let series = vec![series("waiting", &[value, value])];
+        let chart = |name, unit, value| {
+            let series = vec![series(name, &[value, value])];
             Chart { title: "t", unit, series, values: true, reach: &[0.0] }.render().unwrap().svg
         };
-        for (unit, value, text) in [("%", 1.3e-3, "0.0 %"), ("% of x", 46.81, "46.8 %"), ("nats", 1.3e-3, "1.3e-3")] {
-            let svg = chart(unit, value);
-            assert!(svg.contains(&format!("waiting <tspan class=\"value\">{text}</tspan>")), "{svg}");
+        for (name, unit, value, text) in [
+            ("waiting", "%", 1.3e-3, "0.0 %"),
+            ("waiting", "% of x", 46.81, "46.8 %"),
+            ("pairs, a parent", "%", 1.3e-3, "0.0"),
+            ("waiting", "nats", 1.3e-3, "1.3e-3"),
+        ] {
+            let svg = chart(name, unit, value);
+            assert!(svg.contains(&format!("{name} <tspan class=\"value\">{text}</tspan>")), "{svg}");
         }
     }
 

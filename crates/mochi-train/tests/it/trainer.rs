@@ -335,10 +335,11 @@ fn evaluations_are_part_of_a_time_budget() {
     let options = TrainerOptions { record_every: 1, checkpoint_every: 1000, evaluate, ..options() };
     let evaluates = Duration::from_millis(100);
     let task = LeastSquares { budget: Some(Duration::from_secs(2)), evaluates, ..LeastSquares::new(0.5) };
-    let mut speeds = Vec::new();
+    let (mut speeds, mut shown) = (Vec::new(), Vec::new());
     let outcome = Trainer::new(run, task, options).train(&StopFlag::default(), &mut |event| {
         if let Event::Step(at) = event {
             speeds.push(at.metrics.get(&IMAGES_PER_S).unwrap());
+            shown.push((at.step, at.evaluated));
         }
     });
     let outcome = outcome.unwrap();
@@ -348,6 +349,9 @@ fn evaluations_are_part_of_a_time_budget() {
     let evaluated: Vec<u64> =
         records.iter().filter(|r| !r["distance"].is_null()).map(|r| r["step"].as_u64().unwrap()).collect();
     assert_eq!((evaluated[0], *evaluated.last().unwrap()), (1, outcome.step));
+    // Each step names the evaluation whose values it repeats.
+    let newest = |step: u64| evaluated.iter().copied().rfind(|&evaluated| evaluated <= step);
+    assert!(shown.iter().all(|&(step, evaluation)| evaluation == newest(step)), "{shown:?}");
     assert!((3..=7).contains(&evaluated.len()), "{evaluated:?}: 100 ms of 2 s each, a quarter and one more at most");
     assert!(evaluated[1..evaluated.len() - 1].iter().all(|step| step % 5 == 0), "{evaluated:?}");
     // The speed is that of training: a step takes 4 ms, an evaluation 25 times as long.
