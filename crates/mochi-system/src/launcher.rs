@@ -6,7 +6,8 @@
 //! | `SLURM_NTASKS`, `SLURM_PROCID`, `SLURM_LOCALID` | srun | the same |
 //! | `MASTER_ADDR`, `MASTER_PORT` | torchrun, or by hand | where rank 0 is reached |
 //! | `TORCHELASTIC_USE_AGENT_STORE` | torchrun | `True`: the launcher serves the store at `MASTER_PORT`; otherwise rank 0 does |
-//! | `TORCHELASTIC_RESTART_COUNT`, `TORCHELASTIC_RUN_ID`, `SLURM_JOB_ID` | both | keep one attempt apart from another in the same store |
+//! | `TORCHELASTIC_RUN_ID`, `SLURM_JOB_ID`, `SLURM_STEP_ID` | both | keep one job apart from another in the same store |
+//! | `TORCHELASTIC_RESTART_COUNT` | torchrun | how often it has started the job again; it differs between the machines of a job |
 //! | `MOCHI_RANK_TIMEOUT` | by hand | seconds that a process waits for the others [600] |
 
 use std::time::Duration;
@@ -31,8 +32,8 @@ pub struct Launched {
     pub port: u16,
     /// Whether the launcher serves the store.
     pub launcher_serves: bool,
-    /// Name of this attempt of this job: prefix of its keys in the store.
-    pub attempt: String,
+    /// Name of this job: prefix of its keys in the store.
+    pub job: String,
     /// How often the launcher has started the job again after a failure.
     pub restarts: usize,
     /// How long a process waits for the others.
@@ -56,6 +57,9 @@ impl LauncherError {
     pub fn hint(&self) -> Option<String> {
         if self.0.starts_with("MOCHI_") {
             return Some("set it to a number of seconds, or unset it".into());
+        }
+        if self.0.contains("MASTER_") {
+            return Some("export MASTER_ADDR, the host of rank 0, and MASTER_PORT, a free port there (docs/guides/distributed.md)".into());
         }
         Some("start the processes with `mochi launch`, torchrun or srun (docs/guides/distributed.md), or unset WORLD_SIZE to train in one".into())
     }
@@ -85,6 +89,9 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Launched>, L
     let Some(world_size) = number(size)?.or(if slurm { number("SLURM_NTASKS")? } else { None }) else {
         return Ok(None);
     };
+    if world_size == 0 {
+        return Err(LauncherError(format!("{size} is 0")));
+    }
     if world_size == 1 {
         return Ok(None);
     }
@@ -99,8 +106,8 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Launched>, L
         |name: &str| text(name).ok_or_else(|| LauncherError(format!("{size} is {world_size}, but {name} is not set")));
     let (host, port) = (address("MASTER_ADDR")?, address("MASTER_PORT")?);
     let port = port.parse().map_err(|_| LauncherError(format!("MASTER_PORT is {port:?}, which is not a port")))?;
-    let of_attempt = ["TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RESTART_COUNT"];
-    let attempt: Vec<String> = of_attempt.iter().map(|name| text(name).unwrap_or_default()).collect();
+    let of_job = ["TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "SLURM_STEP_ID"];
+    let job: Vec<String> = of_job.iter().map(|name| text(name).unwrap_or_default()).collect();
     let timeout = match number("MOCHI_RANK_TIMEOUT")? {
         Some(0) => return Err(LauncherError("MOCHI_RANK_TIMEOUT is 0, which leaves no time to wait".to_owned())),
         Some(seconds) => Duration::from_secs(seconds as u64),
@@ -117,7 +124,7 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Launched>, L
         host,
         port,
         launcher_serves: text("TORCHELASTIC_USE_AGENT_STORE").as_deref() == Some("True"),
-        attempt: format!("mochi/{}", attempt.join("/")),
+        job: format!("mochi/{}", job.join("/")),
         restarts: number("TORCHELASTIC_RESTART_COUNT")?.unwrap_or(0),
         timeout,
     }))
@@ -169,7 +176,7 @@ mod tests {
             host: "node-1".into(),
             port: 29_500,
             launcher_serves: true,
-            attempt: "mochi/abc///2".into(),
+            job: "mochi/abc//".into(),
             restarts: 2,
             timeout: Duration::from_secs(9),
         };
@@ -189,7 +196,7 @@ mod tests {
         ];
         let found = of(&[&own[..], &HOST].concat()).unwrap().unwrap();
         assert_eq!((found.rank, found.world_size, found.local_rank, found.local_world_size), (5, 8, 1, 4));
-        assert!(!found.launcher_serves && found.timeout == TIMEOUT && found.attempt == "mochi//77/0/");
+        assert!(!found.launcher_serves && found.timeout == TIMEOUT && found.job == "mochi//77/0");
         assert_eq!(tasks_here(Some("4,3".into())), None);
     }
 

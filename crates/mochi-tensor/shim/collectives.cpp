@@ -136,16 +136,40 @@ void quiet() {
   (void)once;
 }
 
-StorePtr tcp_store(const char* host, int port, bool serve, int size, milliseconds timeout) {
+// Port of the other end of a socket; 0 where the file is none.
+int peer_port(int fd) {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length)) return 0;
+  if (peer.ss_family == AF_INET) return ntohs(reinterpret_cast<sockaddr_in*>(&peer)->sin_port);
+  return peer.ss_family == AF_INET6 ? ntohs(reinterpret_cast<sockaddr_in6*>(&peer)->sin6_port) : 0;
+}
+
+// c10d waits for a store's answer without an end, so that a rank that keeps the store and is frozen would hold all others. With the limit a call throws
+// "Socket Timeout"; the connection is of no use then, since the answer can still come.
+void limit_answers(const std::set<int>& before, int port, milliseconds within) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(within);
+  const timeval limit{seconds.count(), static_cast<suseconds_t>((within - seconds).count() * 1000)};
+  for (int fd : open_files())
+    if (!before.count(fd) && peer_port(fd) == port) {
+      setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+      setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    }
+}
+
+StorePtr tcp_store(const char* host, int port, bool serve, int size, milliseconds within, milliseconds answer) {
   quiet();
   c10d::TCPStoreOptions options;
   options.port = static_cast<std::uint16_t>(port);
   options.isServer = serve;
   options.numWorkers = static_cast<std::size_t>(size);
   options.waitWorkers = false;
-  options.timeout = timeout;
+  options.timeout = within;
   options.multiTenant = serve;
-  return c10::make_intrusive<c10d::TCPStore>(host, options);
+  const auto before = open_files();
+  auto store = c10::make_intrusive<c10d::TCPStore>(host, options);
+  limit_answers(before, store->getPort(), answer);
+  return store;
 }
 
 // Held while a collective of gloo is begun. The process has one flight recorder, which in the pinned version looks a group up, and adds a new
@@ -226,15 +250,15 @@ extern "C" {
 // A store that other processes reach at `port`, which receives the port that was taken if it is 0.
 int mochi_store_serve(int* port, mochi_store** out) {
   return guarded([&] {
-    auto store = tcp_store("0.0.0.0", *port, true, 1, milliseconds(10000));
+    auto store = tcp_store("0.0.0.0", *port, true, 1, milliseconds(10000), milliseconds(10000));
     *port = static_cast<c10d::TCPStore*>(store.get())->getPort();
     *out = new mochi_store{store};
   });
 }
 
-int mochi_store_connect(const char* host, int port, int serve, int size, const char* prefix, int64_t timeout_ms, mochi_store** out) {
+int mochi_store_connect(const char* host, int port, int serve, int size, const char* prefix, int64_t within_ms, int64_t answer_ms, mochi_store** out) {
   return guarded([&] {
-    auto store = tcp_store(host, port, serve != 0, size, milliseconds(timeout_ms));
+    auto store = tcp_store(host, port, serve != 0, size, milliseconds(within_ms), milliseconds(answer_ms));
     *out = new mochi_store{c10::make_intrusive<c10d::PrefixStore>(prefix, store)};
   });
 }
@@ -244,8 +268,9 @@ int mochi_store_local(mochi_store** out) {
   return guarded([&] { *out = new mochi_store{c10::make_intrusive<c10d::HashStore>()}; });
 }
 
-int mochi_store_share(mochi_store* store, mochi_store** out) {
-  return guarded([&] { *out = new mochi_store{store->store}; });
+// The same store, in which all keys begin with `prefix`.
+int mochi_store_within(mochi_store* store, const char* prefix, mochi_store** out) {
+  return guarded([&] { *out = new mochi_store{c10::make_intrusive<c10d::PrefixStore>(prefix, store->store)}; });
 }
 
 void mochi_store_close(mochi_store* store) {
@@ -283,6 +308,8 @@ int mochi_group_open(mochi_store* store, int gpus, const char* host, int port, i
     const auto before = open_files();
     const auto below = [&](const char* name) -> StorePtr { return c10::make_intrusive<c10d::PrefixStore>(name, store->store); };
     const milliseconds timeout(timeout_ms);
+    // How long gloo waits for the addresses of the others; a store begins with the time of one attempt to connect.
+    store->store->setTimeout(timeout);
     group->host = gloo(below("gloo"), rank, size, timeout);
     if (gpus) group->device = nccl(below("nccl"), rank, size, timeout);
     // Child processes would inherit gloo's sockets, and one that outlives this process would hide its death from the other ranks.

@@ -28,11 +28,12 @@ unsafe extern "C" {
         serve: c_int,
         size: c_int,
         prefix: *const c_char,
-        timeout_ms: i64,
+        within_ms: i64,
+        answer_ms: i64,
         out: *mut *mut RawStore,
     ) -> c_int;
     pub(crate) fn mochi_store_local(out: *mut *mut RawStore) -> c_int;
-    pub(crate) fn mochi_store_share(store: *mut RawStore, out: *mut *mut RawStore) -> c_int;
+    pub(crate) fn mochi_store_within(store: *mut RawStore, prefix: *const c_char, out: *mut *mut RawStore) -> c_int;
     pub(crate) fn mochi_store_close(store: *mut RawStore);
     pub(crate) fn mochi_store_set(store: *mut RawStore, key: *const c_char, value: *const u8, n: usize) -> c_int;
     pub(crate) fn mochi_store_has(store: *mut RawStore, key: *const c_char, out: *mut c_int) -> c_int;

@@ -42,7 +42,8 @@ pub fn run(arguments: Arguments) -> Outcome {
         command.args(&arguments.command);
     })?;
     let (mut passed_on, mut failed_at) = (false, None);
-    let mut killed = vec![false; children.len()];
+    // Killed here, or told about.
+    let mut told = vec![false; children.len()];
     loop {
         let running = children.iter_mut().filter_map(|child| matches!(child.try_wait(), Ok(None)).then(|| child.id()));
         let running: Vec<u32> = running.collect();
@@ -56,21 +57,22 @@ pub fn run(arguments: Arguments) -> Outcome {
         if failed_at.is_some_and(|at: Instant| at.elapsed() >= GRACE) {
             // A process that is frozen does not see its own timeout.
             for (rank, child) in children.iter().enumerate().filter(|(_, child)| running.contains(&child.id())) {
-                if !std::mem::replace(&mut killed[rank], true) {
+                if !std::mem::replace(&mut told[rank], true) {
                     let seconds = GRACE.as_secs();
                     write_stderr(&format!("rank {rank} has not ended {seconds} s after another, and is killed"));
                 }
                 signal(child, Signal::KILL);
             }
         }
-        let ended = children.iter_mut().filter_map(|child| child.try_wait().ok().flatten());
-        if failed_at.is_none() && ended.into_iter().any(failed) {
-            failed_at = Some(Instant::now());
+        for (rank, child) in children.iter_mut().enumerate() {
+            let Some(status) = child.try_wait().ok().flatten().filter(|&status| failed(status)) else { continue };
+            failed_at.get_or_insert_with(Instant::now);
+            tell_signal(rank, status, &mut told);
         }
         std::thread::sleep(TICK);
     }
     drop(store);
-    outcome(&mut children, &killed)
+    outcome(&mut children, &mut told)
 }
 
 /// Commands that train in several processes.
@@ -137,8 +139,8 @@ pub fn first_says(processes: u16, arguments: &[OsString]) -> Outcome<String> {
     })?;
     let mut text = String::new();
     let read = children[0].stdout.take().map(|mut out| out.read_to_string(&mut text));
-    let killed = vec![false; children.len()];
-    let status = outcome(&mut children, &killed)?;
+    let mut told = vec![false; children.len()];
+    let status = outcome(&mut children, &mut told)?;
     drop(store);
     match read {
         Some(Ok(_)) if status == ExitCode::SUCCESS => Ok(text.lines().last().unwrap_or_default().to_owned()),
@@ -149,16 +151,23 @@ pub fn first_says(processes: u16, arguments: &[OsString]) -> Outcome<String> {
 /// Set for the processes of `mochi ablate`: the process id of the worker.
 pub const WORKER: &str = "MOCHI_WORKER";
 
-/// In a process of `mochi launch` or `mochi ablate`: asks the system for a stop signal when that program ends, however it does.
+/// In a process of `mochi launch`, `mochi ablate` or torchrun: asks the system for a stop signal when that program ends, however it does. SIGUSR1, for
+/// example, ends torchrun alone.
 pub fn follow_parent() {
     let id = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<i32>().ok());
-    let Some(parent) = id(PARENT).or_else(|| id(WORKER)) else { return };
+    let parent = id(PARENT).or_else(|| id(WORKER));
+    if parent.is_none() && std::env::var_os("TORCHELASTIC_RUN_ID").is_none() {
+        return;
+    }
     // Elsewhere than on Linux a program that is killed leaves its processes to train on.
     #[cfg(target_os = "linux")]
-    if rustix::process::getppid().is_some_and(|actual| actual.as_raw_nonzero().get() == parent) {
-        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+    {
+        let actual = rustix::process::getppid().map(|actual| actual.as_raw_nonzero().get());
+        // torchrun does not tell its number.
+        if parent.is_none_or(|parent| actual == Some(parent)) {
+            let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+        }
     }
-    let _ = parent;
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -172,14 +181,17 @@ fn failed(status: ExitStatus) -> bool {
     !matches!(status.code(), Some(code) if code == 0 || code == i32::from(STOPPED))
 }
 
-/// The status of the whole: that of the first process that failed; stopped if any was.
-fn outcome(children: &mut [Child], killed: &[bool]) -> Outcome {
-    let statuses: Vec<ExitStatus> = children.iter_mut().filter_map(|child| child.wait().ok()).collect();
-    for (rank, status) in statuses.iter().enumerate() {
-        if let (Some(signal), false) = (status.signal(), killed[rank]) {
-            write_stderr(&printable(&format!("the process of rank {rank} was ended by signal {signal}")));
-        }
+/// Says once that a signal ended a process.
+fn tell_signal(rank: usize, status: ExitStatus, told: &mut [bool]) {
+    if let (Some(signal), false) = (status.signal(), std::mem::replace(&mut told[rank], true)) {
+        write_stderr(&printable(&format!("the process of rank {rank} was ended by signal {signal}")));
     }
+}
+
+/// The status of the whole: that of the first process that failed; stopped if any was.
+fn outcome(children: &mut [Child], told: &mut [bool]) -> Outcome {
+    let statuses: Vec<ExitStatus> = children.iter_mut().filter_map(|child| child.wait().ok()).collect();
+    statuses.iter().enumerate().for_each(|(rank, &status)| tell_signal(rank, status, told));
     let first = statuses.iter().copied().find(|&status| failed(status));
     let stopped = statuses.iter().any(|status| status.code() == Some(i32::from(STOPPED)));
     Ok(match first {

@@ -27,6 +27,8 @@ const SUBCOMMANDS: [&str; 3] = ["bench", "detect", "eval"];
 
 /// Longest attempt to reach rank 0.
 const CONNECTING: Duration = Duration::from_secs(5);
+/// Shortest and longest time that an answer of the store is waited for: a busy machine is slow, and a store that does not answer any more holds up the end.
+const ANSWER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 /// Shortest time between two attempts.
 const BETWEEN: Duration = Duration::from_secs(1);
 
@@ -175,15 +177,16 @@ fn meet(ranks: &Ranks, engine: &Engine) -> Outcome<Ranks> {
 }
 
 fn join(launched: &Launched, engine: &Engine, stop: &StopFlag) -> Result<Group, TensorError> {
-    let Launched { rank, world_size, local_rank, host, port, launcher_serves, attempt, timeout, .. } = launched;
+    let Launched { rank, world_size, local_rank, host, port, launcher_serves, job, timeout, .. } = launched;
     let address = Address { host: host.clone(), port: *port };
     let serve = *rank == 0 && !launcher_serves;
     let (begun, mut told) = (Instant::now(), false);
+    let answer = (*timeout).clamp(ANSWER[0], ANSWER[1]);
     let store = loop {
         // In short attempts, so that a stop signal ends them.
         let attempted = Instant::now();
         let within = CONNECTING.min(timeout.saturating_sub(begun.elapsed())).max(BETWEEN);
-        match Store::connect(&address, serve, *world_size, attempt, within) {
+        match Store::connect(&address, serve, *world_size, job, within, answer) {
             Ok(store) => break store.stopped_by(stop.flag()),
             Err(error) if serve || stop.requested() || begun.elapsed() >= *timeout => return Err(error),
             Err(error) => {
@@ -225,17 +228,15 @@ fn explain(group: &Group, run: Option<&Path>, failure: Failure) -> Failure {
                     "remove the cause, then continue from the last checkpoint: {}",
                     resume_command(&shell_word(run), group.size())
                 ),
-                Some(run) if run.exists() => format!(
-                    "remove the cause and the folder {}, which has no checkpoint yet, then start again",
-                    shell_word(run)
-                ),
-                _ => "remove the cause, then start again".to_owned(),
+                _ => "remove the cause, then repeat the command; there is no checkpoint yet".to_owned(),
             };
             return Failure::new(format!("{said} ({})", failure.what()), hint);
         }
     }
     group.report_failure(failure.what());
-    if rank > 0 && first_says(group, failure.what()) { failure.silent() } else { failure }
+    // Processes of `mochi launch` share a terminal; others can be on machines of their own.
+    let shared = std::env::var_os(PARENT).is_some();
+    if rank > 0 && shared && first_says(group, failure.what()) { failure.silent() } else { failure }
 }
 
 /// How a run of several processes is continued.

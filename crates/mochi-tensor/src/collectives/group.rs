@@ -3,14 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::collectives::meeting::meet;
 use crate::collectives::member::Member;
 use crate::collectives::store::{Address, FAILURE, Store, c_string, int, millis};
 use crate::collectives::verdict;
 use crate::ffi::{self, RawGroup};
 use crate::{Tensor, TensorError};
-
-/// How long a rank may be late before it is mentioned.
-const UNMENTIONED: Duration = Duration::from_secs(3);
 
 /// How an all-reduce combines the ranks' values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,26 +52,7 @@ impl Group {
         waiting: &dyn Fn(usize),
     ) -> Result<Self, TensorError> {
         let Member { rank, size, .. } = member;
-        store.set(&format!("joined/{rank}"), "")?;
-        let mut absent = Vec::new();
-        let begun = std::time::Instant::now();
-        for other in 0..size {
-            let left = within.saturating_sub(begun.elapsed());
-            if left > UNMENTIONED && store.wait(&format!("joined/{other}"), UNMENTIONED)?.is_none() {
-                waiting(other);
-            }
-            if store.wait(&format!("joined/{other}"), left)?.is_none() {
-                absent.push(other.to_string());
-            }
-        }
-        if !absent.is_empty() {
-            return Err(TensorError::Collective(format!(
-                "of {size} processes, {} not come within {} s: rank {}",
-                if absent.len() == 1 { "one has" } else { "these have" },
-                within.as_secs(),
-                absent.join(", ")
-            )));
-        }
+        let store = meet(&store, member, within, waiting)?;
         let host = c_string(&address.host)?;
         let mut raw = std::ptr::null_mut();
         // SAFETY: a live store, NUL-terminated texts that outlive the call, a valid place for a handle.
@@ -91,13 +70,18 @@ impl Group {
         })
         .map_err(|error| {
             let error = collective(error);
-            let text = error.to_string();
+            let text = match error.to_string().split_once("Unable to find address for: ") {
+                Some((_, name)) => {
+                    format!("GLOO_SOCKET_IFNAME is {name}, a network interface that this machine does not have")
+                }
+                None => error.to_string(),
+            };
             // What c10d says when another rank is gone names none.
             if ["connectFullMesh", "timeout"].iter().any(|sign| text.contains(sign)) {
                 return TensorError::Collective(format!("connecting: {} ({text})", verdict::verdict(&store, member)));
             }
             let _ = store.set(FAILURE, &format!("rank {rank} failed: {text}"));
-            error
+            TensorError::Collective(text)
         })?;
         let group = Self { raw, store, member, timeout, exchanges: AtomicU64::new(0) };
         group.all_have_connected()?;
@@ -127,7 +111,7 @@ impl Group {
     ) -> Result<Vec<T>, TensorError> {
         let store = Store::local()?;
         let address = Address { host: String::new(), port: 1 };
-        let stores = (0..size).map(|_| store.share()).collect::<Result<Vec<_>, _>>()?;
+        let stores = (0..size).map(|_| store.within("threads")).collect::<Result<Vec<_>, _>>()?;
         std::thread::scope(|scope| {
             let threads: Vec<_> = stores
                 .into_iter()

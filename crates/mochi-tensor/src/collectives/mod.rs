@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `store` | [`Store`]: keys and values that all ranks see (`torch.distributed.TCPStore`) |
 //! | `group` | [`Group`]: all-reduce, broadcast and all-gather of tensors; texts from rank to rank |
+//! | `meeting` | how the ranks of one start find each other |
 //! | `member` | [`Member`]: rank, number of ranks, rank on this machine |
 //! | `verdict` | which rank failed or was lost, after a collective failed |
 //! | `reducer` | [`Reducer`]: gradients averaged inside the backward pass (`DistributedDataParallel`) |
@@ -12,6 +13,7 @@
 //! is compared as text first ([`Group::agree`]).
 
 mod group;
+mod meeting;
 mod member;
 mod reducer;
 mod store;

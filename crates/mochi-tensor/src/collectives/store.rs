@@ -13,7 +13,11 @@ use crate::ffi::{self, RawStore};
 pub(super) const FAILURE: &str = "failure";
 
 /// Pauses between two looks at a key that is not there yet: short at first.
-const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
+pub(super) const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
+
+/// How long the greeting of a store may take after the connection is made.
+const GREETING: Duration = Duration::from_secs(2);
+const NO_STORE: &str = "a program answers there that is not the store of the ranks; check MASTER_ADDR and MASTER_PORT";
 
 /// Where a store listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,10 @@ pub struct Store {
     raw: *mut RawStore,
     /// Ends waiting.
     stop: Option<Arc<AtomicBool>>,
+    /// Whether this process serves it, so that it holds no keys of an earlier start.
+    served_here: bool,
+    /// Whether an answer did not come in time. It can still come, as that of a later question, so that nothing is asked any more.
+    silent: Arc<AtomicBool>,
 }
 
 // SAFETY: c10d's stores are made for use from several threads: each call takes the store's lock.
@@ -53,10 +61,14 @@ impl Store {
         // SAFETY: valid places for a number and a handle.
         ffi::check(unsafe { ffi::mochi_store_serve(&mut port, &mut raw) }).map_err(|e| failed("open a store", &e))?;
         let port = u16::try_from(port).map_err(|_| TensorError::Collective(format!("a store on port {port}")))?;
-        Ok((Self { raw, stop: None }, port))
+        Ok((Self::of(raw, true), port))
     }
 
-    /// The store at `address`, which this process serves if `serve`. Keys of another `prefix` are not seen.
+    fn of(raw: *mut RawStore, served_here: bool) -> Self {
+        Self { raw, stop: None, served_here, silent: Arc::default() }
+    }
+
+    /// The store at `address`, which this process serves if `serve`. Keys of another `prefix` are not seen. An answer of it is waited for as long as `answer`.
     ///
     /// # Errors
     /// [`TensorError::Collective`] where nothing answers in the time `within`, the host's name is unknown, or the port is in use.
@@ -66,28 +78,47 @@ impl Store {
         size: usize,
         prefix: &str,
         within: Duration,
+        answer: Duration,
     ) -> Result<Self, TensorError> {
         let action = if serve { format!("serve at {address}") } else { format!("reach rank 0 at {address}") };
         // c10d tries an unknown name until its time is up, and then says no more than that.
         (address.host.as_str(), address.port).to_socket_addrs().map_err(|error| {
             TensorError::Collective(format!("cannot {action}: the host {:?} is unknown ({error})", address.host))
         })?;
-        let (host, prefix) = (c_string(&address.host)?, c_string(prefix)?);
-        let mut raw = std::ptr::null_mut();
-        // SAFETY: NUL-terminated texts that outlive the call, a valid place for a handle.
-        let status = unsafe {
-            ffi::mochi_store_connect(
-                host.as_ptr(),
-                c_int::from(address.port),
-                serve.into(),
-                int(size),
-                prefix.as_ptr(),
-                millis(within),
-                &mut raw,
-            )
+        let (host, prefix, port) = (c_string(&address.host)?, c_string(prefix)?, address.port);
+        let (sender, receiver) = std::sync::mpsc::channel();
+        // On a thread of its own, which is left behind if a program answers there that is no store: c10d waits for its greeting without an end.
+        let connect = move || {
+            let mut raw = std::ptr::null_mut();
+            // SAFETY: NUL-terminated texts that outlive the call, a valid place for a handle.
+            let status = unsafe {
+                ffi::mochi_store_connect(
+                    host.as_ptr(),
+                    c_int::from(port),
+                    serve.into(),
+                    int(size),
+                    prefix.as_ptr(),
+                    millis(within),
+                    millis(answer),
+                    &mut raw,
+                )
+            };
+            let _ = sender.send(ffi::check(status).map(|()| Self::of(raw, serve)));
         };
-        ffi::check(status).map_err(|e| failed(&action, &e))?;
-        Ok(Self { raw, stop: None })
+        let cannot = |reason: &str| TensorError::Collective(format!("cannot {action}: {reason}"));
+        std::thread::Builder::new()
+            .name("mochi-store".to_owned())
+            .spawn(connect)
+            .map_err(|error| cannot(&format!("no thread can be started ({error})")))?;
+        match receiver.recv_timeout(within + GREETING) {
+            Ok(Ok(store)) => Ok(store),
+            Ok(Err(error)) if error.to_string().contains("EADDRINUSE") => {
+                Err(cannot(&format!("another program uses port {port}; choose another MASTER_PORT")))
+            }
+            Ok(Err(error)) if error.to_string().contains("Ping failed") => Err(cannot(NO_STORE)),
+            Ok(Err(error)) => Err(failed(&action, &error)),
+            Err(_) => Err(cannot(NO_STORE)),
+        }
     }
 
     /// A store within this process, for ranks that are threads.
@@ -98,7 +129,7 @@ impl Store {
         let mut raw = std::ptr::null_mut();
         // SAFETY: a valid place for a handle.
         ffi::check(unsafe { ffi::mochi_store_local(&mut raw) })?;
-        Ok(Self { raw, stop: None })
+        Ok(Self::of(raw, true))
     }
 
     /// The same, whose waits end with an error once the flag is set.
@@ -109,15 +140,20 @@ impl Store {
         own
     }
 
-    /// Another handle to the same store.
+    /// The same store, in which all keys begin with `prefix`.
     ///
     /// # Errors
     /// libtorch's error.
-    pub fn share(&self) -> Result<Self, TensorError> {
-        let mut raw = std::ptr::null_mut();
-        // SAFETY: a live store, a valid place for a handle.
-        ffi::check(unsafe { ffi::mochi_store_share(self.raw, &mut raw) })?;
-        Ok(Self { raw, stop: None })
+    pub fn within(&self, prefix: &str) -> Result<Self, TensorError> {
+        let (prefix, mut raw) = (c_string(prefix)?, std::ptr::null_mut());
+        // SAFETY: a live store, a NUL-terminated text, a valid place for a handle.
+        ffi::check(unsafe { ffi::mochi_store_within(self.raw, prefix.as_ptr(), &mut raw) })?;
+        Ok(Self { raw, stop: self.stop.clone(), served_here: self.served_here, silent: Arc::clone(&self.silent) })
+    }
+
+    /// Whether this process serves the store, so that it holds no keys of an earlier start.
+    pub(super) fn served_here(&self) -> bool {
+        self.served_here
     }
 
     /// Sets a key.
@@ -125,10 +161,11 @@ impl Store {
     /// # Errors
     /// [`TensorError::Collective`] where the store is gone.
     pub fn set(&self, key: &str, value: &str) -> Result<(), TensorError> {
-        let name = c_string(key)?;
+        let (name, action) = (c_string(key)?, "write to the store of rank 0");
+        self.answers(action)?;
         // SAFETY: a live store, a NUL-terminated key, and bytes of the length told; the shim copies them.
         ffi::check(unsafe { ffi::mochi_store_set(self.raw, name.as_ptr(), value.as_ptr(), value.len()) })
-            .map_err(|e| failed("write to the store of rank 0", &e))
+            .map_err(|error| self.failed(action, &error))
     }
 
     /// A key's value, if it was set.
@@ -144,9 +181,10 @@ impl Store {
             let (out, bytes) = unsafe { (&mut *context.cast::<Vec<u8>>(), std::slice::from_raw_parts(bytes, length)) };
             out.extend_from_slice(bytes);
         }
-        let name = c_string(key)?;
+        let (name, action) = (c_string(key)?, "read from the store of rank 0");
+        self.answers(action)?;
         let (mut there, mut value) = (0, Vec::<u8>::new());
-        let gone = |e: TensorError| failed("read from the store of rank 0", &e);
+        let gone = |error: TensorError| self.failed(action, &error);
         // SAFETY: a live store, a NUL-terminated key, a valid place for a number.
         ffi::check(unsafe { ffi::mochi_store_has(self.raw, name.as_ptr(), &mut there) }).map_err(gone)?;
         if there == 0 {
@@ -174,11 +212,33 @@ impl Store {
             if begun.elapsed() >= within {
                 return Ok(None);
             }
-            if self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-                return Err(TensorError::Collective("stopped while waiting for other ranks".to_owned()));
-            }
+            self.check_stop()?;
             std::thread::sleep(pause);
             pause = (pause * 2).min(PAUSES[1]);
+        }
+    }
+
+    /// Fails after an answer that did not come.
+    fn answers(&self, action: &str) -> Result<(), TensorError> {
+        match self.silent.load(Ordering::Relaxed) {
+            true => Err(TensorError::Collective(format!("cannot {action}: it does not answer"))),
+            false => Ok(()),
+        }
+    }
+
+    fn failed(&self, action: &str, error: &TensorError) -> TensorError {
+        if error.to_string().contains("Socket Timeout") {
+            self.silent.store(true, Ordering::Relaxed);
+            return TensorError::Collective(format!("cannot {action}: it does not answer"));
+        }
+        failed(action, error)
+    }
+
+    /// Checks whether a stop was asked for.
+    pub(super) fn check_stop(&self) -> Result<(), TensorError> {
+        match self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            true => Err(TensorError::Collective("stopped while waiting for other ranks".to_owned())),
+            false => Ok(()),
         }
     }
 

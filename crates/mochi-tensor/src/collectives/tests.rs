@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::meeting::meet;
 use super::{Address, Group, Member, Operation, Reducer, Store};
 use crate::{BatchNorm, Device, Kind, NormMode, ParameterStore, Role, Tensor, no_grad, with_seed};
 
@@ -289,16 +290,108 @@ fn slices_of_a_batch_cannot_be_synchronized() {
 fn a_rank_that_is_lost_while_the_ranks_connect_is_named() {
     let (_served, port) = Store::serve().unwrap();
     let address = Address { host: "127.0.0.1".into(), port };
-    let connect = || Store::connect(&address, false, 3, "a test", TIMEOUT).unwrap();
-    connect().set("joined/2", "").unwrap();
+    let within = Duration::from_secs(2);
     std::thread::scope(|scope| {
-        for rank in 0..2 {
-            let (address, store) = (&address, connect());
+        for rank in 0..3 {
+            let address = &address;
             scope.spawn(move || {
-                let (member, within) = (Member { rank, size: 3, local_rank: 0 }, Duration::from_secs(2));
-                let error = Group::join(store, false, address, member, within, within, &|_| {}).unwrap_err();
+                let member = Member { rank, size: 3, local_rank: 0 };
+                let store = connect_to(port, TIMEOUT).unwrap();
+                if rank == 2 {
+                    meet(&store, member, TIMEOUT, &|_| {}).unwrap();
+                    return;
+                }
+                let error = Group::join(store, false, address, member, TIMEOUT, within, &|_| {}).unwrap_err();
                 assert!(error.to_string().contains("connecting: rank 2 was lost"), "{error}");
             });
         }
     });
+}
+
+fn connect_to(port: u16, within: Duration) -> Result<Store, crate::TensorError> {
+    Store::connect(&Address { host: "127.0.0.1".into(), port }, false, 2, "a test", within, within)
+}
+
+/// c10d waited without an end for a greeting, and for an answer.
+#[test]
+fn a_program_that_does_not_answer_is_not_waited_for() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let error = connect_to(silent.local_addr().unwrap().port(), Duration::from_secs(1)).unwrap_err();
+    assert!(error.to_string().contains("not the store of the ranks"), "{error}");
+}
+
+#[test]
+fn a_store_that_stops_answering_is_not_waited_for() {
+    let (_served, port) = Store::serve().unwrap();
+    // Between the store and the test, and silent once it is told to.
+    let between = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = between.local_addr().unwrap().port();
+    let frozen = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let passes = std::sync::Arc::clone(&frozen);
+    std::thread::spawn(move || {
+        let (near, _) = between.accept().unwrap();
+        let far = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        for (mut from, mut to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)] {
+            let passes = std::sync::Arc::clone(&passes);
+            std::thread::spawn(move || {
+                let mut bytes = [0; 4096];
+                while let Ok(n @ 1..) = std::io::Read::read(&mut from, &mut bytes) {
+                    while passes.load(std::sync::atomic::Ordering::Relaxed) {
+                        std::thread::sleep(Duration::from_millis(10));
+                    }
+                    std::io::Write::write_all(&mut to, &bytes[..n]).unwrap();
+                }
+            });
+        }
+    });
+    let store = connect_to(at, Duration::from_secs(1)).unwrap();
+    store.set("key", "value").unwrap();
+    assert_eq!(store.get("key").unwrap().as_deref(), Some("value"));
+    frozen.store(true, std::sync::atomic::Ordering::Relaxed);
+    let begun = std::time::Instant::now();
+    let error = store.get("key").unwrap_err();
+    assert!(error.to_string().contains("does not answer") && begun.elapsed() < Duration::from_secs(5), "{error}");
+    // A late answer would be taken for that of the next question.
+    frozen.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert!(store.within("x").unwrap().get("key").unwrap_err().to_string().contains("does not answer"));
+}
+
+/// torchrun keeps its store when it starts the processes of a job again.
+#[test]
+fn keys_of_an_earlier_start_are_not_taken_for_those_of_this_one() {
+    let (_served, port) = Store::serve().unwrap();
+    let address = Address { host: "127.0.0.1".into(), port };
+    for _ in 0..2 {
+        let join = |rank| {
+            let member = Member { rank, size: 2, local_rank: 0 };
+            let group = Group::join(connect_to(port, TIMEOUT)?, false, &address, member, TIMEOUT, TIMEOUT, &|_| {})?;
+            group.share_text(&format!("of {rank}"))
+        };
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| join(0));
+            // Rank 0 finds the greeting of the start before.
+            std::thread::sleep(Duration::from_millis(200));
+            assert_eq!(join(1).unwrap(), ["of 0", "of 1"]);
+            assert_eq!(first.join().unwrap().unwrap(), ["of 0", "of 1"]);
+        });
+    }
+}
+
+#[test]
+fn other_numbers_of_processes_and_equal_ranks_are_named() {
+    let told = |size: usize, others: [(usize, usize); 2]| {
+        let store = Store::local().unwrap();
+        std::thread::scope(|scope| {
+            let all = [(0, size), others[0], others[1]].map(|(rank, size)| {
+                let store = store.within("x").unwrap();
+                let member = Member { rank, size, local_rank: 0 };
+                scope.spawn(move || meet(&store, member, Duration::from_secs(2), &|_| {}).unwrap_err().to_string())
+            });
+            all.map(|one| one.join().unwrap())
+        })
+    };
+    let said = told(2, [(1, 3), (2, 3)]);
+    assert!(said[..2].iter().all(|text| text == "rank 1 was started with WORLD_SIZE 3, rank 0 with 2"), "{said:?}");
+    let said = told(3, [(1, 3), (1, 3)]);
+    assert!(said.iter().any(|text| text == "two processes were started as rank 1"), "{said:?}");
 }

@@ -14,6 +14,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 const LINGER: Duration = Duration::from_secs(2);
 /// How long rank 0 waits for the others at the end of a command.
 const CLOSING: Duration = Duration::from_secs(60);
+const STORE_GONE: &str = "rank 0 is gone or frozen, and with it the store that the ranks share";
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Tells the other ranks why `member` stops.
@@ -40,7 +41,7 @@ pub(super) fn close(store: &Store, Member { rank, size, .. }: Member) {
 /// Which rank failed or was lost, seen from `member`, which has closed its connections.
 pub(super) fn verdict(store: &Store, member: Member) -> String {
     if store.set(&format!("alive/{}", member.rank), "").is_err() {
-        return "rank 0 is gone, and with it the store that the ranks share".to_owned();
+        return STORE_GONE.to_owned();
     }
     let begun = Instant::now();
     let said = loop {
@@ -65,7 +66,7 @@ pub(super) fn verdict(store: &Store, member: Member) -> String {
 }
 
 fn look(store: &Store, size: usize) -> Result<Found, String> {
-    let gone = |_| "rank 0 is gone, and with it the store that the ranks share".to_owned();
+    let gone = |_| STORE_GONE.to_owned();
     if let Some(text) = store.get(FAILURE).map_err(gone)? {
         return Ok(Found::Failed(text));
     }

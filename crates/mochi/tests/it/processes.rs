@@ -188,7 +188,7 @@ fn without_rank_0_the_others_end_with_a_sentence() {
     let ended = killed(&data, &run, 2, 0, 1, 0);
     let (status, text) = &ended[1];
     assert_eq!(*status, Some(1), "{text}");
-    assert!(text.contains("rank 0 is gone, and with it the store"), "{text}");
+    assert!(text.contains("rank 0 is gone or frozen, and with it the store"), "{text}");
 }
 
 /// 20 kills of random ranks at random times, over two and four ranks.
@@ -214,8 +214,8 @@ fn slow_twenty_random_kills_change_no_bit() {
     }
 }
 
-#[test]
-fn a_frozen_rank_ends_the_others_within_the_timeout() {
+/// What rank `1 - frozen` of two says after the other was frozen, and how long it took; rank 0 keeps the store.
+fn beside_a_frozen_rank(frozen: usize) -> (String, Duration) {
     let (folder, data) = place();
     let run = folder.path().join("run");
     let port = free_port();
@@ -231,17 +231,30 @@ fn a_frozen_rank_ends_the_others_within_the_timeout() {
         std::thread::sleep(Duration::from_millis(20));
     }
     std::thread::sleep(Duration::from_millis(300));
-    signal(&children[1], "-STOP");
-    let frozen = Instant::now();
-    let first = children.remove(0).wait_with_output().unwrap();
-    let took = frozen.elapsed();
+    signal(&children[frozen], "-STOP");
+    let begun = Instant::now();
+    let other = children.remove(1 - frozen).wait_with_output().unwrap();
+    let took = begun.elapsed();
     signal(&children[0], "-KILL");
-    assert_eq!(first.status.code(), Some(1), "{}", said(&first));
-    let text = said(&first);
+    children.remove(0).wait().unwrap();
+    assert_eq!(other.status.code(), Some(1), "{}", said(&other));
+    (said(&other), took)
+}
+
+#[test]
+fn a_frozen_rank_ends_the_others_within_the_timeout() {
+    let (text, took) = beside_a_frozen_rank(1);
     assert!(text.contains("error: rank 1 was lost: killed, frozen or cut off ("), "{text}");
     assert!(["averaging", "synchronizing", "gathering", "agreeing"].iter().any(|what| text.contains(what)), "{text}");
     assert!(took < Duration::from_secs(20), "{took:?}");
-    children.remove(0).wait().unwrap();
+}
+
+/// It waited for the answer of the frozen store without an end.
+#[test]
+fn a_frozen_rank_that_keeps_the_store_ends_the_others_as_well() {
+    let (text, took) = beside_a_frozen_rank(0);
+    assert!(text.contains("error: rank 1: rank 0 is gone or frozen, and with it the store"), "{text}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
 /// The rank that is frozen does not see its own timeout: 4 s after it the other ends, and 10 s later the launcher kills it.
@@ -274,7 +287,7 @@ fn slow_the_launcher_kills_a_frozen_rank() {
     assert!(text.contains("error: rank 1 was lost: killed, frozen or cut off ("), "{text}");
     assert!(text.contains("rank 1 has not ended 10 s after another, and is killed"), "{text}");
     // No checkpoint yet: nothing to continue from.
-    assert!(text.contains("hint: remove the cause and the folder ") && !text.contains("resume"), "{text}");
+    assert!(text.contains("repeat the command; there is no checkpoint yet") && !text.contains("resume"), "{text}");
     assert!(took > Duration::from_secs(10) && took < Duration::from_secs(40), "{took:?}");
 }
 
