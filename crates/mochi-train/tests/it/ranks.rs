@@ -108,11 +108,11 @@ const FEW: u64 = 3;
 
 /// Trains with these settings in one process, on two and on four ranks, and compares.
 ///
-/// In about one of twenty trainings the input of some ReLU rounds to the other side of zero, which changes a gradient visibly. So two of three seeds must
-/// agree; a mistake would show in all.
+/// In about one of twenty trainings, and more often with the symmetric loss, the input of some ReLU rounds to the other side of zero, which changes a later
+/// gradient visibly; which seeds these are depends on the processor. So two of five seeds must agree; a mistake would show in all.
 fn compare(steps: u64, more: &[&str]) {
     let (mut agreed, mut differences) = (0, Vec::new());
-    for seed in ["seed=3", "seed=4", "seed=2"] {
+    for seed in ["seed=3", "seed=4", "seed=2", "seed=5", "seed=6"] {
         match difference(steps, &[more, &[seed]].concat()) {
             None => agreed += 1,
             Some(text) => differences.push(text),
