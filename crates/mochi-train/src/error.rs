@@ -171,7 +171,9 @@ impl TrainError {
             Self::StartWeights { report, .. } if report.matched == 0 => Some(
                 "give the weights of a ResNet with the names of torchvision, MoCo or detectron2".into(),
             ),
-            Self::StartWeights { report, .. } if report.mismatched.is_empty() && report.missing.len() < BLOCK => {
+            Self::StartWeights { report, .. }
+                if report.mismatched.is_empty() && report.unexpected.is_empty() && report.missing.len() < BLOCK =>
+            {
                 Some("give a file with all tensors of the backbone: an incomplete one is not used".into())
             }
             Self::StartWeights { .. } => Some("set model.arch and model.stem to those of the weights".into()),

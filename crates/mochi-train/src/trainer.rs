@@ -1,6 +1,15 @@
-//! The training loop of any task: steps, records, checkpoints, stopping, resuming, and the dump of a step that failed.
+//! The training loop of any task: steps, records, evaluations, stopping, resuming.
+//!
+//! | file | contains |
+//! |---|---|
+//! | `event` | what a run reports while it trains, and at its end |
+//! | `saving` | checkpoints, and the dump of a step that failed |
+//! | `unchanged` | what a resumed run must have in common with its checkpoint |
 
-use std::collections::BTreeMap;
+mod event;
+mod saving;
+mod unchanged;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,20 +17,21 @@ use std::time::{Duration, Instant};
 use mochi_data::{BadImage, DataError, Shard};
 use mochi_run::metric::{Averages, general};
 use mochi_run::{Checkpoint, Line, Metrics, Record, RunFolder};
-use mochi_tensor::first_not_finite;
 use mochi_term::StopFlag;
-use mochi_text::{counted, counted_with};
+use mochi_text::counted;
 
 use crate::clock::Clock;
 use crate::destination::Destination;
 use crate::evaluations::{Evaluate, Evaluations};
 use crate::pace::Pace;
-use crate::part::Part;
 use crate::ranks::{Ranks, Report, own_stop};
 use crate::records::Records;
-use crate::state::{Data, State};
-use crate::task::{Batches, DataIdentity, Evaluated, OnChange, StepError, StepPlan, StepReport, Task, Timeline};
-use crate::{TrainError, checkpoint, failure};
+use crate::state::State;
+use crate::task::{Batches, DataIdentity, Evaluated, StepPlan, Task, Timeline};
+use crate::{TrainError, checkpoint};
+use unchanged::{changed_settings, other_evaluation_data, same_data};
+
+pub use event::{Event, Outcome, Progress};
 
 /// How often things are done, in steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,55 +48,6 @@ pub struct TrainerOptions {
     pub keep_last: usize,
     /// Checkpoints at multiples of this many steps are kept for good. 0: none.
     pub keep_every: u64,
-}
-
-/// What a run reports while it trains.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A remark for the log, one sentence.
-    Note(String),
-    /// A remark on what is questionable.
-    Warning(String),
-    /// A step was taken.
-    Step(Progress<'a>),
-    /// An image could not be read; another one took its place.
-    BadImage(&'a BadImage),
-    /// A checkpoint was written.
-    Saved(&'a Path),
-}
-
-/// Where training is after a step.
-#[derive(Debug)]
-pub struct Progress<'a> {
-    /// Steps done so far, this one included.
-    pub step: u64,
-    /// Steps of the whole run; with a time budget, as many as the recent speed lets expect.
-    pub steps: u64,
-    /// Epoch of this step, from 0.
-    pub epoch: u64,
-    /// Epochs of the whole run, likewise.
-    pub epochs: u64,
-    /// What is left of the time budget, if there is one.
-    pub left: Option<Duration>,
-    /// The step's own values, the speed since the last record, and the values of the last evaluation.
-    pub metrics: &'a Metrics,
-    /// The step of the last evaluation of this session, if there was one.
-    pub evaluated: Option<u64>,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// Steps done in all.
-    pub step: u64,
-    /// Those of this session.
-    pub trained: u64,
-    /// Whether it reached its last step; otherwise it was asked to stop and can be resumed.
-    pub finished: bool,
-    /// The newest checkpoint.
-    pub checkpoint: PathBuf,
-    /// Seconds of training, over all sessions.
-    pub elapsed_s: f64,
 }
 
 /// A run of a task, new or resumed.
@@ -399,31 +360,6 @@ impl<T: Task> Trainer<T> {
         }
     }
 
-    /// One step of the task; the dump of one that failed.
-    fn take_step(
-        &mut self,
-        batch: &mut T::Batch,
-        plan: &StepPlan,
-        begun: Instant,
-    ) -> Result<StepReport<T::Curve>, TrainError> {
-        match self.task.step(batch, plan) {
-            Ok(output) => Ok(output),
-            Err(StepError::Other(error)) => Err(error),
-            Err(StepError::NotFinite { reason, state }) => {
-                let mut parts = self.task.parts()?;
-                parts.push(self.task.batch_part(batch)?);
-                let failure = Some(format!("{reason}. {state}"));
-                let folder = failure::save(
-                    &self.run.failed_steps(self.task.group().map(|group| group.rank())),
-                    &parts,
-                    State { failure, ..self.state(begun) },
-                )?;
-                let resumable = self.run.checkpoints().latest().is_ok_and(|newest| newest.is_some());
-                Err(TrainError::Diverged { reason, folder, warm_up: self.task.warm_up_setting(), resumable })
-            }
-        }
-    }
-
     /// The step's values with the trainer's own.
     fn metrics(&self, agreed: &Report, plan: &StepPlan, timeline: Timeline, pace: &Pace) -> Metrics {
         debug_assert!(agreed.metrics.iter().all(|(metric, _)| self.task.metrics().iter().any(|m| m.key == metric.key)));
@@ -442,64 +378,6 @@ impl<T: Task> Trainer<T> {
     fn elapsed(&self, begun: Instant) -> f64 {
         self.earlier_s + begun.elapsed().as_secs_f64()
     }
-
-    fn state(&self, begun: Instant) -> State {
-        State {
-            format: State::FORMAT,
-            task: self.task.name().to_owned(),
-            world_size: self.ranks.size(),
-            step: self.step,
-            finished: self.clock.ended(),
-            budget_s: self.task.timeline().budget.map(|budget| budget.as_secs_f64()),
-            images_seen: self.images,
-            elapsed_s: self.elapsed(begun),
-            data: (&self.data).into(),
-            evaluation: self.evaluation.as_ref().map(Data::from),
-            settings: self.task.settings().into_iter().map(|s| (s.key.to_owned(), s.value)).collect(),
-            parts: BTreeMap::new(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            failure: None,
-        }
-    }
-
-    /// Refuses parts that hold values that are not finite, from which no run could be resumed: the last step before a checkpoint can leave some, although its loss
-    /// was finite.
-    fn check_finite(&self, parts: &[Part], begun: Instant) -> Result<(), TrainError> {
-        for part in parts {
-            let Some(tensor) = first_not_finite(&part.tensors)? else { continue };
-            let (step, part, tensor) = (self.step, part.name, tensor.to_owned());
-            let reason =
-                format!("after step {step} the tensor \"{tensor}\" of the {part} holds values that are not finite");
-            let failure = Some(format!("{reason}. The parts are as this step left them"));
-            let failed = self.run.failed_steps(self.task.group().map(|group| group.rank()));
-            let folder = failure::save(&failed, parts, State { failure, ..self.state(begun) })?;
-            let resumable = self.run.checkpoints().latest().is_ok_and(|newest| newest.is_some());
-            return Err(TrainError::NotFinite { reason, folder, warm_up: self.task.warm_up_setting(), resumable });
-        }
-        Ok(())
-    }
-
-    /// Writes a checkpoint, or names the one that rank 0 writes.
-    fn save(
-        &self,
-        begun: Instant,
-        records: Option<&Records<T::Curve>>,
-        watch: &mut dyn FnMut(Event),
-    ) -> Result<Checkpoint, TrainError> {
-        let (Some(run), Some(records)) = (self.run.folder(), records) else {
-            return Ok(Checkpoint { step: self.step, path: self.run.path().to_owned() });
-        };
-        let checkpoints = run.checkpoints();
-        let parts = self.task.parts()?;
-        self.check_finite(&parts, begun)?;
-        let pending = checkpoints.begin(self.step)?;
-        checkpoint::write(pending.path(), &parts, self.state(begun))?;
-        records.sync()?;
-        let saved = pending.commit()?;
-        checkpoints.prune(self.options.keep_last, self.options.keep_every)?;
-        watch(Event::Saved(&saved.path));
-        Ok(saved)
-    }
 }
 
 /// Lists bad images that were not listed before, and reports them.
@@ -515,47 +393,4 @@ fn list_bad<C: Line>(
         }
     }
     Ok(())
-}
-
-/// Refuses changed settings that may not change; notes about the others.
-fn changed_settings<T: Task>(task: &T, state: &State, config: &Path) -> Result<Vec<String>, TrainError> {
-    let mut notes = Vec::new();
-    for setting in task.settings() {
-        let Some(before) = state.settings.get(setting.key).filter(|before| **before != setting.value) else { continue };
-        let (key, now, step) = (setting.key, setting.value, state.step);
-        match setting.on_change {
-            OnChange::Refuse => {
-                let (before, path) = (before.clone(), config.to_owned());
-                return Err(TrainError::SettingChanged { key, now, before, step, path });
-            }
-            OnChange::Note => {
-                let steps = counted_with(step, "step", ["was trained", "were trained"]);
-                notes.push(format!("{key} is {now}; {steps} with {before}"));
-            }
-            OnChange::Accept => {}
-        }
-    }
-    Ok(notes)
-}
-
-/// Refuses another dataset than that of the checkpoint.
-fn same_data(now: &DataIdentity, state: &State) -> Result<(), TrainError> {
-    if Data::from(now).fingerprint == state.data.fingerprint {
-        return Ok(());
-    }
-    Err(TrainError::DataChanged { dataset: now.source.clone(), now: now.images, before: state.data.images })
-}
-
-/// A warning if the run is evaluated on other images than before. What is learned does not depend on them, so that it may go on.
-fn other_evaluation_data(now: Option<&DataIdentity>, state: &State) -> Option<String> {
-    let (now, before) = (now?, state.evaluation.as_ref()?);
-    (Data::from(now) != *before).then(|| {
-        format!(
-            "evaluations use {} of {} from here on, and other images before ({}): their values up to step {} are not comparable with later ones",
-            counted(now.images, "image"),
-            now.source,
-            before.images,
-            state.step
-        )
-    })
 }

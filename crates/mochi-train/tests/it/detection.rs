@@ -231,6 +231,14 @@ fn a_backbone_starts_from_a_whole_weight_file_or_not_at_all() {
     let error = start(&part).unwrap_err();
     assert!(error.to_string().contains("94 tensors match; 1 missing: \"layer2.0.conv1.weight\""), "{error}");
     assert!(error.hint().unwrap().contains("all tensors of the backbone"), "{:?}", error.hint());
+    // A deeper network has more blocks in a stage.
+    for (at, name) in [(0, "layer1.3.conv2.weight"), (2, "backbone.res2.3.conv2.weight")] {
+        let mut deeper = renamed(names[at]);
+        deeper.insert(name.to_owned(), deeper.values().next().unwrap().copy());
+        let error = start(&deeper).unwrap_err();
+        assert!(error.to_string().contains(&format!("95 tensors match; 1 unexpected: \"{name}\"")), "{error}");
+        assert!(error.hint().unwrap().contains("model.arch"), "{:?}", error.hint());
+    }
     part.retain(|name, _| !name.starts_with("layer3."));
     assert!(start(&part).unwrap_err().hint().unwrap().contains("model.arch"));
     let strange = renamed(&|name| format!("strange.{name}"));

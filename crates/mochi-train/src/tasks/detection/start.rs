@@ -3,7 +3,7 @@
 //! A file is used as a whole or not at all: every tensor of the backbone must be there with its shape, since a partly filled backbone trains without
 //! complaint and gives worse results.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use mochi_detection::{Architecture, Detector, names};
@@ -48,7 +48,8 @@ pub(super) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
 /// Copies the weights of `file` into the detector's backbone.
 ///
 /// # Errors
-/// A file that cannot be read, values that are not finite; [`TrainError::StartWeights`] if a tensor is missing or has another shape: then nothing was copied.
+/// A file that cannot be read, values that are not finite; [`TrainError::StartWeights`] if a tensor is missing or has another shape, or the
+/// file is of a deeper network: then nothing was copied.
 pub(super) fn load(detector: &Detector, file: &Path) -> Result<StartWeights, TrainError> {
     let mut reader = WeightsReader::open(file)?;
     let shapes: BTreeMap<String, Vec<i64>> = reader.shapes().map(|(name, shape)| (name.to_owned(), shape)).collect();
@@ -64,7 +65,8 @@ pub(super) fn load(detector: &Detector, file: &Path) -> Result<StartWeights, Tra
             }
         }
     }
-    let Some((scheme, report)) = best else { return Err(TrainError::Internal("no naming".to_owned())) };
+    let Some((scheme, mut report)) = best else { return Err(TrainError::Internal("no naming".to_owned())) };
+    report.unexpected = more_blocks(detector, &shapes, scheme);
     if !report.fits() {
         let (path, arch) = (file.to_owned(), detector.spec().arch.to_string());
         return Err(TrainError::StartWeights { path, arch, report: Box::new(report) });
@@ -159,4 +161,19 @@ fn compare(detector: &Detector, shapes: &BTreeMap<String, Vec<i64>>, scheme: Sch
         }
     }
     report
+}
+
+/// Names in the file of blocks beyond those of the backbone's stages: the weights are of a deeper network.
+fn more_blocks(detector: &Detector, shapes: &BTreeMap<String, Vec<i64>>, scheme: Scheme) -> Vec<String> {
+    /// "layer1." of "layer1.0.conv1.weight", "backbone.res2." of "backbone.res2.0.conv1.norm.weight".
+    fn stage(name: &str) -> Option<&str> {
+        let ends = name.match_indices('.').map(|(at, _)| at + 1);
+        let number = |start: &usize| name[*start..].split('.').next().is_some_and(|part| part.parse::<u32>().is_ok());
+        ends.into_iter().find(number).map(|end| &name[..end])
+    }
+    let wanted: BTreeSet<String> = backbone(detector).map(|(name, ..)| scheme.name(name)).collect();
+    let stages: BTreeSet<&str> = wanted.iter().filter_map(|name| stage(name)).collect();
+    let counter = |name: &str| name.ends_with("num_batches_tracked");
+    let more = shapes.keys().filter(|name| !wanted.contains(*name) && !counter(name));
+    more.filter(|name| stage(name).is_some_and(|stage| stages.contains(stage))).cloned().collect()
 }
