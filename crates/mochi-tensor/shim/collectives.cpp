@@ -169,6 +169,8 @@ StorePtr tcp_store(const char* host, int port, bool serve, int size, millisecond
   const auto before = open_files();
   auto store = c10::make_intrusive<c10d::TCPStore>(host, options);
   limit_answers(before, store->getPort(), answer);
+  // Until then it is that of connecting, which is short where attempts are repeated.
+  store->setTimeout(answer);
   return store;
 }
 
@@ -308,7 +310,7 @@ int mochi_group_open(mochi_store* store, int gpus, const char* host, int port, i
     const auto before = open_files();
     const auto below = [&](const char* name) -> StorePtr { return c10::make_intrusive<c10d::PrefixStore>(name, store->store); };
     const milliseconds timeout(timeout_ms);
-    // How long gloo waits for the addresses of the others; a store begins with the time of one attempt to connect.
+    // How long gloo waits for the addresses of the others.
     store->store->setTimeout(timeout);
     group->host = gloo(below("gloo"), rank, size, timeout);
     if (gpus) group->device = nccl(below("nccl"), rank, size, timeout);

@@ -163,9 +163,10 @@ pub fn follow_parent() {
     #[cfg(target_os = "linux")]
     {
         let actual = rustix::process::getppid().map(|actual| actual.as_raw_nonzero().get());
+        // SIGUSR1, since the second SIGTERM ends a process at once: the signal comes for the thread that started this process, and again for its program.
         // torchrun does not tell its number.
         if parent.is_none_or(|parent| actual == Some(parent)) {
-            let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+            let _ = rustix::process::set_parent_process_death_signal(Some(Signal::USR1));
         }
     }
 }

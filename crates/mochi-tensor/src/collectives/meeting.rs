@@ -17,6 +17,8 @@ use crate::collectives::store::{FAILURE, PAUSES, Store};
 
 /// How long a rank may be late before it is mentioned.
 const UNMENTIONED: Duration = Duration::from_secs(3);
+/// How long rank 0 stays for a refused rank to read why.
+const LINGER: Duration = Duration::from_secs(2);
 /// How often a rank looks whether another process has taken its place.
 const OVERWRITTEN: Duration = Duration::from_secs(1);
 /// Most ranks that a message lists.
@@ -75,6 +77,8 @@ fn welcome_all(store: &Store, size: usize, within: Duration, waiting: &dyn Fn(us
             if let (Some(wrong), true) = (wrong, store.served_here()) {
                 store.set(&welcome(rank, own), &format!("{REFUSED}{wrong}"))?;
                 start.set(FAILURE, &wrong)?;
+                // The store ends with this process.
+                std::thread::sleep(LINGER);
                 return Err(TensorError::Collective(wrong));
             }
             store.set(&welcome(rank, own), &number)?;
