@@ -168,12 +168,15 @@ fn meet(ranks: &Ranks, engine: &Engine) -> Outcome<Ranks> {
     let version = env!("CARGO_PKG_VERSION");
     ranks.agree("versions or commands", &format!("Mochi {version}\nlibtorch {}\n`mochi {command}`", engine.version))?;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let local = match ranks.group() {
-        Some(group) => group.share_text(&host)?.iter().filter(|other| **other == host).count(),
-        None => 1,
-    };
+    let (mut local, mut restarts) = (1, ranks.restarts);
+    if let Some(group) = ranks.group() {
+        local = group.share_text(&host)?.iter().filter(|other| **other == host).count();
+        // torchrun counts on each machine for itself, and only the failures there.
+        let counts = group.share_text(&restarts.to_string())?;
+        restarts = counts.iter().filter_map(|count| count.parse().ok()).max().unwrap_or(restarts);
+    }
     let (group, run) = (ranks.group.clone(), Rc::clone(&ranks.run));
-    Ok(Ranks { group, local, restarts: ranks.restarts, run })
+    Ok(Ranks { group, local, restarts, run })
 }
 
 fn join(launched: &Launched, engine: &Engine, stop: &StopFlag) -> Result<Group, TensorError> {
