@@ -64,7 +64,12 @@ fn a_port_in_use_a_wrong_host_and_a_rank_that_never_comes_are_sentences() {
     let taken = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let text = one(0, "127.0.0.1", port);
-    assert!(text.contains(&format!("error: cannot serve at 127.0.0.1:{port}: ")), "{text}");
+    assert!(
+        text.contains(&format!(
+            "error: cannot serve at 127.0.0.1:{port}: another program uses port {port}; choose another MASTER_PORT"
+        )),
+        "{text}"
+    );
     let host = "no-such-host.invalid";
     let unknown = |port: u16| format!("at {host}:{port}: the host \"{host}\" is unknown (");
     let text = one(1, host, port);
