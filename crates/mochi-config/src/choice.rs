@@ -77,7 +77,7 @@ choice! {
 }
 
 choice! {
-    /// Backbone. `resnet20` to `resnet56` are CIFAR ResNets (3x3 stem, 16-32-64 channels).
+    /// Backbone. `resnet20` to `resnet56` are CIFAR ResNets (3x3 stem, 16-32-64 channels), `patch-resnet` is for runs of minutes.
     Arch {
         /// ResNet-18, basic blocks, 512 features.
         Resnet18 = "resnet18",
@@ -95,6 +95,8 @@ choice! {
         Resnet44 = "resnet44",
         /// CIFAR ResNet-56, 64 features.
         Resnet56 = "resnet56",
+        /// 7x7 convolution of stride 4 with 256 filters, average pooling, two bottlenecks; 2304 features, 256 of each of 3x3 cells.
+        PatchResnet = "patch-resnet",
     }
 }
 
@@ -102,6 +104,21 @@ impl Arch {
     /// Whether this is a CIFAR ResNet, which has a 3x3 stem regardless of `model.stem`.
     pub const fn is_cifar_family(self) -> bool {
         matches!(self, Arch::Resnet20 | Arch::Resnet32 | Arch::Resnet44 | Arch::Resnet56)
+    }
+
+    /// Whether `model.stem` counts.
+    pub const fn has_choice_of_stem(self) -> bool {
+        !self.is_cifar_family() && !matches!(self, Arch::PatchResnet)
+    }
+}
+
+choice! {
+    /// Initial filters of the first convolution.
+    FirstFilters {
+        /// Random, as in PyTorch.
+        Random = "random",
+        /// Learned from patches of the images by k-means (Coates and Ng, 2012).
+        Kmeans = "k-means",
     }
 }
 

@@ -61,8 +61,8 @@ mod warning;
 
 pub use auto::Auto;
 pub use choice::{
-    Arch, Augment, EncoderKind, Head, ImageMix, Layout, NegativesFrom, OptimizerName, Per, Positive, Precision,
-    Schedule, Stem, Task,
+    Arch, Augment, EncoderKind, FirstFilters, Head, ImageMix, Layout, NegativesFrom, OptimizerName, Per, Positive,
+    Precision, Schedule, Stem, Task,
 };
 pub use device::{Device, UnknownDevice};
 pub use error::{ConfigError, Problem};

@@ -74,7 +74,7 @@ pub enum Warning {
         cells: u32,
     },
     /// `model.stem` for a backbone that has its own.
-    #[error("model.stem has no effect on {arch}, which has its own 3x3 stem")]
+    #[error("model.stem has no effect on {arch}, which has a stem of its own")]
     StemIgnored {
         /// The backbone.
         arch: Arch,

@@ -19,6 +19,29 @@ pub enum Arch {
         /// Blocks a stage: 3 for ResNet-20, 5, 7, 9 for 32, 44, 56.
         blocks: usize,
     },
+    /// A wide and shallow network for runs of minutes: a 7x7 convolution of stride 4 with 256 filters (overlapping patches), average pooling of stride 2
+    /// and two bottlenecks whose last norm starts at zero (torchvision's `zero_init_residual`), so that its first features are those of the
+    /// convolution alone. They are pooled to 3x3 cells, as Coates, Lee and Ng (2011) pool to 2x2, and so keep where something is.
+    PatchResNet,
+}
+
+/// How an image enters a backbone: a convolution with norm and ReLU, then pooling.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StemShape {
+    pub width: i64,
+    pub kernel: i64,
+    pub stride: i64,
+    pub pool: Pool,
+}
+
+/// Pooling after the first convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pool {
+    None,
+    /// The largest of 3x3, stride 2.
+    Max,
+    /// The mean of 2x2, stride 2; at an odd edge of what is there.
+    Mean,
 }
 
 /// How an image enters an ImageNet-family network.
@@ -32,16 +55,36 @@ pub enum Stem {
 
 impl Arch {
     /// Every name that [`Arch::from_str`] takes.
-    pub const NAMES: [&'static str; 8] =
-        ["resnet18", "resnet34", "resnet50", "resnet101", "resnet20", "resnet32", "resnet44", "resnet56"];
+    pub const NAMES: [&'static str; 9] = [
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "resnet101",
+        "resnet20",
+        "resnet32",
+        "resnet44",
+        "resnet56",
+        "patch-resnet",
+    ];
 
-    /// Width of the pooled features.
+    /// Width of the pooled features: channels of the last stage times [`Self::cells`].
     pub fn features(self) -> i64 {
         match self {
             Self::ResNet18 | Self::ResNet34 => 512,
             Self::ResNet50 | Self::ResNet101 => 2048,
             Self::Cifar { .. } => 64,
+            Self::PatchResNet => 256 * self.cells() * self.cells(),
         }
+    }
+
+    /// Width of the projection head's hidden layer: that of the features, as published, except where these are several cells.
+    pub(crate) fn hidden(self) -> i64 {
+        if self == Self::PatchResNet { 512 } else { self.features() }
+    }
+
+    /// Cells in each direction to which the last feature map is pooled.
+    pub(crate) fn cells(self) -> i64 {
+        if self == Self::PatchResNet { 3 } else { 1 }
     }
 
     /// Blocks in each stage.
@@ -51,11 +94,30 @@ impl Arch {
             Self::ResNet34 | Self::ResNet50 => vec![3, 4, 6, 3],
             Self::ResNet101 => vec![3, 4, 23, 3],
             Self::Cifar { blocks } => vec![blocks; 3],
+            Self::PatchResNet => vec![2],
+        }
+    }
+
+    /// The first layers; `stem` counts for the ImageNet family.
+    pub(crate) fn stem(self, stem: Stem) -> StemShape {
+        match (self, stem) {
+            (Self::Cifar { .. }, _) => StemShape { width: 16, kernel: 3, stride: 1, pool: Pool::None },
+            (Self::PatchResNet, _) => StemShape { width: 256, kernel: 7, stride: 4, pool: Pool::Mean },
+            (_, Stem::Standard) => StemShape { width: 64, kernel: 7, stride: 2, pool: Pool::Max },
+            (_, Stem::Cifar) => StemShape { width: 64, kernel: 3, stride: 1, pool: Pool::None },
+        }
+    }
+
+    /// Channels of the 3x3 convolutions of the first stage; each later stage has twice as many.
+    pub(crate) fn planes(self) -> i64 {
+        match self {
+            Self::Cifar { .. } => 16,
+            _ => 64,
         }
     }
 
     pub(crate) fn bottleneck(self) -> bool {
-        matches!(self, Self::ResNet50 | Self::ResNet101)
+        matches!(self, Self::ResNet50 | Self::ResNet101 | Self::PatchResNet)
     }
 }
 
@@ -79,6 +141,7 @@ impl FromStr for Arch {
             "resnet32" => Self::Cifar { blocks: 5 },
             "resnet44" => Self::Cifar { blocks: 7 },
             "resnet56" => Self::Cifar { blocks: 9 },
+            "patch-resnet" => Self::PatchResNet,
             other => return Err(UnknownArch { name: other.to_owned() }),
         })
     }
@@ -91,6 +154,7 @@ impl fmt::Display for Arch {
             Self::ResNet34 => f.write_str("resnet34"),
             Self::ResNet50 => f.write_str("resnet50"),
             Self::ResNet101 => f.write_str("resnet101"),
+            Self::PatchResNet => f.write_str("patch-resnet"),
             Self::Cifar { blocks } => write!(f, "resnet{}", 6 * blocks + 2),
         }
     }

@@ -1,5 +1,6 @@
 //! ResNets: `torchvision.models.resnet{18,34,50,101}` without `fc`, with the standard or the CIFAR stem, and the CIFAR family.
 
+use crate::arch::{Pool, StemShape};
 use crate::block::Block;
 use crate::layers::{Builder, Forward, Unit, UnitShape};
 use crate::{Arch, FeatureMap, FeatureMaps, NormMode, ShapeSpec, Stage, Stem};
@@ -10,7 +11,9 @@ use mochi_tensor::{BatchNorm, Compute, Kind, ParameterStore, Tensor, TensorError
 pub struct Backbone {
     compute: Compute,
     stem: Unit,
-    pool: bool,
+    pool: Pool,
+    /// Cells in each direction of the pooled features.
+    cells: i64,
     stages: Vec<(Stage, ShapeSpec, Vec<Block>)>,
 }
 
@@ -22,14 +25,12 @@ impl Backbone {
     pub fn new(arch: Arch, stem: Stem, compute: Compute, store: &mut ParameterStore) -> Result<Self, TensorError> {
         let cifar = matches!(arch, Arch::Cifar { .. });
         let mut b = Builder { store, compute, fan_in: cifar };
-        let width = if cifar { 16 } else { 64 };
-        let pool = !cifar && stem == Stem::Standard;
-        let (kernel, stride) = if pool { (7, 2) } else { (3, 1) };
+        let StemShape { width, kernel, stride, pool } = arch.stem(stem);
         let stem = b.unit("conv1", "bn1", UnitShape { out: width, input: 3, kernel, stride })?;
         let mut stages = Vec::new();
-        let (mut channels, mut total_stride) = (width, if pool { 4 } else { 1 });
+        let (mut channels, mut total_stride) = (width, if pool == Pool::None { stride } else { 2 * stride });
         for ((layer, &stage), count) in Stage::ALL[1..].iter().enumerate().zip(arch.stages()) {
-            let planes = width << layer;
+            let planes = arch.planes() << layer;
             let mut blocks = Vec::new();
             for i in 0..count {
                 let name = format!("layer{}.{i}", layer + 1);
@@ -43,13 +44,16 @@ impl Backbone {
                     channels = if arch.bottleneck() { 4 * planes } else { planes };
                 }
             }
+            if arch == Arch::PatchResNet {
+                blocks.iter_mut().for_each(Block::start_as_identity);
+            }
             stages.push((stage, ShapeSpec { channels, stride: total_stride }, blocks));
         }
-        Ok(Self { compute, stem, pool, stages })
+        Ok(Self { compute, stem, pool, cells: arch.cells(), stages })
     }
 
     /// The stages after the stem with the shapes of their outputs: res2 to res5 with strides 4 to 32 (1 to 8 with the CIFAR stem), in the
-    /// CIFAR family res2 to res4 with strides 1 to 4.
+    /// CIFAR family res2 to res4 with strides 1 to 4, in [`Arch::PatchResNet`] res2 with stride 8.
     pub fn shapes(&self) -> impl Iterator<Item = (Stage, ShapeSpec)> {
         self.stages.iter().map(|(stage, shape, _)| (*stage, *shape))
     }
@@ -91,8 +95,11 @@ impl Backbone {
 
     fn stem(&self, images: &[Tensor], mode: NormMode) -> Result<Vec<Tensor>, TensorError> {
         let xs = self.stem.forward(images, &Forward { compute: self.compute, mode }, true, None)?;
-        let pool = |x: &Tensor| Ok(x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?);
-        if self.pool { xs.iter().map(pool).collect() } else { Ok(xs) }
+        match self.pool {
+            Pool::None => Ok(xs),
+            Pool::Max => xs.iter().map(|x| Ok(x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?)).collect(),
+            Pool::Mean => xs.iter().map(|x| Ok(x.f_avg_pool2d([2, 2], [2, 2], [0, 0], true, false, None)?)).collect(),
+        }
     }
 
     /// Pooled features (B, F), float32, of images (B, 3, H, W) that went through [`Compute::input`].
@@ -105,8 +112,16 @@ impl Backbone {
             xs = self.stage(*stage, &xs, mode)?;
         }
         // The mean is taken in float32 whatever the activations are.
-        let pooled = xs.iter().map(|x| x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float));
-        Ok(Tensor::f_cat(&pooled.collect::<Result<Vec<_>, _>>()?, 0)?)
+        let pool = |x: &Tensor| match self.cells {
+            1 => x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float),
+            cells => x.f_to_kind(Kind::Float)?.f_adaptive_avg_pool2d([cells, cells])?.f_flatten(1, -1),
+        };
+        Ok(Tensor::f_cat(&xs.iter().map(pool).collect::<Result<Vec<_>, _>>()?, 0)?)
+    }
+
+    /// The filters (F, 3, k, k) of the first convolution.
+    pub fn first_filters(&self) -> &Tensor {
+        self.stem.kernel()
     }
 
     /// Every norm, in the order of the forward pass.

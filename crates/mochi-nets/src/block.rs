@@ -99,6 +99,13 @@ impl Block {
         Ok(ys)
     }
 
+    /// Lets the block pass its input through at first: the scale of its last norm is 0 (torchvision's `zero_init_residual`).
+    pub fn start_as_identity(&mut self) {
+        if let Some(last) = self.chain.last_mut() {
+            last.norm_mut().zero_scale();
+        }
+    }
+
     /// Every convolution with its norm.
     pub fn units(&self) -> impl Iterator<Item = &Unit> {
         let projection = match &self.shortcut {

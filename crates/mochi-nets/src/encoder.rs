@@ -3,7 +3,7 @@
 use crate::head::{Head, HeadKind};
 use crate::layers::Builder;
 use crate::{Arch, Backbone, NormMode, Stem};
-use mochi_tensor::{Compute, Group, ParameterStore, Tensor, TensorError};
+use mochi_tensor::{BatchNorm, Compute, Group, ParameterStore, Tensor, TensorError, no_grad};
 use std::sync::Arc;
 
 /// What an encoder is made of.
@@ -37,7 +37,7 @@ impl Encoder {
         let mut store = ParameterStore::new();
         let backbone = Backbone::new(spec.arch, spec.stem, compute, &mut store)?;
         let mut b = Builder { store: &mut store, compute, fan_in: false };
-        let head = Head::new(spec.head, spec.arch.features(), spec.dim, &mut b)?;
+        let head = Head::new(spec.head, [spec.arch.features(), spec.arch.hidden(), spec.dim], &mut b)?;
         Ok(Self { compute, store, backbone, head })
     }
 
@@ -69,6 +69,28 @@ impl Encoder {
     /// The backbone.
     pub fn backbone(&self) -> &Backbone {
         &self.backbone
+    }
+
+    /// Ends the collection of statistics that forward passes in [`NormMode::Collect`] began ([`mochi_tensor::BatchNorm::finish_collection`]).
+    ///
+    /// # Errors
+    /// libtorch's error.
+    pub fn finish_collection(&self) -> Result<(), TensorError> {
+        self.backbone.norms().chain(self.head.norms()).try_for_each(BatchNorm::finish_collection)
+    }
+
+    /// The filters (F, 3, k, k) of the first convolution.
+    pub fn first_filters(&self) -> &Tensor {
+        self.backbone.first_filters()
+    }
+
+    /// Replaces the filters of the first convolution, of the shape of [`Self::first_filters`].
+    ///
+    /// # Errors
+    /// libtorch's error for another shape.
+    pub fn set_first_filters(&self, filters: &Tensor) -> Result<(), TensorError> {
+        let mut own = self.first_filters().shallow_clone();
+        Ok(no_grad(|| own.f_copy_(filters))?)
     }
 
     /// Pooled backbone features (B, F), float32, before the head: the input of probes.

@@ -4,15 +4,15 @@ use crate::NormMode;
 use crate::layers::{Builder, Linear};
 use mochi_tensor::{BatchNorm, Tensor, TensorError};
 
-/// Projection head.
+/// Projection head. H is F, as published; [`crate::Arch::PatchResNet`] has 512.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadKind {
     /// MoCo-v1's single layer: `Linear(F, D)`, `fc.*`.
     Linear,
-    /// MoCo-v2's two layers: `Linear(F, F) - ReLU - Linear(F, D)`, `fc.0.*` and `fc.2.*`. No batch norm, as published.
+    /// MoCo-v2's two layers: `Linear(F, H) - ReLU - Linear(H, D)`, `fc.0.*` and `fc.2.*`. No batch norm, as published.
     Mlp,
-    /// SimCLR's two layers with batch norm after both (google-research/simclr, `model_util.py`, `projection_head`): `Linear(F, F) - norm -
-    /// ReLU - Linear(F, D) - norm`, `fc.0.*`, `fc.1.*`, `fc.3.*` and `fc.4.*`. The linear layers have no bias, the last norm no shift.
+    /// SimCLR's two layers with batch norm after both (google-research/simclr, `model_util.py`, `projection_head`): `Linear(F, H) - norm -
+    /// ReLU - Linear(H, D) - norm`, `fc.0.*`, `fc.1.*`, `fc.3.*` and `fc.4.*`. The linear layers have no bias, the last norm no shift.
     MlpBn,
 }
 
@@ -28,26 +28,31 @@ struct Layer {
 }
 
 impl Head {
-    /// A head from `features` to `dim` values.
-    pub fn new(kind: HeadKind, features: i64, dim: i64, b: &mut Builder) -> Result<Self, TensorError> {
+    /// A head from `features` over `hidden` to `dim` values.
+    pub fn new(kind: HeadKind, [features, hidden, dim]: [i64; 3], b: &mut Builder) -> Result<Self, TensorError> {
         let plain = |linear, relu| Layer { linear, norm: None, relu };
         Ok(Self(match kind {
             HeadKind::Linear => vec![plain(b.linear("fc", dim, features), false)],
             HeadKind::Mlp => {
-                vec![plain(b.linear("fc.0", features, features), true), plain(b.linear("fc.2", dim, features), false)]
+                vec![plain(b.linear("fc.0", hidden, features), true), plain(b.linear("fc.2", dim, hidden), false)]
             }
             HeadKind::MlpBn => {
-                let mut layer = |names: [&str; 2], out: i64, last: bool| -> Result<Layer, TensorError> {
-                    let linear = b.linear_before_norm(names[0], out, features);
+                let mut layer = |names: [&str; 2], input: i64, out: i64, last: bool| -> Result<Layer, TensorError> {
+                    let linear = b.linear_before_norm(names[0], out, input);
                     let norm = BatchNorm::new(b.store, names[1], out, !last, b.compute.device)?;
                     Ok(Layer { linear, norm: Some(norm), relu: !last })
                 };
-                vec![layer(["fc.0", "fc.1"], features, false)?, layer(["fc.3", "fc.4"], dim, true)?]
+                vec![layer(["fc.0", "fc.1"], features, hidden, false)?, layer(["fc.3", "fc.4"], hidden, dim, true)?]
             }
         }))
     }
 
     /// Its norms.
+    pub fn norms(&self) -> impl Iterator<Item = &BatchNorm> {
+        self.0.iter().filter_map(|layer| layer.norm.as_ref())
+    }
+
+    /// Every norm, to change how it works.
     pub fn norms_mut(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
         self.0.iter_mut().filter_map(|layer| layer.norm.as_mut())
     }
@@ -74,7 +79,7 @@ mod tests {
 
     fn head(kind: HeadKind, store: &mut ParameterStore) -> Head {
         let mut b = Builder { store, compute: Compute::CPU, fan_in: false };
-        mochi_tensor::with_seed(5, || Head::new(kind, 48, 16, &mut b)).unwrap()
+        mochi_tensor::with_seed(5, || Head::new(kind, [48, 48, 16], &mut b)).unwrap()
     }
 
     fn features() -> Tensor {

@@ -97,6 +97,11 @@ impl Unit {
         self.norm.forward_together(ys, cx.mode, relu, residuals)
     }
 
+    /// The convolution's kernel (out, in, k, k).
+    pub fn kernel(&self) -> &Tensor {
+        &self.conv.weight
+    }
+
     /// The norm.
     pub fn norm(&self) -> &BatchNorm {
         &self.norm

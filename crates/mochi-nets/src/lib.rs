@@ -28,12 +28,14 @@ mod feature_map;
 mod head;
 mod init;
 mod layers;
+mod patches;
 
 pub use arch::{Arch, Stem, UnknownArch};
 pub use backbone::Backbone;
 pub use encoder::{Encoder, EncoderSpec};
 pub use feature_map::{FeatureMap, FeatureMaps, ShapeSpec, Stage, UnknownStage};
 pub use head::HeadKind;
+pub use patches::filters_of_patches;
 
 /// Mode of a forward pass: batch statistics in groups, or running statistics.
 pub use mochi_tensor::NormMode;

@@ -141,6 +141,11 @@ impl BatchNorm {
         })
     }
 
+    /// Sets the scale to 0, so that the layer adds nothing to a sum until it learns (torchvision's `zero_init_residual`).
+    pub fn zero_scale(&mut self) {
+        let _ = no_grad(|| self.weight.zero_());
+    }
+
     /// What the layer does in training mode.
     pub fn training(&self) -> NormTraining {
         self.training

@@ -64,10 +64,10 @@ pub fn measure(
     Ok(facts)
 }
 
-/// A stop signal during the measurement, as the sentence that the program ends with.
+/// A stop signal before the first step, as the sentence that the program ends with.
 pub fn stopped(error: TrainError) -> Failure {
     match error {
-        TrainError::Data(DataError::Canceled) => Failure::stopped("stopped while measuring the speed of training"),
+        TrainError::Data(DataError::Canceled) => Failure::stopped("stopped before the first step of training"),
         other => other.into(),
     }
 }

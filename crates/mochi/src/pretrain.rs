@@ -134,7 +134,10 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     let limited = resolved.time != TimeBudget::None;
     let data = ContrastiveData { training: dataset, evaluation };
     // The folder is made last: what is wrong with settings and data leaves nothing behind.
-    let task = Contrastive::new(resolved.clone(), data, engine, ranks.group())?;
+    let mut task = Contrastive::new(resolved.clone(), data, engine, ranks.group())?;
+    if let Some(learned) = task.initialize(stop).map_err(plan::stopped)? {
+        progress.note(&learned);
+    }
     let trainer = task.begin(ranks.destination(&path, &progress)?, &resolved)?;
     // What was done until here is part of the time that was asked for.
     let spent = if limited { begun.elapsed().as_secs_f64() } else { 0.0 };

@@ -7,7 +7,7 @@ use super::rules;
 use super::settings::Settings;
 use mochi_text::counted;
 
-use crate::choice::Stem;
+use crate::choice::{Arch, Stem};
 use crate::error::Problem;
 use crate::facts::DeviceFacts;
 use crate::resolve::compute;
@@ -62,6 +62,15 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
         conflict(
             format!("`model.freeze` is \"{}\" but `model.init` is \"none\": random weights would stay", model.freeze),
             "set model.freeze=none, or give weights with --init".to_owned(),
+        );
+    }
+    if model.arch == Arch::PatchResnet {
+        conflict(
+            format!(
+                "`model.arch` is \"{}\", which has one feature map; detection needs a ResNet with several",
+                model.arch
+            ),
+            "pre-train with model.arch=resnet18, or another ResNet".to_owned(),
         );
     }
     if model.arch.is_cifar_family() && model.freeze == Freeze::Res4 && model.architecture == Architecture::C4 {
@@ -128,7 +137,7 @@ pub(super) fn warnings(resolved: &Resolved, facts: &Facts, device: DeviceFacts) 
         let warmup = optimizer.warmup_iterations;
         warnings.push(Warning::OnlyWarmupIterations { warmup, iterations: *iterations });
     }
-    if model.arch.is_cifar_family() && model.stem == Stem::Cifar {
+    if !model.arch.has_choice_of_stem() && model.stem == Stem::Cifar {
         warnings.push(Warning::StemIgnored { arch: model.arch });
     }
     compute::warnings(&resolved.compute, device, &mut warnings);

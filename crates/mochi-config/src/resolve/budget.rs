@@ -1,8 +1,10 @@
 //! How long a run trains: `time` and `epochs`, of which one follows from the other, and the view size that the time allows.
 
+use std::time::Duration;
+
 use mochi_text::counted;
 
-use super::rules;
+use super::rules::{self, Length};
 use crate::auto::Auto;
 use crate::error::Problem;
 use crate::facts::{Facts, Speed};
@@ -133,6 +135,16 @@ pub(super) fn size(time: Auto<TimeBudget>, views_per_image: usize, facts: &Facts
     }
 }
 
+/// How long a run of so many images will train.
+pub(super) fn length(time: Auto<TimeBudget>, epochs: Auto<f64>, views_per_epoch: usize) -> Length {
+    match (time, epochs) {
+        (Auto::Set(TimeBudget::Limit(limit)), _) => Length::Time(limit),
+        (_, Auto::Set(epochs)) => Length::Views(epochs * views_per_epoch as f64),
+        (Auto::Set(TimeBudget::None), Auto::Auto) => Length::Open,
+        (Auto::Auto, Auto::Auto) => Length::Time(AUTO_TIME),
+    }
+}
+
 /// Views that the time allows at this speed.
 fn views(time: Auto<TimeBudget>, per_image: usize, speed: &Speed) -> f64 {
     let limit = match time {
@@ -143,7 +155,7 @@ fn views(time: Auto<TimeBudget>, per_image: usize, speed: &Speed) -> f64 {
 }
 
 /// Time that a run gets if neither `time` nor `epochs` is given.
-const AUTO_TIME: std::time::Duration = std::time::Duration::from_secs(3600);
+const AUTO_TIME: Duration = Duration::from_secs(3600);
 
 /// An hour, if the speed of the machine was measured; otherwise the epochs decide.
 pub(super) fn time(facts: &Facts) -> (TimeBudget, String) {

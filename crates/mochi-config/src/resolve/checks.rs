@@ -156,7 +156,7 @@ pub(super) fn warnings(
     let automatic = |key| matches!(resolved.origins.get(key), Some(Origin::Auto(_)));
     // The total stride is 32; a map under 3 x 3 has little spatial information. A size that follows from a time budget is meant to.
     let cells = data.size.div_ceil(32);
-    if model.arch.is_cifar_family() {
+    if !model.arch.has_choice_of_stem() {
         if model.stem == Stem::Cifar {
             warnings.push(Warning::StemIgnored { arch: model.arch });
         }

@@ -39,6 +39,7 @@ impl Settings {
         let mut choices = Choices { origins: self.origins };
         let pick = &mut choices;
 
+        let length = budget::length(time, epochs, facts.images.saturating_mul(data.views));
         let size = pick.pick("data.size", data.size, || budget::size(time, data.views, facts));
         let time = pick.pick("time", time, || budget::time(facts));
         let epochs = pick.pick("epochs", epochs, || {
@@ -47,7 +48,9 @@ impl Settings {
         let (compute, on) = compute::resolve(compute, &facts.machine(), rules::precision, pick);
         let (device, precision) = (compute.device, compute.precision);
 
-        let model = Model { arch: model.arch, stem: model.stem, head: model.head, dim: model.dim };
+        let arch = pick.pick("model.arch", model.arch, || rules::arch(length, device, compute.threads));
+        let first_filters = pick.pick("model.first_filters", model.first_filters, || rules::first_filters(arch));
+        let model = Model { arch, stem: model.stem, first_filters, head: model.head, dim: model.dim };
         let threads = pick.pick("data.threads", data.threads, || rules::data_threads(device, facts.cores));
         let data = Data {
             source: data.source,

@@ -2,7 +2,9 @@
 
 use mochi_text::counted;
 
-use crate::choice::{Arch, EncoderKind, Layout, OptimizerName, Precision, Stem};
+use std::time::Duration;
+
+use crate::choice::{Arch, EncoderKind, FirstFilters, Layout, OptimizerName, Precision, Stem};
 use crate::device::Device;
 use crate::sections::Model;
 use crate::time::TimeBudget;
@@ -29,6 +31,46 @@ pub fn epochs(images: usize, views: usize) -> (f64, String) {
     match views {
         2 => (epochs, format!("{images}, {bound}")),
         _ => (three_digits(epochs * 2.0 / views as f64), format!("{images}, {bound}, with {views} views")),
+    }
+}
+
+/// How long a run will train, as far as that is known before any speed is measured.
+#[derive(Clone, Copy, Debug)]
+pub enum Length {
+    /// A time limit.
+    Time(Duration),
+    /// So many views (images x epochs x views of an image).
+    Views(f64),
+    /// As long as the number of images suggests.
+    Open,
+}
+
+/// Hours of one core up to which the wide and shallow backbone is chosen.
+const SHORT_HOURS: f64 = 2.0;
+/// Views of 64 pixels that a ResNet-18 learns from in this time (docs/results/recipes: 161,000 in 40 minutes of one core).
+const SHORT_VIEWS: f64 = 500_000.0;
+
+/// `patch-resnet` for runs of up to two hours of one core, in which it learned more than ResNet-18 (docs/results/recipes); otherwise ResNet-18.
+pub fn arch(length: Length, device: Device, threads: usize) -> (Arch, String) {
+    let (short, bound) = match (device, length) {
+        (Device::Cuda(_), _) => return (Arch::Resnet18, "a GPU".to_owned()),
+        (Device::Cpu, Length::Open) => return (Arch::Resnet18, "no time limit".to_owned()),
+        (Device::Cpu, Length::Time(limit)) => {
+            (limit.as_secs_f64() * threads as f64 <= SHORT_HOURS * 3600.0, format!("{SHORT_HOURS} hours of one core"))
+        }
+        (Device::Cpu, Length::Views(views)) => (views <= SHORT_VIEWS, counted(SHORT_VIEWS, "view")),
+    };
+    match short {
+        true => (Arch::PatchResnet, format!("at most {bound}")),
+        false => (Arch::Resnet18, format!("more than {bound}")),
+    }
+}
+
+/// k-means for the backbone whose first convolution is most of it.
+pub fn first_filters(arch: Arch) -> (FirstFilters, String) {
+    match arch {
+        Arch::PatchResnet => (FirstFilters::Kmeans, format!("{arch}")),
+        _ => (FirstFilters::Random, format!("{arch}")),
     }
 }
 
@@ -82,9 +124,10 @@ pub fn bytes_per_view(model: &Model, size: u32, precision: Precision) -> u64 {
         Arch::Resnet32 => (5.0, 32.0),
         Arch::Resnet44 => (7.0, 32.0),
         Arch::Resnet56 => (9.0, 32.0),
+        Arch::PatchResnet => (1.2, 64.0),
     };
     let area = (f64::from(size) / side).powi(2);
-    let stem = if model.stem == Stem::Cifar && !model.arch.is_cifar_family() { 16.0 } else { 1.0 };
+    let stem = if model.stem == Stem::Cifar && model.arch.has_choice_of_stem() { 16.0 } else { 1.0 };
     let bytes = if precision == Precision::Bf16 { 0.5 } else { 1.0 };
     (mib * area * stem * bytes * 1_048_576.0) as u64
 }

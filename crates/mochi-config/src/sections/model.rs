@@ -1,17 +1,22 @@
 //! `[model]`: backbone and projection head.
 
-use crate::choice::{Arch, Head, Stem};
+use crate::choice::{Arch, FirstFilters, Head, Stem};
 use crate::kind::Kind;
 use crate::section::section;
 
 section! {
     /// The encoder: backbone and projection head.
     Model, ModelSettings, "model" {
-        /// Backbone: a torchvision ResNet (`resnet18` to `resnet101`) or a CIFAR ResNet (`resnet20` to `resnet56`).
-        plain arch: Arch = Kind::Choice(Arch::WORDS);
+        /// Backbone: a torchvision ResNet (`resnet18` to `resnet101`), a CIFAR ResNet (`resnet20` to `resnet56`) or `patch-resnet`, wide and shallow
+        /// for runs of minutes. auto: on a CPU `patch-resnet` for a `time` of up to 2 hours of one core or `epochs` of up to 500,000 views, otherwise
+        /// `resnet18`.
+        auto arch: Arch = Kind::Choice(Arch::WORDS);
         /// First layers of `resnet18` to `resnet101`: `standard` (7x7 convolution of stride 2, max-pooling; for 224 pixels) or `cifar` (3x3
-        /// convolution of stride 1, no max-pooling; for 32 to 64 pixels). CIFAR ResNets have a stem of their own.
+        /// convolution of stride 1, no max-pooling; for 32 to 64 pixels). The other backbones have a stem of their own.
         plain stem: Stem = Kind::Choice(Stem::WORDS);
+        /// Initial filters of the first convolution: `random`, or `k-means` of whitened patches of the images. auto: `k-means` for `patch-resnet`,
+        /// otherwise `random`.
+        auto first_filters: FirstFilters = Kind::Choice(FirstFilters::WORDS);
         /// Projection head: `mlp` (linear, ReLU, linear; MoCo v2), `linear` (MoCo v1) or `mlp-bn` (`mlp` with batch norm after both layers; SimCLR).
         plain head: Head = Kind::Choice(Head::WORDS);
         /// Dimension of the embedding.

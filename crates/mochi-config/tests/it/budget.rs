@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mochi_config::{Facts, Resolved, Settings, Speed, TimeBudget};
+use mochi_config::{Arch, Facts, FirstFilters, Resolved, Settings, Speed, TimeBudget};
 
-use crate::{LAPTOP, load};
+use crate::{LAPTOP, load, with_gpu};
 
 const MINUTES_20: TimeBudget = TimeBudget::Limit(Duration::from_secs(1200));
 
@@ -79,6 +79,32 @@ fn a_runs_config_repeats_its_time_and_its_epochs() {
     let longer = Settings::load(None, Some(&file), &["time=40m".to_owned()]).unwrap();
     assert_eq!(longer.sizes_to_measure(Some(96)), [32]);
     assert_eq!(longer.resolve(&laptop(500.0)).unwrap().0.epochs, 300.0);
+}
+
+#[test]
+fn a_short_time_on_few_cores_takes_the_shallow_backbone() {
+    let of = |words: &[&str], facts: &Facts| {
+        let model = resolve("small", words, facts).model;
+        (model.arch, model.first_filters)
+    };
+    let (shallow, deep) = ((Arch::PatchResnet, FirstFilters::Kmeans), (Arch::Resnet18, FirstFilters::Random));
+    let two = Facts { cores: 2, ..laptop(500.0) };
+    assert_eq!(of(&["time=20m"], &two), shallow);
+    // Neither time nor epochs: an hour, known before a speed is measured.
+    assert_eq!(of(&[], &two), shallow);
+    assert_eq!(of(&[], &Facts { speeds: vec![], ..two.clone() }), shallow);
+    assert_eq!(of(&["time=61m"], &two), deep);
+    assert_eq!(of(&["time=20m"], &Facts { cores: 8, ..two.clone() }), deep);
+    assert_eq!(of(&["time=20m", "compute.threads=2"], &Facts { cores: 8, ..two.clone() }), shallow);
+    // 4000 images of 8 views.
+    assert_eq!(of(&["epochs=0"], &two), shallow);
+    assert_eq!(of(&["epochs=15"], &two), shallow);
+    assert_eq!(of(&["epochs=16"], &two), deep);
+    assert_eq!(of(&["time=none"], &two), deep);
+    assert_eq!(of(&["time=20m"], &Facts { cores: 2, ..with_gpu(4000, 80 << 30) }), deep);
+    assert_eq!(of(&["time=20m", "model.arch=resnet50"], &two).0, Arch::Resnet50);
+    assert_eq!(of(&["time=20m", "model.first_filters=random"], &two), (Arch::PatchResnet, FirstFilters::Random));
+    assert_eq!(resolve("moco-v2", &["model.arch=patch-resnet"], &two).model.first_filters, FirstFilters::Random);
 }
 
 #[test]

@@ -281,6 +281,11 @@ fn values_that_cannot_stand_together() {
         "set model.freeze=res3",
     );
     case(
+        &["model.arch=patch-resnet"],
+        "`model.arch` is \"patch-resnet\", which has one feature map; detection needs a ResNet with several",
+        "pre-train with model.arch=resnet18, or another ResNet",
+    );
+    case(
         &["model.architecture=fpn", "model.anchor_sizes=32,64"],
         "`model.anchor_sizes` has 2 sizes but the feature pyramid of resnet50 has 5 maps, each with one size",
         "give 5 sizes, such as model.anchor_sizes=[16, 32, 64, 128, 256]",

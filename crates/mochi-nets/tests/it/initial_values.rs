@@ -2,7 +2,7 @@
 //! 1/sqrt(in), norms 1 and 0.
 #![allow(clippy::unwrap_used, reason = "test helpers; clippy.toml frees only the tests themselves")]
 
-use mochi_nets::{Arch, Encoder, EncoderSpec, HeadKind, Stem};
+use mochi_nets::{Arch, Encoder, EncoderSpec, HeadKind, NormMode, Stem};
 use mochi_tensor::{Compute, Kind, Tensor, with_seed};
 
 fn encoder(arch: Arch, head: HeadKind) -> Encoder {
@@ -83,4 +83,25 @@ fn a_seed_gives_the_same_network() {
     let (one, two) =
         (encoder(Arch::Cifar { blocks: 3 }, HeadKind::Mlp), encoder(Arch::Cifar { blocks: 3 }, HeadKind::Mlp));
     assert!(one.store().identical(&two.store().export("")));
+}
+
+/// torchvision's `zero_init_residual`: at first the blocks add nothing, and the features are the pooled response of the first convolution.
+#[test]
+fn the_blocks_of_the_patch_resnet_start_as_the_identity() {
+    let encoder = encoder(Arch::PatchResNet, HeadKind::Mlp);
+    let scales: Vec<&str> = encoder
+        .store()
+        .iter()
+        .filter(|(_, tensor, _)| tensor.dim() == 1 && tensor.numel() == 256 && tensor.equal(&tensor.zeros_like()))
+        .map(|(name, ..)| name)
+        .filter(|name| name.ends_with(".weight"))
+        .collect();
+    assert_eq!(scales, ["layer1.0.bn3.weight", "layer1.1.bn3.weight"]);
+    let images = Tensor::rand([2, 3, 40, 48], (Kind::Float, mochi_tensor::Device::Cpu));
+    let features = mochi_tensor::no_grad(|| encoder.features(&images, NormMode::Eval)).unwrap();
+    // Running statistics of a new norm are 0 and 1, with an epsilon of 1e-5.
+    let first = images.conv2d(encoder.first_filters(), None::<Tensor>, 4, 3, 1, 1).relu() / 1.00001f64.sqrt();
+    let wanted = first.avg_pool2d([2, 2], [2, 2], [0, 0], true, false, None).adaptive_avg_pool2d([3, 3]).flatten(1, -1);
+    assert_eq!(features.size(), [2, 2304]);
+    assert!(features.allclose(&wanted, 1e-5, 1e-6, false));
 }

@@ -105,6 +105,7 @@ fn stopping_anywhere_changes_no_bit() {
     let methods: &[&[&str]] = &[
         &[],
         &several_views,
+        &["model.arch=patch-resnet", "model.first_filters=k-means"],
         &["moco.symmetric=true", "optimizer.name=lars", "negatives.warmup_epochs=0"],
         &within("moco.positive=key"),
         &within("moco.positive=nearest"),

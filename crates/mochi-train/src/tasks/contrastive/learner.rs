@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use mochi_config::{EncoderKind, OptimizerName, Resolved};
 use mochi_contrast::{Objective, Queue};
+use mochi_data::Dataset;
 use mochi_nets::{Encoder, EncoderSpec, NormMode};
 use mochi_tensor::{Compute, Group, Optimizer, ParameterGroup, Update, with_seed};
+use mochi_term::StopFlag;
 
+use super::first_filters;
 use super::method::Method;
-use super::ranks::{Ranks, groups_of_rank};
+use super::ranks::{Ranks, copy_from_first, groups_of_rank};
 use crate::{TrainError, encoder_spec, objective};
 
 /// Encoders, queue and optimizer of a run.
@@ -82,6 +85,27 @@ impl Learner {
             warmup: objective.without_synthesis(),
             objective,
         })
+    }
+
+    /// Learns the first filters of f_q from images (`model.first_filters = "k-means"`); f_k gets them too, and every rank those of rank 0. Returns the numbers of
+    /// patches and images.
+    ///
+    /// # Errors
+    /// As [`first_filters::learn`]; a rank that is lost.
+    pub(super) fn learn_first_filters(
+        &mut self,
+        settings: &Resolved,
+        dataset: &Dataset,
+        stop: &StopFlag,
+    ) -> Result<(usize, usize), TrainError> {
+        let learned = first_filters::learn(settings, dataset, &self.query, stop)?;
+        if let Some(ranks) = &self.ranks {
+            copy_from_first(ranks.group(), &self.query)?;
+        }
+        if let Some(key) = &self.key {
+            key.store().copy_from(self.query.store())?;
+        }
+        Ok(learned)
     }
 
     pub(crate) fn objective_of(&self, synthesize: bool) -> &Objective {

@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `learner` | encoders, queue and optimizer |
+//! | `first_filters` | filters of the first convolution that are learned from patches before the first step |
 //! | `step` | one step of them |
 //! | `method` | from the views to losses and gradients: momentum or shared encoder, positives, candidate keys, mixed images |
 //! | `metrics` | what a step reports |
@@ -12,6 +13,7 @@
 //! | `parts` | model, optimizer and queue as parts of a checkpoint |
 
 mod batches;
+mod first_filters;
 pub(crate) mod learner;
 pub(crate) mod method;
 mod metrics;
@@ -22,8 +24,9 @@ mod watch;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
-use mochi_config::{EncoderKind, Positive, Resolved, epochs_to_steps};
+use mochi_config::{EncoderKind, FirstFilters, Positive, Resolved, epochs_to_steps};
 use mochi_contrast::{ContrastError, SampleMetadata};
 use mochi_data::{Batch, Dataset, OpenOptions, Shard};
 use mochi_eval::Monitor;
@@ -34,7 +37,7 @@ use mochi_term::StopFlag;
 
 pub use batches::Views;
 use learner::Learner;
-use mochi_text::counted;
+use mochi_text::{counted, duration};
 pub(crate) use parts::KEY_PREFIX;
 
 use crate::part::{Part, Parts};
@@ -46,7 +49,7 @@ use crate::{
 };
 
 /// Settings by which steps are counted, data ordered or tensors shaped: a resumed run refuses another value.
-const FIXED: [&str; 10] = [
+const FIXED: [&str; 11] = [
     "seed",
     "moco.batch",
     "moco.queue",
@@ -54,6 +57,7 @@ const FIXED: [&str; 10] = [
     "moco.positive",
     "model.arch",
     "model.stem",
+    "model.first_filters",
     "model.head",
     "model.dim",
     "optimizer.name",
@@ -135,6 +139,24 @@ impl Contrastive {
         Ok(Self { settings, dataset, monitor, learner, timeline, schedule, clamping_noted: false })
     }
 
+    /// What a new run learns before its first step, if anything: the filters of `model.first_filters = "k-means"`. Returns a sentence about it.
+    ///
+    /// # Errors
+    /// Images that cannot be read, [`mochi_data::DataError::Canceled`] after a stop, a rank that is lost.
+    pub fn initialize(&mut self, stop: &StopFlag) -> Result<Option<String>, TrainError> {
+        if self.settings.model.first_filters == FirstFilters::Random {
+            return Ok(None);
+        }
+        let begun = Instant::now();
+        let (patches, images) = self.learner.learn_first_filters(&self.settings, &self.dataset, stop)?;
+        Ok(Some(format!(
+            "first convolution: filters learned by k-means from {} of {} in {}",
+            counted(patches, "patch"),
+            counted(images, "image"),
+            duration(begun.elapsed().as_secs_f64())
+        )))
+    }
+
     /// Begins a new run in a fresh folder: `config.toml` is written at once, with `settings` as they were given to [`Self::new`].
     ///
     /// # Errors
@@ -147,7 +169,7 @@ impl Contrastive {
         Ok(Trainer::new(run, self, options(settings)))
     }
 
-    /// [`Self::new`] and [`Self::begin`].
+    /// [`Self::new`], [`Self::initialize`] and [`Self::begin`].
     ///
     /// # Errors
     /// As both.
@@ -158,7 +180,9 @@ impl Contrastive {
         engine: &Engine,
         group: Option<&Arc<Group>>,
     ) -> Result<Trainer<Self>, TrainError> {
-        Self::new(settings.clone(), data, engine, group)?.begin(run, &settings)
+        let mut task = Self::new(settings.clone(), data, engine, group)?;
+        task.initialize(&StopFlag::default())?;
+        task.begin(run, &settings)
     }
 
     /// A run as its newest checkpoint left it. `stop` ends waiting for remote data.

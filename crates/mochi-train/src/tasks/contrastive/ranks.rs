@@ -84,12 +84,11 @@ impl Ranks {
             }
         }
         let mut statistics = Vec::new();
-        for store in std::iter::once(query.store()).chain(key.as_deref().map(Encoder::store)) {
-            for (_, tensor, role) in store.iter().filter(|(.., role)| *role != Role::Counter) {
-                no_grad(|| group.broadcast(&mut tensor.detach(), 0, "copying the initial weights"))?;
-                if role == Role::Buffer && settings.moco.bn_groups > 1 {
-                    statistics.push(tensor.shallow_clone());
-                }
+        for encoder in std::iter::once(&*query).chain(key.as_deref()) {
+            copy_from_first(group, encoder)?;
+            if settings.moco.bn_groups > 1 {
+                let buffers = encoder.store().iter().filter(|(.., role)| *role == Role::Buffer);
+                statistics.extend(buffers.map(|(_, tensor, _)| tensor.shallow_clone()));
             }
         }
         group.broadcast(&mut queue.rows().detach(), 0, "copying the queue")?;
@@ -128,6 +127,14 @@ impl Ranks {
             Ok(())
         })
     }
+}
+
+/// Makes this rank's copy of an encoder equal to rank 0's.
+pub(super) fn copy_from_first(group: &Group, encoder: &Encoder) -> Result<(), TensorError> {
+    let mut tensors = encoder.store().iter().filter(|(.., role)| *role != Role::Counter);
+    no_grad(|| {
+        tensors.try_for_each(|(_, tensor, _)| group.broadcast(&mut tensor.detach(), 0, "copying the initial weights"))
+    })
 }
 
 /// Row of the batch at which this rank's begin.
