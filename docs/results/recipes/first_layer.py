@@ -2,7 +2,7 @@
 
     python first_layer.py TRAIN TEST [--each 100] [--seconds 300]
 
-TRAIN and TEST are folders of classes. A network here is one convolution of 6x6 (512 filters), batch norm, ReLU and the mean over positions. Filters:
+TRAIN and TEST are folders of classes. A network here is one convolution of 6x6 (512 filters), batch norm, ReLU and the mean over positions, or 256 filters and the mean over each of 3x3 cells. Filters:
 
 * random: normal numbers;
 * patches: patches of the training images, whitened (Coates, Lee and Ng, "An Analysis of Single-Layer Networks in Unsupervised Feature Learning", 2011, section 3);
@@ -60,9 +60,9 @@ def patches(images, count):
     return (found - found.mean(0)) @ whitening, whitening
 
 
-def centers(points, iterations=10):
-    """Spherical k-means: directions (512, 108)."""
-    directions = F.normalize(points[torch.randperm(len(points))[:FILTERS]], dim=1)
+def centers(points, count=FILTERS, iterations=10):
+    """Spherical k-means: directions (count, 108)."""
+    directions = F.normalize(points[torch.randperm(len(points))[:count]], dim=1)
     for _ in range(iterations):
         similarity, nearest = (points @ directions.T).max(1)
         sums = torch.zeros_like(directions).index_add_(0, nearest, points * similarity[:, None])
@@ -73,16 +73,17 @@ def centers(points, iterations=10):
 
 
 class FirstLayer(nn.Module):
-    def __init__(self, filters, stride):
+    def __init__(self, filters, stride, count=FILTERS, cells=1):
         super().__init__()
-        self.conv = nn.Conv2d(3, FILTERS, PATCH, stride, bias=False)
+        self.conv = nn.Conv2d(3, count, PATCH, stride, bias=False)
         if filters is not None:
             # Patches lose their mean before they are whitened.
-            self.conv.weight.data = (filters - filters.mean(1, keepdim=True)).view(FILTERS, 3, PATCH, PATCH)
-        self.norm = nn.BatchNorm2d(FILTERS)
+            self.conv.weight.data = (filters - filters.mean(1, keepdim=True)).view(count, 3, PATCH, PATCH)
+        self.norm = nn.BatchNorm2d(count)
+        self.cells, self.width = cells, count * cells * cells
 
     def forward(self, x):
-        return F.relu(self.norm(self.conv(x))).mean((2, 3))
+        return F.adaptive_avg_pool2d(F.relu(self.norm(self.conv(x))), self.cells).flatten(1)
 
 
 def resnet18():
@@ -166,7 +167,7 @@ def views(images, count):
 
 def train(network, images, seconds, batch=64, count=4):
     """SimCLR's loss, every view against all others of the batch. Returns the number of steps."""
-    head = nn.Sequential(nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 128), nn.BatchNorm1d(128))
+    head = nn.Sequential(nn.Linear(getattr(network, "width", 512), 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 128), nn.BatchNorm1d(128))
     network.train()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -216,6 +217,8 @@ def main():
         ("one layer, patches, stride 4", lambda: FirstLayer(chosen @ whitening, 4)),
         ("one layer, k-means, stride 4", lambda: FirstLayer(learned @ whitening, 4)),
         ("one layer, k-means, stride 2", lambda: FirstLayer(learned @ whitening, 2)),
+        ("one layer, random, 256 filters, 3x3 cells", lambda: FirstLayer(None, 4, 256, 3)),
+        ("one layer, k-means, 256 filters, 3x3 cells", lambda: FirstLayer(centers(points, 256) @ whitening, 4, 256, 3)),
     ]
     for name, make in networks:
         network = make().to(memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
 //! Built-in presets: each value that its source states.
 
-use mochi_config::{Augment, Auto, Facts, PRETRAINING, Resolved, Settings, Warning};
+use mochi_config::{Arch, Augment, Auto, Facts, PRETRAINING, Resolved, Settings, Warning};
 
 use crate::{LAPTOP, load, with_gpu};
 
@@ -27,13 +27,19 @@ fn resolved(preset: &str) -> Resolved {
 fn every_preset_resolves_without_an_unexpected_warning_on_its_own_data() {
     for preset in PRETRAINING.presets() {
         let (resolved, warnings) = Settings::preset(preset.name).unwrap().resolve(&own_facts(preset.name)).unwrap();
-        // The demo accepts a coarse stem for its speed.
-        let expected = if preset.name == "demo" { vec![Warning::StemTooCoarse { size: 28, cells: 1 }] } else { vec![] };
-        assert_eq!(warnings, expected, "{}", preset.name);
+        assert_eq!(warnings, [], "{}", preset.name);
         assert_eq!(resolved.preset_name(), preset.name);
         let summary = preset.summary();
         assert!(summary.ends_with('.') && !summary.contains("Source:"), "{}: {summary}", preset.name);
     }
+}
+
+#[test]
+fn the_standard_stem_is_too_coarse_for_28_pixels() {
+    let warnings = |words: &[&str]| load("demo", words).resolve(&own_facts("demo")).unwrap().1;
+    assert_eq!(warnings(&["model.arch=resnet18"]), [Warning::StemTooCoarse { size: 28, cells: 1 }]);
+    assert_eq!(warnings(&["model.arch=resnet18", "model.stem=cifar"]), []);
+    assert_eq!(warnings(&["model.stem=cifar"]), [Warning::StemIgnored { arch: Arch::PatchResnet }]);
 }
 
 #[test]

@@ -51,6 +51,22 @@ fn a_run_ends_in_time_and_says_what_it_chose() {
 }
 
 #[test]
+fn a_short_run_takes_the_shallow_backbone_with_filters_from_the_images() {
+    let base = tempfile::tempdir().unwrap();
+    let (data, out) = (base.path().join("data"), base.path().join("run"));
+    images(&data, 2, 20);
+    let place = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let words = ["pretrain", &place(&data), "--out", &place(&out), "epochs=1", "moco.batch=8", "data.size=24"];
+    let told = said(&run(&words));
+    assert!(told.contains("40 images (image folder), patch-resnet on cpu"), "{told}");
+    assert!(told.contains("first convolution: filters learned by k-means from 51200 patches of 40 images"), "{told}");
+    let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    assert!(config.contains("arch = \"patch-resnet\"  # auto: at most 500000 views"), "{config}");
+    assert!(config.contains("first_filters = \"k-means\"  # auto: patch-resnet"), "{config}");
+    assert!(said(&run(&["resume", &place(&out)])).contains("nothing to train"));
+}
+
+#[test]
 fn slow_two_processes_measure_together_and_end_in_time() {
     let base = tempfile::tempdir().unwrap();
     let (data, out) = (base.path().join("data"), base.path().join("run"));
