@@ -67,14 +67,15 @@ pub(super) fn verdict(store: &Store, member: Member) -> String {
 
 fn look(store: &Store, size: usize) -> Result<Found, String> {
     let gone = |_| STORE_GONE.to_owned();
-    if let Some(text) = store.get(FAILURE).map_err(gone)? {
-        return Ok(Found::Failed(text));
-    }
     let mut missing = Vec::new();
     for other in 0..size {
         if store.get(&format!("alive/{other}")).map_err(gone)?.is_none() {
             missing.push(other);
         }
+    }
+    // Read last: a rank that fails writes its reason before the sign of life that was read above.
+    if let Some(text) = store.get(FAILURE).map_err(gone)? {
+        return Ok(Found::Failed(text));
     }
     Ok(if missing.is_empty() { Found::All } else { Found::Missing(missing) })
 }
@@ -99,4 +100,31 @@ enum Found {
     Missing(Vec<usize>),
     /// Every rank is alive.
     All,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Field case: `a_full_disk_on_rank_0_is_told_to_the_others` failed once. A rank that fails writes its reason, then that it is alive; rank 1 had read the first
+    /// before and the second after, and said that no rank was lost.
+    #[test]
+    fn a_rank_that_is_alive_has_told_its_reason_before() {
+        let rank_0 = Member { rank: 0, local_rank: 0, size: 2 };
+        for round in 0..300 {
+            let store = Store::local().unwrap();
+            store.set("alive/1", "").unwrap();
+            store.set("read/1", "").unwrap();
+            let found = std::thread::scope(|scope| {
+                scope.spawn(|| report_failure(&store, rank_0, "the disk is full"));
+                loop {
+                    match look(&store, 2).unwrap() {
+                        Found::Missing(_) => {}
+                        found => break found,
+                    }
+                }
+            });
+            assert!(matches!(found, Found::Failed(_)), "round {round}");
+        }
+    }
 }
