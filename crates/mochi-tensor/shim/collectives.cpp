@@ -16,6 +16,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -23,6 +24,7 @@
 #include <cstring>
 #include <new>
 #include <set>
+#include <tuple>
 #include <utility>
 
 using at::Tensor;
@@ -47,12 +49,25 @@ namespace {
 using mochi::BackendPtr;
 using mochi::StorePtr;
 
-std::set<int> open_files() {
-  std::set<int> out;
+// A file that this process has open. The number alone is no identity: another thread may have closed a file, whose number the next one gets.
+struct OpenFile {
+  int fd;
+  dev_t device;
+  ino_t inode;
+  bool operator<(const OpenFile& other) const {
+    return std::tie(fd, device, inode) < std::tie(other.fd, other.device, other.inode);
+  }
+};
+
+std::set<OpenFile> open_files() {
+  std::set<OpenFile> out;
   std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/fd"), closedir);
   if (!folder) return out;
   while (auto* entry = readdir(folder.get()))
-    if (int fd = std::atoi(entry->d_name); fd > 2 && fd != dirfd(folder.get())) out.insert(fd);
+    if (int fd = std::atoi(entry->d_name); fd > 2 && fd != dirfd(folder.get())) {
+      struct stat file{};
+      if (!fstat(fd, &file)) out.insert({fd, file.st_dev, file.st_ino});
+    }
   return out;
 }
 
@@ -147,13 +162,13 @@ int peer_port(int fd) {
 
 // c10d waits for a store's answer without an end, so that a rank that keeps the store and is frozen would hold all others. With the limit a call throws
 // "Socket Timeout"; the connection is of no use then, since the answer can still come.
-void limit_answers(const std::set<int>& before, int port, milliseconds within) {
+void limit_answers(const std::set<OpenFile>& before, int port, milliseconds within) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(within);
   const timeval limit{seconds.count(), static_cast<suseconds_t>((within - seconds).count() * 1000)};
-  for (int fd : open_files())
-    if (!before.count(fd) && peer_port(fd) == port) {
-      setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-      setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  for (const auto& file : open_files())
+    if (!before.count(file) && peer_port(file.fd) == port) {
+      setsockopt(file.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+      setsockopt(file.fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     }
 }
 
@@ -315,8 +330,8 @@ int mochi_group_open(mochi_store* store, int gpus, const char* host, int port, i
     group->host = gloo(below("gloo"), rank, size, timeout);
     if (gpus) group->device = nccl(below("nccl"), rank, size, timeout);
     // Child processes would inherit gloo's sockets, and one that outlives this process would hide its death from the other ranks.
-    for (int fd : open_files())
-      if (!before.count(fd)) fcntl(fd, F_SETFD, FD_CLOEXEC);
+    for (const auto& file : open_files())
+      if (!before.count(file)) fcntl(file.fd, F_SETFD, FD_CLOEXEC);
     *out = group.release();
   });
 }

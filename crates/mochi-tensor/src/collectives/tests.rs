@@ -1,4 +1,6 @@
+use std::os::fd::FromRawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::meeting::meet;
@@ -354,6 +356,39 @@ fn a_store_that_stops_answering_is_not_waited_for() {
     // A late answer would be taken for that of the next question.
     frozen.store(false, std::sync::atomic::Ordering::Relaxed);
     assert!(store.within("x").unwrap().get("key").unwrap_err().to_string().contains("does not answer"));
+}
+
+/// Field case: a rank waited for a frozen store without an end. Another thread had closed a file while it connected, so that its socket got the number of a file
+/// that had been open before, and no time limit.
+#[test]
+fn a_store_has_its_time_limit_whatever_other_threads_open_and_close() {
+    let churning = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let begun = std::time::Instant::now();
+            while churning.load(Ordering::Relaxed) && begun.elapsed() < TIMEOUT {
+                drop(std::fs::File::open("/dev/null").unwrap());
+            }
+        });
+        let (_served, port) = Store::serve().unwrap();
+        let limit = Duration::from_millis(1200);
+        let address = Address { host: "127.0.0.1".into(), port };
+        let connect = || Store::connect(&address, false, 2, "a test", TIMEOUT, limit);
+        let stores: Result<Vec<_>, _> = (0..20).map(|_| connect()).collect();
+        churning.store(false, Ordering::Relaxed);
+        let stores = stores.unwrap();
+        let numbers = std::fs::read_dir("/proc/self/fd").unwrap();
+        let limits = numbers.filter_map(|entry| {
+            let fd = entry.unwrap().file_name().to_str()?.parse().ok()?;
+            // SAFETY: never dropped, so that the descriptor stays with its owner; one that is closed or no socket has no peer.
+            let socket = std::mem::ManuallyDrop::new(unsafe { std::net::TcpStream::from_raw_fd(fd) });
+            (socket.peer_addr().ok()?.port() == port).then(|| socket.read_timeout().unwrap())
+        });
+        let limits: Vec<_> = limits.collect();
+        // The process that serves has a connection too, with a limit of its own.
+        let right = limits.iter().filter(|found| **found == Some(limit)).count();
+        assert!(right == stores.len() && !limits.contains(&None), "{limits:?}");
+    });
 }
 
 /// torchrun keeps its store when it starts the processes of a job again.

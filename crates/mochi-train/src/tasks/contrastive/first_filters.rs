@@ -6,16 +6,18 @@
 use mochi_config::Resolved;
 use mochi_data::{Batch, Dataset, Loader, LoaderOptions, Order};
 use mochi_nets::{Encoder, NormMode, filters_of_patches};
-use mochi_tensor::{Device, Kind, Tensor, from_f32, no_grad, with_seed};
+use mochi_tensor::{Device, Kind, Tensor, dim, from_f32, no_grad, with_seed};
 use mochi_term::StopFlag;
 use mochi_views::Augmentation;
 
 use crate::{TrainError, augmentation};
 
-/// Images that patches are cut from.
+/// Images that patches are cut from, at most.
 const IMAGES: usize = 2048;
-/// Patches of all images together: 40 of each of 1,280 filters.
+/// Patches of all images together: 200 for each of 256 filters.
 const PATCHES: usize = 51_200;
+/// Images of which batch norms take statistics.
+const MEASURED: usize = 256;
 const BATCH: usize = 64;
 
 /// Replaces the first filters of `encoder`, and measures its batch norms' statistics. Returns the numbers of patches and images.
@@ -32,23 +34,33 @@ pub(super) fn learn(
     let &[filters, _, side, _] = shape.as_slice() else {
         return Err(TrainError::Internal(format!("filters of shape {shape:?}")));
     };
-    let crops = crops(settings, dataset, stop)?;
-    let images: usize = crops.iter().map(|crops| crops.size().first().copied().unwrap_or(0) as usize).sum();
+    let images = dataset.len().min(IMAGES);
     let each = PATCHES.div_ceil(images.max(1));
+    let mut measured = Vec::new();
     let learned = with_seed(settings.seed, || -> Result<_, TrainError> {
-        let patches = crops.iter().map(|crops| patches(crops, each as i64, side)).collect::<Result<Vec<_>, _>>()?;
-        Ok(filters_of_patches(&Tensor::f_cat(&patches, 0)?, filters)?)
+        let mut cut = Vec::new();
+        for crops in crops(settings, dataset, stop)?.take(images.div_ceil(BATCH)) {
+            let crops = crops?;
+            cut.push(patches(&crops, dim(each), side)?);
+            // A single row has no variance. All crops would need gigabytes at 224 pixels.
+            if measured.len() < MEASURED / BATCH && crops.size().first() > Some(&1) {
+                measured.push(crops);
+            }
+        }
+        Ok(filters_of_patches(&Tensor::f_cat(&cut, 0)?, filters)?)
     })?;
     encoder.set_first_filters(&learned)?;
-    // A single row has no variance.
-    let batches = crops.iter().filter(|crops| crops.size().first() > Some(&1));
-    no_grad(|| batches.into_iter().try_for_each(|crops| encoder.embed(crops, NormMode::Collect).map(drop)))?;
+    no_grad(|| measured.iter().try_for_each(|crops| encoder.embed(crops, NormMode::Collect).map(drop)))?;
     encoder.finish_collection()?;
     Ok((each * images, images))
 }
 
-/// Crops (B, 3, S, S) of the first images of the run's order.
-fn crops(settings: &Resolved, dataset: &Dataset, stop: &StopFlag) -> Result<Vec<Tensor>, TrainError> {
+/// Crops (B, 3, S, S) of the images in the run's order.
+fn crops(
+    settings: &Resolved,
+    dataset: &Dataset,
+    stop: &StopFlag,
+) -> Result<impl Iterator<Item = Result<Tensor, TrainError>>, TrainError> {
     let (data, size) = (&settings.data, settings.data.size);
     let options = LoaderOptions {
         order: Order::Shuffled { seed: settings.seed },
@@ -65,10 +77,10 @@ fn crops(settings: &Resolved, dataset: &Dataset, stop: &StopFlag) -> Result<Vec<
         ..LoaderOptions::default()
     };
     let side = i64::from(size);
-    let tensor = |batch: Result<Batch<_>, _>| -> Result<Tensor, TrainError> {
+    let tensor = move |batch: Result<Batch<_>, _>| -> Result<Tensor, TrainError> {
         Ok(from_f32(batch?.view(0), &[-1, 3, side, side])?)
     };
-    Loader::new(dataset, options)?.take(IMAGES.div_ceil(BATCH)).map(tensor).collect()
+    Ok(Loader::new(dataset, options)?.map(tensor))
 }
 
 /// `each` patches (each B, C, k, k) of every crop (B, C, S, S), at places from libtorch's generator.
@@ -148,7 +160,8 @@ mod tests {
         );
         let key = one.learner.key.as_ref().unwrap();
         assert!(key.store().identical(&one.learner.query.store().export("")), "f_k starts as a copy");
-        let images = Tensor::f_cat(&crops(&settings, &dataset, &StopFlag::default()).unwrap(), 0).unwrap();
+        let all: Result<Vec<_>, _> = crops(&settings, &dataset, &StopFlag::default()).unwrap().collect();
+        let images = Tensor::f_cat(&all.unwrap(), 0).unwrap();
         let embeddings = no_grad(|| one.learner.query.features(&images, NormMode::Eval)).unwrap();
         let trained = no_grad(|| one.learner.query.features(&images, NormMode::Train { groups: 1 })).unwrap();
         assert!(embeddings.allclose(&trained, 0.05, 0.05, false), "running statistics are those of the crops");
