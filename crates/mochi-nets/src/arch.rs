@@ -67,7 +67,7 @@ impl Arch {
         "patch-resnet",
     ];
 
-    /// Width of the pooled features: channels of the last stage times [`Self::cells`].
+    /// Width of the pooled features: channels of the last stage, of each cell that they are pooled to.
     pub fn features(self) -> i64 {
         match self {
             Self::ResNet18 | Self::ResNet34 => 512,
