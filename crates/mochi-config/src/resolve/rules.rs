@@ -50,7 +50,8 @@ const SHORT_HOURS: f64 = 2.0;
 /// Views of 64 pixels that a ResNet-18 learns from in this time (docs/results/recipes: 161,000 in 40 minutes of one core).
 const SHORT_VIEWS: f64 = 500_000.0;
 
-/// `patch-resnet` for runs of up to two hours of one core, in which it learned more than ResNet-18 (docs/results/recipes); otherwise ResNet-18.
+/// `patch-resnet` for runs of up to two hours of one core, otherwise ResNet-18. It learned more in 10 minutes of one core than ResNet-18 in 40; the limit is
+/// extrapolated from that (docs/results/recipes).
 pub fn arch(length: Length, device: Device, threads: usize) -> (Arch, String) {
     let (short, bound) = match (device, length) {
         (Device::Cuda(_), _) => return (Arch::Resnet18, "a GPU".to_owned()),
