@@ -52,10 +52,7 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
     say("creating the untrained encoder, one of the two baselines");
     let length = |set: &&String| set.starts_with("epochs=") || set.starts_with("time=");
     let before: Vec<String> = options.settings.iter().filter(|set| !length(set)).cloned().collect();
-    program.pretrain(
-        &untrained,
-        &[before.as_slice(), &["epochs=0", "model.first_filters=random"].map(str::to_owned)].concat(),
-    )?;
+    program.pretrain(&untrained, &[before.as_slice(), &["epochs=0".to_owned()]].concat())?;
     say(&format!("pre-training into {}", place.short(&out)));
     program.pretrain(&out, &options.settings)?;
 

@@ -5,7 +5,7 @@
 //! ResNets that is `res5` on the stride-16 map of `res4`.
 
 use mochi_nets::{Arch, Backbone, NormMode, ShapeSpec, Stage, Stem};
-use mochi_tensor::{BatchNorm, Compute, Group, ParameterStore, Role, Tensor, TensorError};
+use mochi_tensor::{Affine, BatchNorm, Compute, Group, ParameterStore, Role, Tensor, TensorError};
 use std::sync::Arc;
 
 use crate::anchors::{AnchorGrid, Anchors};
@@ -132,7 +132,7 @@ impl Detector {
         // With the features that boxes are predicted from, and the channels that masks are.
         let (head, features, region_channels) = match spec.architecture {
             Architecture::C4 => {
-                let norm = BatchNorm::new(b.store, "head_norm", last.channels, true, compute.device)?;
+                let norm = BatchNorm::new(b.store, "head_norm", last.channels, Affine::ScaleAndShift, compute.device)?;
                 (RegionHead::Stage(*last_stage, norm), last.channels, last.channels)
             }
             Architecture::Fpn => (RegionHead::linear(channels, parts.box_bins, &mut b)?, HIDDEN, channels),

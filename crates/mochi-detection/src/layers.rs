@@ -1,7 +1,8 @@
 //! The layers that detection adds to a backbone: convolutions and linear layers with bias, which is 0 at first.
 
 use mochi_tensor::{
-    BatchNorm, Compute, ConvOptions, Kind, NormMode, ParameterStore, Role, Tensor, TensorError, conv2d, with_generator,
+    Affine, BatchNorm, Compute, ConvOptions, Kind, NormMode, ParameterStore, Role, Tensor, TensorError, conv2d,
+    with_generator,
 };
 
 /// The distribution of a new layer's weights.
@@ -66,7 +67,8 @@ impl Builder<'_> {
         let weight = self.weight(name, &[out, input, kernel, kernel], initial)?;
         let options = ConvOptions { stride: 1, padding: kernel / 2, dilation: 1 };
         let conv = Conv { weight, bias: None, options, compute: self.compute };
-        let norm = BatchNorm::new(self.store, &format!("{name}.norm"), out, true, self.compute.device)?;
+        let norm =
+            BatchNorm::new(self.store, &format!("{name}.norm"), out, Affine::ScaleAndShift, self.compute.device)?;
         Ok(NormedConv { conv, norm: Some(norm) })
     }
 

@@ -21,8 +21,58 @@ pub enum Arch {
     },
     /// A wide and shallow network for runs of minutes: a 7x7 convolution of stride 4 with 256 filters (overlapping patches), average pooling of stride 2
     /// and two bottlenecks whose last norm starts at zero (torchvision's `zero_init_residual`), so that its first features are those of the
-    /// convolution alone. They are pooled to 3x3 cells, as Coates, Lee and Ng (2011) pool to 2x2, and so keep where something is.
+    /// convolution alone. They are pooled to 3x3 cells, as Coates, Lee and Ng (2011) pool to 2x2, and so keep where something is, and standardized by
+    /// `torch.nn.BatchNorm1d(2304, affine=False)`: without it the cosine of two images is mostly that of what all images have in common.
     PatchResNet,
+}
+
+/// The numbers of a network, in the order of its layers.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    pub stem: StemShape,
+    pub block: BlockKind,
+    /// Blocks in each stage.
+    pub blocks: Vec<usize>,
+    /// Channels of the 3x3 convolutions of the first stage; each later stage has twice as many.
+    pub planes: i64,
+    /// Cells in each direction to which the last feature map is pooled.
+    pub cells: i64,
+    /// Whether the pooled features are standardized (`torch.nn.BatchNorm1d(affine=False)`).
+    pub standardized: bool,
+    /// Whether residual blocks start as the identity (torchvision's `zero_init_residual`).
+    pub zero_init_residual: bool,
+    /// Width of the projection head's hidden layer.
+    pub hidden: i64,
+}
+
+/// Residual blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BlockKind {
+    /// torchvision's `BasicBlock`.
+    Basic,
+    /// torchvision's `Bottleneck`.
+    Bottleneck,
+    /// Two 3x3 convolutions with a parameter-free shortcut.
+    Cifar,
+}
+
+impl BlockKind {
+    /// Channels out of a block whose 3x3 convolutions have `planes`.
+    pub(crate) fn channels(self, planes: i64) -> i64 {
+        if self == Self::Bottleneck { 4 * planes } else { planes }
+    }
+}
+
+impl Shape {
+    /// Channels of the last feature map.
+    fn channels(&self) -> i64 {
+        self.block.channels(self.planes << self.blocks.len().saturating_sub(1))
+    }
+
+    /// Width of the pooled features.
+    pub(crate) fn features(&self) -> i64 {
+        self.channels() * self.cells * self.cells
+    }
 }
 
 /// How an image enters a backbone: a convolution with norm and ReLU, then pooling.
@@ -69,55 +119,41 @@ impl Arch {
 
     /// Width of the pooled features: channels of the last stage, of each cell that they are pooled to.
     pub fn features(self) -> i64 {
+        self.shape(Stem::Standard).features()
+    }
+
+    /// The layers; `stem` counts for torchvision's networks.
+    pub(crate) fn shape(self, stem: Stem) -> Shape {
+        let published = |block: BlockKind, blocks: &[usize]| {
+            let stem = match stem {
+                Stem::Standard => StemShape { width: 64, kernel: 7, stride: 2, pool: Pool::Max },
+                Stem::Cifar => StemShape { width: 64, kernel: 3, stride: 1, pool: Pool::None },
+            };
+            // The hidden layer of a head is as wide as the features, as published.
+            let hidden = block.channels(512);
+            let blocks = blocks.to_vec();
+            Shape { stem, block, blocks, planes: 64, zero_init_residual: false, cells: 1, standardized: false, hidden }
+        };
         match self {
-            Self::ResNet18 | Self::ResNet34 => 512,
-            Self::ResNet50 | Self::ResNet101 => 2048,
-            Self::Cifar { .. } => 64,
-            Self::PatchResNet => 256 * self.cells() * self.cells(),
+            Self::ResNet18 => published(BlockKind::Basic, &[2, 2, 2, 2]),
+            Self::ResNet34 => published(BlockKind::Basic, &[3, 4, 6, 3]),
+            Self::ResNet50 => published(BlockKind::Bottleneck, &[3, 4, 6, 3]),
+            Self::ResNet101 => published(BlockKind::Bottleneck, &[3, 4, 23, 3]),
+            Self::Cifar { blocks } => Shape {
+                stem: StemShape { width: 16, kernel: 3, stride: 1, pool: Pool::None },
+                planes: 16,
+                hidden: 64,
+                ..published(BlockKind::Cifar, &[blocks; 3])
+            },
+            Self::PatchResNet => Shape {
+                stem: StemShape { width: 256, kernel: 7, stride: 4, pool: Pool::Mean },
+                zero_init_residual: true,
+                cells: 3,
+                standardized: true,
+                hidden: 512,
+                ..published(BlockKind::Bottleneck, &[2])
+            },
         }
-    }
-
-    /// Width of the projection head's hidden layer: that of the features, as published, except where these are several cells.
-    pub(crate) fn hidden(self) -> i64 {
-        if self == Self::PatchResNet { 512 } else { self.features() }
-    }
-
-    /// Cells in each direction to which the last feature map is pooled.
-    pub(crate) fn cells(self) -> i64 {
-        if self == Self::PatchResNet { 3 } else { 1 }
-    }
-
-    /// Blocks in each stage.
-    pub(crate) fn stages(self) -> Vec<usize> {
-        match self {
-            Self::ResNet18 => vec![2, 2, 2, 2],
-            Self::ResNet34 | Self::ResNet50 => vec![3, 4, 6, 3],
-            Self::ResNet101 => vec![3, 4, 23, 3],
-            Self::Cifar { blocks } => vec![blocks; 3],
-            Self::PatchResNet => vec![2],
-        }
-    }
-
-    /// The first layers; `stem` counts for the ImageNet family.
-    pub(crate) fn stem(self, stem: Stem) -> StemShape {
-        match (self, stem) {
-            (Self::Cifar { .. }, _) => StemShape { width: 16, kernel: 3, stride: 1, pool: Pool::None },
-            (Self::PatchResNet, _) => StemShape { width: 256, kernel: 7, stride: 4, pool: Pool::Mean },
-            (_, Stem::Standard) => StemShape { width: 64, kernel: 7, stride: 2, pool: Pool::Max },
-            (_, Stem::Cifar) => StemShape { width: 64, kernel: 3, stride: 1, pool: Pool::None },
-        }
-    }
-
-    /// Channels of the 3x3 convolutions of the first stage; each later stage has twice as many.
-    pub(crate) fn planes(self) -> i64 {
-        match self {
-            Self::Cifar { .. } => 16,
-            _ => 64,
-        }
-    }
-
-    pub(crate) fn bottleneck(self) -> bool {
-        matches!(self, Self::ResNet50 | Self::ResNet101 | Self::PatchResNet)
     }
 }
 

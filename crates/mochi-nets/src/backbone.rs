@@ -1,10 +1,10 @@
 //! ResNets: `torchvision.models.resnet{18,34,50,101}` without `fc`, with the standard or the CIFAR stem, and the CIFAR family.
 
-use crate::arch::{Pool, StemShape};
+use crate::arch::{BlockKind, Pool, StemShape};
 use crate::block::Block;
 use crate::layers::{Builder, Forward, Unit, UnitShape};
 use crate::{Arch, FeatureMap, FeatureMaps, NormMode, ShapeSpec, Stage, Stem};
-use mochi_tensor::{BatchNorm, Compute, Kind, ParameterStore, Tensor, TensorError};
+use mochi_tensor::{Affine, BatchNorm, Compute, Kind, ParameterStore, Tensor, TensorError};
 
 /// A convolutional backbone; its tensors are in the store that it was built into.
 #[derive(Debug)]
@@ -12,9 +12,11 @@ pub struct Backbone {
     compute: Compute,
     stem: Unit,
     pool: Pool,
+    stages: Vec<(Stage, ShapeSpec, Vec<Block>)>,
     /// Cells in each direction of the pooled features.
     cells: i64,
-    stages: Vec<(Stage, ShapeSpec, Vec<Block>)>,
+    /// Of the pooled features.
+    norm: Option<BatchNorm>,
 }
 
 impl Backbone {
@@ -23,33 +25,33 @@ impl Backbone {
     /// # Errors
     /// libtorch's error, e.g. when memory is short.
     pub fn new(arch: Arch, stem: Stem, compute: Compute, store: &mut ParameterStore) -> Result<Self, TensorError> {
-        let cifar = matches!(arch, Arch::Cifar { .. });
-        let mut b = Builder { store, compute, fan_in: cifar };
-        let StemShape { width, kernel, stride, pool } = arch.stem(stem);
+        let shape = arch.shape(stem);
+        let mut b = Builder { store, compute, fan_in: shape.block == BlockKind::Cifar };
+        let StemShape { width, kernel, stride, pool } = shape.stem;
         let stem = b.unit("conv1", "bn1", UnitShape { out: width, input: 3, kernel, stride })?;
         let mut stages = Vec::new();
         let (mut channels, mut total_stride) = (width, if pool == Pool::None { stride } else { 2 * stride });
-        for ((layer, &stage), count) in Stage::ALL[1..].iter().enumerate().zip(arch.stages()) {
-            let planes = arch.planes() << layer;
+        for ((layer, &stage), &count) in Stage::ALL[1..].iter().enumerate().zip(&shape.blocks) {
+            let planes = shape.planes << layer;
             let mut blocks = Vec::new();
             for i in 0..count {
                 let name = format!("layer{}.{i}", layer + 1);
                 let stride = if layer > 0 && i == 0 { 2 } else { 1 };
                 total_stride *= stride;
-                if cifar {
-                    blocks.push(Block::cifar(&mut b, &name, channels, planes, stride)?);
-                    channels = planes;
-                } else {
-                    blocks.push(Block::standard(&mut b, &name, channels, planes, stride, arch.bottleneck())?);
-                    channels = if arch.bottleneck() { 4 * planes } else { planes };
-                }
+                blocks.push(Block::new(&mut b, &name, channels, planes, stride, shape.block)?);
+                channels = shape.block.channels(planes);
             }
-            if arch == Arch::PatchResNet {
+            if shape.zero_init_residual {
                 blocks.iter_mut().for_each(Block::start_as_identity);
             }
             stages.push((stage, ShapeSpec { channels, stride: total_stride }, blocks));
         }
-        Ok(Self { compute, stem, pool, cells: arch.cells(), stages })
+        let norm = if shape.standardized {
+            Some(BatchNorm::new(b.store, "norm", shape.features(), Affine::No, compute.device)?)
+        } else {
+            None
+        };
+        Ok(Self { compute, stem, pool, stages, cells: shape.cells, norm })
     }
 
     /// The stages after the stem with the shapes of their outputs: res2 to res5 with strides 4 to 32 (1 to 8 with the CIFAR stem), in the
@@ -116,7 +118,11 @@ impl Backbone {
             1 => x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float),
             cells => x.f_to_kind(Kind::Float)?.f_adaptive_avg_pool2d([cells, cells])?.f_flatten(1, -1),
         };
-        Ok(Tensor::f_cat(&xs.iter().map(pool).collect::<Result<Vec<_>, _>>()?, 0)?)
+        let features = Tensor::f_cat(&xs.iter().map(pool).collect::<Result<Vec<_>, _>>()?, 0)?;
+        match &self.norm {
+            Some(norm) => norm.forward(features, mode, false, None),
+            None => Ok(features),
+        }
     }
 
     /// The filters (F, 3, k, k) of the first convolution.
@@ -127,7 +133,7 @@ impl Backbone {
     /// Every norm, in the order of the forward pass.
     pub fn norms(&self) -> impl Iterator<Item = &BatchNorm> {
         let blocks = self.stages.iter().flat_map(|(_, _, blocks)| blocks);
-        std::iter::once(&self.stem).chain(blocks.flat_map(Block::units)).map(Unit::norm)
+        std::iter::once(&self.stem).chain(blocks.flat_map(Block::units)).map(Unit::norm).chain(&self.norm)
     }
 
     /// Freezes the stem and all stages up to `last`: no gradients, and norms use their running statistics. detectron2's
@@ -144,12 +150,19 @@ impl Backbone {
 
     /// Every norm, to change how it works.
     pub fn norms_mut(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
-        self.units_through(Stage::Res5).map(Unit::norm_mut)
+        units(&mut self.stem, &mut self.stages, Stage::Res5).map(Unit::norm_mut).chain(&mut self.norm)
     }
 
     fn units_through(&mut self, last: Stage) -> impl Iterator<Item = &mut Unit> {
-        let stages = self.stages.iter_mut().filter(move |(stage, ..)| *stage <= last);
-        let blocks = stages.flat_map(|(_, _, blocks)| blocks.iter_mut());
-        std::iter::once(&mut self.stem).chain(blocks.flat_map(Block::units_mut))
+        units(&mut self.stem, &mut self.stages, last)
     }
+}
+
+fn units<'a>(
+    stem: &'a mut Unit,
+    stages: &'a mut [(Stage, ShapeSpec, Vec<Block>)],
+    last: Stage,
+) -> impl Iterator<Item = &'a mut Unit> {
+    let stages = stages.iter_mut().filter(move |(stage, ..)| *stage <= last);
+    std::iter::once(stem).chain(stages.flat_map(|(_, _, blocks)| blocks).flat_map(Block::units_mut))
 }

@@ -1,5 +1,6 @@
 //! Residual blocks: `relu(f(x) + shortcut(x))`.
 
+use crate::arch::BlockKind;
 use crate::layers::{Builder, Forward, Unit, UnitShape};
 use mochi_tensor::{Tensor, TensorError};
 
@@ -38,37 +39,27 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// torchvision's block number `name` ("layer2.0"): `input` channels in, `planes` (x4 for bottlenecks) out.
-    pub fn standard(
+    /// Block number `name` ("layer2.0"): `input` channels in, [`BlockKind::channels`] of `planes` out.
+    pub fn new(
         b: &mut Builder,
         name: &str,
         input: i64,
         planes: i64,
         stride: i64,
-        bottleneck: bool,
+        kind: BlockKind,
     ) -> Result<Self, TensorError> {
-        let plan: Vec<(i64, i64, i64)> = if bottleneck {
-            vec![(planes, 1, 1), (planes, 3, stride), (4 * planes, 1, 1)]
-        } else {
-            vec![(planes, 3, stride), (planes, 3, 1)]
+        let chain = match kind {
+            BlockKind::Bottleneck => vec![(planes, 1, 1), (planes, 3, stride), (kind.channels(planes), 1, 1)],
+            BlockKind::Basic | BlockKind::Cifar => vec![(planes, 3, stride), (planes, 3, 1)],
         };
-        let (chain, out) = Self::chain(b, name, input, &plan)?;
-        let shortcut = if stride != 1 || input != out {
-            let names = [format!("{name}.downsample.0"), format!("{name}.downsample.1")];
-            Shortcut::Projection(b.unit(&names[0], &names[1], UnitShape { out, input, kernel: 1, stride })?)
-        } else {
-            Shortcut::Identity
-        };
-        Ok(Self { chain, shortcut })
-    }
-
-    /// The CIFAR family's block.
-    pub fn cifar(b: &mut Builder, name: &str, input: i64, planes: i64, stride: i64) -> Result<Self, TensorError> {
-        let (chain, out) = Self::chain(b, name, input, &[(planes, 3, stride), (planes, 3, 1)])?;
-        let shortcut = if stride != 1 || input != out {
-            Shortcut::Pad { channels: (out - input) / 2 }
-        } else {
-            Shortcut::Identity
+        let (chain, out) = Self::chain(b, name, input, &chain)?;
+        let shortcut = match kind {
+            _ if stride == 1 && input == out => Shortcut::Identity,
+            BlockKind::Cifar => Shortcut::Pad { channels: (out - input) / 2 },
+            BlockKind::Basic | BlockKind::Bottleneck => {
+                let names = [format!("{name}.downsample.0"), format!("{name}.downsample.1")];
+                Shortcut::Projection(b.unit(&names[0], &names[1], UnitShape { out, input, kernel: 1, stride })?)
+            }
         };
         Ok(Self { chain, shortcut })
     }

@@ -37,7 +37,8 @@ impl Encoder {
         let mut store = ParameterStore::new();
         let backbone = Backbone::new(spec.arch, spec.stem, compute, &mut store)?;
         let mut b = Builder { store: &mut store, compute, fan_in: false };
-        let head = Head::new(spec.head, [spec.arch.features(), spec.arch.hidden(), spec.dim], &mut b)?;
+        let shape = spec.arch.shape(spec.stem);
+        let head = Head::new(spec.head, [shape.features(), shape.hidden, spec.dim], &mut b)?;
         Ok(Self { compute, store, backbone, head })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::NormMode;
 use crate::layers::{Builder, Linear};
-use mochi_tensor::{BatchNorm, Tensor, TensorError};
+use mochi_tensor::{Affine, BatchNorm, Tensor, TensorError};
 
 /// Projection head. H is F, as published; [`crate::Arch::PatchResNet`] has 512.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,13 @@ impl Head {
             HeadKind::MlpBn => {
                 let mut layer = |names: [&str; 2], input: i64, out: i64, last: bool| -> Result<Layer, TensorError> {
                     let linear = b.linear_before_norm(names[0], out, input);
-                    let norm = BatchNorm::new(b.store, names[1], out, !last, b.compute.device)?;
+                    let norm = BatchNorm::new(
+                        b.store,
+                        names[1],
+                        out,
+                        if last { Affine::Scale } else { Affine::ScaleAndShift },
+                        b.compute.device,
+                    )?;
                     Ok(Layer { linear, norm: Some(norm), relu: !last })
                 };
                 vec![layer(["fc.0", "fc.1"], features, hidden, false)?, layer(["fc.3", "fc.4"], hidden, dim, true)?]

@@ -1,7 +1,7 @@
 //! Convolution, norm and linear layers: handles into the parameter store, computing where and how [`Compute`] says.
 
 use crate::{NormMode, init};
-use mochi_tensor::{BatchNorm, Compute, ConvOptions, ParameterStore, Role, Tensor, TensorError, conv2d};
+use mochi_tensor::{Affine, BatchNorm, Compute, ConvOptions, ParameterStore, Role, Tensor, TensorError, conv2d};
 
 /// Makes layers and registers their tensors under torchvision's names.
 pub(crate) struct Builder<'a> {
@@ -34,7 +34,7 @@ impl Builder<'_> {
         Ok(Unit {
             name: conv.to_owned(),
             conv: self.conv(conv, out, input, kernel, stride)?,
-            norm: BatchNorm::new(self.store, norm, out, true, self.compute.device)?,
+            norm: BatchNorm::new(self.store, norm, out, Affine::ScaleAndShift, self.compute.device)?,
         })
     }
 

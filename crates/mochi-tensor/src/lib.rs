@@ -57,7 +57,7 @@ pub use finite::first_not_finite;
 pub use generator::{generator_state, set_generator_state, with_generator, with_seed};
 pub use load::{Found, LoadReport};
 pub use memory::{HostValues, from_f32};
-pub use norm::{BatchNorm, NormMode, NormTraining};
+pub use norm::{Affine, BatchNorm, NormMode, NormTraining};
 pub use optim::{Optimizer, ParameterGroup, Update, momentum_update};
 pub use parallel::{for_each_row, parallel_ranges};
 pub use params::{ParameterStore, Role};

@@ -42,6 +42,17 @@ pub struct BatchNorm {
     ranks_as_tensors: bool,
 }
 
+/// Which of a layer's scale and shift are parameters. What is none stays as it starts, and is not saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Affine {
+    /// Scale and shift, `affine=True`.
+    ScaleAndShift,
+    /// The scale (google-research/simclr's `center=False`).
+    Scale,
+    /// Neither, `affine=False`.
+    No,
+}
+
 /// What a layer does in a forward pass in training mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NormTraining {
@@ -71,8 +82,7 @@ const EPS: f64 = 1e-5;
 
 impl BatchNorm {
     /// A new layer of `channels` channels whose tensors are registered in `store` as `name.weight`, `name.bias`, `name.running_mean`,
-    /// `name.running_var` and `name.num_batches_tracked`, torchvision's names and order. Without `center` there is no `name.bias`: the shift
-    /// stays 0 (google-research/simclr's `center=False`).
+    /// `name.running_var` and `name.num_batches_tracked`, torchvision's names and order, of the first two those of `affine`.
     ///
     /// # Errors
     /// Where `channels` is not positive, or memory is short.
@@ -80,7 +90,7 @@ impl BatchNorm {
         store: &mut ParameterStore,
         name: &str,
         channels: i64,
-        center: bool,
+        affine: Affine,
         device: Device,
     ) -> Result<Self, TensorError> {
         let plain = (Kind::Float, device);
@@ -93,8 +103,10 @@ impl BatchNorm {
         let mut add = |part: &str, tensor: &mut Tensor, role: Role| {
             *tensor = store.add(format!("{name}.{part}"), tensor.shallow_clone(), role);
         };
-        add("weight", &mut layer.weight, Role::Parameter);
-        if center {
+        if affine != Affine::No {
+            add("weight", &mut layer.weight, Role::Parameter);
+        }
+        if affine == Affine::ScaleAndShift {
             add("bias", &mut layer.bias, Role::Parameter);
         }
         add("running_mean", &mut layer.running_mean, Role::Buffer);

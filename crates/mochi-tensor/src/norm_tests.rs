@@ -215,7 +215,7 @@ fn s10_layers_and_residuals_that_do_not_fit_are_errors() {
 #[test]
 fn a_frozen_layer_ignores_the_batch_and_learns_nothing() {
     let mut store = ParameterStore::new();
-    let mut norm = BatchNorm::new(&mut store, "bn1", 3, true, Device::Cpu).unwrap();
+    let mut norm = BatchNorm::new(&mut store, "bn1", 3, Affine::ScaleAndShift, Device::Cpu).unwrap();
     let names: Vec<&str> = store.iter().map(|(name, _, _)| name).collect();
     assert_eq!(names, ["bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "bn1.num_batches_tracked"]);
     let case = case([4, 3, 2, 2], Kind::Float, false, 0.0);
@@ -233,8 +233,11 @@ fn a_frozen_layer_ignores_the_batch_and_learns_nothing() {
     assert!(relative_error(&frozen, &wanted) < 1e-6);
     assert!(frozen.requires_grad(), "the gradient passes through to x");
     assert_eq!(store.trainable().count(), 0, "nothing of it is left to train");
-    // Without center there is no shift to learn or to save.
-    let mut store = ParameterStore::new();
-    BatchNorm::new(&mut store, "fc.4", 3, false, Device::Cpu).unwrap();
-    assert!(store.iter().all(|(name, _, _)| name != "fc.4.bias"));
+    // What is no parameter is neither learned nor saved.
+    for (affine, wanted) in [(Affine::Scale, &["fc.4.weight"] as &[&str]), (Affine::No, &[])] {
+        let mut store = ParameterStore::new();
+        BatchNorm::new(&mut store, "fc.4", 3, affine, Device::Cpu).unwrap();
+        assert_eq!(store.named_parameters().map(|(name, _)| name).collect::<Vec<_>>(), wanted);
+        assert_eq!(store.iter().count(), wanted.len() + 3, "and running statistics");
+    }
 }

@@ -15,7 +15,7 @@ section! {
         /// convolution of stride 1, no max-pooling; for 32 to 64 pixels). The other backbones have a stem of their own.
         plain stem: Stem = Kind::Choice(Stem::WORDS);
         /// Initial filters of the first convolution: `random`, or `k-means` of whitened patches of the images. auto: `k-means` for `patch-resnet`,
-        /// otherwise `random`.
+        /// otherwise `random`. With `epochs=0` they stay random.
         auto first_filters: FirstFilters = Kind::Choice(FirstFilters::WORDS);
         /// Projection head: `mlp` (linear, ReLU, linear; MoCo v2), `linear` (MoCo v1) or `mlp-bn` (`mlp` with batch norm after both layers; SimCLR).
         plain head: Head = Kind::Choice(Head::WORDS);

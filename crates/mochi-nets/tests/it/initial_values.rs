@@ -99,8 +99,8 @@ fn the_blocks_of_the_patch_resnet_start_as_the_identity() {
     assert_eq!(scales, ["layer1.0.bn3.weight", "layer1.1.bn3.weight"]);
     let images = Tensor::rand([2, 3, 40, 48], (Kind::Float, mochi_tensor::Device::Cpu));
     let features = mochi_tensor::no_grad(|| encoder.features(&images, NormMode::Eval)).unwrap();
-    // Running statistics of a new norm are 0 and 1, with an epsilon of 1e-5.
-    let first = images.conv2d(encoder.first_filters(), None::<Tensor>, 4, 3, 1, 1).relu() / 1.00001f64.sqrt();
+    // Running statistics of a new norm are 0 and 1, with an epsilon of 1e-5. There are two, after the convolution and of the features.
+    let first = images.conv2d(encoder.first_filters(), None::<Tensor>, 4, 3, 1, 1).relu() / 1.00001;
     let wanted = first.avg_pool2d([2, 2], [2, 2], [0, 0], true, false, None).adaptive_avg_pool2d([3, 3]).flatten(1, -1);
     assert_eq!(features.size(), [2, 2304]);
     assert!(features.allclose(&wanted, 1e-5, 1e-6, false));

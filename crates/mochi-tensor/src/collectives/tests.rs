@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::meeting::meet;
 use super::{Address, Group, Member, Operation, Reducer, Store};
-use crate::{BatchNorm, Device, Kind, NormMode, ParameterStore, Role, Tensor, no_grad, with_seed};
+use crate::{Affine, BatchNorm, Device, Kind, NormMode, ParameterStore, Role, Tensor, no_grad, with_seed};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -215,7 +215,7 @@ fn a_parameter_without_a_gradient_is_an_error() {
 fn normalize(x: &Tensor, residual: &Tensor, upstream: &Tensor, group: Option<&Arc<Group>>) -> Vec<Tensor> {
     let kind = x.kind();
     let mut store = ParameterStore::new();
-    let mut norm = BatchNorm::new(&mut store, "bn", x.size()[1], true, Device::Cpu).unwrap();
+    let mut norm = BatchNorm::new(&mut store, "bn", x.size()[1], Affine::ScaleAndShift, Device::Cpu).unwrap();
     for (name, tensor, role) in store.iter() {
         if role == Role::Parameter {
             let seed = if name.ends_with("bias") { 11 } else { 12 };
@@ -277,7 +277,7 @@ fn synchronized_batch_norm_is_that_of_the_whole_batch() {
 #[test]
 fn slices_of_a_batch_cannot_be_synchronized() {
     let found = ranks(2, |group| {
-        let mut norm = BatchNorm::new(&mut ParameterStore::new(), "bn", 3, true, Device::Cpu).unwrap();
+        let mut norm = BatchNorm::new(&mut ParameterStore::new(), "bn", 3, Affine::ScaleAndShift, Device::Cpu).unwrap();
         norm.synchronize(&group);
         let errors = [Kind::Float, Kind::Double].map(|kind| {
             let x = normal(&[4, 3], 1).to_kind(kind);

@@ -162,9 +162,23 @@ mod tests {
         assert!(key.store().identical(&one.learner.query.store().export("")), "f_k starts as a copy");
         let all: Result<Vec<_>, _> = crops(&settings, &dataset, &StopFlag::default()).unwrap().collect();
         let images = Tensor::f_cat(&all.unwrap(), 0).unwrap();
-        let embeddings = no_grad(|| one.learner.query.features(&images, NormMode::Eval)).unwrap();
+        let evaluated = no_grad(|| one.learner.query.features(&images, NormMode::Eval)).unwrap();
         let trained = no_grad(|| one.learner.query.features(&images, NormMode::Train { groups: 1 })).unwrap();
-        assert!(embeddings.allclose(&trained, 0.05, 0.05, false), "running statistics are those of the crops");
+        // Of 64 of the 65 crops; features are standardized, so the difference is in deviations.
+        let off = (evaluated - trained).abs().mean(Kind::Float).double_value(&[]);
+        assert!(off < 0.03, "running statistics are those of the crops: {off} deviations");
+    }
+
+    #[test]
+    fn a_run_without_steps_keeps_its_random_filters() {
+        let engine = mochi_tensor::start(Some(2)).unwrap();
+        let (_folder, dataset) = stripes(32);
+        let mut settings = settings(&engine, &dataset, "small");
+        settings.epochs = 0.0;
+        let mut task = Contrastive::new(settings, dataset, &engine, None).unwrap();
+        let before = task.learner.query.first_filters().copy();
+        assert_eq!(task.initialize(&StopFlag::default()).unwrap(), None);
+        assert!(task.learner.query.first_filters().equal(&before));
     }
 
     #[test]

@@ -139,12 +139,13 @@ impl Contrastive {
         Ok(Self { settings, dataset, monitor, learner, timeline, schedule, clamping_noted: false })
     }
 
-    /// What a new run learns before its first step, if anything: the filters of `model.first_filters = "k-means"`. Returns a sentence about it.
+    /// What a new run learns before its first step, if anything: the filters of `model.first_filters = "k-means"`. Returns a sentence about it. A run
+    /// without steps learns nothing: its encoder is the untrained baseline.
     ///
     /// # Errors
     /// Images that cannot be read, [`mochi_data::DataError::Canceled`] after a stop, a rank that is lost.
     pub fn initialize(&mut self, stop: &StopFlag) -> Result<Option<String>, TrainError> {
-        if self.settings.model.first_filters == FirstFilters::Random {
+        if self.settings.model.first_filters == FirstFilters::Random || self.timeline.steps == 0 {
             return Ok(None);
         }
         let begun = Instant::now();
