@@ -109,6 +109,27 @@ impl Backbone {
     /// # Errors
     /// libtorch's error, e.g. when the images are too small for the network.
     pub fn pooled(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
+        let features = self.unstandardized(images, mode)?;
+        match &self.norm {
+            Some(norm) => norm.forward(features, mode, false, None),
+            None => Ok(features),
+        }
+    }
+
+    /// Whether the pooled features are standardized.
+    pub fn standardizes(&self) -> bool {
+        self.norm.is_some()
+    }
+
+    /// Adds images to the statistics of standardized features, with all other norms as in evaluation.
+    pub(crate) fn collect_features(&self, images: &Tensor) -> Result<(), TensorError> {
+        if let Some(norm) = &self.norm {
+            norm.collect(&[self.unstandardized(images, NormMode::Eval)?])?;
+        }
+        Ok(())
+    }
+
+    fn unstandardized(&self, images: &Tensor, mode: NormMode) -> Result<Tensor, TensorError> {
         let mut xs = self.stem(std::slice::from_ref(images), mode)?;
         for (stage, ..) in &self.stages {
             xs = self.stage(*stage, &xs, mode)?;
@@ -118,11 +139,7 @@ impl Backbone {
             1 => x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float),
             cells => x.f_to_kind(Kind::Float)?.f_adaptive_avg_pool2d([cells, cells])?.f_flatten(1, -1),
         };
-        let features = Tensor::f_cat(&xs.iter().map(pool).collect::<Result<Vec<_>, _>>()?, 0)?;
-        match &self.norm {
-            Some(norm) => norm.forward(features, mode, false, None),
-            None => Ok(features),
-        }
+        Ok(Tensor::f_cat(&xs.iter().map(pool).collect::<Result<Vec<_>, _>>()?, 0)?)
     }
 
     /// The filters (F, 3, k, k) of the first convolution.

@@ -80,6 +80,15 @@ impl Encoder {
         self.backbone.norms().chain(self.head.norms()).try_for_each(BatchNorm::finish_collection)
     }
 
+    /// Adds images to the statistics of standardized features, for [`Self::finish_collection`]; other norms keep theirs. Does nothing where features
+    /// are not standardized.
+    ///
+    /// # Errors
+    /// As [`Self::features`].
+    pub fn collect_features(&self, images: &Tensor) -> Result<(), TensorError> {
+        self.backbone.collect_features(&self.compute.input(images)?)
+    }
+
     /// The filters (F, 3, k, k) of the first convolution.
     pub fn first_filters(&self) -> &Tensor {
         self.backbone.first_filters()

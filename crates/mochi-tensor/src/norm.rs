@@ -351,8 +351,11 @@ impl BatchNorm {
         })
     }
 
-    /// Adds a batch, one tensor or several.
-    fn collect(&self, xs: &[Tensor]) -> Result<(), TensorError> {
+    /// Adds a batch, one tensor or several, to the statistics of [`Self::finish_collection`], as [`NormMode::Collect`] does, without normalizing it.
+    ///
+    /// # Errors
+    /// libtorch's error for other shapes; a rank that is lost.
+    pub fn collect(&self, xs: &[Tensor]) -> Result<(), TensorError> {
         no_grad(|| {
             let (mean, square_mean) = together::moments(xs, self.group.as_deref())?;
             let values: i64 = xs.iter().map(|x| x.numel() as i64).sum();
@@ -367,7 +370,7 @@ impl BatchNorm {
         })
     }
 
-    /// Makes the statistics of all batches since [`NormMode::Collect`] began the running ones, and forgets them. Without a batch nothing changes.
+    /// Makes the statistics of all batches since the last time the running ones, and forgets them. Without a batch nothing changes.
     ///
     /// # Errors
     /// libtorch's error.

@@ -4,12 +4,13 @@
 //! that the encoder is useful before its first step.
 
 use mochi_config::Resolved;
-use mochi_data::{Batch, Dataset, Loader, LoaderOptions, Order};
+use mochi_data::Dataset;
 use mochi_nets::{Encoder, NormMode, filters_of_patches};
-use mochi_tensor::{Device, Kind, Tensor, dim, from_f32, no_grad, with_seed};
+use mochi_tensor::{Device, Kind, Tensor, dim, no_grad, with_seed};
 use mochi_term::StopFlag;
 use mochi_views::Augmentation;
 
+use super::sample::{BATCH, sample};
 use crate::{TrainError, augmentation};
 
 /// Images that patches are cut from, at most.
@@ -18,7 +19,6 @@ const IMAGES: usize = 2048;
 const PATCHES: usize = 51_200;
 /// Images of which batch norms take statistics.
 const MEASURED: usize = 256;
-const BATCH: usize = 64;
 
 /// Replaces the first filters of `encoder`, and measures its batch norms' statistics. Returns the numbers of patches and images.
 ///
@@ -39,7 +39,7 @@ pub(super) fn learn(
     let mut measured = Vec::new();
     let learned = with_seed(settings.seed, || -> Result<_, TrainError> {
         let mut cut = Vec::new();
-        for crops in crops(settings, dataset, stop)?.take(images.div_ceil(BATCH)) {
+        for crops in sample(settings, dataset, crop(settings)?, stop)?.take(images.div_ceil(BATCH)) {
             let crops = crops?;
             cut.push(patches(&crops, dim(each), side)?);
             // A single row has no variance. All crops would need gigabytes at 224 pixels.
@@ -55,32 +55,9 @@ pub(super) fn learn(
     Ok((each * images, images))
 }
 
-/// Crops (B, 3, S, S) of the images in the run's order.
-fn crops(
-    settings: &Resolved,
-    dataset: &Dataset,
-    stop: &StopFlag,
-) -> Result<impl Iterator<Item = Result<Tensor, TrainError>>, TrainError> {
-    let (data, size) = (&settings.data, settings.data.size);
-    let options = LoaderOptions {
-        order: Order::Shuffled { seed: settings.seed },
-        seed: settings.seed,
-        batch: BATCH,
-        views: 1,
-        size,
-        augmentation: Augmentation { transforms: Vec::new(), ..augmentation(settings)? },
-        drop_last: false,
-        threads: settings.compute.threads,
-        max_bad_fraction: data.max_bad_fraction,
-        fast_decode: data.fast_decode,
-        cancel: stop.flag().into(),
-        ..LoaderOptions::default()
-    };
-    let side = i64::from(size);
-    let tensor = move |batch: Result<Batch<_>, _>| -> Result<Tensor, TrainError> {
-        Ok(from_f32(batch?.view(0), &[-1, 3, side, side])?)
-    };
-    Ok(Loader::new(dataset, options)?.map(tensor))
+/// The crops of training without what follows them.
+fn crop(settings: &Resolved) -> Result<Augmentation, TrainError> {
+    Ok(Augmentation { transforms: Vec::new(), ..augmentation(settings)? })
 }
 
 /// `each` patches (each B, C, k, k) of every crop (B, C, S, S), at places from libtorch's generator.
@@ -95,7 +72,7 @@ fn patches(crops: &Tensor, each: i64, k: i64) -> Result<Tensor, TrainError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -108,7 +85,7 @@ mod tests {
     use crate::facts;
 
     /// `count` gray images of 28 pixels in an IDX file: stripes of four directions.
-    fn stripes(count: u32) -> (tempfile::TempDir, Dataset) {
+    pub(in super::super) fn stripes(count: u32) -> (tempfile::TempDir, Dataset) {
         let folder = tempfile::tempdir().unwrap();
         let mut bytes = vec![0, 0, 8, 3];
         bytes.extend([count, 28, 28].into_iter().flat_map(u32::to_be_bytes));
@@ -121,7 +98,7 @@ mod tests {
         (folder, dataset.unwrap())
     }
 
-    fn settings(engine: &Engine, dataset: &Dataset, preset: &str) -> Resolved {
+    pub(in super::super) fn settings(engine: &Engine, dataset: &Dataset, preset: &str) -> Resolved {
         let words = [
             "epochs=1",
             "model.arch=patch-resnet",
@@ -160,7 +137,8 @@ mod tests {
         );
         let key = one.learner.key.as_ref().unwrap();
         assert!(key.store().identical(&one.learner.query.store().export("")), "f_k starts as a copy");
-        let all: Result<Vec<_>, _> = crops(&settings, &dataset, &StopFlag::default()).unwrap().collect();
+        let crops = sample(&settings, &dataset, crop(&settings).unwrap(), &StopFlag::default()).unwrap();
+        let all: Result<Vec<_>, _> = crops.collect();
         let images = Tensor::f_cat(&all.unwrap(), 0).unwrap();
         let evaluated = no_grad(|| one.learner.query.features(&images, NormMode::Eval)).unwrap();
         let trained = no_grad(|| one.learner.query.features(&images, NormMode::Train { groups: 1 })).unwrap();

@@ -13,12 +13,14 @@
 //! | `parts` | model, optimizer and queue as parts of a checkpoint |
 
 mod batches;
+mod feature_norm;
 mod first_filters;
 pub(crate) mod learner;
 pub(crate) mod method;
 mod metrics;
 mod parts;
 mod ranks;
+mod sample;
 pub(crate) mod step;
 mod watch;
 
@@ -41,6 +43,7 @@ use mochi_text::{counted, duration};
 pub(crate) use parts::KEY_PREFIX;
 
 use crate::part::{Part, Parts};
+use crate::ranks::own_stop;
 use crate::task::{DataIdentity, Evaluated, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
 use crate::wiring::use_own_gpu;
 use crate::{
@@ -386,6 +389,11 @@ impl Task for Contrastive {
         let images = Tensor::f_from_slice(&images)?;
         let tensors = [("view_1", view_1), ("view_2", view_2), ("images", images)];
         Ok(Part::tensors("batch", tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into()))
+    }
+
+    fn finish(&mut self, stop: &StopFlag) -> Result<(), TrainError> {
+        let stop = own_stop(self.group().map(Arc::as_ref), stop);
+        self.learner.measure_features(&self.settings, &self.dataset, &stop)
     }
 
     fn evaluate(&mut self, _step: u64, stop: &StopFlag) -> Result<Evaluated, TrainError> {
