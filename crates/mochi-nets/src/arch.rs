@@ -22,7 +22,8 @@ pub enum Arch {
     /// A wide and shallow network for runs of minutes: a 7x7 convolution of stride 4 with 256 filters (overlapping patches), average pooling of stride 2
     /// and two bottlenecks whose last norm starts at zero (torchvision's `zero_init_residual`), so that its first features are those of the
     /// convolution alone. They are pooled to 3x3 cells, as Coates, Lee and Ng (2011) pool to 2x2, and so keep where something is, and standardized by
-    /// `torch.nn.BatchNorm1d(2304, affine=False)`: without it the cosine of two images is mostly that of what all images have in common.
+    /// `torch.nn.BatchNorm1d(2304, affine=False)`: without it, what all images have in common
+    /// dominates the cosine similarity (docs/results/recipes).
     PatchResNet,
 }
 

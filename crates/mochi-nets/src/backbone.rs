@@ -121,6 +121,10 @@ impl Backbone {
         self.norm.is_some()
     }
 
+    pub(crate) fn feature_norm(&self) -> Option<&BatchNorm> {
+        self.norm.as_ref()
+    }
+
     /// Adds images to the statistics of standardized features, with all other norms as in evaluation.
     pub(crate) fn collect_features(&self, images: &Tensor) -> Result<(), TensorError> {
         if let Some(norm) = &self.norm {

@@ -42,7 +42,7 @@ pub struct BatchNorm {
     ranks_as_tensors: bool,
 }
 
-/// Which of a layer's scale and shift are parameters. What is none stays as it starts, and is not saved.
+/// Which of a layer's scale and shift are parameters. A tensor that is not a parameter keeps its initial value and is not saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Affine {
     /// Scale and shift, `affine=True`.
@@ -82,7 +82,7 @@ const EPS: f64 = 1e-5;
 
 impl BatchNorm {
     /// A new layer of `channels` channels whose tensors are registered in `store` as `name.weight`, `name.bias`, `name.running_mean`,
-    /// `name.running_var` and `name.num_batches_tracked`, torchvision's names and order, of the first two those of `affine`.
+    /// `name.running_var` and `name.num_batches_tracked`, torchvision's names and order; weight and bias only as `affine` says.
     ///
     /// # Errors
     /// Where `channels` is not positive, or memory is short.
@@ -379,6 +379,23 @@ impl BatchNorm {
             let Some([mean, variance]) = self.collected.take().finish()? else { return Ok(()) };
             self.running_mean.shallow_clone().f_copy_(&mean)?;
             self.running_var.shallow_clone().f_copy_(&variance)?;
+            Ok(())
+        })
+    }
+
+    /// Running mean and variance, (C,) each.
+    pub fn statistics(&self) -> [&Tensor; 2] {
+        [&self.running_mean, &self.running_var]
+    }
+
+    /// Raises running variances to at least `fraction` of their mean.
+    ///
+    /// # Errors
+    /// libtorch's error.
+    pub fn limit_variance(&self, fraction: f64) -> Result<(), TensorError> {
+        no_grad(|| {
+            let least = fraction * self.running_var.f_mean(Kind::Double)?.f_double_value(&[])?;
+            let _ = self.running_var.shallow_clone().f_clamp_min_(least)?;
             Ok(())
         })
     }

@@ -241,3 +241,12 @@ fn a_frozen_layer_ignores_the_batch_and_learns_nothing() {
         assert_eq!(store.iter().count(), wanted.len() + 3, "and running statistics");
     }
 }
+
+#[test]
+fn small_variances_are_raised_to_a_fraction_of_the_mean() {
+    let part = |values: &[f32]| Tensor::from_slice(values);
+    let norm =
+        BatchNorm::from_parts(part(&[1.0; 3]), part(&[0.0; 3]), part(&[0.0; 3]), part(&[0.0, 1.0, 5.0])).unwrap();
+    norm.limit_variance(0.01).unwrap();
+    assert_eq!(Vec::<f32>::try_from(norm.statistics()[1]).unwrap(), [0.02, 1.0, 5.0]);
+}

@@ -88,6 +88,11 @@ pub trait Task {
     /// Tensors that cannot be made.
     fn batch_part(&self, batch: &Self::Batch) -> Result<Part, TrainError>;
 
+    /// Whether [`Self::finish`] does anything, so that the state before the last step is kept in case it is stopped.
+    fn finishes(&self) -> bool {
+        false
+    }
+
     /// What follows the last step, before it is evaluated and saved: batch statistics that are measured anew, for instance. An interrupted run does
     /// it again from the last step's state.
     ///

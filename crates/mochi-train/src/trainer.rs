@@ -213,6 +213,8 @@ impl<T: Task> Trainer<T> {
             let (mut averages, mut pace) = (Averages::default(), Pace::start());
             let mut evaluations = Evaluations::new(self.options.evaluate, now.elapsed_s);
             let (mut evaluated, mut evaluated_at) = (Metrics::new(), None);
+            // What follows the last step can take long, and can be stopped. The result needs it.
+            let ending = evaluations.is_result() || self.task.finishes();
             while !self.clock.ended() && !stopping(&now) {
                 let begin_s = now.elapsed_s;
                 let waiting = Instant::now();
@@ -230,8 +232,7 @@ impl<T: Task> Trainer<T> {
                     }
                 };
                 let last = self.clock.is_last(self.step, begin_s + evaluations.reserve_s());
-                if last && evaluations.is_result() && saved.as_ref().is_none_or(|s| s.step < self.step) {
-                    // What follows the last step can take long, and can be stopped.
+                if last && ending && saved.as_ref().is_none_or(|s| s.step < self.step) {
                     saved = Some(self.save(begun, records.as_ref(), watch)?);
                 }
                 let plan = self.plan(timeline, begin_s, last);
@@ -252,9 +253,7 @@ impl<T: Task> Trainer<T> {
                 let mut found = match self.after_step(last, due, evaluations.is_result(), stop, watch) {
                     Ok(found) => found,
                     // The last checkpoint is of the step before, from which a resumed run does this again.
-                    Err(TrainError::Data(DataError::Canceled))
-                        if last && evaluations.is_result() && saved.is_some() =>
-                    {
+                    Err(TrainError::Data(DataError::Canceled)) if last && ending && saved.is_some() => {
                         let (step, checkpoint) = (self.step - 1, saved.map_or_else(PathBuf::new, |saved| saved.path));
                         let elapsed_s = self.elapsed(begun);
                         return Ok(Outcome { step, finished: false, trained: step - first, checkpoint, elapsed_s });
@@ -320,8 +319,9 @@ impl<T: Task> Trainer<T> {
         stop: &StopFlag,
         watch: &mut dyn FnMut(Event),
     ) -> Result<Metrics, TrainError> {
-        if last && result {
-            watch(Event::Note("the last step is done; batch statistics and the evaluation follow".to_owned()));
+        if last && (result || self.task.finishes()) {
+            let follow = if due { "batch statistics and the evaluation" } else { "batch statistics" };
+            watch(Event::Note(format!("the last step is done; {follow} follow")));
         }
         if last {
             self.task.finish(stop)?;

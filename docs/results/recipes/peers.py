@@ -5,12 +5,13 @@
 RECIPE is one of lightly-moco, lightly-simclr, solo-moco, solo-simclr; TRAIN and TEST are folders of classes. Where the settings come from:
 
 * lightly 1.6.0: examples/pytorch/moco.py and simclr.py, with its transforms, heads and losses (pip install lightly).
-* solo-learn (commit 9187ea3): scripts/pretrain/cifar/mocov2plus.yaml and simclr.yaml with the augmentations they name. Its package needs torch 1.9.1, so they are
-  written in plain PyTorch here. Its warm-up of 10 of 1,000 epochs is 1 % of the steps.
+* solo-learn (commit 9187ea3): scripts/pretrain/cifar/mocov2plus.yaml and simclr.yaml with the augmentations they name and its stem for CIFAR. Its released package
+  (1.0.2) needs torch 1.9.1, so they are written in plain PyTorch here. Its warm-up of 10 of 1,000 epochs is 1 % of the steps.
 
 The recipes' numbers of epochs are for GPUs. Here the speed is measured for --minutes-measured, and the run has as many steps as --minutes have at that speed, so that
-schedules end and other work on the machine changes nothing. Data loading has one worker process per core; tensors are channels_last, which is faster.
-Measured are k-NN (cosine, 200 neighbors, weights exp(s / 0.1)) and a linear classifier (L-BFGS on standardized features). Needs torch, torchvision, numpy, Pillow and lightly.
+schedules end and other work on the machine changes nothing but the measurement of the speed. Data loading has one worker process per core; tensors are channels_last, which is faster.
+Measured are k-NN (cosine, half of a class's images but 5 to 200 neighbors, weights exp(s / 0.1): Mochi's protocol knn/2) and a linear classifier (L-BFGS on standardized features). Needs torch, torchvision, numpy, Pillow and lightly.
+ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 in the environment limit torch to AVX2.
 """
 import argparse
 import copy
@@ -36,8 +37,7 @@ def resnet18(cifar=False):
     network = torchvision.models.resnet18()
     network.fc = nn.Identity()
     if cifar:
-        network.conv1, network.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
-        nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+        network.conv1, network.maxpool = nn.Conv2d(3, 64, 3, 1, 2, bias=False), nn.Identity()
     return network
 
 
@@ -122,7 +122,7 @@ def blur():
 
 class SoloMoco:
     def __init__(self, size):
-        self.transform = SoloTransform(size, 0.2, (0.4, 0.4, 0.2, 0.1))
+        self.transform = SoloTransform(size, 0.08, (0.4, 0.4, 0.4, 0.1))
         self.backbone = resnet18(cifar=True)
         self.network = nn.Sequential(self.backbone, nn.Linear(512, 2048), nn.ReLU(), nn.Linear(2048, 256))
         self.average = copy.deepcopy(self.network).requires_grad_(False)
@@ -172,8 +172,9 @@ def batches(recipe, folder):
 
 
 def train(recipe, folder, minutes, steps=None):
-    """Trains for `steps`, or for `minutes` if they are None; returns the number of steps."""
-    recipe.network.train().to(memory_format=torch.channels_last)
+    """Trains for `steps`; without them for `minutes`, and at least 20 steps, and returns the steps of a minute."""
+    for network in (recipe.network, getattr(recipe, "average", recipe.network)):
+        network.train().to(memory_format=torch.channels_last)
     rate, begun, number = recipe.optimizer.param_groups[0]["lr"], None, 0
     for views in batches(recipe, folder):
         one, two = (view.contiguous(memory_format=torch.channels_last) for view in views)
@@ -186,14 +187,14 @@ def train(recipe, folder, minutes, steps=None):
         loss.backward()
         recipe.optimizer.step()
         number += 1
-        if number == 10 and steps is None:
+        if number == 10:
             # The first steps also start the workers.
             begun = time.monotonic()
         if steps == number:
             print(f"last loss {loss.item():.3f}", flush=True)
-            return number
-        if steps is None and begun and time.monotonic() - begun > 60 * minutes:
-            return number - 10
+            return None
+        if steps is None and number >= 30 and (minutes_taken := (time.monotonic() - begun) / 60) >= minutes:
+            return (number - 10) / minutes_taken
 
 
 @torch.no_grad()
@@ -220,16 +221,16 @@ def main():
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--minutes-measured", type=float, default=1)
-    parser.add_argument("--steps", type=int, help="instead of a measurement of the speed")
+    parser.add_argument("--steps", type=int, help="instead of a measurement of the speed; 0 measures only")
     parser.add_argument("--seed", type=int, default=0)
     a = parser.parse_args()
     torch.manual_seed(a.seed)
     steps = a.steps
-    if steps is None:
-        each = train(RECIPES[a.recipe](a.size), a.train, a.minutes_measured) / a.minutes_measured
+    if not steps:
+        each = train(RECIPES[a.recipe](a.size), a.train, a.minutes_measured)
         steps = max(1, round(each * a.minutes))
         print(f"{a.recipe} at {a.size} px: {each * BATCH / 60:.0f} images a second, {steps} steps in {a.minutes:g} minutes", flush=True)
-        if a.minutes_measured >= a.minutes:
+        if a.steps == 0:
             return
     recipe = RECIPES[a.recipe](a.size)
     network = recipe.backbone

@@ -45,19 +45,19 @@ pub enum Length {
     Open,
 }
 
-/// Hours of one core up to which the wide and shallow backbone is chosen.
+/// Core-hours up to which the wide and shallow backbone is chosen.
 const SHORT_HOURS: f64 = 2.0;
 /// Views of 64 pixels that a ResNet-18 learns from in this time (docs/results/recipes: 161,000 in 40 minutes of one core).
 const SHORT_VIEWS: f64 = 500_000.0;
 
-/// `patch-resnet` for runs of up to two hours of one core, otherwise ResNet-18. It learned more in 10 minutes of one core than ResNet-18 in 40; the limit is
+/// `patch-resnet` for runs of up to two core-hours, otherwise ResNet-18. It learned more in 10 minutes of one core than ResNet-18 in 40; the limit is
 /// extrapolated from that (docs/results/recipes).
 pub fn arch(length: Length, device: Device, threads: usize) -> (Arch, String) {
     let (short, bound) = match (device, length) {
         (Device::Cuda(_), _) => return (Arch::Resnet18, "a GPU".to_owned()),
         (Device::Cpu, Length::Open) => return (Arch::Resnet18, "no time limit".to_owned()),
         (Device::Cpu, Length::Time(limit)) => {
-            (limit.as_secs_f64() * threads as f64 <= SHORT_HOURS * 3600.0, format!("{SHORT_HOURS} hours of one core"))
+            (limit.as_secs_f64() * threads as f64 <= SHORT_HOURS * 3600.0, format!("{SHORT_HOURS} core-hours"))
         }
         (Device::Cpu, Length::Views(views)) => (views <= SHORT_VIEWS, counted(SHORT_VIEWS, "view")),
     };

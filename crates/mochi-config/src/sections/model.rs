@@ -8,7 +8,7 @@ section! {
     /// The encoder: backbone and projection head.
     Model, ModelSettings, "model" {
         /// Backbone: a torchvision ResNet (`resnet18` to `resnet101`), a CIFAR ResNet (`resnet20` to `resnet56`) or `patch-resnet`, wide and shallow
-        /// for runs of minutes. auto: on a CPU `patch-resnet` for a `time` of up to 2 hours of one core or `epochs` of up to 500,000 views, otherwise
+        /// for runs of minutes. auto: on a CPU `patch-resnet` for a `time` of up to 2 core-hours or `epochs` of up to 500,000 views, otherwise
         /// `resnet18`.
         auto arch: Arch = Kind::Choice(Arch::WORDS);
         /// First layers of `resnet18` to `resnet101`: `standard` (7x7 convolution of stride 2, max-pooling; for 224 pixels) or `cifar` (3x3

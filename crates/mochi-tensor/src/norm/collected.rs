@@ -32,7 +32,8 @@ impl Collected {
     pub(super) fn finish(self) -> Result<Option<[Tensor; 2]>, TensorError> {
         let Some([means, squares]) = self.sums else { return Ok(None) };
         let mean = means.f_div_scalar(self.weight)?;
-        let variance = squares.f_div_scalar(self.weight)?.f_sub(&mean.f_square()?)?;
+        // A difference of rounded numbers.
+        let variance = squares.f_div_scalar(self.weight)?.f_sub(&mean.f_square()?)?.f_clamp_min(0.0)?;
         Ok(Some([mean, variance]))
     }
 }

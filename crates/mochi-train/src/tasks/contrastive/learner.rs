@@ -119,9 +119,10 @@ impl Learner {
         dataset: &Dataset,
         stop: &StopFlag,
     ) -> Result<(), TrainError> {
-        feature_norm::measure(settings, dataset, &self.query, stop)?;
-        match &self.ranks {
-            Some(ranks) if self.query.backbone().standardizes() => Ok(copy_from_first(ranks.group(), &self.query)?),
+        let group = self.ranks.as_ref().map(|ranks| ranks.group().as_ref());
+        feature_norm::measure(settings, dataset, &self.query, group, stop)?;
+        match group {
+            Some(group) if self.query.backbone().standardizes() => Ok(copy_from_first(group, &self.query)?),
             _ => Ok(()),
         }
     }

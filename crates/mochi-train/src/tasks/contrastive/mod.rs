@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `learner` | encoders, queue and optimizer |
 //! | `first_filters` | filters of the first convolution that are learned from patches before the first step |
+//! | `feature_norm` | statistics of standardized features, after the last step |
+//! | `sample` | a sample of the images, for both |
 //! | `step` | one step of them |
 //! | `method` | from the views to losses and gradients: momentum or shared encoder, positives, candidate keys, mixed images |
 //! | `metrics` | what a step reports |
@@ -43,7 +45,6 @@ use mochi_text::{counted, duration};
 pub(crate) use parts::KEY_PREFIX;
 
 use crate::part::{Part, Parts};
-use crate::ranks::own_stop;
 use crate::task::{DataIdentity, Evaluated, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
 use crate::wiring::use_own_gpu;
 use crate::{
@@ -143,12 +144,16 @@ impl Contrastive {
     }
 
     /// What a new run learns before its first step, if anything: the filters of `model.first_filters = "k-means"`. Returns a sentence about it. A run
-    /// without steps learns nothing: its encoder is the untrained baseline.
+    /// without steps learns nothing: its encoder is the untrained baseline, whose standardized features have statistics as a trained one's.
     ///
     /// # Errors
     /// Images that cannot be read, [`mochi_data::DataError::Canceled`] after a stop, a rank that is lost.
     pub fn initialize(&mut self, stop: &StopFlag) -> Result<Option<String>, TrainError> {
-        if self.settings.model.first_filters == FirstFilters::Random || self.timeline.steps == 0 {
+        if self.timeline.steps == 0 {
+            self.learner.measure_features(&self.settings, &self.dataset, stop)?;
+            return Ok(None);
+        }
+        if self.settings.model.first_filters == FirstFilters::Random {
             return Ok(None);
         }
         let begun = Instant::now();
@@ -391,16 +396,24 @@ impl Task for Contrastive {
         Ok(Part::tensors("batch", tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into()))
     }
 
+    fn finishes(&self) -> bool {
+        self.learner.query.backbone().standardizes()
+    }
+
     fn finish(&mut self, stop: &StopFlag) -> Result<(), TrainError> {
-        let stop = own_stop(self.group().map(Arc::as_ref), stop);
-        self.learner.measure_features(&self.settings, &self.dataset, &stop)
+        self.learner.measure_features(&self.settings, &self.dataset, stop)
     }
 
     fn evaluate(&mut self, _step: u64, stop: &StopFlag) -> Result<Evaluated, TrainError> {
         match &mut self.monitor {
             Some(monitor) => {
+                // As after the last step, so that evaluations can be compared; then those of training again, since an evaluation changes no bit.
+                let of_training = self.learner.query.feature_statistics()?;
+                let measured = self.learner.measure_features(&self.settings, &self.dataset, stop);
                 let group = self.learner.ranks.as_ref().map(|ranks| ranks.group().as_ref());
-                watch::evaluate(monitor, &self.learner.query, group, stop)
+                let found = measured.and_then(|()| watch::evaluate(monitor, &self.learner.query, group, stop));
+                self.learner.query.set_feature_statistics(&of_training)?;
+                found
             }
             None => Ok(Evaluated::default()),
         }

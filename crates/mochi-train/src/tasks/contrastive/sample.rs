@@ -29,7 +29,8 @@ pub(super) fn sample(
         drop_last: false,
         threads: settings.compute.threads,
         max_bad_fraction: data.max_bad_fraction,
-        fast_decode: data.fast_decode,
+        // Statistics do not need the last bit of a pixel.
+        fast_decode: true,
         cancel: stop.flag().into(),
         ..LoaderOptions::default()
     };

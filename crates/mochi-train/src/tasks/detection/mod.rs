@@ -266,6 +266,10 @@ impl Task for Detection {
     }
 
     /// Precise batch norm, once, after the last step (detectron2 `engine/hooks.py`, `PreciseBN`).
+    fn finishes(&self) -> bool {
+        self.settings.evaluation.precise_bn_iterations > 0
+    }
+
     fn finish(&mut self, stop: &StopFlag) -> Result<(), TrainError> {
         let count = self.settings.evaluation.precise_bn_iterations;
         if count == 0 {
