@@ -25,6 +25,8 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision import transforms as T
 
+from first_layer import knn, linear
+
 IMAGENET = T.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 BATCH = 256
 
@@ -205,14 +207,6 @@ def features(network, folder, size):
     return torch.cat(found), torch.cat(labels)
 
 
-def knn(train, labels, test, wanted):
-    train, test = F.normalize(train, dim=1), F.normalize(test, dim=1)
-    classes = int(labels.max()) + 1
-    similarity, nearest = (test @ train.T).topk(min(200, max(5, len(train) // (2 * classes))), dim=1)
-    votes = torch.zeros(len(test), classes).scatter_add_(1, labels[nearest], (similarity / 0.1).exp())
-    return 100 * (votes.argmax(1) == wanted).float().mean().item()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", choices=RECIPES)
@@ -237,7 +231,6 @@ def main():
     train(recipe, a.train, a.minutes, steps)
     network.eval()
     found, test = features(network, a.train, a.size), features(network, a.test, a.size)
-    from first_layer import linear
     print(f"{a.recipe} at {a.size} px, {steps} steps: k-NN {knn(*found, *test):.1f}, linear {linear(*found, *test):.1f}", flush=True)
 
 
