@@ -9,7 +9,7 @@ RECIPE is one of lightly-moco, lightly-simclr, solo-moco, solo-simclr; TRAIN and
   (1.0.2) needs torch 1.9.1, so they are written in plain PyTorch here. Its warm-up of 10 of 1,000 epochs is 1 % of the steps.
 
 The recipes' numbers of epochs are for GPUs. Here the speed is measured for --minutes-measured, and the run has as many steps as --minutes have at that speed, so that
-schedules end and other work on the machine changes nothing but the measurement of the speed. Data loading has one worker process per core; tensors are channels_last, which is faster.
+schedules end and other work on the machine changes nothing but the measurement of the speed. Data loading has one worker process per core; tensors are channels_last.
 Measured are k-NN (cosine, half of a class's images but 5 to 200 neighbors, weights exp(s / 0.1): Mochi's protocol knn/2) and a linear classifier (L-BFGS on standardized features). Needs torch, torchvision, numpy, Pillow and lightly.
 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 in the environment limit torch to AVX2.
 """

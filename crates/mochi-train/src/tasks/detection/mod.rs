@@ -265,11 +265,11 @@ impl Task for Detection {
         Ok(StepReport { metrics, images, curve: None, note: None })
     }
 
-    /// Precise batch norm, once, after the last step (detectron2 `engine/hooks.py`, `PreciseBN`).
     fn finishes(&self) -> bool {
         self.settings.evaluation.precise_bn_iterations > 0
     }
 
+    /// Precise batch norm, once, after the last step (detectron2 `engine/hooks.py`, `PreciseBN`).
     fn finish(&mut self, stop: &StopFlag) -> Result<(), TrainError> {
         let count = self.settings.evaluation.precise_bn_iterations;
         if count == 0 {
