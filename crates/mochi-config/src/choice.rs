@@ -95,7 +95,7 @@ choice! {
         Resnet44 = "resnet44",
         /// CIFAR ResNet-56, 64 features.
         Resnet56 = "resnet56",
-        /// 7x7 convolution of stride 4 with 256 filters, average pooling, two bottlenecks; 2304 standardized features, 256 of each of 3x3 cells.
+        /// 7x7 convolution of stride 4 with 256 filters, average pooling (not with `stem=cifar`), two bottlenecks; 2304 standardized features, 256 of each of 3x3 cells.
         PatchResnet = "patch-resnet",
     }
 }
@@ -108,7 +108,7 @@ impl Arch {
 
     /// Whether `model.stem` counts.
     pub const fn has_choice_of_stem(self) -> bool {
-        !self.is_cifar_family() && !matches!(self, Arch::PatchResnet)
+        !self.is_cifar_family()
     }
 }
 

@@ -9,13 +9,13 @@
 //! those of one process, up to the rounding of features in batches of another size.
 
 use crate::classes::{at_least_two, match_names};
-use crate::features::{as_i64, labels_of};
+use crate::features::{Shuffled, as_i64, labels_of};
 use crate::interval::bootstrap_interval;
 use crate::probe::Probe;
 use crate::ranks::{extract_together, gather_rows, share_bad};
 use crate::standardize::{label_tensor, with_ones};
 use crate::{BadImages, EvalError, Extractor, FrozenEncoder, LinearResult, Progress, Stage, ViewOptions, extract};
-use mochi_data::{Dataset, Shard};
+use mochi_data::{Dataset, Position, Shard};
 use mochi_nets::{Encoder, NormMode};
 use mochi_tensor::{Device, Group, Kind, Tensor, from_f32, no_grad};
 use serde::{Deserialize, Serialize};
@@ -114,7 +114,7 @@ pub fn linear_augmented(
     let frozen = FrozenEncoder::snapshot(encoder)?;
     let device = encoder.compute().device;
     let mut probe: Option<Probe> = None;
-    let epochs = Some((seed, recipe.epochs as u64));
+    let epochs = Some(Shuffled { seed, start: Position::default(), end_epoch: recipe.epochs as u64 });
     let shards = |size: usize| (0..size).map(move |rank| Shard { rank, world_size: size });
     let shard = group.map_or(Shard::WHOLE, |group| Shard { rank: group.rank(), world_size: group.size() });
     let sharded = ViewOptions { shard, ..views.clone() };

@@ -6,7 +6,7 @@
 
 use crate::classes::{at_least_two, match_names};
 use crate::{EvalError, FrozenEncoder, Progress, Stage};
-use mochi_data::{BadImage, Cancel, Dataset, Loader, LoaderOptions, Order, Shard};
+use mochi_data::{BadImage, Cancel, Dataset, Loader, LoaderOptions, Order, Position, Shard};
 use mochi_nets::{Encoder, NormMode};
 use mochi_tensor::{Device, Kind, Tensor, from_f32, no_grad};
 use mochi_views::Augmentation;
@@ -94,19 +94,21 @@ impl ViewOptions {
         Self { augmentation, size, batch, threads, max_bad_fraction, shard, images: None, cancel }
     }
 
-    /// The loader of one pass over a dataset, one view per image; `shuffled` gives the seed and the number of epochs.
+    /// The loader of one view per image of a dataset: once in its order, or shuffled.
     pub(crate) fn loader(
         &self,
         dataset: &Dataset,
         augmentation: Augmentation,
         batch: usize,
-        shuffled: Option<(u64, u64)>,
+        shuffled: Option<Shuffled>,
     ) -> Result<Loader, EvalError> {
-        let (seed, end_epoch) = shuffled.unwrap_or((0, 1));
-        let order = shuffled.map_or(Order::Sequential, |(seed, _)| Order::Shuffled { seed });
+        let order = shuffled.as_ref().map_or(Order::Sequential, |shuffled| Order::Shuffled { seed: shuffled.seed });
+        let Shuffled { seed, start, end_epoch } =
+            shuffled.unwrap_or(Shuffled { seed: 0, start: Position::default(), end_epoch: 1 });
         let options = LoaderOptions {
             order,
             seed,
+            start,
             end_epoch,
             batch,
             views: 1,
@@ -122,6 +124,13 @@ impl ViewOptions {
         };
         Ok(Loader::new(dataset, options)?)
     }
+}
+
+/// Epochs of a dataset, each in another order.
+pub(crate) struct Shuffled {
+    pub seed: u64,
+    pub start: Position,
+    pub end_epoch: u64,
 }
 
 /// Frozen features with labels.

@@ -72,14 +72,14 @@ impl Chart<'_> {
         }
     }
 
-    /// A value behind a name. A percentage has no exponent, and its sign where the names leave room for it.
+    /// A value behind a name. A percentage has no exponent, and its sign where the names are short enough.
     fn text_of(&self, value: f64) -> String {
         if !self.unit.starts_with('%') {
             return short(value);
         }
         let number = if value.abs() < 0.05 { format!("{:.1}", value.abs()) } else { short(value) };
-        let room = self.series.iter().all(|series| series.name.chars().count() <= SIGNED);
-        if room { format!("{number} %") } else { number }
+        let short_names = self.series.iter().all(|series| series.name.chars().count() <= SIGNED);
+        if short_names { format!("{number} %") } else { number }
     }
 }
 

@@ -20,7 +20,7 @@ pub enum Arch {
         blocks: usize,
     },
     /// A wide and shallow network for runs of minutes: a 7x7 convolution of stride 4 with 256 filters (overlapping patches), average pooling of stride 2
-    /// and two bottlenecks whose last norm starts at zero (torchvision's `zero_init_residual`), so that its first features are those of the
+    /// (not with [`Stem::Cifar`], for views of up to 28 px) and two bottlenecks whose last norm starts at zero (torchvision's `zero_init_residual`), so that its first features are those of the
     /// convolution alone. They are pooled to 3x3 cells, as Coates, Lee and Ng (2011) pool to 2x2, and so keep where something is, and standardized by
     /// `torch.nn.BatchNorm1d(2304, affine=False)`: without it, what all images have in common
     /// dominates the cosine similarity (docs/results/recipes).
@@ -118,12 +118,7 @@ impl Arch {
         "patch-resnet",
     ];
 
-    /// Width of the pooled features: channels of the last stage, of each cell that they are pooled to.
-    pub fn features(self) -> i64 {
-        self.shape(Stem::Standard).features()
-    }
-
-    /// The layers; `stem` counts for torchvision's networks.
+    /// The layers; `stem` does not count for the CIFAR family.
     pub(crate) fn shape(self, stem: Stem) -> Shape {
         let published = |block: BlockKind, blocks: &[usize]| {
             let stem = match stem {
@@ -147,7 +142,12 @@ impl Arch {
                 ..published(BlockKind::Cifar, &[blocks; 3])
             },
             Self::PatchResNet => Shape {
-                stem: StemShape { width: 256, kernel: 7, stride: 4, pool: Pool::Mean },
+                stem: StemShape {
+                    width: 256,
+                    kernel: 7,
+                    stride: 4,
+                    pool: if stem == Stem::Standard { Pool::Mean } else { Pool::None },
+                },
                 zero_init_residual: true,
                 cells: 3,
                 standardized: true,

@@ -15,7 +15,9 @@ pub struct Backbone {
     stages: Vec<(Stage, ShapeSpec, Vec<Block>)>,
     /// Cells in each direction of the pooled features.
     cells: i64,
-    /// Of the pooled features.
+    /// F, the width of the pooled features.
+    width: i64,
+    /// Norm of the pooled features.
     norm: Option<BatchNorm>,
 }
 
@@ -51,11 +53,11 @@ impl Backbone {
         } else {
             None
         };
-        Ok(Self { compute, stem, pool, stages, cells: shape.cells, norm })
+        Ok(Self { compute, stem, pool, stages, cells: shape.cells, width: shape.features(), norm })
     }
 
     /// The stages after the stem with the shapes of their outputs: res2 to res5 with strides 4 to 32 (1 to 8 with the CIFAR stem), in the
-    /// CIFAR family res2 to res4 with strides 1 to 4, in [`Arch::PatchResNet`] res2 with stride 8.
+    /// CIFAR family res2 to res4 with strides 1 to 4, in [`Arch::PatchResNet`] res2 with stride 8 (4).
     pub fn shapes(&self) -> impl Iterator<Item = (Stage, ShapeSpec)> {
         self.stages.iter().map(|(stage, shape, _)| (*stage, *shape))
     }
@@ -114,6 +116,11 @@ impl Backbone {
             Some(norm) => norm.forward(features, mode, false, None),
             None => Ok(features),
         }
+    }
+
+    /// F, the width of the pooled features: the last stage's channels times the cells that they are pooled to.
+    pub fn width(&self) -> i64 {
+        self.width
     }
 
     /// Whether the pooled features are standardized.

@@ -35,6 +35,8 @@ const RESULTS: &str = "eval";
 const PAGE: &str = "report.html";
 /// Extension of what an evaluation has found so far.
 const PARTIAL: &str = ".partial";
+/// Extension of the network that it was training.
+const PARTIAL_NETWORK: &str = ".partial.safetensors";
 const ANALYSIS: &str = "analysis.json";
 const ANALYSIS_PAGE: &str = "analysis.html";
 /// What file managers leave in a folder that somebody has opened.
@@ -300,17 +302,39 @@ impl RunFolder {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Removes what [`write_partial`](RunFolder::write_partial) wrote, if there is anything.
+    /// Has `write` write a network to a new file, which becomes `eval/NAME.partial.safetensors` when it is complete.
+    ///
+    /// # Errors
+    /// [`RunError::File`], and what `write` returns.
+    pub fn write_partial_network<E: From<RunError>>(
+        &self,
+        name: &str,
+        write: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let folder = self.folder.make_folder(RESULTS).map_err(RunError::from)?;
+        let complete = format!("{name}{PARTIAL_NETWORK}");
+        let begun = format!("{complete}.new");
+        write(&folder.path().join(&begun))?;
+        Ok(folder.rename(begun, complete).map_err(RunError::from)?)
+    }
+
+    /// Where [`write_partial_network`](RunFolder::write_partial_network) has written; nothing may be there.
+    pub fn partial_network(&self, name: &str) -> PathBuf {
+        self.path().join(RESULTS).join(format!("{name}{PARTIAL_NETWORK}"))
+    }
+
+    /// Removes what an interrupted evaluation has left, if there is anything.
     ///
     /// # Errors
     /// [`RunError::File`].
     pub fn remove_partial(&self, name: &str) -> Result<(), RunError> {
-        match self.folder.folder(RESULTS) {
-            Ok(folder) if folder.file_type(format!("{name}{PARTIAL}"))?.is_some() => {
-                Ok(folder.remove(format!("{name}{PARTIAL}"))?)
-            }
-            _ => Ok(()),
+        let Ok(folder) = self.folder.folder(RESULTS) else { return Ok(()) };
+        for file in
+            [format!("{name}{PARTIAL}"), format!("{name}{PARTIAL_NETWORK}"), format!("{name}{PARTIAL_NETWORK}.new")]
+        {
+            folder.remove(file)?;
         }
+        Ok(())
     }
 
     /// Reads every evaluation result, by the order of their names: the name without `.json`, and the text or why it cannot be read.

@@ -154,11 +154,11 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Momentum buffers or first moments under their parameters' names, on the CPU. AdamW's second moments have `.exp_avg_sq` after the name,
+    /// A copy of the momentum buffers or first moments under their parameters' names, on the CPU, which later steps do not move. AdamW's second moments have `.exp_avg_sq` after the name,
     /// and `step` is the number of steps.
     pub fn export(&self) -> BTreeMap<String, Tensor> {
-        let mut state: BTreeMap<_, _> =
-            self.named_buffers().map(|(name, buffer)| (name, buffer.to_device(crate::Device::Cpu))).collect();
+        let plain = |t: &Tensor| no_grad(|| t.to_device(crate::Device::Cpu).contiguous().copy());
+        let mut state: BTreeMap<_, _> = self.named_buffers().map(|(name, buffer)| (name, plain(buffer))).collect();
         if self.update == Update::AdamW {
             state.insert(STEPS.to_owned(), Tensor::from(self.steps));
         }

@@ -174,10 +174,10 @@ def batches(recipe, folder):
 
 
 def train(recipe, folder, minutes, steps=None):
-    """Trains for `steps`; without them for `minutes`, and at least 20 steps, and returns the steps of a minute."""
+    """Trains for `steps`; without them for `minutes`, and at least 6 steps, and returns the steps of a minute."""
     for network in (recipe.network, getattr(recipe, "average", recipe.network)):
         network.train().to(memory_format=torch.channels_last)
-    rate, begun, number = recipe.optimizer.param_groups[0]["lr"], None, 0
+    rate, start, begun, number = recipe.optimizer.param_groups[0]["lr"], time.monotonic(), None, 0
     for views in batches(recipe, folder):
         one, two = (view.contiguous(memory_format=torch.channels_last) for view in views)
         done = number / (steps or 1e9)
@@ -189,14 +189,14 @@ def train(recipe, folder, minutes, steps=None):
         loss.backward()
         recipe.optimizer.step()
         number += 1
-        if number == 10:
+        if begun is None and (number == 10 or time.monotonic() - start > 20):
             # The first steps also start the workers.
-            begun = time.monotonic()
+            begun, first = time.monotonic(), number
         if steps == number:
             print(f"last loss {loss.item():.3f}", flush=True)
             return None
-        if steps is None and number >= 30 and (minutes_taken := (time.monotonic() - begun) / 60) >= minutes:
-            return (number - 10) / minutes_taken
+        if steps is None and begun and number >= first + 6 and (minutes_taken := (time.monotonic() - begun) / 60) >= minutes:
+            return (number - first) / minutes_taken
 
 
 @torch.no_grad()

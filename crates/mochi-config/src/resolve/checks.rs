@@ -4,7 +4,7 @@ use mochi_contrast_core::filters::Rule;
 use mochi_contrast_core::strategies::{pair_mixing, query_mixing};
 
 use super::{compute, rules};
-use crate::choice::{EncoderKind, ImageMix, Schedule, Stem};
+use crate::choice::{Arch, EncoderKind, ImageMix, Schedule, Stem};
 use crate::error::Problem;
 use crate::facts::{DeviceFacts, Facts};
 use crate::origin::Origin;
@@ -154,8 +154,9 @@ pub(super) fn warnings(
         warnings.push(Warning::SynthesisNeverStarts { warmup: negatives.warmup_epochs, epochs });
     }
     let automatic = |key| matches!(resolved.origins.get(key), Some(Origin::Auto(_)));
-    // The total stride is 32; a map under 3 x 3 has little spatial information. A size that follows from a time budget is meant to.
-    let cells = data.size.div_ceil(32);
+    // A map under 3 x 3 has little spatial information. A size that follows from a time budget is meant to.
+    let stride = if model.arch == Arch::PatchResnet { 8 } else { 32 };
+    let cells = data.size.div_ceil(stride);
     if !model.arch.has_choice_of_stem() {
         if model.stem == Stem::Cifar {
             warnings.push(Warning::StemIgnored { arch: model.arch });

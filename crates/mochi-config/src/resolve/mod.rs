@@ -50,7 +50,8 @@ impl Settings {
 
         let arch = pick.pick("model.arch", model.arch, || rules::arch(length, device, compute.threads));
         let first_filters = pick.pick("model.first_filters", model.first_filters, || rules::first_filters(arch));
-        let model = Model { arch, stem: model.stem, first_filters, head: model.head, dim: model.dim };
+        let stem = pick.pick("model.stem", model.stem, || rules::stem(arch, size));
+        let model = Model { arch, stem, first_filters, head: model.head, dim: model.dim };
         let threads = pick.pick("data.threads", data.threads, || rules::data_threads(device, facts.cores));
         let data = Data {
             source: data.source,

@@ -67,6 +67,18 @@ pub fn arch(length: Length, device: Device, threads: usize) -> (Arch, String) {
     }
 }
 
+/// Largest views whose feature map `patch-resnet` does not pool.
+const FINE_SIZE: u32 = 28;
+
+/// Small views have few patches, so that each of them counts (docs/results/recipes).
+pub fn stem(arch: Arch, size: u32) -> (Stem, String) {
+    match arch {
+        Arch::PatchResnet if size <= FINE_SIZE => (Stem::Cifar, format!("{arch}, views of up to {FINE_SIZE} px")),
+        Arch::PatchResnet => (Stem::Standard, format!("{arch}, views of more than {FINE_SIZE} px")),
+        _ => (Stem::Standard, format!("{arch}")),
+    }
+}
+
 /// k-means for the backbone whose first convolution is most of it.
 pub fn first_filters(arch: Arch) -> (FirstFilters, String) {
     match arch {
@@ -114,7 +126,7 @@ pub fn data_threads(device: Device, available: usize) -> (usize, String) {
 /// Memory per view of a batch during a step, in bytes (activations kept for the backward pass).
 ///
 /// A rough estimate from the size of all feature maps at 224 pixels with the standard stem in float32 (32 pixels for CIFAR ResNets), scaled by
-/// area. The CIFAR stem has 16 times the area, bf16 half the bytes.
+/// area. The CIFAR stem has 16 times the area (`patch-resnet` without pooling 4 times), bf16 half the bytes.
 pub fn bytes_per_view(model: &Model, size: u32, precision: Precision) -> u64 {
     let (mib, side) = match model.arch {
         Arch::Resnet18 => (30.0, 224.0),
@@ -128,7 +140,11 @@ pub fn bytes_per_view(model: &Model, size: u32, precision: Precision) -> u64 {
         Arch::PatchResnet => (1.2, 64.0),
     };
     let area = (f64::from(size) / side).powi(2);
-    let stem = if model.stem == Stem::Cifar && model.arch.has_choice_of_stem() { 16.0 } else { 1.0 };
+    let stem = match (model.stem, model.arch) {
+        (Stem::Cifar, Arch::PatchResnet) => 4.0,
+        (Stem::Cifar, arch) if arch.has_choice_of_stem() => 16.0,
+        _ => 1.0,
+    };
     let bytes = if precision == Precision::Bf16 { 0.5 } else { 1.0 };
     (mib * area * stem * bytes * 1_048_576.0) as u64
 }

@@ -11,9 +11,10 @@ section! {
         /// for runs of minutes. auto: on a CPU `patch-resnet` for a `time` of up to 2 core-hours or `epochs` of up to 500,000 views, otherwise
         /// `resnet18`.
         auto arch: Arch = Kind::Choice(Arch::WORDS);
-        /// First layers of `resnet18` to `resnet101`: `standard` (7x7 convolution of stride 2, max-pooling; for 224 pixels) or `cifar` (3x3
-        /// convolution of stride 1, no max-pooling; for 32 to 64 pixels). The other backbones have a stem of their own.
-        plain stem: Stem = Kind::Choice(Stem::WORDS);
+        /// First layers: `standard` (7x7 convolution of stride 2, max-pooling; for 224 pixels) or `cifar` (3x3 convolution of stride 1, no
+        /// max-pooling; for 32 to 64 pixels). The convolution of `patch-resnet` is the same with both: `standard` pools after it, `cifar` does not.
+        /// CIFAR ResNets have a stem of their own. auto: `cifar` for `patch-resnet` with views of up to 28 pixels, otherwise `standard`.
+        auto stem: Stem = Kind::Choice(Stem::WORDS);
         /// Initial filters of the first convolution: `random`, or `k-means` of whitened patches of the images. auto: `k-means` for `patch-resnet`,
         /// otherwise `random`. With `epochs=0` they stay random.
         auto first_filters: FirstFilters = Kind::Choice(FirstFilters::WORDS);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mochi_config::{Arch, Facts, FirstFilters, Resolved, Settings, Speed, TimeBudget};
+use mochi_config::{Arch, Facts, FirstFilters, Resolved, Settings, Speed, Stem, TimeBudget};
 
 use crate::{LAPTOP, load, with_gpu};
 
@@ -87,6 +87,7 @@ fn a_short_time_on_few_cores_takes_the_shallow_backbone() {
         let model = resolve("small", words, facts).model;
         (model.arch, model.first_filters)
     };
+    let stem = |words: &[&str], facts: &Facts| resolve("small", words, facts).model.stem;
     let (shallow, deep) = ((Arch::PatchResnet, FirstFilters::Kmeans), (Arch::Resnet18, FirstFilters::Random));
     let two = Facts { cores: 2, ..laptop(500.0) };
     assert_eq!(of(&["time=20m"], &two), shallow);
@@ -104,6 +105,12 @@ fn a_short_time_on_few_cores_takes_the_shallow_backbone() {
     assert_eq!(of(&["time=20m"], &Facts { cores: 2, ..with_gpu(4000, 80 << 30) }), deep);
     assert_eq!(of(&["time=20m", "model.arch=resnet50"], &two).0, Arch::Resnet50);
     assert_eq!(of(&["time=20m", "model.first_filters=random"], &two), (Arch::PatchResnet, FirstFilters::Random));
+    // Small views have few patches, which are not pooled.
+    assert_eq!(
+        [24, 28, 29, 64].map(|size| stem(&["time=20m", &format!("data.size={size}")], &two)),
+        [Stem::Cifar, Stem::Cifar, Stem::Standard, Stem::Standard]
+    );
+    assert_eq!(stem(&["time=20m", "data.size=28", "model.arch=resnet18"], &two), Stem::Standard);
     assert_eq!(resolve("moco-v2", &["model.arch=patch-resnet"], &two).model.first_filters, FirstFilters::Random);
 }
 

@@ -39,7 +39,8 @@ fn the_standard_stem_is_too_coarse_for_28_pixels() {
     let warnings = |words: &[&str]| load("demo", words).resolve(&own_facts("demo")).unwrap().1;
     assert_eq!(warnings(&["model.arch=resnet18"]), [Warning::StemTooCoarse { size: 28, cells: 1 }]);
     assert_eq!(warnings(&["model.arch=resnet18", "model.stem=cifar"]), []);
-    assert_eq!(warnings(&["model.stem=cifar"]), [Warning::StemIgnored { arch: Arch::PatchResnet }]);
+    assert_eq!(warnings(&["model.arch=resnet20", "model.stem=cifar"]), [Warning::StemIgnored { arch: Arch::Resnet20 }]);
+    assert_eq!(warnings(&["model.stem=standard"]), [], "patch-resnet pools 28 pixels to 4 x 4");
 }
 
 #[test]

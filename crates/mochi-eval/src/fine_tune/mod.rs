@@ -13,26 +13,26 @@
 //! Assignments*, NeurIPS 2020, for a larger rate of the classifier (its `eval_semisup.py`; the factor of ten is ours, and so are the batch and the three rates).
 
 mod network;
+mod partial;
 #[cfg(test)]
 mod tests;
+mod tuning;
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use mochi_data::{BadImage, Dataset};
+use mochi_data::Dataset;
 use mochi_nets::Encoder;
-use mochi_tensor::{Device, Kind, Tensor, from_f32};
 
 use self::network::Network;
+pub use self::partial::{Event, Known, PartialTraining, Tell};
+use self::tuning::{Training, Tuning};
 use crate::classes::{at_least_two, match_names};
 use crate::draws::hold_out_tenth;
-use crate::features::{as_i64, labels_of};
+use crate::features::labels_of;
 use crate::interval::bootstrap_interval;
 use crate::linear::{LinearResult, SweepPoint, select};
-use crate::probe::Accuracy;
-use crate::standardize::{label_tensor, with_ones};
 use crate::subset::{balanced_rows, check_label_fraction};
-use crate::{BadImages, EvalError, Extractor, Progress, Stage, ViewOptions, extract};
+use crate::{BadImages, EvalError, Stage, ViewOptions};
 
 /// Name and version of this protocol, part of every result.
 pub const FINE_TUNE_PROTOCOL: &str = "fine-tune/1";
@@ -104,24 +104,19 @@ impl FineTuneOptions {
     }
 }
 
-/// Fine-tunes the encoder's backbone on `train` and evaluates it on `test`; afterwards the encoder is again as it was. `known`: points of the same sweep that an interrupted call
-/// has given to `found`, which gets every new one. `progress` counts steps of the sweep, steps of the last training, test images.
+/// Fine-tunes the encoder's backbone on `train` and evaluates it on `test`; afterwards the encoder is again as it was. `known`: what an interrupted call of the same
+/// evaluation has told through `tell`, which is told all that is worth keeping.
 ///
 /// # Errors
 /// As [`FineTuneOptions::check`] and [`crate::check_splits`]; [`EvalError::Diverged`] if no rate stayed finite, or too many bad images.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "two sets of images, options, views, and three callbacks of the command line"
-)]
 pub fn fine_tune(
     encoder: &mut Encoder,
     train: &Dataset,
     test: &Dataset,
     options: &FineTuneOptions,
     views: &ViewOptions,
-    known: &[SweepPoint],
-    found: &mut dyn FnMut(&SweepPoint),
-    progress: &mut dyn FnMut(Progress),
+    known: &Known,
+    tell: &mut Tell<'_>,
 ) -> Result<LinearResult, EvalError> {
     let start = Instant::now();
     let (labels, test_labels) = (labels_of(train, "training")?, labels_of(test, "test")?);
@@ -142,17 +137,17 @@ pub fn fine_tune(
         let total = rates.len() * tuning.steps(fitted.len());
         for (number, &learning_rate) in rates.iter().enumerate() {
             let before = number * tuning.steps(fitted.len());
-            let point = match known.iter().find(|point| point.learning_rate == learning_rate) {
+            let point = match known.sweep.iter().find(|point| point.learning_rate == learning_rate) {
                 Some(point) => point.clone(),
                 None => {
                     let mut network = Network::new(encoder, train.class_names().len(), options.seed)?;
-                    let mut step = |done: usize| progress(Progress { stage: Stage::Sweep, done: before + done, total });
-                    let validation_top1 = match tuning.train(&mut network, &fitted, learning_rate, &mut step)? {
+                    let training = Training { stage: Stage::Sweep, learning_rate, before, total };
+                    let validation_top1 = match tuning.train(&mut network, &fitted, &training, known, tell)? {
                         Some(_) => Some(tuning.accuracy(&network, train, Some(&held_out), &mut |_| ())?.top1()),
                         None => None,
                     };
                     let point = SweepPoint { learning_rate, validation_top1 };
-                    found(&point);
+                    tell(Event::Point(&point));
                     point
                 }
             };
@@ -164,11 +159,10 @@ pub fn fine_tune(
     let (learning_rate, validation_top1) = best.ok_or_else(|| diverged(rates.clone()))?;
 
     let mut network = Network::new(encoder, train.class_names().len(), options.seed)?;
-    let total = tuning.steps(images.len());
-    let mut step = |done| progress(Progress { stage: Stage::Fit, done, total });
-    let bad = tuning.train(&mut network, &images, learning_rate, &mut step)?;
+    let training = Training { stage: Stage::Fit, learning_rate, before: 0, total: tuning.steps(images.len()) };
+    let bad = tuning.train(&mut network, &images, &training, known, tell)?;
     let bad = bad.ok_or_else(|| diverged(vec![learning_rate]))?;
-    let tested = tuning.accuracy(&network, test, None, progress)?;
+    let tested = tuning.accuracy(&network, test, None, &mut |now| tell(Event::Progress(now)))?;
     let at_edge = |point: Option<&SweepPoint>| point.is_some_and(|point| point.learning_rate == learning_rate);
     let fraction = (options.label_fraction < 1.0).then_some(options.label_fraction);
     Ok(LinearResult {
@@ -198,97 +192,4 @@ pub fn fine_tune(
         seconds: start.elapsed().as_secs_f64(),
         bad_images: BadImages { training: bad, test: tested.bad },
     })
-}
-
-/// What all trainings of an evaluation have in common.
-struct Tuning<'a> {
-    train: &'a Dataset,
-    labels: &'a [u32],
-    options: &'a FineTuneOptions,
-    views: &'a ViewOptions,
-}
-
-/// Accuracy of a network on a set of images.
-struct Tested {
-    accuracy: Accuracy,
-    images: usize,
-    width: usize,
-    bad: Vec<BadImage>,
-}
-
-impl Tested {
-    /// In percent.
-    fn top1(&self) -> f64 {
-        self.accuracy.top1.first().copied().unwrap_or(0.0)
-    }
-}
-
-impl Tuning<'_> {
-    /// Images per step of a training on `images` images.
-    fn batch(&self, images: usize) -> usize {
-        self.options.batch.min(images)
-    }
-
-    /// Steps of a training on `images` images.
-    fn steps(&self, images: usize) -> usize {
-        self.options.epochs() * (images / self.batch(images).max(1))
-    }
-
-    /// Trains on these images; the bad ones among them, or `None` if the loss was not finite. `progress` counts steps.
-    fn train(
-        &self,
-        network: &mut Network,
-        images: &[u32],
-        learning_rate: f64,
-        progress: &mut dyn FnMut(usize),
-    ) -> Result<Option<Vec<BadImage>>, EvalError> {
-        let (batch_size, steps) = (self.batch(images.len()), self.steps(images.len()));
-        let views = ViewOptions { images: Some(Arc::from(images)), ..self.views.clone() };
-        let epochs = Some((self.options.seed, self.options.epochs() as u64));
-        let mut loader = views.loader(self.train, views.augmentation.linear_training(), batch_size, epochs)?;
-        let (side, device) = (i64::from(views.size), network.encoder().compute().device);
-        let (mut bad, mut done) = (Vec::new(), 0);
-        while let Some(batch) = loader.next() {
-            let batch = batch?;
-            if batch.images.len() == batch_size {
-                let truth = batch.images.iter().filter_map(|&image| self.labels.get(image as usize).copied());
-                let truth = label_tensor(&truth.collect::<Vec<_>>(), device)?;
-                let pixels = from_f32(batch.view(0), &[as_i64(batch_size), 3, side, side])?;
-                let through = done as f64 / steps as f64;
-                let rate = learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * through).cos());
-                if !network.step(&pixels, &truth, rate)?.is_finite() {
-                    return Ok(None);
-                }
-                done += 1;
-                progress(done);
-            }
-            let ended = batch.number + 1 == loader.batches();
-            loader.recycle(batch);
-            if ended {
-                bad = loader.bad_images();
-            }
-        }
-        // The loss of a step is that before it: the last one may have left what is not finite.
-        Ok((network.probe()?.finite()? == [true]).then_some(bad))
-    }
-
-    /// Accuracy on the images of a dataset, or on some of them, one central view each.
-    fn accuracy(
-        &self,
-        network: &Network,
-        dataset: &Dataset,
-        images: Option<&[u32]>,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Tested, EvalError> {
-        let views = ViewOptions { images: images.map(Arc::from), ..self.views.clone() };
-        let features = extract(dataset, Extractor::Backbone(network.encoder()), &views, progress)?;
-        features.check("test")?;
-        let known = (self.train.class_names(), self.labels);
-        let truth = match_names(known, (&features.class_names, &features.labels))?;
-        let device: Device = network.encoder().compute().device;
-        let rows = with_ones(&features.values.f_to_device(device)?)?;
-        let every = Tensor::f_arange(as_i64(features.len()), (Kind::Int64, device))?;
-        let accuracy = network.probe()?.accuracy(&rows, &label_tensor(&truth, device)?, &every)?;
-        Ok(Tested { accuracy, images: features.len(), width: features.width(), bad: features.bad_images })
-    }
 }

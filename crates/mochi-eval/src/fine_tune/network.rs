@@ -26,13 +26,18 @@ const MOMENTUM: f64 = 0.9;
 const DEVIATION: f64 = 0.01;
 /// Names of an encoder's head, which takes no part.
 const HEAD: &str = "fc.";
+/// Before the names of what [`Network::export`] gives.
+const ENCODER: &str = "encoder.";
+const CLASSIFIER_NAMES: &str = "classifier.";
+const OPTIMIZER: &str = "optimizer.";
 
 /// An encoder that is trained; dropped, it is again as it was.
 pub(super) struct Network<'a> {
     encoder: &'a mut Encoder,
     /// The encoder's tensors as they were.
     start: BTreeMap<String, Tensor>,
-    /// (C, F) and (C,)
+    /// Weight (C, F) and bias (C,).
+    classifier: ParameterStore,
     weight: Tensor,
     bias: Tensor,
     optimizer: Optimizer,
@@ -41,7 +46,7 @@ pub(super) struct Network<'a> {
 impl<'a> Network<'a> {
     /// The encoder as it is, with a classifier of `classes` classes whose weights come from `seed`.
     pub(super) fn new(encoder: &'a mut Encoder, classes: usize, seed: u64) -> Result<Self, EvalError> {
-        let width = encoder.backbone().shapes().last().map_or(0, |(_, shape)| shape.channels); // F
+        let width = encoder.backbone().width(); // F
         let start = encoder.store().export("");
         encoder.unfreeze();
         let device = encoder.compute().device;
@@ -52,9 +57,9 @@ impl<'a> Network<'a> {
         let weight = classifier.add("weight", weight.f_to_device(device)?, Role::Parameter);
         let bias = classifier.add("bias", bias, Role::Parameter);
         let backbone = ParameterGroup::new(1.0, 0.0).with(encoder.store(), "", |name| !name.starts_with(HEAD));
-        let head = ParameterGroup::new(CLASSIFIER, 0.0).with(&classifier, "classifier.", |_| true);
+        let head = ParameterGroup::new(CLASSIFIER, 0.0).with(&classifier, CLASSIFIER_NAMES, |_| true);
         let optimizer = Optimizer::new(Update::Sgd, MOMENTUM, vec![backbone, head])?;
-        Ok(Self { encoder, start, weight, bias, optimizer })
+        Ok(Self { encoder, start, classifier, weight, bias, optimizer })
     }
 
     /// The encoder, in whatever state.
@@ -77,6 +82,25 @@ impl<'a> Network<'a> {
     pub(super) fn probe(&self) -> Result<Probe, EvalError> {
         let weights = no_grad(|| Tensor::f_cat(&[self.weight.f_tr()?, self.bias.f_unsqueeze(0)?], 0)?.f_detach())?;
         Probe::from_weights(&weights, &[0.0])
+    }
+
+    /// A copy of everything that the next steps depend on.
+    pub(super) fn export(&self) -> BTreeMap<String, Tensor> {
+        let mut tensors = self.encoder.store().export(ENCODER);
+        tensors.extend(self.classifier.export(CLASSIFIER_NAMES));
+        tensors
+            .extend(self.optimizer.export().into_iter().map(|(name, tensor)| (format!("{OPTIMIZER}{name}"), tensor)));
+        tensors
+    }
+
+    /// Goes on from what [`Network::export`] gave.
+    pub(super) fn load(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<(), EvalError> {
+        self.encoder.store().load(tensors, ENCODER)?;
+        self.classifier.load(tensors, CLASSIFIER_NAMES)?;
+        let state = tensors
+            .iter()
+            .filter_map(|(name, tensor)| Some((name.strip_prefix(OPTIMIZER)?.to_owned(), tensor.shallow_clone())));
+        Ok(self.optimizer.load(&state.collect())?)
     }
 
     /// Weight and bias of the classifier.

@@ -9,10 +9,11 @@ use std::path::Path;
 use formula::{fnv, formula, splitmix, summary};
 use mochi_data::Split;
 use mochi_nets::{Arch, EncoderSpec, HeadKind, Stem};
-use mochi_tensor::{Compute, Role, no_grad, read_tensors, with_seed};
+use mochi_tensor::{Compute, Device, Kind, Role, Tensor, no_grad, read_tensors, with_seed};
 use mochi_views::Augmentation;
 
 use super::*;
+use crate::Progress;
 
 /// u(i) of a name, float32.
 fn unit(name: &str, shape: &[i64]) -> Tensor {
@@ -105,8 +106,13 @@ fn the_network_is_tuned_on_held_out_images_restored_and_taken_up_again() {
     let mut points = Vec::new();
     let mut of = |known: &[SweepPoint], options: &FineTuneOptions| {
         points.clear();
-        let mut keep = |point: &SweepPoint| points.push(point.clone());
-        let result = fine_tune(&mut encoder, &train, &test, options, &views, known, &mut keep, &mut |_| ());
+        let mut keep = |event: Event<'_>| {
+            if let Event::Point(point) = event {
+                points.push(point.clone());
+            }
+        };
+        let known = Known { sweep: known.to_vec(), training: None };
+        let result = fine_tune(&mut encoder, &train, &test, options, &views, &known, &mut keep);
         assert!(encoder.store().identical(&before), "the encoder is as it was");
         assert!(encoder.store().trainable().next().is_none());
         (result, points.clone())
@@ -138,6 +144,50 @@ fn the_network_is_tuned_on_held_out_images_restored_and_taken_up_again() {
     assert!(matches!(none, Err(EvalError::TooFewLabels { .. })), "{none:?}");
     let (wild, _) = of(&[], &FineTuneOptions { learning_rates: vec![1e9], ..options });
     assert!(matches!(wild, Err(EvalError::Diverged { .. })), "{wild:?}");
+}
+
+#[test]
+fn a_training_that_was_interrupted_ends_as_if_it_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    bars(folder.path(), "train", 84);
+    bars(folder.path(), "t10k", 24);
+    let open = |split: Split| Dataset::open(folder.path(), &split.into()).unwrap();
+    let (train, test) = (open(Split::Train), open(Split::Test));
+    let views = ViewOptions { threads: 1, ..ViewOptions::new(Augmentation::preset("gray").unwrap(), 8) };
+    // 84 images, of which 9 steps of 9 remain in each epoch of the sweep; the last batch is incomplete in both.
+    let options =
+        FineTuneOptions { epochs: Some(2), batch: 8, learning_rates: vec![0.01, 0.05], ..FineTuneOptions::default() };
+    let mut encoder = encoder(1);
+    // Everything that could be left by an interruption.
+    let mut left = Vec::new();
+    let mut keep = |event: Event<'_>| {
+        if let Event::Step(state) = event {
+            left.push(state());
+        }
+    };
+    let whole = fine_tune(&mut encoder, &train, &test, &options, &views, &Known::default(), &mut keep).unwrap();
+    let tried = |points: usize| whole.sweep[..points].to_vec();
+    let count = left.len();
+    let of_fit = left.iter().filter(|state| state.fit).count();
+    assert!(of_fit >= 20 && count > 2 * of_fit, "{count} states, {of_fit} of the last training");
+    for (at, training) in left.into_iter().enumerate() {
+        // The middle and the end of the first training, the middle of the second, an end of an epoch and the end of the last.
+        let rest = count - at;
+        if ![5, 10, 30].contains(&at) && ![of_fit, of_fit / 2 + 1, 1].contains(&rest) {
+            continue;
+        }
+        let sweep = tried(if training.fit { 2 } else { usize::from(training.learning_rate == 0.05) });
+        let (steps, known) = (training.steps, Known { sweep, training: Some(training) });
+        let mut done = Vec::new();
+        let mut tell = |event: Event<'_>| {
+            if let Event::Progress(Progress { stage: Stage::Sweep | Stage::Fit, done: now, .. }) = event {
+                done.push(now);
+            }
+        };
+        let again = fine_tune(&mut encoder, &train, &test, &options, &views, &known, &mut tell).unwrap();
+        assert_eq!(again, LinearResult { seconds: again.seconds, ..whole.clone() }, "after step {steps}, {at}");
+        assert!(done.len() + at < count, "{} steps after {at} of {count}", done.len());
+    }
 }
 
 #[test]

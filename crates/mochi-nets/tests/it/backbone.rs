@@ -26,6 +26,7 @@ fn maps_have_detectron2s_names_strides_and_channels() {
         ("resnet18", Stem::Cifar, vec![64, 128, 256, 512], vec![1, 2, 4, 8]),
         ("resnet20", Stem::Cifar, vec![16, 32, 64], vec![1, 2, 4]),
         ("patch-resnet", Stem::Standard, vec![256], vec![8]),
+        ("patch-resnet", Stem::Cifar, vec![256], vec![4]),
     ] {
         let (backbone, _) = build(arch, stem);
         let wanted: Vec<(Stage, ShapeSpec)> = Stage::ALL[1..]

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// The project's bound for networks in float32.
 const TOLERANCE: f64 = 1e-4;
-const CASES: [&str; 5] = ["resnet18", "resnet50", "resnet18_cifar_groups", "resnet20", "patch_resnet"];
+const CASES: [&str; 6] =
+    ["resnet18", "resnet50", "resnet18_cifar_groups", "resnet20", "patch_resnet", "patch_resnet_28"];
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)

@@ -26,16 +26,9 @@ pub(super) fn report_failure(store: &Store, member: Member, reason: &str) {
     linger(store, member);
 }
 
-/// Waits until every rank has come here.
-pub(super) fn close(store: &Store, Member { rank, size, .. }: Member) {
-    if store.set(&format!("done/{rank}"), "").is_err() || rank != 0 {
-        return;
-    }
-    let begun = Instant::now();
-    let done = |other: usize| !matches!(store.get(&format!("done/{other}")), Ok(None));
-    while begun.elapsed() < CLOSING && !(1..size).all(done) {
-        std::thread::sleep(PAUSE);
-    }
+/// Says that this rank is at the end of a command; rank 0 waits until all are.
+pub(super) fn close(store: &Store, member: Member) {
+    arrive(store, member, "done", CLOSING);
 }
 
 /// Which rank failed or was lost, seen from `member`, which has closed its connections.
@@ -81,13 +74,18 @@ fn look(store: &Store, size: usize) -> Result<Found, String> {
 }
 
 /// Says that this rank has read; rank 0 waits until the living have.
-fn linger(store: &Store, Member { rank, size, .. }: Member) {
-    if store.set(&format!("read/{rank}"), "").is_err() || rank != 0 {
+fn linger(store: &Store, member: Member) {
+    arrive(store, member, "read", LINGER);
+}
+
+/// Writes `key` for this rank; rank 0, which may serve the store, waits for those of the others, or until `limit` has passed.
+fn arrive(store: &Store, Member { rank, size, .. }: Member, key: &str, limit: Duration) {
+    if store.set(&format!("{key}/{rank}"), "").is_err() || rank != 0 {
         return;
     }
     let begun = Instant::now();
-    let done = |other: usize| !matches!(store.get(&format!("read/{other}")), Ok(None));
-    while begun.elapsed() < LINGER && !(1..size).all(done) {
+    let arrived = |other: usize| !matches!(store.get(&format!("{key}/{other}")), Ok(None));
+    while begun.elapsed() < limit && !(1..size).all(arrived) {
         std::thread::sleep(PAUSE);
     }
 }

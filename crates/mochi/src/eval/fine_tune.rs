@@ -1,10 +1,13 @@
 //! `mochi eval fine-tune`
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use mochi_eval::{FineTuneOptions, SweepPoint, fine_tune};
-use mochi_tensor::Engine;
+use mochi_data::{BadImage, Position};
+use mochi_eval::{Event, FineTuneOptions, Known, PartialTraining, SweepPoint, fine_tune};
+use mochi_tensor::{Engine, read_tensors, write_tensors};
 use serde::{Deserialize, Serialize};
 
 use super::inputs::Inputs;
@@ -43,6 +46,23 @@ pub struct Arguments {
 struct Found {
     evaluation: String,
     sweep: Vec<SweepPoint>,
+}
+
+/// How often the network in training is written, after the first step.
+const SAVE_EVERY: Duration = Duration::from_secs(30);
+/// Name of the metadata that says which training it is.
+const PLACE: &str = "training";
+
+/// Where a training was interrupted.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    evaluation: String,
+    fit: bool,
+    learning_rate: f64,
+    steps: usize,
+    /// Epoch and batch.
+    next: (u64, usize),
+    bad_images: Vec<BadImage>,
 }
 
 /// Runs the subcommand.
@@ -96,22 +116,56 @@ pub fn evaluate(inputs: &mut Inputs, options: &FineTuneOptions, out: Option<&Pat
         progress.note(&format!("known from an interrupted call: the learning rates {}", rates.join(", ")));
         found = before;
     }
-    let known = found.sweep.clone();
-    let mut kept = Ok(());
-    let mut keep = |point: &SweepPoint| {
-        found.sweep.push(point.clone());
-        kept = folder.as_ref().map_or(Ok(()), |folder| folder.write_partial(&stored, &found));
+    let training = folder.as_ref().and_then(|folder| left(&folder.partial_network(&stored), &found.evaluation));
+    if let Some(left) = &training {
+        progress.note(&format!("continued after step {} at learning rate {}", left.steps, left.learning_rate));
+    }
+    let known = Known { sweep: found.sweep.clone(), training };
+    let (mut kept, mut saved) = (Ok(()), None::<Instant>);
+    let mut tell = |event: Event<'_>| match (event, &folder) {
+        (Event::Progress(now), _) => stages.update(now),
+        (Event::Point(point), Some(folder)) => {
+            found.sweep.push(point.clone());
+            kept = folder.write_partial(&stored, &found).map_err(Failure::from);
+        }
+        (Event::Step(state), Some(folder)) if saved.is_none_or(|at| at.elapsed() >= SAVE_EVERY) => {
+            kept = folder.write_partial_network(&stored, |path| keep(path, &state(), &found.evaluation));
+            saved = Some(Instant::now());
+        }
+        _ => (),
     };
-    let mut update = |now| stages.update(now);
     let views = &inputs.views;
-    let result =
-        fine_tune(&mut loaded.encoder, &inputs.train, &inputs.test, options, views, &known, &mut keep, &mut update)
-            .map_err(failure)?;
+    let result = fine_tune(&mut loaded.encoder, &inputs.train, &inputs.test, options, views, &known, &mut tell)
+        .map_err(failure)?;
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
     inputs.finish(out, &name, &result, &described("fine-tuning", inputs, &result))?;
     kept?;
     Ok(folder.map_or(Ok(()), |folder| folder.remove_partial(&stored)).map(|()| std::process::ExitCode::SUCCESS)?)
+}
+
+/// Writes a training that is not complete.
+fn keep(path: &Path, training: &PartialTraining, evaluation: &str) -> Outcome<()> {
+    let PartialTraining { fit, learning_rate, steps, next, bad_images, tensors } = training;
+    let place = Place {
+        evaluation: evaluation.to_owned(),
+        fit: *fit,
+        learning_rate: *learning_rate,
+        steps: *steps,
+        next: (next.epoch, next.batch),
+        bad_images: bad_images.clone(),
+    };
+    let text = serde_json::to_string(&place).unwrap_or_default();
+    Ok(write_tensors(path, tensors, &BTreeMap::from([(PLACE.to_owned(), text)]))?)
+}
+
+/// The training that an interrupted call of the same evaluation has left; `None` if there is none that can be read.
+fn left(path: &Path, evaluation: &str) -> Option<PartialTraining> {
+    let (tensors, metadata) = read_tensors(path).ok()?;
+    let place: Place = serde_json::from_str(metadata.get(PLACE)?).ok()?;
+    let Place { evaluation: of, fit, learning_rate, steps, next: (epoch, batch), bad_images } = place;
+    let next = Position { epoch, batch };
+    (of == evaluation).then_some(PartialTraining { fit, learning_rate, steps, next, bad_images, tensors })
 }
 
 /// The name of a result: what differs from the defaults is part of it.

@@ -64,6 +64,16 @@ fn a_short_run_takes_the_shallow_backbone_with_filters_from_the_images() {
     assert!(config.contains("arch = \"patch-resnet\"  # auto: at most 500000 views"), "{config}");
     assert!(config.contains("first_filters = \"k-means\"  # auto: patch-resnet"), "{config}");
     assert!(said(&run(&["resume", &place(&out)])).contains("nothing to train"));
+
+    // Found later: fine-tuning took the width of the last stage for that of the features, which are pooled to cells here.
+    let labeled = ["--train", &place(&data), "--test", &place(&data), "--json"];
+    let evaluate = |protocol: &[&str]| json(&run(&[&["eval"], protocol, &[&place(&out)], &labeled].concat()));
+    for (protocol, more) in
+        [("knn", &[][..]), ("linear", &[]), ("few-shot", &["--shots", "2"]), ("fine-tune", &["--epochs", "1"])]
+    {
+        let found = evaluate(&[&[protocol], more].concat());
+        assert_eq!((&found["features"], found["top1"].is_number()), (&2304.into(), true), "{protocol}: {found}");
+    }
 }
 
 #[test]

@@ -310,15 +310,28 @@ fn a_network_is_fine_tuned_and_an_interrupted_sweep_goes_on() {
     assert!(stored.exists() && !out.join("eval/fine-tune-epochs-2-batch-8.partial").exists());
     assert!(weights() == before, "the run is as it was");
 
+    let kill_at = |file: &Path| {
+        let mut child = mochi(&command).args(short).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = std::time::Instant::now();
+        while !file.exists() && begun.elapsed().as_secs() < 60 {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    // Killed in the first training: it goes on after the step that was kept.
+    let network = out.join("eval/fine-tune-epochs-2-batch-8.partial.safetensors");
+    kill_at(&network);
+    let output = mochi(&command).args(short).output().unwrap();
+    assert!(said(&output).contains("continued after step 1 at learning rate 0.001"), "{}", said(&output));
+    let mut again = json(&output);
+    again["seconds"] = result["seconds"].clone();
+    assert_eq!(again, result);
+    assert!(!network.exists());
+
     // Killed after the first rate: it is not tried again. The point is one that no training would give.
     let partial = out.join("eval/fine-tune-epochs-2-batch-8.partial");
-    let mut child = mochi(&command).args(short).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let begun = std::time::Instant::now();
-    while !partial.exists() && begun.elapsed().as_secs() < 60 {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    kill_at(&partial);
     let mut found: serde_json::Value = serde_json::from_slice(&std::fs::read(&partial).unwrap()).unwrap();
     found["sweep"] = serde_json::json!([{"learning_rate": 0.001, "validation_top1": 101.0}]);
     std::fs::write(&partial, found.to_string()).unwrap();

@@ -1,0 +1,48 @@
+//! What an interrupted fine-tuning leaves behind, so that a call of the same evaluation goes on where it stopped.
+
+use std::collections::BTreeMap;
+
+use mochi_data::{BadImage, Position};
+use mochi_tensor::Tensor;
+
+use crate::Progress;
+use crate::linear::SweepPoint;
+
+/// What an interrupted call has found.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Learning rates that were tried.
+    pub sweep: Vec<SweepPoint>,
+    /// The training that was interrupted.
+    pub training: Option<PartialTraining>,
+}
+
+/// A training between two steps: with it, the rest of the training is bit for bit that of an uninterrupted one.
+#[derive(Debug)]
+pub struct PartialTraining {
+    /// Whether it is the last training, on all labeled images.
+    pub fit: bool,
+    /// Learning rate of the backbone.
+    pub learning_rate: f64,
+    /// Steps done.
+    pub steps: usize,
+    /// Where the images go on.
+    pub next: Position,
+    /// Images that could not be read so far.
+    pub bad_images: Vec<BadImage>,
+    /// The encoder's tensors (`encoder.`), the classifier's (`classifier.`) and the optimizer's (`optimizer.`).
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+/// What happens during a fine-tuning.
+pub enum Event<'a> {
+    /// A learning rate was tried.
+    Point(&'a SweepPoint),
+    /// A step was done; the function copies the state of its training.
+    Step(&'a dyn Fn() -> PartialTraining),
+    /// Steps of the sweep, steps of the last training, test images.
+    Progress(Progress),
+}
+
+/// Is told what happens.
+pub type Tell<'a> = dyn FnMut(Event<'_>) + 'a;
