@@ -9,7 +9,7 @@
 //!     bad-images.jsonl       images that could not be read, if any
 //!     checkpoints/step-N/    whole checkpoints only
 //!     failed/step-N/         what a step saw whose loss was not finite, if any
-//!     eval/*.json            evaluation results
+//!     eval/                  evaluation results: `results.rs`
 //!     report.html            the page
 //!     analysis.json          what `mochi analyze` measured, if it did
 //!     analysis.html          its page
@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 
 use mochi_files::{FileError, FileType, Folder, is_temporary};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::checkpoint::Checkpoints;
 use crate::error::RunError;
@@ -31,19 +30,11 @@ use crate::limits::WHOLE_FILE;
 
 const CONFIG: &str = "config.toml";
 const LOCK: &str = "run.lock";
-const RESULTS: &str = "eval";
 const PAGE: &str = "report.html";
-/// Extension of what an evaluation has found so far.
-const PARTIAL: &str = ".partial";
-/// Extension of the network that it was training.
-const PARTIAL_NETWORK: &str = ".partial.safetensors";
 const ANALYSIS: &str = "analysis.json";
 const ANALYSIS_PAGE: &str = "analysis.html";
 /// What file managers leave in a folder that somebody has opened.
 const IGNORED: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
-
-/// An evaluation result's name and its text, or why it cannot be read.
-pub type StoredResult = (String, Result<String, RunError>);
 
 /// A run's folder. One that was made by [`create`](RunFolder::create) or [`open`](RunFolder::open) holds the lock
 /// until it is dropped; [`read`](RunFolder::read) takes none.
@@ -254,30 +245,6 @@ impl RunFolder {
         Ok(self.folder.write(ANALYSIS_PAGE, page.as_bytes())?)
     }
 
-    /// Writes an evaluation result to `eval/NAME.json`, whole or not at all; the report shows it. Returns its path.
-    ///
-    /// # Errors
-    /// [`RunError::File`], [`RunError::Unwritable`].
-    pub fn write_result<T: Serialize>(&self, name: &str, result: &T) -> Result<PathBuf, RunError> {
-        let file = format!("{name}.json");
-        let path = self.path().join(RESULTS).join(&file);
-        self.folder.make_folder(RESULTS)?.write(file, &json(result, &path)?)?;
-        Ok(path)
-    }
-
-    /// Checks that an evaluation result can be written, before the work whose result it is.
-    ///
-    /// # Errors
-    /// [`RunError::File`].
-    pub fn check_results_writable(&self) -> Result<(), RunError> {
-        // The folder is made with the first result.
-        match self.folder.file_type(RESULTS)? {
-            None => self.folder.check_writable(RESULTS)?,
-            Some(_) => self.folder.folder(RESULTS)?.check_writable("result.json")?,
-        }
-        Ok(())
-    }
-
     /// Checks that the page can be written, before the work whose result it shows.
     ///
     /// # Errors
@@ -286,83 +253,13 @@ impl RunFolder {
         Ok(self.folder.check_writable(PAGE)?)
     }
 
-    /// Writes what an evaluation has found so far to `eval/NAME.partial`, whole or not at all, so that it can be taken up again.
-    ///
-    /// # Errors
-    /// [`RunError::File`], [`RunError::Unwritable`].
-    pub fn write_partial<T: Serialize>(&self, name: &str, found: &T) -> Result<(), RunError> {
-        let file = format!("{name}{PARTIAL}");
-        let text = json(found, &self.path().join(RESULTS).join(&file))?;
-        Ok(self.folder.make_folder(RESULTS)?.write(file, &text)?)
-    }
-
-    /// What [`write_partial`](RunFolder::write_partial) wrote; `None` if there is nothing that can be read.
-    pub fn read_partial<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let text = self.folder.folder(RESULTS).ok()?.read(format!("{name}{PARTIAL}"), WHOLE_FILE).ok()?;
-        serde_json::from_slice(&text).ok()
-    }
-
-    /// Has `write` write a network to a new file, which becomes `eval/NAME.partial.safetensors` when it is complete.
-    ///
-    /// # Errors
-    /// [`RunError::File`], and what `write` returns.
-    pub fn write_partial_network<E: From<RunError>>(
-        &self,
-        name: &str,
-        write: impl FnOnce(&Path) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let folder = self.folder.make_folder(RESULTS).map_err(RunError::from)?;
-        let complete = format!("{name}{PARTIAL_NETWORK}");
-        let begun = format!("{complete}.new");
-        write(&folder.path().join(&begun))?;
-        Ok(folder.rename(begun, complete).map_err(RunError::from)?)
-    }
-
-    /// Where [`write_partial_network`](RunFolder::write_partial_network) has written; nothing may be there.
-    pub fn partial_network(&self, name: &str) -> PathBuf {
-        self.path().join(RESULTS).join(format!("{name}{PARTIAL_NETWORK}"))
-    }
-
-    /// Removes what an interrupted evaluation has left, if there is anything.
-    ///
-    /// # Errors
-    /// [`RunError::File`].
-    pub fn remove_partial(&self, name: &str) -> Result<(), RunError> {
-        let Ok(folder) = self.folder.folder(RESULTS) else { return Ok(()) };
-        for file in
-            [format!("{name}{PARTIAL}"), format!("{name}{PARTIAL_NETWORK}"), format!("{name}{PARTIAL_NETWORK}.new")]
-        {
-            folder.remove(file)?;
-        }
-        Ok(())
-    }
-
-    /// Reads every evaluation result, by the order of their names: the name without `.json`, and the text or why it cannot be read.
-    ///
-    /// # Errors
-    /// [`RunError::File`] for a folder `eval` that cannot be read.
-    pub fn read_results(&self) -> Result<Vec<StoredResult>, RunError> {
-        let folder = match self.folder.folder(RESULTS) {
-            Err(error) if error.kind() == Some(std::io::ErrorKind::NotFound) => return Ok(Vec::new()),
-            folder => folder?,
-        };
-        let mut results = Vec::new();
-        for entry in folder.list()? {
-            let Some(name) = entry.name.to_str().and_then(|name| name.strip_suffix(".json")) else { continue };
-            let not_text = |_| RunError::NotText { path: folder.path().join(&entry.name) };
-            let text = folder.read(&entry.name, WHOLE_FILE).map_err(RunError::from);
-            results.push((name.to_owned(), text.and_then(|bytes| String::from_utf8(bytes).map_err(not_text))));
-        }
-        Ok(results)
-    }
-
     /// Removes what killed writers left. Without a lock another process may be writing, and nothing is removed.
     fn clean(&self) -> Result<(), RunError> {
         if !self.lock.as_ref().is_some_and(|lock| lock.exclusive) {
             return Ok(());
         }
-        for entry in self.folder.list()?.iter().filter(|entry| is_temporary(&entry.name)) {
-            self.folder.remove(&entry.name)?;
+        for entry in self.folder().list()?.iter().filter(|entry| is_temporary(&entry.name)) {
+            self.folder().remove(&entry.name)?;
         }
         self.checkpoints().clean()?;
         self.failed_steps().clean()
@@ -370,7 +267,7 @@ impl RunFolder {
 }
 
 /// The text of a JSON file.
-fn json<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>, RunError> {
+pub(crate) fn json<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>, RunError> {
     let unwritable = |source| RunError::Unwritable { path: path.to_owned(), source };
     let mut text = serde_json::to_vec_pretty(value).map_err(unwritable)?;
     text.push(b'\n');

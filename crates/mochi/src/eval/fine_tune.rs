@@ -116,7 +116,7 @@ pub fn evaluate(inputs: &mut Inputs, options: &FineTuneOptions, out: Option<&Pat
         progress.note(&format!("known from an interrupted call: the learning rates {}", rates.join(", ")));
         found = before;
     }
-    let training = folder.as_ref().and_then(|folder| left(&folder.partial_network(&stored), &found.evaluation));
+    let training = folder.as_ref().and_then(|folder| left(&folder.partial_network(&stored)?, &found.evaluation));
     if let Some(left) = &training {
         progress.note(&format!("continued after step {} at learning rate {}", left.steps, left.learning_rate));
     }

@@ -66,7 +66,13 @@ fn a_short_run_takes_the_shallow_backbone_with_filters_from_the_images() {
     assert!(said(&run(&["resume", &place(&out)])).contains("nothing to train"));
 
     // Found later: fine-tuning took the width of the last stage for that of the features, which are pooled to cells here.
-    let labeled = ["--train", &place(&data), "--test", &place(&data), "--json"];
+    let test = base.path().join("test");
+    images(&test, 2, 24);
+    for number in 0..20 {
+        (0..2)
+            .for_each(|class| std::fs::remove_file(test.join(format!("class-{class}/deep/{number:03}.png"))).unwrap());
+    }
+    let labeled = ["--train", &place(&data), "--test", &place(&test), "--json"];
     let evaluate = |protocol: &[&str]| json(&run(&[&["eval"], protocol, &[&place(&out)], &labeled].concat()));
     for (protocol, more) in
         [("knn", &[][..]), ("linear", &[]), ("few-shot", &["--shots", "2"]), ("fine-tune", &["--epochs", "1"])]
