@@ -6,8 +6,8 @@ use std::sync::Arc;
 use mochi_data::{BadImage, Dataset, Position};
 use mochi_tensor::{Device, Kind, Tensor, from_f32};
 
-use super::FineTuneOptions;
 use super::network::Network;
+use super::options::FineTuneOptions;
 use super::partial::{Event, Known, PartialTraining, Tell};
 use crate::classes::match_names;
 use crate::features::{Shuffled, as_i64};
