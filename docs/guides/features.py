@@ -2,10 +2,11 @@
 
     python features.py RUN IMAGES OUT.npy
 
-RUN is a run of `mochi pretrain`, IMAGES a folder that is searched recursively. Needs torch, torchvision, numpy, Pillow and safetensors, and Python 3.11. To build on the
-encoder, import `encoder` and `transform` from this file.
+RUN is a run of `mochi pretrain` with a ResNet-18 to ResNet-101 or `patch-resnet`; IMAGES is a folder that is searched recursively. Needs torch, torchvision, numpy, Pillow and
+safetensors, and Python 3.11. To build on the encoder, import `encoder` and `transform` from this file.
 """
 import pathlib
+import re
 import sys
 import tomllib
 
@@ -44,6 +45,8 @@ class PatchResNet(nn.Module):
 
 
 def resnet(name, stem):
+    if name not in ("resnet18", "resnet34", "resnet50", "resnet101"):
+        sys.exit(f"{name} is not a network of torchvision")
     network = getattr(torchvision.models, name)()
     network.fc = nn.Identity()
     if stem == "cifar":
@@ -57,12 +60,13 @@ def settings(run):
 
 def encoder(run):
     """The backbone of the newest checkpoint: images (B, 3, S, S) to features (B, F)."""
-    newest = max((pathlib.Path(run) / "checkpoints").glob("step-*"), key=lambda folder: int(folder.name.removeprefix("step-")))
+    steps = {int(found[1]): folder for folder in (pathlib.Path(run) / "checkpoints").iterdir() if (found := re.fullmatch(r"step-(\d+)", folder.name))}
+    newest = steps[max(steps)]
     weights = load_file(newest / "model.safetensors")
     model = settings(run)["model"]
     network = PatchResNet(model["stem"]) if model["arch"] == "patch-resnet" else resnet(model["arch"], model["stem"])
-    # "fc" is the projection head, which is for training only.
-    network.load_state_dict({name: value for name, value in weights.items() if not name.startswith("fc.")})
+    # "fc" is the projection head and "key" the momentum encoder; both are for training only.
+    network.load_state_dict({name: value for name, value in weights.items() if not name.startswith(("fc.", "key."))})
     return network.eval()
 
 
@@ -79,6 +83,8 @@ def transform(run):
 def main(run, images, out):
     network, prepare = encoder(run), transform(run)
     names = sorted(path for path in pathlib.Path(images).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    if not names:
+        sys.exit(f"no images in {images}")
     rows = []
     for start in range(0, len(names), 256):
         batch = [prepare(Image.open(name).convert("RGB")) for name in names[start:start + 256]]

@@ -123,11 +123,11 @@ choice! {
 }
 
 choice! {
-    /// First layers of ResNet-18 to ResNet-101.
+    /// First layers of ResNet-18 to ResNet-101, and whether `patch-resnet` pools after its first convolution.
     Stem {
-        /// 7x7 convolution of stride 2 and max-pooling of stride 2, for 224 pixels.
+        /// 7x7 convolution of stride 2 and max-pooling of stride 2, for 224 pixels; `patch-resnet` pools.
         Standard = "standard",
-        /// 3x3 convolution of stride 1 and no max-pooling, for 32 to 64 pixels.
+        /// 3x3 convolution of stride 1 and no max-pooling, for 32 to 64 pixels; `patch-resnet` does not pool.
         Cifar = "cifar",
     }
 }

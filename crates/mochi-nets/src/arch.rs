@@ -20,8 +20,8 @@ pub enum Arch {
         blocks: usize,
     },
     /// A wide and shallow network for runs of minutes: a 7x7 convolution of stride 4 with 256 filters (overlapping patches), average pooling of stride 2
-    /// (not with [`Stem::Cifar`], for views of up to 28 px) and two bottlenecks whose last norm starts at zero (torchvision's `zero_init_residual`), so that its first features are those of the
-    /// convolution alone. They are pooled to 3x3 cells, as Coates, Lee and Ng (2011) pool to 2x2, and so keep where something is, and standardized by
+    /// and two bottlenecks whose last norm starts at zero (torchvision's `zero_init_residual`), so that its first features are those of the
+    /// convolution alone. [`Stem::Cifar`], for views of up to 28 px, leaves out the average pooling. The features are pooled to 3x3 cells, as Coates, Lee and Ng (2011) pool to 2x2, and so keep where something is, and standardized by
     /// `torch.nn.BatchNorm1d(2304, affine=False)`: without it, what all images have in common
     /// dominates the cosine similarity (docs/results/recipes).
     PatchResNet,
@@ -95,12 +95,12 @@ pub(crate) enum Pool {
     Mean,
 }
 
-/// How an image enters an ImageNet-family network.
+/// How an image enters an ImageNet-family network, and whether [`Arch::PatchResNet`] pools after its first convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stem {
-    /// 7x7 convolution of stride 2, then 3x3 max-pooling of stride 2.
+    /// 7x7 convolution of stride 2, then 3x3 max-pooling of stride 2. The patch ResNet pools.
     Standard,
-    /// 3x3 convolution of stride 1 and no pooling, for images of 28 to 64 px (MoCo's CIFAR demo).
+    /// 3x3 convolution of stride 1 and no pooling, for images of 28 to 64 px (MoCo's CIFAR demo). The patch ResNet does not pool.
     Cifar,
 }
 

@@ -57,7 +57,7 @@ impl Backbone {
     }
 
     /// The stages after the stem with the shapes of their outputs: res2 to res5 with strides 4 to 32 (1 to 8 with the CIFAR stem), in the
-    /// CIFAR family res2 to res4 with strides 1 to 4, in [`Arch::PatchResNet`] res2 with stride 8 (4).
+    /// CIFAR family res2 to res4 with strides 1 to 4, in [`Arch::PatchResNet`] res2 with stride 8, or 4 with the CIFAR stem.
     pub fn shapes(&self) -> impl Iterator<Item = (Stage, ShapeSpec)> {
         self.stages.iter().map(|(stage, shape, _)| (*stage, *shape))
     }

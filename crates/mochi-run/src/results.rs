@@ -87,8 +87,13 @@ impl RunFolder {
             Ok(folder)
         };
         let folder = new()?;
-        write(&folder.path().join(&begun))?;
-        Ok(folder.rename(begun, complete).map_err(RunError::from)?)
+        let written = write(&folder.path().join(&begun))
+            .and_then(|()| folder.rename(&begun, complete).map_err(|error| RunError::from(error).into()));
+        if written.is_err() {
+            // On a full disk, the results need its space.
+            let _ = folder.remove(&begun);
+        }
+        written
     }
 
     /// What [`write_partial_network`](RunFolder::write_partial_network) wrote, if it is there.
@@ -159,7 +164,9 @@ mod tests {
         let fail = |_: &Path| Err(RunError::Missing { path: path.clone() });
         assert!(run.write_partial_network("knn", fail).is_err());
         assert_eq!(std::fs::read_to_string(&written).unwrap(), "network");
+        let names = || std::fs::read_dir(path.join("eval")).unwrap().count();
+        assert_eq!(names(), 1, "nothing incomplete is left");
         run.remove_partial("knn").unwrap();
-        assert_eq!(std::fs::read_dir(path.join("eval")).unwrap().count(), 0);
+        assert_eq!(names(), 0);
     }
 }

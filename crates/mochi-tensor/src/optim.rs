@@ -154,10 +154,13 @@ impl Optimizer {
         Ok(())
     }
 
-    /// A copy of the momentum buffers or first moments under their parameters' names, on the CPU, which later steps do not move. AdamW's second moments have `.exp_avg_sq` after the name,
+    /// A copy of the momentum buffers or first moments under their parameters' names, on the CPU, which later steps do not change. AdamW's second moments have `.exp_avg_sq` after the name,
     /// and `step` is the number of steps.
     pub fn export(&self) -> BTreeMap<String, Tensor> {
-        let plain = |t: &Tensor| no_grad(|| t.to_device(crate::Device::Cpu).contiguous().copy());
+        let plain = |t: &Tensor| match t.device() {
+            crate::Device::Cpu => no_grad(|| t.copy()),
+            _ => t.to_device(crate::Device::Cpu),
+        };
         let mut state: BTreeMap<_, _> = self.named_buffers().map(|(name, buffer)| (name, plain(buffer))).collect();
         if self.update == Update::AdamW {
             state.insert(STEPS.to_owned(), Tensor::from(self.steps));

@@ -126,7 +126,7 @@ pub fn data_threads(device: Device, available: usize) -> (usize, String) {
 /// Memory per view of a batch during a step, in bytes (activations kept for the backward pass).
 ///
 /// A rough estimate from the size of all feature maps at 224 pixels with the standard stem in float32 (32 pixels for CIFAR ResNets), scaled by
-/// area. The CIFAR stem has 16 times the area (`patch-resnet` without pooling 4 times), bf16 half the bytes.
+/// area. The CIFAR stem has 16 times the area (`patch-resnet` without pooling twice the activations), bf16 half the bytes.
 pub fn bytes_per_view(model: &Model, size: u32, precision: Precision) -> u64 {
     let (mib, side) = match model.arch {
         Arch::Resnet18 => (30.0, 224.0),
@@ -141,7 +141,7 @@ pub fn bytes_per_view(model: &Model, size: u32, precision: Precision) -> u64 {
     };
     let area = (f64::from(size) / side).powi(2);
     let stem = match (model.stem, model.arch) {
-        (Stem::Cifar, Arch::PatchResnet) => 4.0,
+        (Stem::Cifar, Arch::PatchResnet) => 2.0,
         (Stem::Cifar, arch) if arch.has_choice_of_stem() => 16.0,
         _ => 1.0,
     };

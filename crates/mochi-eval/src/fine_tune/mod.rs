@@ -39,7 +39,7 @@ use crate::{BadImages, EvalError, Stage, ViewOptions};
 pub const FINE_TUNE_PROTOCOL: &str = "fine-tune/1";
 
 /// Fine-tunes the encoder's backbone on `train` and evaluates it on `test`; afterwards the encoder is again as it was. `known`: what an interrupted call of the same
-/// evaluation has told through `tell`, which is told all that is worth keeping.
+/// evaluation has found. `tell` is called with each event.
 ///
 /// # Errors
 /// As [`FineTuneOptions::check`] and [`crate::check_splits`]; [`EvalError::Diverged`] if no rate stayed finite, or too many bad images.

@@ -93,14 +93,21 @@ impl<'a> Network<'a> {
         tensors
     }
 
-    /// Goes on from what [`Network::export`] gave.
-    pub(super) fn load(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<(), EvalError> {
+    /// Goes on from what [`Network::export`] gave; `false`, and nothing is changed, if these tensors have other names or shapes.
+    pub(super) fn load(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<bool, EvalError> {
+        let own = self.export();
+        let fits =
+            |(name, tensor): (&String, &Tensor)| tensors.get(name).is_some_and(|other| other.size() == tensor.size());
+        if own.len() != tensors.len() || !own.iter().all(fits) {
+            return Ok(false);
+        }
         self.encoder.store().load(tensors, ENCODER)?;
         self.classifier.load(tensors, CLASSIFIER_NAMES)?;
         let state = tensors
             .iter()
             .filter_map(|(name, tensor)| Some((name.strip_prefix(OPTIMIZER)?.to_owned(), tensor.shallow_clone())));
-        Ok(self.optimizer.load(&state.collect())?)
+        self.optimizer.load(&state.collect())?;
+        Ok(true)
     }
 
     /// Weight and bias of the classifier.

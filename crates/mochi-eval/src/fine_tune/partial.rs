@@ -17,7 +17,7 @@ pub struct Known {
     pub training: Option<PartialTraining>,
 }
 
-/// A training between two steps: with it, the rest of the training is bit for bit that of an uninterrupted one.
+/// A training between two steps. On a CPU with the same number of threads, the rest of the training is bit for bit that of an uninterrupted one.
 #[derive(Debug)]
 pub struct PartialTraining {
     /// Whether it is the last training, on all labeled images.
@@ -36,6 +36,8 @@ pub struct PartialTraining {
 
 /// What happens during a fine-tuning.
 pub enum Event<'a> {
+    /// A training resumed from this state.
+    Resumed(&'a PartialTraining),
     /// A learning rate was tried.
     Point(&'a SweepPoint),
     /// A step was done; the function copies the state of its training.
@@ -44,5 +46,5 @@ pub enum Event<'a> {
     Progress(Progress),
 }
 
-/// Is told what happens.
+/// A function that is called with each event.
 pub type Tell<'a> = dyn FnMut(Event<'_>) + 'a;

@@ -154,7 +154,7 @@ fn a_training_that_was_interrupted_ends_as_if_it_was_not() {
     let open = |split: Split| Dataset::open(folder.path(), &split.into()).unwrap();
     let (train, test) = (open(Split::Train), open(Split::Test));
     let views = ViewOptions { threads: 1, ..ViewOptions::new(Augmentation::preset("gray").unwrap(), 8) };
-    // 84 images, of which 9 steps of 9 remain in each epoch of the sweep; the last batch is incomplete in both.
+    // 84 images: an epoch of the sweep has 9 steps of 8 images and an incomplete batch, one of the last training 10 and one.
     let options =
         FineTuneOptions { epochs: Some(2), batch: 8, learning_rates: vec![0.01, 0.05], ..FineTuneOptions::default() };
     let mut encoder = encoder(1);
@@ -166,27 +166,45 @@ fn a_training_that_was_interrupted_ends_as_if_it_was_not() {
         }
     };
     let whole = fine_tune(&mut encoder, &train, &test, &options, &views, &Known::default(), &mut keep).unwrap();
-    let tried = |points: usize| whole.sweep[..points].to_vec();
-    let count = left.len();
-    let of_fit = left.iter().filter(|state| state.fit).count();
-    assert!(of_fit >= 20 && count > 2 * of_fit, "{count} states, {of_fit} of the last training");
-    for (at, training) in left.into_iter().enumerate() {
-        // The middle and the end of the first training, the middle of the second, an end of an epoch and the end of the last.
-        let rest = count - at;
-        if ![5, 10, 30].contains(&at) && ![of_fit, of_fit / 2 + 1, 1].contains(&rest) {
-            continue;
-        }
-        let sweep = tried(if training.fit { 2 } else { usize::from(training.learning_rate == 0.05) });
-        let (steps, known) = (training.steps, Known { sweep, training: Some(training) });
-        let mut done = Vec::new();
+    // After each batch: its training, and the steps done in it.
+    let states: Vec<(bool, f64, usize)> =
+        left.iter().map(|state| (state.fit, state.learning_rate, state.steps)).collect();
+    assert_eq!(left.len(), 20 + 20 + 22, "{states:?}");
+    assert_eq!([states[19], states[39], states[61]], [(false, 0.01, 18), (false, 0.05, 18), (true, 0.05, 20)]);
+    let mut again = |known: &Known| {
+        let mut steps = 0;
         let mut tell = |event: Event<'_>| {
-            if let Event::Progress(Progress { stage: Stage::Sweep | Stage::Fit, done: now, .. }) = event {
-                done.push(now);
+            if let Event::Progress(Progress { stage: Stage::Sweep | Stage::Fit, .. }) = event {
+                steps += 1;
             }
         };
-        let again = fine_tune(&mut encoder, &train, &test, &options, &views, &known, &mut tell).unwrap();
-        assert_eq!(again, LinearResult { seconds: again.seconds, ..whole.clone() }, "after step {steps}, {at}");
-        assert!(done.len() + at < count, "{} steps after {at} of {count}", done.len());
+        (fine_tune(&mut encoder, &train, &test, &options, &views, known, &mut tell).unwrap(), steps)
+    };
+    let all = 18 + 18 + 20;
+    for (at, mut training) in left.into_iter().enumerate() {
+        // In the middle, after an epoch and at the end of each training; before and after the incomplete batch.
+        if ![5, 6, 9, 19, 30, 45, 61].contains(&at) {
+            continue;
+        }
+        let (fit, rate, steps) = states[at];
+        let tried = if fit { 2 } else { usize::from(rate == 0.05) };
+        let before = steps + 18 * tried;
+        let sweep = whole.sweep[..tried].to_vec();
+        if at == 5 {
+            let tensors = training.tensors.iter().skip(1).map(|(name, tensor)| (name.clone(), tensor.copy())).collect();
+            training.tensors = tensors;
+            // A state of another network is left alone.
+            let (other, done) = again(&Known { sweep, training: Some(training) });
+            assert_eq!((LinearResult { seconds: whole.seconds, ..other }, done), (whole.clone(), all));
+            continue;
+        }
+        let (resumed, done) = again(&Known { sweep, training: Some(training) });
+        assert_eq!(
+            resumed,
+            LinearResult { seconds: resumed.seconds, ..whole.clone() },
+            "after batch {at}, step {steps}"
+        );
+        assert_eq!(done, all - before, "after batch {at}, step {steps}");
     }
 }
 

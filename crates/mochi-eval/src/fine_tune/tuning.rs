@@ -23,7 +23,7 @@ pub(super) struct Tuning<'a> {
     pub views: &'a ViewOptions,
 }
 
-/// Which of an evaluation's trainings one is.
+/// Identifies one of an evaluation's training runs.
 pub(super) struct Training {
     pub stage: Stage,
     pub learning_rate: f64,
@@ -74,9 +74,11 @@ impl Tuning<'_> {
             (left.fit, left.learning_rate) == (training.stage == Stage::Fit, training.learning_rate)
         };
         let (mut done, mut start, mut bad_images) = (0, Position::default(), Vec::new());
-        if let Some(left) = known.training.as_ref().filter(same) {
-            network.load(&left.tensors)?;
+        if let Some(left) = known.training.as_ref().filter(same)
+            && network.load(&left.tensors)?
+        {
             (done, start, bad_images) = (left.steps, left.next, left.bad_images.clone());
+            tell(Event::Resumed(left));
         }
         let shuffled = Shuffled { seed: self.options.seed, start, end_epoch: self.options.epochs() as u64 };
         let mut loader = views.loader(self.train, views.augmentation.linear_training(), batch_size, Some(shuffled))?;

@@ -71,6 +71,12 @@ impl Manifest {
         Ok(folder.write(MANIFEST, &text)?)
     }
 
+    /// The checksum of one of its files.
+    pub(super) fn checksum(folder: &Folder, file: &str) -> Option<String> {
+        let manifest: Manifest = serde_json::from_slice(&folder.read(MANIFEST, WHOLE_FILE).ok()?).ok()?;
+        manifest.files.get(file).map(|contents| contents.xxh3.clone())
+    }
+
     /// Whether a folder holds what its manifest says; otherwise what is wrong, in words.
     pub(super) fn check(folder: &Folder, step: u64) -> Result<(), String> {
         let text = match folder.file_type(MANIFEST) {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use mochi_files::{FileError, FileType, Folder};
 
 use crate::error::RunError;
+use manifest::Manifest;
 use name::Name;
 
 pub use choose::Chosen;
@@ -26,6 +27,13 @@ pub use stored::{Checkpoint, Damaged};
 pub struct Checkpoints {
     run: PathBuf,
     name: OsString,
+}
+
+impl Checkpoint {
+    /// The checksum of one of its files, as its manifest has it.
+    pub fn checksum(&self, file: &str) -> Option<String> {
+        Manifest::checksum(&Folder::open(&self.path).ok()?, file)
+    }
 }
 
 impl Checkpoints {

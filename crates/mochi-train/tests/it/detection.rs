@@ -276,7 +276,7 @@ fn trained(folder: &Path, group: Option<&Arc<Group>>) -> Trained {
         let plan = StepPlan { step, learning_rate: 0.005, warm_up: false, diagnostics: false };
         losses.push(learner.step(&data.training, &batch.groups, &plan).unwrap().get(&general::LOSS).unwrap());
         if step == 0 {
-            gradients = copies(learner.optimizer.export());
+            gradients = learner.optimizer.export();
         }
     }
     // Precise statistics of two batches.

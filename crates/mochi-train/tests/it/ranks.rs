@@ -69,7 +69,7 @@ fn train(steps: u64, more: &[&str], group: Option<&Arc<Group>>) -> Result<Traine
         losses.push(learner.step(&own, metadata, &plan)?.metrics.get(&LOSS).unwrap());
         if step == 0 {
             // The first momentum buffer is the gradient, with the weight decay.
-            gradients = learner.optimizer.export().into_iter().map(|(name, t)| (name, t.copy())).collect();
+            gradients = learner.optimizer.export();
         }
     }
     let mut weights = learner.query.store().export("");

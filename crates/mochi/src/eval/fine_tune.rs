@@ -5,9 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use mochi_data::{BadImage, Position};
-use mochi_eval::{Event, FineTuneOptions, Known, PartialTraining, SweepPoint, fine_tune};
+use mochi_data::{BadImage, Dataset, Position};
+use mochi_eval::{Event, FINE_TUNE_PROTOCOL, FineTuneOptions, Known, PartialTraining, SweepPoint, fine_tune};
+use mochi_run::Checkpoint;
 use mochi_tensor::{Engine, read_tensors, write_tensors};
+use mochi_train::LoadedEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::inputs::Inputs;
@@ -105,10 +107,7 @@ pub fn evaluate(inputs: &mut Inputs, options: &FineTuneOptions, out: Option<&Pat
     let Some(loaded) = &mut inputs.loaded else {
         return Err(Failure::new("raw pixels have no network to fine-tune", "give a run folder"));
     };
-    let mut found = Found {
-        evaluation: format!("{options:?}, step {}, images {:016x}", loaded.step, inputs.train.fingerprint()),
-        sweep: Vec::new(),
-    };
+    let mut found = Found { evaluation: identity(loaded, &inputs.train, options), sweep: Vec::new() };
     if let Some(before) = folder.as_ref().and_then(|folder| folder.read_partial::<Found>(&stored))
         && before.evaluation == found.evaluation
     {
@@ -117,19 +116,26 @@ pub fn evaluate(inputs: &mut Inputs, options: &FineTuneOptions, out: Option<&Pat
         found = before;
     }
     let training = folder.as_ref().and_then(|folder| left(&folder.partial_network(&stored)?, &found.evaluation));
-    if let Some(left) = &training {
-        progress.note(&format!("continued after step {} at learning rate {}", left.steps, left.learning_rate));
-    }
     let known = Known { sweep: found.sweep.clone(), training };
-    let (mut kept, mut saved) = (Ok(()), None::<Instant>);
+    let (mut saved, mut warned) = (None::<Instant>, false);
+    let mut check = |kept: Outcome<()>| {
+        if let (Err(error), false) = (kept, std::mem::replace(&mut warned, true)) {
+            progress.warning(&format!("an interruption would lose what was found so far: {}", error.what()));
+        }
+    };
     let mut tell = |event: Event<'_>| match (event, &folder) {
         (Event::Progress(now), _) => stages.update(now),
+        (Event::Resumed(left), _) => {
+            progress.note(&format!("resumed after step {} at learning rate {}", left.steps, left.learning_rate));
+        }
         (Event::Point(point), Some(folder)) => {
             found.sweep.push(point.clone());
-            kept = folder.write_partial(&stored, &found).map_err(Failure::from);
+            check(folder.write_partial(&stored, &found).map_err(Failure::from));
+            // The next state is that of another training.
+            saved = None;
         }
         (Event::Step(state), Some(folder)) if saved.is_none_or(|at| at.elapsed() >= SAVE_EVERY) => {
-            kept = folder.write_partial_network(&stored, |path| keep(path, &state(), &found.evaluation));
+            check(folder.write_partial_network(&stored, |path| keep(path, &state(), &found.evaluation)));
             saved = Some(Instant::now());
         }
         _ => (),
@@ -140,8 +146,21 @@ pub fn evaluate(inputs: &mut Inputs, options: &FineTuneOptions, out: Option<&Pat
     stages.finish();
     inputs.report_bad_images(&result.bad_images);
     inputs.finish(out, &name, &result, &described("fine-tuning", inputs, &result))?;
-    kept?;
     Ok(folder.map_or(Ok(()), |folder| folder.remove_partial(&stored)).map(|()| std::process::ExitCode::SUCCESS)?)
+}
+
+/// What a result depends on, in words: with anything else, nothing of an interrupted call is taken up.
+fn identity(loaded: &LoadedEncoder, train: &Dataset, options: &FineTuneOptions) -> String {
+    let checkpoint = Checkpoint { step: loaded.step, path: loaded.checkpoint.clone() };
+    let weights = checkpoint.checksum("model.safetensors").unwrap_or_default();
+    let compute = &loaded.settings.compute;
+    format!(
+        "{FINE_TUNE_PROTOCOL}, {options:?}, weights {weights}, images {:016x}, {} in {} with {} threads",
+        train.fingerprint(),
+        compute.device,
+        compute.precision,
+        compute.threads
+    )
 }
 
 /// Writes a training that is not complete.

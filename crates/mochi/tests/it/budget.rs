@@ -63,6 +63,7 @@ fn a_short_run_takes_the_shallow_backbone_with_filters_from_the_images() {
     let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
     assert!(config.contains("arch = \"patch-resnet\"  # auto: at most 500000 views"), "{config}");
     assert!(config.contains("first_filters = \"k-means\"  # auto: patch-resnet"), "{config}");
+    assert!(config.contains("stem = \"cifar\"  # auto: patch-resnet, views of up to 28 px"), "{config}");
     assert!(said(&run(&["resume", &place(&out)])).contains("nothing to train"));
 
     // Found later: fine-tuning took the width of the last stage for that of the features, which are pooled to cells here.

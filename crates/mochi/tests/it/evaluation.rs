@@ -323,7 +323,7 @@ fn a_network_is_fine_tuned_and_an_interrupted_sweep_goes_on() {
     let network = out.join("eval/fine-tune-epochs-2-batch-8.partial.safetensors");
     kill_at(&network);
     let output = mochi(&command).args(short).output().unwrap();
-    assert!(said(&output).contains("continued after step 1 at learning rate 0.001"), "{}", said(&output));
+    assert!(said(&output).contains("resumed after step 1 at learning rate 0.001"), "{}", said(&output));
     let mut again = json(&output);
     again["seconds"] = result["seconds"].clone();
     assert_eq!(again, result);
