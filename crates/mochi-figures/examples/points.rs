@@ -1,20 +1,20 @@
-//! Draws lines of a CSV file (columns `line`, `x`, `y`, with these names first) as an SVG file, with a dot at each point:
+//! Draws lines of a CSV file (columns `line`, `x`, `y`, with these names first) as an SVG or PNG file, with a dot at each point:
 //!
 //! ```sh
-//! cargo run -p mochi-figures --example points -- TITLE UNIT X_LABEL FILE.csv OUT.svg
+//! cargo run -p mochi-figures --example points -- TITLE UNIT X_LABEL FILE.csv OUT
 //! ```
 
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use mochi_figures::{Axis, Plot, STYLES, Scale, bounds, sheet, short, spread};
+use mochi_figures::{Axis, Plot, STYLES, Scale, bounds, png, sheet, short, spread};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let [title, unit, caption, file, out]: [String; 5] = std::env::args()
         .skip(1)
         .collect::<Vec<_>>()
         .try_into()
-        .map_err(|_| "expected TITLE UNIT X_LABEL FILE.csv OUT.svg")?;
+        .map_err(|_| "expected TITLE UNIT X_LABEL FILE.csv OUT")?;
     let mut lines: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
     let mut places = BTreeMap::new();
     for (number, row) in std::fs::read_to_string(&file)?.lines().enumerate().skip(1) {
@@ -46,5 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (at, (style, name, last)) in names {
         plot.name(style, at, name, &short(last));
     }
-    Ok(std::fs::write(out, sheet(&[&plot.finish()]))?)
+    let svg = sheet(&[&plot.finish()]);
+    let picture = if out.ends_with(".png") { png(&title, &svg)? } else { svg.into_bytes() };
+    Ok(std::fs::write(out, picture)?)
 }
