@@ -74,7 +74,7 @@ pub use bad_images::BadImages;
 pub use error::EvalError;
 pub use features::{Extractor, FeatureSource, Features, ViewOptions, extract, match_classes};
 pub use few_shot::{FEW_SHOT_PROTOCOL, FewShotOptions, FewShotResult, few_shot};
-pub use fine_tune::{Event, FINE_TUNE_PROTOCOL, FineTuneOptions, Known, PartialTraining, fine_tune};
+pub use fine_tune::{Event, FINE_TUNE_PROTOCOL, FineTuneOptions, Interruption, Known, PartialTraining, fine_tune};
 pub use frozen::FrozenEncoder;
 pub use interval::bootstrap_interval;
 pub use knn::{KNN_EMBEDDING_PROTOCOL, KNN_PROTOCOL, KnnOptions, KnnResult, automatic_k, knn};

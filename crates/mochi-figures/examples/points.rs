@@ -32,6 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     else {
         return Err(format!("{file} has no points").into());
     };
+    if lines.len() > STYLES.len() {
+        return Err(format!("{file} has {} lines; at most {} can be told apart", lines.len(), STYLES.len()).into());
+    }
     let axis = |high: f64| Scale::linear(&Axis::rounded(0.0, high, 4));
     let mut plot = Plot::new(&title, &unit, &caption, axis(right), axis(top));
     let mut names = Vec::new();

@@ -8,6 +8,7 @@ use crate::cancel::Cancel;
 use crate::dataset::Dataset;
 use crate::error::DataError;
 use mochi_views::Augmentation;
+use serde::{Deserialize, Serialize};
 
 /// Order of the images in an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl Shard {
 }
 
 /// Position in a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// Epoch, from 0.
     pub epoch: u64,

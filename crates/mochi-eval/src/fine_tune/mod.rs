@@ -26,7 +26,7 @@ use mochi_nets::Encoder;
 
 use self::network::Network;
 pub use self::options::FineTuneOptions;
-pub use self::partial::{Event, Known, PartialTraining, Tell};
+pub use self::partial::{Event, Interruption, Known, PartialTraining, Tell};
 use self::tuning::{Training, Tuning};
 use crate::classes::{at_least_two, match_names};
 use crate::draws::hold_out_tenth;

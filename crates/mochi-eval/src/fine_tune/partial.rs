@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mochi_data::{BadImage, Position};
 use mochi_tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 use crate::Progress;
 use crate::linear::SweepPoint;
@@ -20,24 +21,31 @@ pub struct Known {
 /// A training between two steps. On a CPU with the same number of threads, the rest of the training is bit for bit that of an uninterrupted one.
 #[derive(Debug)]
 pub struct PartialTraining {
-    /// Whether it is the last training, on all labeled images.
+    /// Where it was interrupted.
+    pub at: Interruption,
+    /// The encoder's tensors (`encoder.`), the classifier's (`classifier.`) and the optimizer's (`optimizer.`).
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+/// Where a training was interrupted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Interruption {
+    /// Whether it was the last training, on all labeled images.
     pub fit: bool,
     /// Learning rate of the backbone.
     pub learning_rate: f64,
     /// Steps done.
     pub steps: usize,
-    /// Where the images go on.
+    /// Position of the next batch.
     pub next: Position,
-    /// Images that could not be read so far.
-    pub bad_images: Vec<BadImage>,
-    /// The encoder's tensors (`encoder.`), the classifier's (`classifier.`) and the optimizer's (`optimizer.`).
-    pub tensors: BTreeMap<String, Tensor>,
+    /// Images that could not be read so far, by their index in the dataset.
+    pub bad_images: BTreeMap<usize, BadImage>,
 }
 
 /// What happens during a fine-tuning.
 pub enum Event<'a> {
     /// A training resumed from this state.
-    Resumed(&'a PartialTraining),
+    Resumed(&'a Interruption),
     /// A learning rate was tried.
     Point(&'a SweepPoint),
     /// A step was done; the function copies the state of its training.

@@ -168,7 +168,7 @@ fn a_training_that_was_interrupted_ends_as_if_it_was_not() {
     let whole = fine_tune(&mut encoder, &train, &test, &options, &views, &Known::default(), &mut keep).unwrap();
     // After each batch: its training, and the steps done in it.
     let states: Vec<(bool, f64, usize)> =
-        left.iter().map(|state| (state.fit, state.learning_rate, state.steps)).collect();
+        left.iter().map(|state| (state.at.fit, state.at.learning_rate, state.at.steps)).collect();
     assert_eq!(left.len(), 20 + 20 + 22, "{states:?}");
     assert_eq!([states[19], states[39], states[61]], [(false, 0.01, 18), (false, 0.05, 18), (true, 0.05, 20)]);
     let mut again = |known: &Known| {

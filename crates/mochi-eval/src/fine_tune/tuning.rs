@@ -1,6 +1,6 @@
 //! One training of an evaluation, and the accuracy of its network.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mochi_data::{BadImage, Dataset, Position};
@@ -8,7 +8,7 @@ use mochi_tensor::{Device, Kind, Tensor, from_f32};
 
 use super::network::Network;
 use super::options::FineTuneOptions;
-use super::partial::{Event, Known, PartialTraining, Tell};
+use super::partial::{Event, Interruption, Known, PartialTraining, Tell};
 use crate::classes::match_names;
 use crate::features::{Shuffled, as_i64};
 use crate::probe::Accuracy;
@@ -70,22 +70,27 @@ impl Tuning<'_> {
     ) -> Result<Option<Vec<BadImage>>, EvalError> {
         let (batch_size, steps) = (self.batch(images.len()), self.steps(images.len()));
         let views = ViewOptions { images: Some(Arc::from(images)), ..self.views.clone() };
-        let same = |left: &&PartialTraining| {
-            (left.fit, left.learning_rate) == (training.stage == Stage::Fit, training.learning_rate)
+        let fit = training.stage == Stage::Fit;
+        let mut at = Interruption {
+            fit,
+            learning_rate: training.learning_rate,
+            steps: 0,
+            next: Position::default(),
+            bad_images: BTreeMap::new(),
         };
-        let (mut done, mut start, mut bad_images) = (0, Position::default(), Vec::new());
+        let same = |left: &&PartialTraining| (left.at.fit, left.at.learning_rate) == (fit, training.learning_rate);
         if let Some(left) = known.training.as_ref().filter(same)
             && network.load(&left.tensors)?
         {
-            (done, start, bad_images) = (left.steps, left.next, left.bad_images.clone());
-            tell(Event::Resumed(left));
+            at = left.at.clone();
+            tell(Event::Resumed(&at));
         }
-        let shuffled = Shuffled { seed: self.options.seed, start, end_epoch: self.options.epochs() as u64 };
+        let shuffled = Shuffled { seed: self.options.seed, start: at.next, end_epoch: self.options.epochs() as u64 };
         let mut loader = views.loader(self.train, views.augmentation.linear_training(), batch_size, Some(shuffled))?;
         let (side, device) = (i64::from(views.size), network.encoder().compute().device);
         while let Some(batch) = loader.next() {
             let batch = batch?;
-            let next = match batch.number + 1 == loader.batches() {
+            at.next = match batch.number + 1 == loader.batches() {
                 true => Position { epoch: batch.epoch + 1, batch: 0 },
                 false => Position { epoch: batch.epoch, batch: batch.number + 1 },
             };
@@ -93,31 +98,24 @@ impl Tuning<'_> {
                 let truth = batch.images.iter().filter_map(|&image| self.labels.get(image as usize).copied());
                 let truth = label_tensor(&truth.collect::<Vec<_>>(), device)?;
                 let pixels = from_f32(batch.view(0), &[as_i64(batch_size), 3, side, side])?;
-                let through = done as f64 / steps as f64;
+                let through = at.steps as f64 / steps as f64;
                 let rate = training.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * through).cos());
                 if !network.step(&pixels, &truth, rate)?.is_finite() {
                     return Ok(None);
                 }
-                done += 1;
+                at.steps += 1;
                 tell(Event::Progress(Progress {
                     stage: training.stage,
-                    done: training.before + done,
+                    done: training.before + at.steps,
                     total: training.total,
                 }));
             }
             loader.recycle(batch);
-            bad_images = joined(bad_images, loader.new_bad_images());
-            tell(Event::Step(&|| PartialTraining {
-                fit: training.stage == Stage::Fit,
-                learning_rate: training.learning_rate,
-                steps: done,
-                next,
-                bad_images: bad_images.clone(),
-                tensors: network.export(),
-            }));
+            at.bad_images.extend(loader.new_bad_images().into_iter().map(|image| (image.index, image)));
+            tell(Event::Step(&|| PartialTraining { at: at.clone(), tensors: network.export() }));
         }
         // The loss of a step is that before it: the last one may have left what is not finite.
-        Ok((network.probe()?.finite()? == [true]).then_some(bad_images))
+        Ok((network.probe()?.finite()? == [true]).then(|| at.bad_images.into_values().collect()))
     }
 
     /// Accuracy on the images of a dataset, or on some of them, one central view each.
@@ -139,12 +137,4 @@ impl Tuning<'_> {
         let accuracy = network.probe()?.accuracy(&rows, &label_tensor(&truth, device)?, &every)?;
         Ok(Tested { accuracy, images: features.len(), width: features.width(), bad: features.bad_images })
     }
-}
-
-/// Each bad image once, by its place in the dataset.
-fn joined(mut known: Vec<BadImage>, more: Vec<BadImage>) -> Vec<BadImage> {
-    let before: BTreeSet<usize> = known.iter().map(|image| image.index).collect();
-    known.extend(more.into_iter().filter(|image| !before.contains(&image.index)));
-    known.sort_by_key(|image| image.index);
-    known
 }

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use mochi_data::{BadImage, Dataset, Position};
-use mochi_eval::{Event, FINE_TUNE_PROTOCOL, FineTuneOptions, Known, PartialTraining, SweepPoint, fine_tune};
+use mochi_data::Dataset;
+use mochi_eval::{
+    Event, FINE_TUNE_PROTOCOL, FineTuneOptions, Interruption, Known, PartialTraining, SweepPoint, fine_tune,
+};
 use mochi_run::Checkpoint;
 use mochi_tensor::{Engine, read_tensors, write_tensors};
 use mochi_train::LoadedEncoder;
@@ -53,18 +55,13 @@ struct Found {
 /// How often the network in training is written, after the first step.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
 /// Name of the metadata that says which training it is.
-const PLACE: &str = "training";
+const TRAINING: &str = "training";
 
-/// Where a training was interrupted.
+/// A training that was interrupted, and of which evaluation it is.
 #[derive(Serialize, Deserialize)]
-struct Place {
+struct Left {
     evaluation: String,
-    fit: bool,
-    learning_rate: f64,
-    steps: usize,
-    /// Epoch and batch.
-    next: (u64, usize),
-    bad_images: Vec<BadImage>,
+    at: Interruption,
 }
 
 /// Runs the subcommand.
@@ -125,8 +122,8 @@ pub fn evaluate(inputs: &mut Inputs, options: &FineTuneOptions, out: Option<&Pat
     };
     let mut tell = |event: Event<'_>| match (event, &folder) {
         (Event::Progress(now), _) => stages.update(now),
-        (Event::Resumed(left), _) => {
-            progress.note(&format!("resumed after step {} at learning rate {}", left.steps, left.learning_rate));
+        (Event::Resumed(at), _) => {
+            progress.note(&format!("resumed after step {} at learning rate {}", at.steps, at.learning_rate));
         }
         (Event::Point(point), Some(folder)) => {
             found.sweep.push(point.clone());
@@ -165,26 +162,16 @@ fn identity(loaded: &LoadedEncoder, train: &Dataset, options: &FineTuneOptions) 
 
 /// Writes a training that is not complete.
 fn keep(path: &Path, training: &PartialTraining, evaluation: &str) -> Outcome<()> {
-    let PartialTraining { fit, learning_rate, steps, next, bad_images, tensors } = training;
-    let place = Place {
-        evaluation: evaluation.to_owned(),
-        fit: *fit,
-        learning_rate: *learning_rate,
-        steps: *steps,
-        next: (next.epoch, next.batch),
-        bad_images: bad_images.clone(),
-    };
-    let text = serde_json::to_string(&place).unwrap_or_default();
-    Ok(write_tensors(path, tensors, &BTreeMap::from([(PLACE.to_owned(), text)]))?)
+    let left = Left { evaluation: evaluation.to_owned(), at: training.at.clone() };
+    let text = serde_json::to_string(&left).unwrap_or_default();
+    Ok(write_tensors(path, &training.tensors, &BTreeMap::from([(TRAINING.to_owned(), text)]))?)
 }
 
 /// The training that an interrupted call of the same evaluation has left; `None` if there is none that can be read.
 fn left(path: &Path, evaluation: &str) -> Option<PartialTraining> {
     let (tensors, metadata) = read_tensors(path).ok()?;
-    let place: Place = serde_json::from_str(metadata.get(PLACE)?).ok()?;
-    let Place { evaluation: of, fit, learning_rate, steps, next: (epoch, batch), bad_images } = place;
-    let next = Position { epoch, batch };
-    (of == evaluation).then_some(PartialTraining { fit, learning_rate, steps, next, bad_images, tensors })
+    let left: Left = serde_json::from_str(metadata.get(TRAINING)?).ok()?;
+    (left.evaluation == evaluation).then_some(PartialTraining { at: left.at, tensors })
 }
 
 /// The name of a result: what differs from the defaults is part of it.
