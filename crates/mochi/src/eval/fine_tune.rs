@@ -94,7 +94,7 @@ pub fn refuse_several(ranks: &Ranks) -> Outcome<()> {
     }
 }
 
-/// Fine-tunes and evaluates; goes on with the sweep of an interrupted call of the same evaluation.
+/// Fine-tunes and evaluates; resumes an interrupted call of the same evaluation.
 pub fn evaluate(inputs: &mut Inputs, options: &FineTuneOptions, out: Option<&Path>) -> Outcome {
     let name = name_of(options);
     let stored = inputs.result_name(&name);
