@@ -4,7 +4,7 @@
 //! STUDY/plan.toml         the plan as it was last given
 //!      base.toml          its [base], the settings file of every run
 //!      cells/NAME-ID/     run folders; eval/*.json in them are the results
-//!      cells/NAME-ID/cell.json   how long the cell took
+//!      cells/NAME-ID/cell.json   how long the cell took, and on what it was evaluated
 //!      detection.toml     its [detection], the settings file of every detector
 //!      detectors/ID-ID/   runs of detectors that start from the cell's encoder
 //!      failed/ID.json     why a cell failed
@@ -16,9 +16,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mochi_config::detection;
-use mochi_files::{read_capped, write_atomic};
-use mochi_run::{MetricsLog, Protocol, RunFolder};
+use mochi_files::write_atomic;
+use mochi_run::Protocol;
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
@@ -26,12 +25,11 @@ use crate::error::AblateError;
 use crate::lease::Leases;
 use crate::name::short_hash;
 use crate::plan::Plan;
+use crate::record::{Record, read_json, write_json};
+use crate::results::{Training, labeled, of_detector, of_images};
 
-/// Largest of the folder's own files in bytes.
-const LIMIT: u64 = 1 << 20;
 const PLAN: &str = "plan.toml";
 const BASE: &str = "base.toml";
-const CELL: &str = "cell.json";
 const CELLS: &str = "cells";
 
 /// Results of a cell that was trained and evaluated.
@@ -55,7 +53,7 @@ pub struct Failed {
 /// State of a cell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// Every protocol has its result.
+    /// Its training has ended, and every protocol has its result.
     Finished(Finished),
     /// It failed, and is not started again without a request.
     Failed(Failed),
@@ -63,12 +61,6 @@ pub enum State {
     Running(String),
     /// To be trained, or to be trained on.
     Pending,
-}
-
-/// How long a cell took.
-#[derive(Serialize, Deserialize)]
-struct Record {
-    seconds: f64,
 }
 
 /// The folder of a study.
@@ -166,34 +158,78 @@ impl StudyFolder {
     /// State of a cell of a plan.
     ///
     /// # Errors
-    /// [`AblateError::Io`]. A result that cannot be read, or of other images than the plan's, counts as missing.
+    /// [`AblateError::Io`]. A result that cannot be read, of another step than the last one, or of other images than the plan's, counts as missing.
     pub fn state(&self, cell: &Cell, plan: &Plan, leases: &Leases) -> Result<State, AblateError> {
-        let run = self.run(cell)?;
-        let scores = self.scores(cell, plan)?;
-        if plan.evaluate.iter().all(|protocol| scores.contains_key(protocol)) {
-            let seconds = read_json::<Record>(&run.join(CELL)).map(|record| record.seconds);
-            return Ok(State::Finished(Finished { scores, seconds }));
+        if let Some(finished) = self.finished(cell, plan)? {
+            return Ok(State::Finished(finished));
         }
         if let Some(holder) = leases.holder(&cell.id)? {
             return Ok(State::Running(holder));
         }
-        Ok(read_json(&self.failure(cell)).map_or(State::Pending, State::Failed))
+        Ok(self.failed(cell).map_or(State::Pending, State::Failed))
     }
 
-    /// Protocols of a plan that a cell has no result for.
+    /// Whether a cell is neither finished nor failed. For the worker that has its lease: another one may have ended it just before.
+    ///
+    /// # Errors
+    /// [`AblateError::Io`].
+    pub fn is_open(&self, cell: &Cell, plan: &Plan) -> Result<bool, AblateError> {
+        Ok(self.finished(cell, plan)?.is_none() && self.failed(cell).is_none())
+    }
+
+    /// How far the training of a cell is; `None` before its first checkpoint.
+    ///
+    /// # Errors
+    /// [`AblateError::Io`].
+    pub fn training(&self, cell: &Cell) -> Result<Option<Training>, AblateError> {
+        Ok(Training::of(&self.run(cell)?))
+    }
+
+    /// Protocols of a plan that a cell which is not finished is evaluated by: all of them while its network is still to be trained.
     ///
     /// # Errors
     /// [`AblateError::Io`].
     pub fn missing(&self, cell: &Cell, plan: &Plan) -> Result<Vec<Protocol>, AblateError> {
-        let scores = self.scores(cell, plan)?;
+        let trained = self.training(cell)?.is_some_and(|training| training.finished);
+        let scores = if trained { self.scores(cell, plan)? } else { BTreeMap::new() };
         Ok(plan.evaluate.iter().copied().filter(|protocol| !scores.contains_key(protocol)).collect())
     }
 
-    /// The results that a cell has.
+    fn finished(&self, cell: &Cell, plan: &Plan) -> Result<Option<Finished>, AblateError> {
+        let scores = self.scores(cell, plan)?;
+        if !plan.evaluate.iter().all(|protocol| scores.contains_key(protocol)) {
+            return Ok(None);
+        }
+        Ok(Some(Finished { scores, seconds: Record::read(&self.run(cell)?).seconds }))
+    }
+
+    /// The results of a cell that count; none before the end of its training.
     fn scores(&self, cell: &Cell, plan: &Plan) -> Result<BTreeMap<Protocol, f64>, AblateError> {
-        let mut scores = results(&self.run(cell)?, plan);
-        scores.extend(self.detector(cell, plan).map(|run| detected(&run)).unwrap_or_default());
+        let run = self.run(cell)?;
+        let record = Record::read(&run);
+        let ended = match Training::of(&run) {
+            Some(training) => training.finished.then_some(training.step),
+            None => record.trained_steps,
+        };
+        let Some(step) = ended else { return Ok(BTreeMap::new()) };
+        let mut scores = of_images(&run, plan, &record, step);
+        scores.extend(self.detector(cell, plan).map(|run| of_detector(&run)).unwrap_or_default());
         Ok(scores)
+    }
+
+    /// Records, between the training and the evaluation of a cell, the step at which its training ended and where the plan's labeled images are.
+    ///
+    /// # Errors
+    /// [`AblateError::File`], [`AblateError::Io`].
+    pub fn record_trained(&self, cell: &Cell, plan: &Plan) -> Result<(), AblateError> {
+        let run = self.run(cell)?;
+        let mut record = Record::read(&run);
+        record.trained_steps = Training::of(&run).filter(|training| training.finished).map(|training| training.step);
+        let labeled = labeled(plan);
+        if !record.labeled.contains(&labeled) {
+            record.labeled.push(labeled);
+        }
+        record.write(&run)
     }
 
     /// Adds to the recorded time of a cell, which may be trained in several sessions; gives the sum.
@@ -201,10 +237,11 @@ impl StudyFolder {
     /// # Errors
     /// [`AblateError::File`], [`AblateError::Io`].
     pub fn add_seconds(&self, cell: &Cell, seconds: f64) -> Result<f64, AblateError> {
-        let path = self.run(cell)?.join(CELL);
-        let before = read_json::<Record>(&path).map_or(0.0, |record| record.seconds);
-        write_json(&path, &Record { seconds: before + seconds })?;
-        Ok(before + seconds)
+        let run = self.run(cell)?;
+        let record = Record::read(&run);
+        let sum = record.seconds.unwrap_or(0.0) + seconds;
+        Record { seconds: Some(sum), ..record }.write(&run)?;
+        Ok(sum)
     }
 
     /// Records that a cell failed.
@@ -247,111 +284,15 @@ impl StudyFolder {
         Ok(path)
     }
 
+    fn failed(&self, cell: &Cell) -> Option<Failed> {
+        read_json(&self.failure(cell))
+    }
+
     fn failure(&self, cell: &Cell) -> PathBuf {
         self.path.join("failed").join(format!("{}.json", cell.id))
     }
 }
 
-/// Top-1 accuracies under `eval/` of a run, of those results that were computed on the plan's labeled images.
-fn results(run: &Path, plan: &Plan) -> BTreeMap<Protocol, f64> {
-    let stored = RunFolder::read(run).and_then(|run| run.read_results()).unwrap_or_default();
-    let [train, test] = plan.labeled.each_ref().map(|path| path.display().to_string());
-    let top1 = |text: &str| {
-        let result = serde_json::from_str::<serde_json::Value>(text).ok()?;
-        let is = |key: &str, path: &String| result.get(key).and_then(serde_json::Value::as_str) == Some(path.as_str());
-        // An address is written without its secrets.
-        let own = plan.labeled.iter().any(|path| path.to_string_lossy().contains("://"))
-            || (is("train", &train) && is("test", &test));
-        result.get("top1")?.as_f64().filter(|_| own)
-    };
-    let of = |protocol: Protocol| {
-        let (_, text) = stored.iter().find(|(name, _)| name == protocol.name())?;
-        Some((protocol, top1(text.as_ref().ok()?)?))
-    };
-    Protocol::ALL.into_iter().filter_map(of).collect()
-}
-
-/// Average precisions in percent of a detector's run that has ended: those of the evaluation after its last iteration.
-fn detected(run: &Path) -> BTreeMap<Protocol, f64> {
-    let last = || {
-        let folder = RunFolder::read(run).ok()?;
-        let settings = detection::Resolved::parse(&folder.read_config().ok()?, &folder.config_path()).ok()?;
-        MetricsLog::read(&folder.metrics_path()).ok()?.pop().filter(|record| record.step == settings.iterations)
-    };
-    let Some(last) = last() else { return BTreeMap::new() };
-    let of = |protocol: Protocol| Some((protocol, 100.0 * last.values.get(protocol.detection_metric()?)?));
-    Protocol::ALL.into_iter().filter_map(of).collect()
-}
-
-fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&read_capped(path, LIMIT).ok()?).ok()
-}
-
-fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), AblateError> {
-    let text = serde_json::to_vec_pretty(value)
-        .map_err(|error| AblateError::io("write", path)(std::io::Error::other(error)))?;
-    Ok(write_atomic(path, &text)?)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Cells;
-    use std::time::Duration;
-
-    #[test]
-    fn the_state_of_a_cell_follows_from_its_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("plan.toml");
-        let text =
-            "[data]\nimages = \"a\"\ntrain = \"b\"\ntest = \"c\"\n[[axis]]\nkey = \"moco.queue\"\nvalues = [64, 128]\n";
-        std::fs::write(&path, text).unwrap();
-        let plan = Plan::read(&path).unwrap();
-        let out = folder.path().join("study");
-        let study = StudyFolder::at(&out).unwrap();
-        assert!(!out.exists(), "nothing is written before the first cell");
-        study.write_plan(&plan).unwrap();
-        let leases = Leases::new(study.leases(), Duration::from_secs(60));
-        let cells = Cells::of(&plan).unwrap().cells;
-        let state = |cell: &Cell| study.state(cell, &plan, &leases).unwrap();
-        assert_eq!(state(&cells[0]), State::Pending);
-
-        let lease = leases.acquire(&cells[0].id).unwrap().unwrap();
-        assert!(matches!(state(&cells[0]), State::Running(_)));
-        drop(lease);
-        let failed = Failed { reason: "no memory".into(), log: study.log(&cells[0]) };
-        study.record_failure(&cells[0], &failed).unwrap();
-        assert_eq!(state(&cells[0]), State::Failed(failed));
-        study.forget_failure(&cells[0]).unwrap();
-        study.forget_failure(&cells[0]).unwrap();
-        assert_eq!(state(&cells[0]), State::Pending);
-
-        // Its folder keeps its name when the labels of the plan change.
-        let run = out.join("cells").join(format!("another-name-{}", cells[0].id));
-        std::fs::create_dir_all(run.join("eval")).unwrap();
-        std::fs::write(run.join("config.toml"), "").unwrap();
-        assert_eq!(study.run(&cells[0]).unwrap(), run);
-        assert_eq!(study.run(&cells[1]).unwrap(), out.join("cells").join(&cells[1].folder));
-        let [train, test] = plan.labeled.each_ref().map(|path| path.display().to_string());
-        let result = |top1: f64| serde_json::json!({"top1": top1, "train": train, "test": test}).to_string();
-        std::fs::write(run.join("eval/knn.json"), result(40.5)).unwrap();
-        std::fs::write(run.join("eval/linear.json"), "{\"top").unwrap();
-        assert_eq!(state(&cells[0]), State::Pending, "a torn result counts as missing");
-        assert_eq!(study.missing(&cells[0], &plan).unwrap(), [Protocol::Linear]);
-        std::fs::write(run.join("eval/linear.json"), "{\"top1\": 50, \"train\": \"b\", \"test\": \"other\"}").unwrap();
-        assert_eq!(state(&cells[0]), State::Pending, "so does a result of other images");
-        std::fs::write(run.join("eval/linear.json"), result(50.0)).unwrap();
-        study.add_seconds(&cells[0], 10.0).unwrap();
-        assert_eq!(study.add_seconds(&cells[0], 2.5).unwrap(), 12.5);
-        let scores = BTreeMap::from([(Protocol::Knn, 40.5), (Protocol::Linear, 50.0)]);
-        assert_eq!(state(&cells[0]), State::Finished(Finished { scores, seconds: Some(12.5) }));
-
-        StudyFolder::at(&out).unwrap();
-        let error = StudyFolder::at(folder.path()).unwrap_err();
-        assert!(matches!(error, AblateError::NotAStudy { .. }), "a folder with somebody's plan.toml is not one");
-        let other = folder.path().join("other");
-        std::fs::create_dir(&other).unwrap();
-        std::fs::write(other.join("photo.jpg"), "").unwrap();
-        assert!(matches!(StudyFolder::at(&other), Err(AblateError::NotAStudy { .. })));
-    }
-}
+#[path = "folder_tests.rs"]
+mod tests;

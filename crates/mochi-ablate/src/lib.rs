@@ -11,7 +11,9 @@
 //! |---|---|
 //! | [`plan`] | the plan file |
 //! | [`cell`] | variants and cells of a plan, and the identity of a cell |
-//! | [`folder`] | the study's folder: run folders, results, failures; the state of each cell |
+//! | [`folder`] | the study's folder: run folders, failures; the state of each cell |
+//! | `results` | what a cell's run folder says: how far its training is, and which results count |
+//! | `record` | `cell.json` |
 //! | [`lease`] | one worker per cell, also across machines; a dead worker's lease expires |
 //! | [`forecast`] | how long the cells that remain will take |
 //! | [`prune`] | the rule of `--prune` |
@@ -22,7 +24,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make files of every sort"))]
 
+mod axis;
 pub mod cell;
+mod detector;
 mod error;
 pub mod folder;
 pub mod forecast;
@@ -31,6 +35,8 @@ pub mod lease;
 mod name;
 pub mod plan;
 pub mod prune;
+mod record;
+mod results;
 pub mod statistics;
 pub mod table;
 
@@ -41,4 +47,5 @@ pub use forecast::Forecast;
 pub use format::Format;
 pub use lease::{Lease, Leases};
 pub use plan::{Design, DetectionPlan, Plan};
+pub use results::{Training, Whole};
 pub use table::Table;

@@ -28,14 +28,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use mochi_config::Settings;
 use mochi_config::plan::{self, Place, PlanError, PlanTable};
-use mochi_config::{Settings, detection};
 use mochi_files::read_capped;
 use mochi_run::Protocol;
-use toml::{Table, Value};
 
+use crate::axis::axis_of;
+use crate::detector::detection_of;
 use crate::error::AblateError;
 use crate::name::slug;
+
+pub use crate::axis::{Axis, AxisValue};
+pub use crate::detector::DetectionPlan;
 
 /// Largest plan file in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -51,38 +55,6 @@ pub enum Design {
 
 /// Where the keys of a plan are described.
 const PAGE: &str = "docs/guides/ablation.md";
-
-/// One axis: what varies, and its values; the first is the baseline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Axis {
-    /// Heading of its column.
-    pub name: String,
-    /// The key that its values are of; `None` for values that set several keys and have names.
-    pub key: Option<String>,
-    /// The values.
-    pub values: Vec<AxisValue>,
-}
-
-impl Axis {
-    /// Its name, or the last part of its key, for figures.
-    pub fn title(&self) -> &str {
-        match &self.key {
-            Some(key) if *key == self.name => key.rsplit('.').next().unwrap_or(key),
-            _ => &self.name,
-        }
-    }
-}
-
-/// One value of an axis.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AxisValue {
-    /// How the table calls it.
-    pub label: String,
-    /// `KEY=VALUE` arguments that it stands for.
-    pub settings: Vec<String>,
-    /// Line of the plan on which they are.
-    pub line: usize,
-}
 
 /// A plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +81,8 @@ pub struct Plan {
     pub images_as_written: String,
     /// Labeled images for the evaluation: training and test.
     pub labeled: [PathBuf; 2],
+    /// The same as the plan has them.
+    pub labeled_as_written: [String; 2],
     /// Where the plan names the images to train on, and the labeled ones.
     pub places: [Place; 3],
     /// Settings of every run, as a settings file.
@@ -117,19 +91,6 @@ pub struct Plan {
     pub axes: Vec<Axis>,
     /// The detector that is trained from each cell's encoder, if a protocol needs one.
     pub detection: Option<DetectionPlan>,
-}
-
-/// The detector that is trained from a cell's encoder.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DetectionPlan {
-    /// Images with objects.
-    pub images: PathBuf,
-    /// The same as the plan has it.
-    pub images_as_written: String,
-    /// Its settings, as a settings file.
-    pub settings: String,
-    /// Where the plan names the images.
-    pub place: Place,
 }
 
 impl Plan {
@@ -218,14 +179,7 @@ impl Plan {
             loaded.map_err(|error| table.settings_problem(&error))?;
         }
         let evaluate = protocols(file)?;
-        let detection = detection_of(file, &place)?;
-        if let (Some(protocol), None) =
-            (evaluate.iter().find(|protocol| protocol.detection_metric().is_some()), &detection)
-        {
-            let message = format!("\"{}\" needs a detector, and there is no [detection]", protocol.name());
-            let hint = "add [detection] with `images`, a folder as of `mochi detect train --data`";
-            return Err(file.problem(Some("evaluate"), &message, hint));
-        }
+        let detection = detection_of(file, &evaluate, &place)?;
         Ok(Plan {
             path: path.to_owned(),
             name: file.text("name")?.map_or_else(stem, str::to_owned),
@@ -237,6 +191,7 @@ impl Plan {
             images: place(images),
             images_as_written: images.to_owned(),
             labeled: [place(train), place(test)],
+            labeled_as_written: [train, test].map(str::to_owned),
             places,
             base,
             axes,
@@ -244,25 +199,6 @@ impl Plan {
             text: text.to_owned(),
         })
     }
-}
-
-/// `[detection]`: `images`, and settings of detection.
-fn detection_of(file: &PlanTable, place: &impl Fn(&str) -> PathBuf) -> Result<Option<DetectionPlan>, PlanError> {
-    let (Some(table), Some(values)) = (file.table("detection")?, file.values("detection")?) else { return Ok(None) };
-    let images = table.required("images", table.text("images")?)?;
-    let settings: Table =
-        values.iter().filter(|(key, _)| *key != "images").map(|(key, value)| (key.clone(), value.clone())).collect();
-    if settings.contains_key("seed") {
-        let hint = "list the seeds at the top: seeds = [0, 1, 2]";
-        return Err(table.problem(Some("seed"), "`seed` in [detection] has no effect", hint));
-    }
-    let settings = toml::to_string(&settings).map_err(|error| {
-        table.problem(None, &format!("[detection]: {error}"), "write settings as in a settings file of detection")
-    })?;
-    let loaded = detection::Settings::load_text(Path::new("[detection]"), settings.clone());
-    loaded.map_err(|error| table.settings_problem(&error))?;
-    let (place, images, images_as_written) = (table.place(Some("images")), place(images), images.to_owned());
-    Ok(Some(DetectionPlan { images, images_as_written, settings, place }))
 }
 
 /// The protocols of `evaluate`, each once.
@@ -290,155 +226,6 @@ fn problem(path: &Path) -> impl Fn(String, &str) -> AblateError {
     move |problem, hint| AblateError::Plan { plan: path.to_owned(), problem, hint: hint.to_owned() }
 }
 
-fn axis_of(axis: &PlanTable) -> Result<Axis, PlanError> {
-    axis.only(&["key", "name", "values"])?;
-    let key = axis.text("key")?;
-    let Some(name) = axis.text("name")?.or(key) else {
-        let hint = "add the key that varies: key = \"moco.queue\"";
-        return Err(axis.problem(None, "an axis has neither `key` nor `name`", hint));
-    };
-    let wrong = |message: String, hint: &str| axis.problem(Some("values"), &message, hint);
-    let values = axis.required("values", axis.list("values")?)?;
-    if values.is_empty() {
-        return Err(wrong(format!("the axis \"{name}\" has no values"), "write e.g. values = [0.2, 0.1]"));
-    }
-    if key == Some("seed") {
-        return Err(axis.problem(Some("key"), "`seed` is no axis", "list the seeds with seeds = [0, 1, 2]"));
-    }
-    let of_key = axis.place(Some("key")).line;
-    let lines = axis.lines_of_values("values").into_iter().map(Some).chain(std::iter::repeat(None));
-    let values = values.iter().zip(lines).map(|(value, line)| match (key, value) {
-        (Some(key), value) => {
-            let text = written(value);
-            let label = value.as_str().map_or_else(|| text.clone(), str::to_owned);
-            Ok(AxisValue { label, settings: vec![format!("{key}={text}")], line: of_key })
-        }
-        (None, Value::Table(table)) => {
-            let mut table = table.clone();
-            let Some(label) = table.remove("name").and_then(|name| name.as_str().map(str::to_owned)) else {
-                return Err(wrong(
-                    format!("a value of the axis \"{name}\" has no name"),
-                    "write e.g. { name = \"MoCo v2\", negatives.pairs = 0 }",
-                ));
-            };
-            Ok(AxisValue { label, settings: assignments(&table), line: line.unwrap_or(of_key) })
-        }
-        (None, value) => Err(wrong(
-            format!("the axis \"{name}\" has no `key`, so its values must be tables, got {}", written(value)),
-            "add the key that varies, or write e.g. { name = \"MoCo v2\", negatives.pairs = 0 }",
-        )),
-    });
-    let values: Vec<AxisValue> = values.collect::<Result<_, _>>()?;
-    let labels: BTreeSet<&str> = values.iter().map(|value| value.label.as_str()).collect();
-    if labels.len() != values.len() {
-        return Err(wrong(format!("two values of the axis \"{name}\" have one name"), "give each value its own name"));
-    }
-    Ok(Axis { values, name: name.to_owned(), key: key.map(str::to_owned) })
-}
-
-/// A value as it is written on the command line and in a settings file.
-fn written(value: &Value) -> String {
-    value.to_string().trim().to_owned()
-}
-
-/// `KEY=VALUE` of a table; sections are joined with dots.
-fn assignments(table: &Table) -> Vec<String> {
-    let mut all = Vec::new();
-    for (key, value) in table {
-        match value {
-            Value::Table(section) => all.extend(assignments(section).into_iter().map(|one| format!("{key}.{one}"))),
-            value => all.push(format!("{key}={}", written(value))),
-        }
-    }
-    all
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DATA: &str = "[data]\nimages = \"a\"\ntrain = \"/b\"\ntest = \"s3://c\"\n";
-
-    fn parse(text: &str) -> Result<Plan, AblateError> {
-        Plan::parse(Path::new("plans/queue.toml"), text.to_owned())
-    }
-
-    #[test]
-    fn a_plan_has_defaults_and_paths_relative_to_itself() {
-        let plan = parse(&format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = [64, \"auto\"]\n")).unwrap();
-        assert_eq!((plan.name.as_str(), plan.design, &plan.seeds[..]), ("queue", Design::Grid, &[0][..]));
-        assert_eq!(plan.evaluate, Protocol::DEFAULT);
-        assert_eq!(plan.images, std::path::absolute("plans/a").unwrap());
-        assert_eq!(
-            (plan.images_as_written.as_str(), &plan.labeled),
-            ("a", &[PathBuf::from("/b"), PathBuf::from("s3://c")])
-        );
-        let of =
-            |label: &str, setting: &str| AxisValue { label: label.into(), settings: vec![setting.into()], line: 6 };
-        let values = vec![of("64", "moco.queue=64"), of("auto", "moco.queue=\"auto\"")];
-        assert_eq!(plan.axes, [Axis { name: "moco.queue".into(), key: Some("moco.queue".into()), values }]);
-    }
-
-    #[test]
-    fn an_axis_of_tables_sets_several_keys() {
-        let axis = "[[axis]]\nname = \"method\"\nvalues = [{ name = \"MoCo\", negatives.pairs = 0, seed = 3 }]\n";
-        let plan = parse(&format!("{DATA}{axis}")).unwrap();
-        assert_eq!(plan.axes[0].values[0].label, "MoCo");
-        assert_eq!(plan.axes[0].values[0].settings, ["negatives.pairs=0", "seed=3"]);
-        let keyed = "[[axis]]\nkey = \"moco.temperature\"\nvalues = [0.2]\n\
-                     [[axis]]\nname = \"K\"\nkey = \"moco.queue\"\nvalues = [64]\n";
-        let plan = parse(&format!("{DATA}{keyed}{axis}")).unwrap();
-        let labels = ["0.2", "64", "MoCo"].map(str::to_owned);
-        assert_eq!(plan.described(&labels), "temperature = 0.2, K = 64, MoCo");
-    }
-
-    #[test]
-    fn problems_are_named() {
-        let axis = "[[axis]]\nkey = \"moco.queue\"\nvalues = [64]\n";
-        let cases = [
-            (format!("seeds = [1, 1]\n{DATA}{axis}"), "each once"),
-            (format!("seeds = []\n{DATA}{axis}"), "at least one seed"),
-            (format!("hours = 0\n{DATA}{axis}"), "above 0"),
-            (format!("hours = nan\n{DATA}{axis}"), "above 0"),
-            (format!("evaluate = []\n{DATA}{axis}"), "no protocol"),
-            (format!("evaluate = [\"detection\"]\n{DATA}{axis}"), "unknown protocol \"detection\""),
-            (format!("sed = [1]\n{DATA}{axis}"), "line 1: unknown key `sed`"),
-            (format!("seeds = [\"a\"]\n{DATA}{axis}"), "line 1: invalid value for `seeds`: expected a list of whole"),
-            (format!("design = \"all\"\n{DATA}{axis}"), "line 1: invalid value for `design`"),
-            (format!("{DATA}{axis}x = 1\n"), "line 8: unknown key `x`"),
-            (format!("{DATA}x = 1\n{axis}"), "line 5: unknown key `x`"),
-            (axis.to_owned(), "queue.toml: missing key `data`"),
-            (DATA.to_owned(), "queue.toml: it has no axis"),
-            (format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = []\n"), "has no values"),
-            (format!("{DATA}[[axis]]\nvalues = [1]\n"), "neither `key` nor `name`"),
-            (format!("{DATA}[[axis]]\nname = \"m\"\nvalues = [1]\n"), "must be tables, got 1"),
-            (format!("{DATA}[[axis]]\nname = \"m\"\nvalues = [{{ seed = 1 }}]\n"), "has no name"),
-            (format!("{DATA}[[axis]]\nkey = \"seed\"\nvalues = [1]\n"), "`seed` is no axis"),
-            (format!("evaluate = [\"detection-ap\"]\n{DATA}{axis}"), "line 1: \"detection-ap\" needs a detector"),
-            (format!("{DATA}{axis}[detection]\nbatch = 3\n"), "line 8: missing key `images`"),
-            (format!("{DATA}{axis}[detection]\nimages = \"a\"\nseed = 1\n"), "line 10: `seed` in [detection]"),
-            (
-                format!("{DATA}{axis}[detection]\nimages = \"a\"\nepochs = 1\n"),
-                "line 10: unknown key `epochs` ([detection])",
-            ),
-            (
-                format!("{DATA}{axis}[detection]\nimages = \"a\"\n[detection.data]\nbatch = 0\n"),
-                "line 11: invalid value",
-            ),
-            (format!("{DATA}{axis}[base]\nepoch = 1\n"), "line 9: unknown key `epoch` ([base])"),
-            (
-                format!("{DATA}{axis}[base]\nmoco.queue = 3\nmoco.batch = -1\n"),
-                "line 10: invalid value for `moco.batch`",
-            ),
-            (format!("{DATA}{axis}[base]\nextends = \"moco\"\n"), "line 9: unknown preset"),
-            (format!("{DATA}{axis}{axis}"), "two axes have one name"),
-            (format!("{DATA}[[axis]]\nkey = \"moco.queue\"\nvalues = [64, 64]\n"), "\"moco.queue\" have one name"),
-            (format!("{DATA}{axis}[base]\nseed = 5\n"), "`seed` in [base]"),
-        ];
-        for (text, part) in cases {
-            let error = parse(&text).unwrap_err();
-            assert!(error.to_string().contains(part), "{error}: expected {part}");
-            assert!(error.to_string().starts_with("plans/queue.toml: ") && error.hint().is_some());
-        }
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

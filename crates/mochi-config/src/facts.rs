@@ -9,6 +9,8 @@ pub struct Facts {
     pub images: usize,
     /// Median of the images' shorter sides in pixels, where it is known.
     pub short_side: Option<u32>,
+    /// Whether all images of a sample are grayscale.
+    pub grayscale: bool,
     /// Speed of training steps on this machine, by rising view size. Empty: not measured.
     pub speeds: Vec<Speed>,
     /// Whether the dataset has class labels.
@@ -28,8 +30,10 @@ pub struct Facts {
 pub struct Speed {
     /// View size in pixels.
     pub size: u32,
-    /// Images per second.
+    /// Images per second, after the first epoch.
     pub images_per_s: f64,
+    /// Seconds that the first use of an image takes longer, because it is decoded and then kept.
+    pub first_s: f64,
 }
 
 /// Properties of one device.
@@ -47,7 +51,16 @@ impl Speed {
     #[must_use]
     pub fn scaled(self, size: u32) -> Speed {
         let ratio = f64::from(self.size) / f64::from(size.max(1));
-        Speed { size, images_per_s: self.images_per_s * ratio * ratio }
+        Speed { size, images_per_s: self.images_per_s * ratio * ratio, ..self }
+    }
+
+    /// Images seen in so many seconds, over epochs of `images`.
+    pub fn images_in(self, seconds: f64, images: usize) -> f64 {
+        let first_epoch_s = images as f64 * (1.0 / self.images_per_s + self.first_s);
+        match seconds > first_epoch_s {
+            true => images as f64 + (seconds - first_epoch_s) * self.images_per_s,
+            false => seconds / (1.0 / self.images_per_s + self.first_s),
+        }
     }
 }
 

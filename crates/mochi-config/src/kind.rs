@@ -25,6 +25,18 @@ pub struct Key {
     pub doc: &'static str,
 }
 
+impl Key {
+    /// The section that it is in, empty for a key without one.
+    pub(crate) fn section(&self) -> &'static str {
+        self.name.split_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// Its name within the section.
+    pub(crate) fn field(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(_, field)| field)
+    }
+}
+
 /// Accepted values of a key.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {

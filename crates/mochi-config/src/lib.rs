@@ -34,6 +34,7 @@
 
 mod auto;
 mod choice;
+mod complete_preset;
 pub mod detection;
 mod device;
 mod document;

@@ -20,7 +20,7 @@ const TOP: &[Key] = &[
         kind: Kind::Number { min: 0.0, max: 1e6 },
         auto: true,
         doc: "Passes over the dataset. 0 writes the untrained encoder as a run. auto: as many as `time` allows at the measured speed, which may be \
-              a fraction; without a time limit 400 below 2,000 images, 200 below 20,000, 100 below 200,000, otherwise 50, with more than two views fewer in proportion.",
+              a fraction; without a time limit 100 sqrt(20,000 / images), from 50 to 400, with more than two views fewer in proportion.",
     },
     Key {
         name: "time",
@@ -28,7 +28,8 @@ const TOP: &[Key] = &[
         auto: true,
         doc: "Training time, such as `20m` or `1h 30m`. The machine's speed is measured first, and the `auto` values follow from it. The \
               learning rate follows the time, so the run ends in time on a machine that becomes slower, also over several sessions. \
-              `none`: as long as the epochs take. auto: an hour, or `none` if `epochs` is given. `--time` on the command line sets \
+              `none`: as long as the epochs take. auto: the time in which 32 x size x size \
+              views are made, from 20 minutes to an hour and on a CPU at most two core-hours where that is between them, or `none` if `epochs` is given. `--time` on the command line sets \
               this key.",
     },
 ];

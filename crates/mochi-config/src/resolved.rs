@@ -61,9 +61,9 @@ impl Resolved {
         images.checked_div(self.moco.batch).unwrap_or(0) as u64
     }
 
-    /// Steps of the whole run over `images` images.
+    /// Steps of the whole run over `images` images: at least one, except of an untrained encoder (0 epochs).
     pub fn total_steps(&self, images: usize) -> u64 {
-        epochs_to_steps(self.epochs, self.steps_per_epoch(images))
+        epochs_to_steps(self.epochs, self.steps_per_epoch(images)).max(u64::from(self.epochs > 0.0))
     }
 
     /// Every key with its value and origin, in the order of the reference.

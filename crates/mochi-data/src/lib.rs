@@ -39,7 +39,7 @@ pub mod pack;
 pub mod preview;
 mod read_error;
 mod read_file;
-mod short_side;
+mod sampled;
 mod skipped;
 mod targets;
 #[cfg(test)]
@@ -52,7 +52,7 @@ pub use dataset::{Counter, Dataset, OpenOptions, Split};
 pub use error::{BadImage, DataError};
 pub use loader::{Batch, CacheOptions, Heap, Loader, LoaderOptions, Memory, Order, Position, Shard};
 pub use read_error::ReadError;
-pub use short_side::short_side;
+pub use sampled::{Sampled, sampled};
 pub use skipped::Skipped;
 pub use targets::Targets;
 pub use thumbnail::{Thumbnail, Thumbnailer};

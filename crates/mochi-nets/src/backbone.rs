@@ -135,7 +135,7 @@ impl Backbone {
     /// Adds images to the statistics of standardized features, with all other norms as in evaluation.
     pub(crate) fn collect_features(&self, images: &Tensor) -> Result<(), TensorError> {
         if let Some(norm) = &self.norm {
-            norm.collect(&[self.unstandardized(images, NormMode::Eval)?])?;
+            norm.collect_own(&self.unstandardized(images, NormMode::Eval)?)?;
         }
         Ok(())
     }

@@ -89,30 +89,6 @@ impl Encoder {
         self.backbone.collect_features(&self.compute.input(images)?)
     }
 
-    /// Copies of the running mean and variance of standardized features; empty where they are not.
-    ///
-    /// # Errors
-    /// libtorch's error, e.g. when memory is short.
-    pub fn feature_statistics(&self) -> Result<Vec<Tensor>, TensorError> {
-        let statistics = self.backbone.feature_norm().into_iter().flat_map(BatchNorm::statistics);
-        let copy = |own: &Tensor| -> Result<Tensor, TensorError> {
-            let mut copy = own.f_empty_like()?;
-            copy.f_copy_(own)?;
-            Ok(copy)
-        };
-        no_grad(|| statistics.map(copy).collect())
-    }
-
-    /// Sets what [`Self::feature_statistics`] returned.
-    ///
-    /// # Errors
-    /// libtorch's error for other shapes.
-    pub fn set_feature_statistics(&self, statistics: &[Tensor]) -> Result<(), TensorError> {
-        let own = self.backbone.feature_norm().into_iter().flat_map(BatchNorm::statistics);
-        no_grad(|| own.zip(statistics).try_for_each(|(own, other)| own.shallow_clone().f_copy_(other).map(drop)))?;
-        Ok(())
-    }
-
     /// Raises the variances of standardized features to at least `fraction` of their mean.
     ///
     /// # Errors

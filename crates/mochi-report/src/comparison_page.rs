@@ -25,10 +25,12 @@ struct Compared {
 /// The page of several runs as HTML, in their order.
 ///
 /// # Errors
-/// A path is not a run folder, or its settings or metrics cannot be read.
+/// A path is not a run folder, or its settings or metrics cannot be read; [`ReportError::DifferentTasks`].
 pub fn comparison_page(runs: &[PathBuf]) -> Result<String, ReportError> {
     let numbered = runs.iter().enumerate().map(|(index, path)| read(index + 1, path));
-    let runs = numbered.collect::<Result<Vec<_>, _>>()?;
+    let compared = numbered.collect::<Result<Vec<_>, _>>()?;
+    check_tasks(runs, &compared)?;
+    let runs = compared;
     let names = runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>().join(", ");
     let mut page = frame::begin(&format!("Comparison of {}", counted(runs.len(), "run")), &names);
     push_results(&mut page, &runs);
@@ -42,6 +44,16 @@ pub fn comparison_page(runs: &[PathBuf]) -> Result<String, ReportError> {
     }
     frame::end(&mut page, &text);
     Ok(page)
+}
+
+/// Refuses runs of different tasks, which have hardly a result, a setting or a curve in common.
+fn check_tasks(paths: &[PathBuf], runs: &[Compared]) -> Result<(), ReportError> {
+    let mut tasks = paths.iter().zip(runs).map(|(path, run)| (path.clone(), run.settings.task));
+    let Some(first) = tasks.next() else { return Ok(()) };
+    match tasks.find(|(_, task)| *task != first.1) {
+        None => Ok(()),
+        Some(other) => Err(ReportError::DifferentTasks { first, other }),
+    }
 }
 
 fn read(number: usize, path: &Path) -> Result<Compared, ReportError> {
@@ -74,19 +86,26 @@ fn push_results(page: &mut String, runs: &[Compared]) {
 
 /// A row for each key in which two runs differ.
 fn push_settings(page: &mut String, runs: &[Compared]) {
-    let all: Vec<_> = runs.iter().map(|run| run.settings.lines.clone()).collect();
-    let Some(first) = all.first() else { return };
-    let differs = |index: &usize| all.iter().any(|lines| lines[*index].value != first[*index].value);
-    let differing: Vec<usize> = (0..first.len()).filter(differs).collect();
+    let Some(first) = runs.first() else { return };
+    let value = |run: &Compared, key: &str| {
+        run.settings
+            .lines
+            .iter()
+            .find(|line| line.key == key)
+            .map_or_else(|| "-".to_owned(), |line| line.value.to_string())
+    };
+    let values = |key: &'static str| (key, runs.iter().map(|run| value(run, key)).collect::<Vec<_>>());
+    let all = first.settings.lines.iter().map(|line| values(line.key));
+    let differing: Vec<_> = all.filter(|(_, values)| values.windows(2).any(|pair| pair[0] != pair[1])).collect();
     if differing.is_empty() {
         page.push_str("<p class=\"small\">Their settings are equal.</p>\n");
         return;
     }
     page.push_str("<h2>Settings in which they differ</h2>\n");
     let head: Vec<String> = std::iter::once(String::new()).chain((1..=runs.len()).map(|n| n.to_string())).collect();
-    let rows = differing.into_iter().map(|index| {
-        let values = all.iter().map(|lines| table::code(&lines[index].value.to_string()));
-        std::iter::once(table::code(first[index].key)).chain(values).collect()
+    let rows = differing.into_iter().map(|(key, values)| {
+        let values = values.iter().map(|value| table::code(value));
+        std::iter::once(table::code(key)).chain(values).collect()
     });
     table::push(page, &head, rows);
 }

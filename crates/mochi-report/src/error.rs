@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use mochi_config::ConfigError;
+use mochi_config::{ConfigError, Task};
 use mochi_figures::DrawingError;
-use mochi_files::FileError;
+use mochi_files::{FileError, shell_word};
 use mochi_run::RunError;
 
 /// A report could not be written.
@@ -25,6 +25,14 @@ pub enum ReportError {
         /// The folders.
         folders: Vec<PathBuf>,
     },
+    /// Runs of different tasks were to be compared.
+    #[error("{} is a run of {} and {} is one of {}: only runs of one task are compared", first.0.display(), first.1, other.0.display(), other.1)]
+    DifferentTasks {
+        /// The first run and its task.
+        first: (PathBuf, Task),
+        /// The first one of another task.
+        other: (PathBuf, Task),
+    },
     /// A figure cannot be drawn as PNG.
     #[error(transparent)]
     Drawing(#[from] DrawingError),
@@ -42,6 +50,9 @@ impl ReportError {
             ReportError::Settings(error) => error.hint(),
             ReportError::File(error) => error.hint(),
             ReportError::NoFigures { .. } => Some("train for some steps first".into()),
+            ReportError::DifferentTasks { other: (path, _), .. } => {
+                Some(format!("leave it out; `mochi report {}` writes its own page", shell_word(path)))
+            }
             ReportError::Drawing(error) => Some(error.hint().into()),
         }
     }

@@ -9,6 +9,8 @@ use crate::ReportError;
 /// What a page shows of a run's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RunSettings {
+    /// What the run learns.
+    pub(crate) task: Task,
     /// Name of the preset.
     pub(crate) preset: String,
     /// The seed.
@@ -51,7 +53,7 @@ impl RunSettings {
         ];
         brief.retain(|(_, value)| !value.is_empty());
         let (preset, seed) = (settings.preset_name().to_owned(), settings.seed);
-        Self { preset, seed, brief, lines: settings.describe() }
+        Self { task: Task::Pretraining, preset, seed, brief, lines: settings.describe() }
     }
 
     pub(crate) fn of_detection(settings: &detection::Resolved) -> Self {
@@ -82,6 +84,6 @@ impl RunSettings {
             ("Compute", format!("{}, {}", compute.device, compute.precision)),
         ];
         let (preset, seed) = (settings.preset_name().to_owned(), settings.seed);
-        Self { preset, seed, brief, lines: settings.describe() }
+        Self { task: Task::Detection, preset, seed, brief, lines: settings.describe() }
     }
 }

@@ -205,7 +205,7 @@ impl BatchNorm {
     ) -> Result<Tensor, TensorError> {
         let mode = self.mode(mode);
         if mode == NormMode::Collect {
-            self.collect(std::slice::from_ref(&x))?;
+            self.collect(std::slice::from_ref(&x), self.group.as_deref())?;
         }
         let fused = x.device() == Device::Cpu
             && matches!(x.kind(), Kind::Float | Kind::BFloat16)
@@ -297,7 +297,7 @@ impl BatchNorm {
         let (mean, square_mean) = together::moments(&xs, self.group.as_deref())?;
         let variance = square_mean.f_sub(&mean.f_square()?)?;
         if mode == NormMode::Collect {
-            self.collect(&xs)?;
+            self.collect(&xs, self.group.as_deref())?;
         } else {
             self.update_running(&mean, &variance)?;
         }
@@ -351,16 +351,22 @@ impl BatchNorm {
         })
     }
 
-    /// Adds a batch, one tensor or several, to the statistics of [`Self::finish_collection`], as [`NormMode::Collect`] does, without normalizing it.
+    /// Adds a batch (B, C) or (B, C, H, W) of this process alone, even if batch statistics are synchronized, to the statistics of
+    /// [`Self::finish_collection`], without normalizing it.
     ///
     /// # Errors
-    /// libtorch's error for other shapes; a rank that is lost.
-    pub fn collect(&self, xs: &[Tensor]) -> Result<(), TensorError> {
+    /// libtorch's error for other shapes.
+    pub fn collect_own(&self, x: &Tensor) -> Result<(), TensorError> {
+        self.collect(std::slice::from_ref(x), None)
+    }
+
+    /// Adds a batch, one tensor or several, to the statistics of [`Self::finish_collection`]; with a `group` the batches of all ranks.
+    fn collect(&self, xs: &[Tensor], group: Option<&Group>) -> Result<(), TensorError> {
         no_grad(|| {
-            let (mean, square_mean) = together::moments(xs, self.group.as_deref())?;
+            let (mean, square_mean) = together::moments(xs, group)?;
             let values: i64 = xs.iter().map(|x| x.numel() as i64).sum();
             let mut per_channel = (values / mean.numel().max(1) as i64) as f64;
-            if let Some(group) = &self.group {
+            if let Some(group) = group {
                 // Ranks can have batches of different size.
                 let mut all = Tensor::f_from_slice(&[per_channel])?;
                 group.all_reduce(&mut all, Operation::Sum, "counting the values of a batch")?;

@@ -1,8 +1,8 @@
 //! Where a run is on its way: by steps, or by training time if it has a time budget.
 //!
-//! Without a budget the position of a step is its number. With a budget `b` and `n` planned steps, the position of a step that begins after `t`
-//! seconds of training is `n min(t / b, 1)`: the learning rate and the warm-up follow the time, so that they run their whole course however fast
-//! the machine turns out to be. The last step is the one that is expected to end nearest to the end of the budget.
+//! Without a budget the position of a step is its number. With a budget `b`, of which `a` seconds were spent before the first step, and `n` planned steps, the
+//! position of a step that begins after `t` seconds is `n min((t - a) / (b - a), 1)`: the learning rate and the warm-up follow the time, so that they run
+//! their whole course however fast the machine turns out to be. The last step is the one that is expected to end nearest to the end of the budget.
 
 use std::time::Duration;
 
@@ -17,18 +17,26 @@ pub(crate) struct Clock {
     timeline: Timeline,
     /// Mean seconds per step, recent steps more than others; of a resumed run at first that of all its steps.
     step_s: Option<f64>,
+    /// Seconds of the budget that were spent before the first step.
+    before_s: f64,
     ended: bool,
 }
 
 impl Clock {
-    /// The clock of a run of which `step` steps were taken in `elapsed_s` seconds. `ended`: a step with [`Self::is_last`] was among them.
-    pub fn new(timeline: Timeline, step: u64, elapsed_s: f64, ended: bool) -> Self {
-        let step_s = (step > 0).then(|| elapsed_s / step as f64);
+    /// The clock of a run of which `step` steps were taken in `elapsed_s` seconds, `before_s` of them before the first. `ended`: a step with [`Self::is_last`] was
+    /// among them.
+    pub fn new(timeline: Timeline, step: u64, elapsed_s: f64, before_s: f64, ended: bool) -> Self {
+        let step_s = (step > 0).then(|| (elapsed_s - before_s) / step as f64);
         let ended = match timeline.budget {
             None => step >= timeline.steps,
             Some(budget) => ended || elapsed_s >= budget.as_secs_f64() || timeline.steps == 0,
         };
-        Self { timeline, step_s, ended }
+        Self { timeline, step_s, before_s, ended }
+    }
+
+    /// Seconds of the budget that were spent before the first step.
+    pub fn before_s(&self) -> f64 {
+        self.before_s
     }
 
     /// Whether no step is left.
@@ -40,7 +48,10 @@ impl Clock {
     pub fn position(&self, step: u64, elapsed_s: f64) -> f64 {
         match self.timeline.budget {
             None => step as f64,
-            Some(budget) => self.timeline.steps as f64 * (elapsed_s / budget.as_secs_f64()).clamp(0.0, 1.0),
+            Some(budget) => {
+                let (done, whole) = (elapsed_s - self.before_s, budget.as_secs_f64() - self.before_s);
+                self.timeline.steps as f64 * (done / whole.max(1e-9)).clamp(0.0, 1.0)
+            }
         }
     }
 
@@ -85,10 +96,10 @@ mod tests {
 
     #[test]
     fn without_a_budget_steps_count() {
-        let clock = Clock::new(PLAN, 7, 1e9, false);
+        let clock = Clock::new(PLAN, 7, 1e9, 0.0, false);
         assert_eq!((clock.position(7, 1e9), clock.total_steps(7, 1e9), clock.left(3.0)), (7.0, 100, None));
         assert_eq!([98, 99].map(|step| clock.is_last(step, 0.0)), [false, true]);
-        assert_eq!([99, 100].map(|step| Clock::new(PLAN, step, 0.0, false).ended()), [false, true]);
+        assert_eq!([99, 100].map(|step| Clock::new(PLAN, step, 0.0, 0.0, false).ended()), [false, true]);
     }
 
     /// Takes steps of a machine, whose speed may change, until the clock ends; the time, the steps and the positions.
@@ -106,13 +117,14 @@ mod tests {
     #[test]
     fn with_a_budget_the_schedule_ends_with_the_time() {
         // As planned, twice as fast, five times as slow from the middle on, and a machine that was suspended.
-        let as_planned = run(Clock::new(TIMED, 0, 0.0, false), (0, 0.0), |_| 2.0);
+        let as_planned = run(Clock::new(TIMED, 0, 0.0, 0.0, false), (0, 0.0), |_| 2.0);
         assert_eq!((as_planned.0, as_planned.1), (200.0, 100));
-        let fast = run(Clock::new(TIMED, 0, 0.0, false), (0, 0.0), |_| 1.0);
+        let fast = run(Clock::new(TIMED, 0, 0.0, 0.0, false), (0, 0.0), |_| 1.0);
         assert_eq!((fast.0, fast.1), (200.0, 200));
-        let slower = run(Clock::new(TIMED, 0, 0.0, false), (0, 0.0), |step| if step < 50 { 2.0 } else { 10.0 });
+        let slower = run(Clock::new(TIMED, 0, 0.0, 0.0, false), (0, 0.0), |step| if step < 50 { 2.0 } else { 10.0 });
         assert!((slower.0 - 200.0).abs() <= 10.0 && slower.1 < 65, "{slower:?}");
-        let suspended = run(Clock::new(TIMED, 0, 0.0, false), (0, 0.0), |step| if step == 20 { 150.0 } else { 2.0 });
+        let suspended =
+            run(Clock::new(TIMED, 0, 0.0, 0.0, false), (0, 0.0), |step| if step == 20 { 150.0 } else { 2.0 });
         assert!((suspended.0 - 200.0).abs() <= 20.0, "{suspended:?}");
         for (.., positions) in [as_planned, fast, slower] {
             assert!(positions.windows(2).all(|w| w[0] < w[1]));
@@ -122,12 +134,22 @@ mod tests {
 
     #[test]
     fn a_resumed_run_keeps_its_budget() {
-        let resumed = run(Clock::new(TIMED, 50, 100.0, false), (50, 100.0), |_| 4.0);
+        let resumed = run(Clock::new(TIMED, 50, 100.0, 0.0, false), (50, 100.0), |_| 4.0);
         assert!((resumed.0 - 200.0).abs() <= 4.0, "{resumed:?}");
         assert_eq!(resumed.2[0], 50.0);
-        assert!(Clock::new(TIMED, 100, 199.0, true).ended());
-        assert!(Clock::new(TIMED, 100, 200.0, false).ended());
-        let clock = Clock::new(TIMED, 50, 100.0, false);
+        assert!(Clock::new(TIMED, 100, 199.0, 0.0, true).ended());
+        assert!(Clock::new(TIMED, 100, 200.0, 0.0, false).ended());
+        let clock = Clock::new(TIMED, 50, 100.0, 0.0, false);
         assert_eq!((clock.total_steps(50, 100.0), clock.left(150.0)), (100, Some(Duration::from_secs(50))));
+    }
+
+    /// Opening the images and measuring the speed take none of the warm-up of the learning rate.
+    #[test]
+    fn the_schedule_begins_with_the_first_step() {
+        let (_, _, positions) = run(Clock::new(TIMED, 0, 60.0, 60.0, false), (0, 60.0), |_| 2.0);
+        assert_eq!(positions[0], 0.0);
+        assert!((positions[35] - 50.0).abs() < 1e-9, "{positions:?}");
+        let resumed = Clock::new(TIMED, 35, 130.0, 60.0, false);
+        assert_eq!((resumed.position(35, 130.0), resumed.total_steps(35, 130.0)), (50.0, 70));
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mochi_config::{Device as ConfigDevice, Resolved};
+use mochi_config::{Device as ConfigDevice, Resolved, Speed};
 use mochi_contrast::SampleMetadata;
 use mochi_data::bench::{BenchOptions, bench};
 use mochi_data::{DataError, Dataset};
@@ -33,9 +33,9 @@ fn noise(settings: &Resolved, batch: usize) -> Result<Vec<Tensor>, TrainError> {
     with_seed(1, || (0..settings.data.views).map(|_| Ok(noise()?)).collect())
 }
 
-/// Images per second of training with these settings, over all ranks of a `group`, after the first epoch: the median of some steps on noise after an untimed
-/// one, and the making of the views. On a CPU both share the cores, so their work adds up; a GPU waits only for the slower one. Kept images (`data.cache`)
-/// need no decoding. Every rank gets the same number, that of the slowest.
+/// Speed of training with these settings, over all ranks of a `group`: the median of some steps on noise after an untimed one, and the making of the views. On a
+/// CPU both share the cores, so their work adds up; a GPU waits only for the slower one. Kept images (`data.cache`) are decoded once. Every rank gets the same
+/// numbers, those of the slowest.
 ///
 /// # Errors
 /// Settings that the networks do not support, no memory, a rank that is lost; [`DataError::Canceled`] after the step at which any rank was asked to stop.
@@ -45,7 +45,7 @@ pub fn measure_speed(
     engine: &Engine,
     group: Option<&Arc<Group>>,
     stop: &StopFlag,
-) -> Result<f64, TrainError> {
+) -> Result<Speed, TrainError> {
     let (mut settings, ranks) = (settings.clone(), group.map_or(1, |group| group.size()));
     if let Some(group) = group {
         use_own_gpu(&mut settings.compute, group);
@@ -66,19 +66,23 @@ pub fn measure_speed(
             fast_decode: data.fast_decode,
         },
     )?;
-    let decode_s = if data.cache { 0.0 } else { views.decode_s };
     // A dataset whose first images are all bad has no speed; the run itself will say so.
-    let views_s = (decode_s + views.augment_s) / views.images.max(1) as f64;
+    let of_image = |seconds: f64| seconds / views.images.max(1) as f64;
     let network_s = step_s / settings.moco.batch.max(1) as f64;
-    // A rank makes the views of its share of the images.
-    let by_threads = |threads: usize| views_s / (threads.max(1) * ranks) as f64;
-    let shared_s = match settings.compute.device {
-        ConfigDevice::Cpu => network_s + by_threads(settings.compute.threads),
-        ConfigDevice::Cuda(_) => network_s,
+    let image_s = |decode_s: f64| {
+        let views_s = of_image(decode_s + views.augment_s);
+        // A rank makes the views of its share of the images.
+        let by_threads = |threads: usize| views_s / (threads.max(1) * ranks) as f64;
+        let shared_s = match settings.compute.device {
+            ConfigDevice::Cpu => network_s + by_threads(settings.compute.threads),
+            ConfigDevice::Cuda(_) => network_s,
+        };
+        shared_s.max(by_threads(data.threads)).max(1e-9)
     };
-    let image_s = shared_s.max(by_threads(data.threads)).max(1e-9);
-    let [slowest_s] = group.map_or(Ok([image_s]), |group| group.largest([image_s], "agreeing on the speed"))?;
-    Ok(1.0 / slowest_s)
+    let first = image_s(views.decode_s);
+    let own = [first, if data.cache { image_s(0.0) } else { first }];
+    let [first, later] = group.map_or(Ok(own), |group| group.largest(own, "agreeing on the speed"))?;
+    Ok(Speed { size: settings.data.size, images_per_s: 1.0 / later, first_s: first - later })
 }
 
 /// Median seconds of a step of these settings, of which each rank has its share of the batch.

@@ -35,6 +35,9 @@ pub struct State {
     pub images_seen: u64,
     /// Seconds of training so far, over all sessions.
     pub elapsed_s: f64,
+    /// Those of them that were spent before the first step and count for the time budget.
+    #[serde(default)]
+    pub before_s: f64,
     /// The dataset.
     pub data: Data,
     /// The images of evaluations during training. Absent where there are none, and in checkpoints of older versions.

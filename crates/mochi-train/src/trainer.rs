@@ -75,7 +75,7 @@ impl<T: Task> Trainer<T> {
     /// A new run in a fresh folder.
     pub fn new(run: impl Into<Destination>, task: T, options: TrainerOptions) -> Self {
         let (run, notes, ranks) = (run.into(), task.notes(), Ranks::new(task.group(), task.metrics()));
-        let clock = Clock::new(task.timeline(), 0, 0.0, false);
+        let clock = Clock::new(task.timeline(), 0, 0.0, 0.0, false);
         let (data, evaluation) = (task.data(), task.evaluation_data());
         Self {
             run,
@@ -98,6 +98,7 @@ impl<T: Task> Trainer<T> {
     #[must_use]
     pub fn after(mut self, seconds: f64) -> Self {
         self.earlier_s += seconds;
+        self.clock = Clock::new(self.task.timeline(), self.step, self.earlier_s, seconds, self.clock.ended());
         self
     }
 
@@ -133,7 +134,7 @@ impl<T: Task> Trainer<T> {
         // With more time than before, a run that has ended goes on.
         let ended = state.finished && state.budget_s == timeline.budget.map(|budget| budget.as_secs_f64());
         let (step, images, earlier_s) = (state.step, state.images_seen, state.elapsed_s);
-        let clock = Clock::new(timeline, step, earlier_s, ended);
+        let clock = Clock::new(timeline, step, earlier_s, state.before_s, ended);
         Ok(Self {
             run,
             ranks,

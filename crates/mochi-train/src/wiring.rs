@@ -19,6 +19,7 @@ pub fn facts(engine: &Engine, images: usize) -> Facts {
     Facts {
         images,
         short_side: None,
+        grayscale: false,
         speeds: Vec::new(),
         labels: true,
         cores: std::thread::available_parallelism().map_or(1, usize::from),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_data::preview::{Preview, PreviewOptions, View, png_of_view, preview, sheet};
-use mochi_data::{Cancel, display_source, short_side};
+use mochi_data::{Cancel, display_source, sampled};
 use mochi_files::write_atomic;
 use mochi_report::{Encoding, Image, ShownView, ViewsPage, ViewsRow};
 use mochi_term::Progress;
@@ -52,11 +52,12 @@ pub fn run(arguments: Arguments) -> Outcome {
     };
     kind.check(&arguments.out)?;
     let sheet_only = output_file::SHEET.names(&arguments.out);
-    let augment = settings.data.augment.as_str();
-    let augmentation = augmentation_of(settings.data.augment, settings.data.crop_min_scale)?;
     let progress = Progress::detect();
     let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
-    let size = arguments.size.unwrap_or_else(|| settings.view_size(short_side(&dataset, &Cancel::default())));
+    let sample = sampled(&dataset, &Cancel::default());
+    let augment = settings.augmentation(sample.grayscale);
+    let augmentation = augmentation_of(augment, settings.data.crop_min_scale)?;
+    let size = arguments.size.unwrap_or_else(|| settings.view_size(sample.short_side));
     let options = PreviewOptions {
         images: usize::from(arguments.images),
         seed: arguments.seed.unwrap_or(settings.seed),
@@ -74,7 +75,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let bytes = if sheet_only {
         sheet(&previews, size).map_err(drawing)?
     } else {
-        page(arguments.sources.data(), &options, augment, &previews).map_err(drawing)?.render().into_bytes()
+        page(arguments.sources.data(), &options, augment.as_str(), &previews).map_err(drawing)?.render().into_bytes()
     };
     write_atomic(&arguments.out, &bytes)?;
     print_line(&arguments.out.display().to_string())?;

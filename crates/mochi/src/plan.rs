@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use mochi_config::{Auto, Facts, Resolved, Settings, Speed, TimeBudget};
-use mochi_data::{DataError, Dataset, short_side};
+use mochi_data::{DataError, Dataset, sampled};
 use mochi_tensor::Engine;
 use mochi_term::{Progress, StopFlag};
 use mochi_text::{counted, duration};
@@ -24,8 +24,9 @@ pub fn measure(
     stop: &StopFlag,
     progress: &Progress,
 ) -> Outcome<Facts> {
-    if settings.data.size == Auto::Auto && ranks.is_first() {
-        facts.short_side = short_side(dataset, &stop.flag().into());
+    if ranks.is_first() && (settings.data.size == Auto::Auto || settings.data.augment == Auto::Auto) {
+        let sample = sampled(dataset, &stop.flag().into());
+        (facts.short_side, facts.grayscale) = (sample.short_side, sample.grayscale);
     }
     let sizes = settings.sizes_to_measure(facts.short_side);
     let begun = Instant::now();
@@ -34,7 +35,8 @@ pub fn measure(
     loop {
         let mut own = None;
         let text = ranks.broadcast_text(|| {
-            let Some(size) = sizes.next().filter(|&size| settings.worth_measuring(size, &speeds)) else {
+            let known = Facts { speeds: speeds.clone(), ..facts.clone() };
+            let Some(size) = sizes.next().filter(|&size| settings.worth_measuring(size, &known)) else {
                 return Ok(String::new());
             };
             let (resolved, _) = settings.at_size(size).resolve(&facts)?;
@@ -48,7 +50,7 @@ pub fn measure(
         let all = (speeds.len() + 1 + sizes.len()) as u64;
         let task = task.get_or_insert_with(|| progress.task("measuring the speed of training", all));
         let measured = measure_speed(&resolved, dataset, engine, ranks.group(), stop);
-        speeds.push(Speed { size: resolved.data.size, images_per_s: measured.map_err(stopped)? });
+        speeds.push(measured.map_err(stopped)?);
         task.reach(speeds.len() as u64);
     }
     let Some(task) = task else { return Ok(facts) };
@@ -72,30 +74,38 @@ pub fn stopped(error: TrainError) -> Failure {
     }
 }
 
-/// What the time was spent on, and what three times as much would change.
-pub fn explain(settings: &Settings, facts: &Facts, resolved: &Resolved, progress: &Progress) {
+/// What the time is spent on and why, in three lines: its length and the views; `method`; and what three times as much would change.
+pub fn explain(settings: &Settings, facts: &Facts, resolved: &Resolved, method: &str, progress: &Progress) {
     let TimeBudget::Limit(limit) = resolved.time else { return };
-    let seconds = limit.as_secs_f64();
     if facts.speeds.is_empty() {
         progress.note(&format!("training time {}, for which {} are expected", resolved.time, epochs(resolved)));
+        progress.note(method);
         return;
     }
-    let of =
-        |key: &str| resolved.describe().into_iter().find(|line| line.key == key).map(|line| line.origin.to_string());
     let size = resolved.data.size;
-    let reason =
-        of("data.size").and_then(|origin| Some(format!(", {}", origin.strip_prefix("auto: ")?))).unwrap_or_default();
-    let why = of("time").and_then(|origin| Some(format!(" ({})", origin.strip_prefix("auto: ")?))).unwrap_or_default();
-    progress.note(&format!("{} of training{why}: {} with views of {size} px{reason}", resolved.time, epochs(resolved)));
-    let Some(longer) = at_time(settings, facts, 3.0 * seconds) else { return };
-    let mut changes = vec![epochs(&longer)];
-    if longer.data.size != size {
-        changes.push(format!("views of {} px", longer.data.size));
-    }
-    if longer.negatives.synthesizes() && !resolved.negatives.synthesizes() {
-        changes.push("synthetic negatives".to_owned());
-    }
-    progress.note(&format!("3x the time ({}) would allow {}", longer.time, changes.join(", ")));
+    let views = reason(resolved, "data.size").map(|why| format!(", {why}")).unwrap_or_default();
+    let why = reason(resolved, "time").map(|why| format!(" ({why})")).unwrap_or_default();
+    progress.note(&format!("{} of training{why}: {} with views of {size} px{views}", resolved.time, epochs(resolved)));
+    progress.note(method);
+    let Some(longer) = at_time(settings, facts, 3.0 * limit.as_secs_f64()) else { return };
+    let would = match longer.model.arch == resolved.model.arch {
+        // The speeds are those of the backbone that was measured.
+        false => format!("train {}, whose speed was not measured", longer.model.arch),
+        true => {
+            let mut changes = vec![epochs(&longer)];
+            if longer.data.size != size {
+                changes.push(format!("views of {} px", longer.data.size));
+            }
+            format!("allow {}", changes.join(", "))
+        }
+    };
+    progress.note(&format!("3x the time ({}) would {would}", longer.time));
+}
+
+/// Why an automatic value is what it is; `None` for a value that was given.
+pub fn reason(resolved: &Resolved, key: &str) -> Option<String> {
+    let line = resolved.describe().into_iter().find(|line| line.key == key)?;
+    Some(line.origin.to_string().strip_prefix("auto: ")?.to_owned())
 }
 
 fn epochs(resolved: &Resolved) -> String {

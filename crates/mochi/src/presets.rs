@@ -45,7 +45,7 @@ struct Row {
     task: Task,
     summary: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'static str>,
+    text: Option<String>,
 }
 
 impl Row {
@@ -74,10 +74,11 @@ fn print_one(name: &str, only: Option<Task>, json: bool) -> Outcome<()> {
     let Some((task, preset)) = found else {
         return Ok(unknown(name, only)?);
     };
+    let text = preset.complete_text(task.schema());
     if json {
-        print_json(&Row { text: Some(preset.text), ..Row::of(task, preset) })?;
+        print_json(&Row { text: Some(text), ..Row::of(task, preset) })?;
     } else {
-        print_line(preset.text.trim_end())?;
+        print_line(text.trim_end())?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `mochi pretrain DATA [--preset NAME | --config FILE] [--out RUN] [KEY=VALUE ...]`
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use mochi_config::{Facts, Resolved, Settings, TimeBudget};
@@ -10,7 +10,7 @@ use mochi_data::{Dataset, Split, display_source, is_remote};
 use mochi_run::{RunFolder, default_path};
 use mochi_tensor::Engine;
 use mochi_term::{Progress, StopFlag};
-use mochi_text::counted;
+use mochi_text::{counted, duration};
 use mochi_train::{Contrastive, ContrastiveData, facts};
 
 use crate::discovery::begin;
@@ -56,9 +56,15 @@ pub fn run(arguments: Arguments) -> Outcome {
 }
 
 fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFlag, begun: Instant) -> Outcome {
+    if let Some(time) =
+        arguments.settings.iter().find(|setting| arguments.time.is_some() && setting.starts_with("time="))
+    {
+        return Err(Failure::new(format!("--time and {time} both give the training time"), "leave one of them out"));
+    }
     let words = arguments.time.iter().map(|time| format!("time={time}")).chain(arguments.settings.iter().cloned());
     let words: Vec<String> = words.collect();
     let mut settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &words)?;
+    settings.check_length()?;
     if let Some(out) = arguments.out.as_ref().filter(|_| ranks.restarted()) {
         // torchrun repeats the command after a failure: the run goes on.
         let begun = ranks.broadcast_text(|| Ok(has_checkpoint(out).to_string()))?;
@@ -123,25 +129,48 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         progress.hint("the dataset changes with the files of the run: choose another place with --out");
     }
     describe(&resolved, &dataset, ranks, &path, &progress);
-    if let Some((facts, _)) = &known {
-        plan::explain(&settings, facts, &resolved, &progress);
+    match &known {
+        Some((facts, _)) if resolved.time != TimeBudget::None => {
+            plan::explain(&settings, facts, &resolved, &method(&resolved), &progress);
+        }
+        _ => {
+            differences_from_moco(&resolved).into_iter().for_each(|differences| progress.note(&differences));
+            describe_schedule(&resolved, &dataset, &progress);
+        }
     }
-    describe_schedule(&resolved, &dataset, &progress);
     if ranks.size() == 1 && engine.cuda_devices > 1 && resolved.compute.device.is_cuda() {
         progress.note(&format!("this run uses one of {} GPUs", engine.cuda_devices));
         progress.hint(&format!("to use all: `mochi launch --processes {} -- pretrain ...`", engine.cuda_devices));
     }
-    let limited = resolved.time != TimeBudget::None;
     let data = ContrastiveData { training: dataset, evaluation };
     // The folder is made last: what is wrong with settings and data leaves nothing behind.
     let mut task = Contrastive::new(resolved.clone(), data, engine, ranks.group())?;
     if let Some(learned) = task.initialize(stop).map_err(plan::stopped)? {
         progress.note(&learned);
     }
-    let trainer = task.begin(ranks.destination(&path, &progress)?, &resolved)?;
     // What was done until here is part of the time that was asked for.
-    let spent = if limited { begun.elapsed().as_secs_f64() } else { 0.0 };
+    let spent = match resolved.time.limit() {
+        Some(limit) => spent_of(limit, ranks, begun, &progress)?,
+        None => 0.0,
+    };
+    let trainer = task.begin(ranks.destination(&path, &progress)?, &resolved)?;
     drive(trainer.after(spent), engine, stop, &progress, Printed::of(arguments.json), &evaluate_encoder)
+}
+
+/// Seconds that the begin of the program took, on the clock of rank 0.
+fn spent_of(limit: Duration, ranks: &Ranks, begun: Instant, progress: &Progress) -> Outcome<f64> {
+    let text = ranks.broadcast_text(|| Ok(begun.elapsed().as_secs_f64().to_string()))?;
+    let spent: f64 = text.parse().unwrap_or_default();
+    let limit = limit.as_secs_f64();
+    let took = || format!("opening the images and measuring the speed took {} of {}", duration(spent), duration(limit));
+    if spent >= limit {
+        return Err(Failure::new(format!("no time is left to train: {}", took()), "give more time"));
+    }
+    if spent > 0.3 * limit {
+        progress.warning(&took());
+        progress.hint("a longer time leaves more of it for training");
+    }
+    Ok(spent)
 }
 
 /// An absolute path, so that `mochi resume` finds the data from anywhere; an address without its secrets.
@@ -180,9 +209,30 @@ fn describe(settings: &Resolved, dataset: &Dataset, ranks: &Ranks, path: &Path, 
         ranks.described(),
         path.display()
     ));
-    if let Some(differences) = differences_from_moco(settings) {
-        progress.note(&differences);
-    }
+}
+
+/// Backbone and method of a run with a time limit, and why they were chosen.
+fn method(settings: &Resolved) -> String {
+    let why = |key| plan::reason(settings, key).map(|why| format!(" ({why})")).unwrap_or_default();
+    let mut all = vec![format!("{}{}", settings.model.arch, why("model.arch"))];
+    all.extend(differences_from_moco(settings));
+    all.push(format!("{}{}", batch(settings), why("moco.batch")));
+    all.push(queue(settings));
+    all.push(synthesis(settings));
+    let learned = match settings.preset_name() == "small" && !settings.negatives.synthesizes() {
+        true => ": runs of minutes learned more without them; the preset small-mochi has both",
+        false => "",
+    };
+    all.join(", ") + learned
+}
+
+fn batch(settings: &Resolved) -> String {
+    let views = if settings.data.views > 2 { format!(" of {} views each", settings.data.views) } else { String::new() };
+    format!("batch {}{views}", settings.moco.batch)
+}
+
+fn queue(settings: &Resolved) -> String {
+    if settings.uses_queue() { format!("queue {}", settings.moco.queue) } else { "no queue".to_owned() }
 }
 
 /// Says how long it is trained, with which batch, queue and synthetic negatives.
@@ -193,13 +243,7 @@ fn describe_schedule(settings: &Resolved, dataset: &Dataset, progress: &Progress
             format!("{} of {}", counted(epochs, "epoch"), counted(settings.steps_per_epoch(dataset.len()), "step"))
         }
     };
-    progress.note(&format!(
-        "{schedule}, batch {}{}, {}, {}",
-        settings.moco.batch,
-        if settings.data.views > 2 { format!(" of {} views each", settings.data.views) } else { String::new() },
-        if settings.uses_queue() { format!("queue {}", settings.moco.queue) } else { "no queue".to_owned() },
-        synthesis(settings)
-    ));
+    progress.note(&format!("{schedule}, {}, {}, {}", batch(settings), queue(settings), synthesis(settings)));
 }
 
 /// The synthetic negatives, as in the paper: MoCHi (N, s, s'), and those of `negatives.extra`.

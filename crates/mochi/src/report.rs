@@ -1,9 +1,10 @@
 //! `mochi report RUN [--figures DIR]`, `mochi report RUN... [--out PAGE] [--figures DIR]`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use mochi_files::shell_word;
 
 use crate::failure::{Failure, Outcome, print_line};
 use crate::{figures, output_file};
@@ -24,11 +25,16 @@ pub struct Arguments {
 
 /// Runs the subcommand: the paths of what was written go to stdout.
 pub fn run(arguments: Arguments) -> Outcome {
+    arguments.runs.iter().try_for_each(|run| check_no_study(run))?;
     match &arguments.runs[..] {
         [run] => {
-            if arguments.out.is_some() {
-                let what = "--out is for the comparison of several runs";
-                return Err(Failure::new(what, "leave it out: the page is RUN/report.html"));
+            if let Some(out) = &arguments.out {
+                let (run, out) = (shell_word(run), shell_word(out));
+                let what = "--out is the page that compares several runs, and one run was given";
+                let hint = format!(
+                    "`mochi report {run}` writes its page, report.html in its folder; `mochi report {run} OTHER_RUN --out {out}` compares two runs"
+                );
+                return Err(Failure::new(what, hint));
             }
             print_line(&mochi_report::write_page(run)?.display().to_string())?;
         }
@@ -42,6 +48,29 @@ pub fn run(arguments: Arguments) -> Outcome {
         figures::tell_missing(&written);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a study and the plan of one, whose page `mochi ablate` writes.
+fn check_no_study(path: &Path) -> Outcome<()> {
+    if path.is_file() && path.extension().is_some_and(|extension| extension == "toml") {
+        let plan = shell_word(path);
+        let what = format!("{} is a file, expected the folder of a run", path.display());
+        let hint = format!(
+            "if it is the plan of a study, `mochi ablate {plan}` trains what is missing and writes the study's page, and `mochi ablate {plan} --table text` prints its table"
+        );
+        return Err(Failure::new(what, hint));
+    }
+    if path.join("plan.toml").is_file() && path.join("cells").is_dir() {
+        let what = format!("{} is the folder of a study, expected that of a run", path.display());
+        let (page, cells) = (path.join("report.html"), path.join("cells"));
+        let hint = format!(
+            "the study's page is {}; `mochi report {}/NAME` is of one of its runs",
+            page.display(),
+            shell_word(&cells)
+        );
+        return Err(Failure::new(what, hint));
+    }
+    Ok(())
 }
 
 /// One page for several runs.

@@ -6,9 +6,11 @@ use mochi_text::counted;
 
 use super::rules::{self, Length};
 use crate::auto::Auto;
-use crate::error::Problem;
+use crate::choice::Augment;
+use crate::error::{ConfigError, Problem};
 use crate::facts::{Facts, Speed};
 use crate::origin::Origin;
+use crate::pretraining::PRETRAINING;
 use crate::settings::Settings;
 use crate::time::TimeBudget;
 
@@ -26,6 +28,14 @@ fn enough(size: u32) -> f64 {
 }
 
 impl Settings {
+    /// Whether `time` and `epochs` contradict each other, which is known before any image is read.
+    ///
+    /// # Errors
+    /// Both in the same layer of settings.
+    pub fn check_length(&self) -> Result<(), ConfigError> {
+        ConfigError::unless_empty(&PRETRAINING, written(self).err().into_iter().collect())
+    }
+
     /// View sizes whose speed the automatic values need to know, rising; none if `time` and `epochs` leave nothing to compute.
     pub fn sizes_to_measure(&self, short_side: Option<u32>) -> Vec<u32> {
         match (written(self), self.data.size) {
@@ -52,9 +62,15 @@ impl Settings {
         settings
     }
 
-    /// Whether a size is small enough to be chosen after these speeds were measured, by its area.
-    pub fn worth_measuring(&self, size: u32, speeds: &[Speed]) -> bool {
-        speeds.last().is_none_or(|last| views(self.time, self.data.views, &last.scaled(size)) >= 0.8 * enough(size))
+    /// Whether a size is small enough to be chosen after the speeds of `facts` were measured, by its area.
+    pub fn worth_measuring(&self, size: u32, facts: &Facts) -> bool {
+        let most = |last: &Speed| views(self.time, self.data.views, &last.scaled(size), facts);
+        facts.speeds.last().is_none_or(|last| most(last) >= 0.8 * enough(size))
+    }
+
+    /// The augmentation pipeline: the written one, or that of `"auto"`.
+    pub fn augmentation(&self, grayscale: bool) -> Augment {
+        self.data.augment.written().unwrap_or_else(|| rules::augment(grayscale).0)
     }
 
     /// The view size: the written one, or that of `"auto"` where no speed was measured.
@@ -118,7 +134,8 @@ pub(super) fn size(time: Auto<TimeBudget>, views_per_image: usize, facts: &Facts
     if time == Auto::Set(TimeBudget::None) {
         return (smallest.size, "no time limit".to_owned());
     }
-    let largest = facts.speeds.iter().rev().find(|speed| views(time, views_per_image, speed) >= enough(speed.size));
+    let largest =
+        facts.speeds.iter().rev().find(|speed| views(time, views_per_image, speed, facts) >= enough(speed.size));
     match largest {
         Some(speed) if speed.size == facts.short_side.unwrap_or(0) => (speed.size, "the size of the images".to_owned()),
         Some(speed) => {
@@ -129,57 +146,99 @@ pub(super) fn size(time: Auto<TimeBudget>, views_per_image: usize, facts: &Facts
             smallest.size,
             format!(
                 "the smallest size: the time allows {}",
-                counted(rules::three_digits(views(time, views_per_image, smallest)), "view")
+                counted(rules::three_digits(views(time, views_per_image, smallest, facts)), "view")
             ),
         ),
     }
 }
 
 /// How long a run of so many images will train.
-pub(super) fn length(time: Auto<TimeBudget>, epochs: Auto<f64>, views_per_epoch: usize) -> Length {
+pub(super) fn length(time: Auto<TimeBudget>, epochs: Auto<f64>, views_per_epoch: usize, facts: &Facts) -> Length {
     match (time, epochs) {
         (Auto::Set(TimeBudget::Limit(limit)), _) => Length::Time(limit),
         (_, Auto::Set(epochs)) => Length::Views(epochs * views_per_epoch as f64),
         (Auto::Set(TimeBudget::None), Auto::Auto) => Length::Open,
-        (Auto::Auto, Auto::Auto) => Length::Time(AUTO_TIME),
+        (Auto::Auto, Auto::Auto) => Length::Time(longest(facts)),
     }
 }
 
 /// Views that the time allows at this speed.
-fn views(time: Auto<TimeBudget>, per_image: usize, speed: &Speed) -> f64 {
+fn views(time: Auto<TimeBudget>, per_image: usize, speed: &Speed, facts: &Facts) -> f64 {
     let limit = match time {
         Auto::Set(time) => time.limit(),
-        Auto::Auto => Some(AUTO_TIME),
+        Auto::Auto => Some(longest(facts)),
     };
-    limit.map_or(f64::INFINITY, |limit| limit.as_secs_f64() * speed.images_per_s * per_image as f64)
+    limit.map_or(f64::INFINITY, |limit| speed.images_in(limit.as_secs_f64(), facts.images) * per_image as f64)
 }
 
-/// Time that a run gets if neither `time` nor `epochs` is given.
-const AUTO_TIME: Duration = Duration::from_secs(3600);
+/// Shortest time that a run gets if neither `time` nor `epochs` is given.
+const SHORTEST_AUTO: Duration = Duration::from_secs(1200);
+/// Longest such time.
+const LONGEST_AUTO: Duration = Duration::from_secs(3600);
 
-/// An hour, if the speed of the machine was measured; otherwise the epochs decide.
-pub(super) fn time(facts: &Facts) -> (TimeBudget, String) {
-    match facts.speeds.is_empty() {
-        true => (TimeBudget::None, "no speed was measured".to_owned()),
-        false => (TimeBudget::Limit(AUTO_TIME), "neither time nor epochs is given".to_owned()),
+/// Longest time that a run of these settings gets if neither `time` nor `epochs` is given: on a CPU at most the core-hours for which the backbone of short runs is
+/// the better one, so that many cores end sooner.
+fn longest(facts: &Facts) -> Duration {
+    if !facts.gpus.is_empty() {
+        return LONGEST_AUTO;
     }
+    let short = Duration::from_secs_f64(rules::SHORT_HOURS * 3600.0 / facts.cores.max(1) as f64);
+    short.clamp(SHORTEST_AUTO, LONGEST_AUTO)
 }
+
+/// The time in which this machine makes as many views of this size as it is worth, in whole minutes; if no speed was measured, the epochs decide.
+pub(super) fn time(facts: &Facts, size: u32, views_per_image: usize) -> (TimeBudget, String) {
+    let Some(speed) = facts.speeds.iter().find(|speed| speed.size == size) else {
+        return (TimeBudget::None, "no speed was measured".to_owned());
+    };
+    let (shortest, longest) = (SHORTEST_AUTO, longest(facts));
+    let minutes = (enough(size) / views_per_image as f64 / speed.images_per_s / 60.0).ceil();
+    let time = Duration::try_from_secs_f64(60.0 * minutes).unwrap_or(longest).clamp(shortest, longest);
+    let range = match shortest == longest {
+        true => format!("{} on {}", TimeBudget::Limit(longest), counted(facts.cores, "core")),
+        false => format!("from {} to {}", TimeBudget::Limit(shortest), TimeBudget::Limit(longest)),
+    };
+    let needed = counted(rules::three_digits(enough(size)), "view");
+    (TimeBudget::Limit(time), format!("no time is given: {needed} of {size} px, {range}"))
+}
+
+/// Most epochs that settings can hold.
+const MOST_EPOCHS: f64 = 1e6;
 
 /// Epochs that a time limit allows at the measured speed.
 pub(super) fn epochs(time: TimeBudget, size: u32, facts: &Facts) -> Option<(f64, String)> {
     let seconds = time.limit()?.as_secs_f64();
-    let speed = facts.speeds.iter().find(|speed| speed.size == size)?.images_per_s;
-    let epochs = seconds * speed / facts.images.max(1) as f64;
+    let speed = facts.speeds.iter().find(|speed| speed.size == size)?;
+    let epochs = speed.images_in(seconds, facts.images) / facts.images.max(1) as f64;
+    let decoding = match speed.first_s * facts.images as f64 {
+        first if first >= 0.05 * seconds => format!(" after {first:.0} s of decoding"),
+        _ => String::new(),
+    };
+    let reason = format!("{time} at {:.0} images/s{decoding}, {} images", speed.images_per_s, facts.images);
     // More digits are not known.
-    Some((rules::three_digits(epochs).max(1e-3), format!("{time} at {speed:.0} images/s, {} images", facts.images)))
+    Some((rules::three_digits(epochs).clamp(1e-3, MOST_EPOCHS), reason))
 }
 
-/// Time after which a checkpoint is written even if the epoch goes on: with several views of each image an epoch can be most of a run.
+/// Longest time between checkpoints: with several views of each image an epoch can be most of a run.
 const BETWEEN_CHECKPOINTS: f64 = 300.0;
+/// Shortest time between them: an epoch of few images is a step or two.
+const LEAST_BETWEEN_CHECKPOINTS: f64 = 30.0;
+/// Fewest steps between them if no speed was measured.
+const LEAST_STEPS: u64 = 20;
 
-/// Steps of [`BETWEEN_CHECKPOINTS`] at the measured speed, if an epoch has more.
-pub(super) fn checkpoint_steps(epoch: u64, batch: usize, size: u32, facts: &Facts) -> Option<(u64, String)> {
-    let speed = facts.speeds.iter().find(|speed| speed.size == size)?.images_per_s;
-    let steps = (BETWEEN_CHECKPOINTS * speed / batch.max(1) as f64).max(1.0) as u64;
-    (steps < epoch).then(|| (steps, "steps of 5 minutes".to_owned()))
+/// The steps of an epoch, if they take from half a minute to 5 minutes at the measured speed.
+pub(super) fn checkpoint_steps(epoch: u64, batch: usize, size: u32, facts: &Facts) -> (u64, String) {
+    let Some(speed) = facts.speeds.iter().find(|speed| speed.size == size) else {
+        return match epoch < LEAST_STEPS {
+            true => (LEAST_STEPS, format!("at least {LEAST_STEPS}")),
+            false => (epoch, "steps of one epoch".to_owned()),
+        };
+    };
+    let steps = |seconds: f64| (seconds * speed.images_per_s / batch.max(1) as f64).max(1.0) as u64;
+    let (least, most) = (steps(LEAST_BETWEEN_CHECKPOINTS), steps(BETWEEN_CHECKPOINTS));
+    match epoch {
+        _ if epoch < least => (least, "steps of half a minute".to_owned()),
+        _ if epoch > most => (most, "steps of 5 minutes".to_owned()),
+        _ => (epoch, "steps of one epoch".to_owned()),
+    }
 }

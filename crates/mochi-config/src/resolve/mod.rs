@@ -39,9 +39,9 @@ impl Settings {
         let mut choices = Choices { origins: self.origins };
         let pick = &mut choices;
 
-        let length = budget::length(time, epochs, facts.images.saturating_mul(data.views));
+        let length = budget::length(time, epochs, facts.images.saturating_mul(data.views), facts);
         let size = pick.pick("data.size", data.size, || budget::size(time, data.views, facts));
-        let time = pick.pick("time", time, || budget::time(facts));
+        let time = pick.pick("time", time, || budget::time(facts, size, data.views));
         let epochs = pick.pick("epochs", epochs, || {
             budget::epochs(time, size, facts).unwrap_or_else(|| rules::epochs(facts.images, data.views))
         });
@@ -58,7 +58,7 @@ impl Settings {
             also: data.also,
             size,
             views: data.views,
-            augment: data.augment,
+            augment: pick.pick("data.augment", data.augment, || rules::augment(facts.grayscale)),
             crop_min_scale: data.crop_min_scale,
             threads,
             prefetch: data.prefetch,
@@ -78,7 +78,8 @@ impl Settings {
             false => rules::queue(facts.images, batch, moco.symmetric),
         });
         let bn_groups = pick.pick("moco.bn_groups", moco.bn_groups, || rules::bn_groups(batch, facts.processes));
-        let (momentum, temperature, symmetric) = (moco.momentum, moco.temperature, moco.symmetric);
+        let momentum = pick.pick("moco.momentum", moco.momentum, || rules::momentum(queue, batch));
+        let (temperature, symmetric) = (moco.temperature, moco.symmetric);
         let moco = Moco {
             batch,
             queue,
@@ -94,9 +95,11 @@ impl Settings {
         let columns = flows::candidate_keys(negatives.from, queue, batch);
 
         let mut hardest = pick.pick("negatives.hardest", negatives.hardest, || rules::hardest(columns));
-        let pairs = pick.pick("negatives.pairs", negatives.pairs, || (hardest, "equal to hardest".to_owned()));
-        let query_mixes =
-            pick.pick("negatives.query_mixes", negatives.query_mixes, || (hardest / 8, "hardest / 8".to_owned()));
+        let pairs = pick.pick("negatives.pairs", negatives.pairs, || rules::pairs(hardest, columns));
+        let query_mixes = pick.pick("negatives.query_mixes", negatives.query_mixes, || {
+            let (pairs, _) = rules::pairs(hardest, columns);
+            (pairs / 8, format!("{pairs} / 8"))
+        });
         let mut warnings = Vec::new();
         if hardest > columns {
             // Without synthesis N has no effect, so that no warning is needed.
@@ -107,7 +110,7 @@ impl Settings {
             hardest = columns;
         }
         let warmup_epochs = pick.pick("negatives.warmup_epochs", negatives.warmup_epochs, || {
-            (rules::three_digits(epochs / 20.0), format!("{} / 20", counted(epochs, "epoch")))
+            rules::synthesis_warmup(epochs, facts.images.checked_div(batch).unwrap_or(0), queue / batch.max(1))
         });
         let negatives = Negatives {
             from: negatives.from,
@@ -147,7 +150,7 @@ impl Settings {
 
         let every_steps = pick.pick("checkpoint.every_steps", checkpoint.every_steps, || {
             let steps = facts.images.checked_div(batch).unwrap_or(0).max(1) as u64;
-            budget::checkpoint_steps(steps, batch, size, facts).unwrap_or((steps, "steps of one epoch".to_owned()))
+            budget::checkpoint_steps(steps, batch, size, facts)
         });
         let (keep_last, keep_every) = (checkpoint.keep_last, checkpoint.keep_every);
         let checkpoint = Checkpoint { every_steps, keep_last, keep_every };

@@ -22,7 +22,8 @@ section! {
         /// crops of 0.08 to 1, no blur), `supcon-cifar` (the same with crops of 0.2 to 1), `infomin` (PyContrast's steps, with RandAugment
         /// about twice as strong: both of its operations are always applied, there each with probability 0.5), `gray` (small grayscale
         /// images such as Fashion-MNIST: no color changes).
-        plain augment: Augment = Kind::Choice(Augment::WORDS);
+        /// auto: `gray` if all images of a sample are grayscale, otherwise `simclr`.
+        auto augment: Augment = Kind::Choice(Augment::WORDS);
         /// Smallest area of a random crop, as a fraction of the image's area. 0: that of the augmentation pipeline (0.2 for `moco-v2`).
         plain crop_min_scale: f64 = Kind::Number { min: 0.0, max: 1.0 };
         /// Threads that decode and augment images. auto: all cores but one with a GPU, at most 32; a quarter of the cores on a CPU, at most

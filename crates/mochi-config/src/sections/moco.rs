@@ -24,8 +24,9 @@ section! {
         /// v: extrapolate each positive by a factor of 1 + Beta(v, v), drawn once per step (Feature Transformation; the paper's v is 2). 0
         /// disables it.
         plain extrapolate: f64 = Kind::Number { min: 0.0, max: 1000.0 };
-        /// m: momentum of the key encoder, `k = m k + (1 - m) q`.
-        plain momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
+        /// m: momentum of the key encoder, `k = m k + (1 - m) q`. auto: 1 - `batch` / (4 `queue`), at least 0.99, so that a key changes little while it
+        /// is in the queue.
+        auto momentum: f64 = Kind::Number { min: 0.0, max: 1.0 };
         /// t: temperature that similarities are divided by.
         plain temperature: f64 = Kind::Positive { max: 100.0 };
         /// Loss variant, such as `"decoupled"` or `{ hcl = { beta = 0.5 } }`; a bare name has every argument at its default.

@@ -18,12 +18,14 @@ section! {
         plain interpolate: f64 = Kind::Number { min: 0.0, max: 1000.0 };
         /// N: number of hard negatives per query, the candidates for mixing. auto: a sixteenth of the candidate keys, from 64 to 1024.
         auto hardest: usize = Kind::Integer { min: 0, max: 1 << 26 };
-        /// s: synthetic negatives per query, each mixed from two of its N hardest keys. 0 disables pair mixing. auto: equal to `hardest`.
+        /// s: synthetic negatives per query, each mixed from two of its N hardest keys. 0 disables pair mixing. auto: equal to `hardest`,
+        /// but at most a sixteenth of the candidate keys.
         auto pairs: usize = Kind::Integer { min: 0, max: 1 << 20 };
         /// s': synthetic negatives per query, each mixed from the query and one of its N hardest keys. 0 disables query mixing. auto: an
-        /// eighth of `hardest`.
+        /// eighth of the automatic `pairs`.
         auto query_mixes: usize = Kind::Integer { min: 0, max: 1 << 20 };
-        /// Synthesis warm-up: number of epochs at the start without synthetic negatives. auto: a twentieth of the epochs, rounded down.
+        /// Synthesis warm-up: number of epochs at the start without synthetic negatives. auto: a twentieth of the epochs, but at
+        /// least 1,000 steps and twice the steps that fill the queue, and at most a quarter of the epochs.
         auto warmup_epochs: f64 = Kind::Number { min: 0.0, max: 1e6 };
         /// More strategies that synthesize negatives from the same N hardest keys, each at most once, such as
         /// `[{ noise = { s = 64 } }, "weight"]`; a bare name has every argument at its default. SynCo (Giakoumoglou and Stathaki 2024)

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mochi_config::{Arch, Facts, FirstFilters, Resolved, Settings, Speed, Stem, TimeBudget};
+use mochi_config::resolve::rules;
+use mochi_config::{Arch, Augment, Facts, FirstFilters, Resolved, Settings, Speed, Stem, TimeBudget};
 
 use crate::{LAPTOP, load, with_gpu};
 
@@ -11,7 +12,7 @@ const MINUTES_20: TimeBudget = TimeBudget::Limit(Duration::from_secs(1200));
 
 /// The laptop with a speed that falls with the area of a view: this many images per second at 32 pixels.
 fn laptop(at_32: f64) -> Facts {
-    let speed = Speed { size: 32, images_per_s: at_32 };
+    let speed = Speed { size: 32, images_per_s: at_32, first_s: 0.0 };
     Facts { short_side: Some(96), speeds: [32, 48, 64, 96].map(|size| speed.scaled(size)).into(), ..LAPTOP }
 }
 
@@ -24,11 +25,101 @@ fn epochs_follow_from_time_and_speed() {
     let run = resolve("small", &["time=20m", "data.size=32"], &laptop(500.0));
     assert_eq!((run.time, run.epochs), (MINUTES_20, 150.0), "1200 s of 500 images, 4000 images");
     assert_eq!(resolve("small", &["time=10s", "data.size=32"], &laptop(500.0)).epochs, 1.25);
-    // Neither is given: an hour. Without a measured speed, as many epochs as the number of images suggests.
-    let hour = resolve("small", &["data.size=32"], &laptop(500.0));
-    assert_eq!((hour.time.to_string().as_str(), hour.epochs), ("1h", 450.0));
+    // Without a measured speed, as many epochs as the number of images suggests.
     let unmeasured = resolve("small", &[], &LAPTOP);
-    assert_eq!((unmeasured.time, unmeasured.epochs), (TimeBudget::None, 50.0));
+    assert_eq!((unmeasured.time, unmeasured.epochs), (TimeBudget::None, 55.9));
+}
+
+#[test]
+fn without_a_time_the_machine_decides_and_the_reason_says_so() {
+    let two = |at_32: f64| Facts { cores: 2, ..laptop(at_32) };
+    let time = |facts: &Facts| {
+        let run = resolve("small", &[], facts);
+        (run.time.to_string(), run.data.size)
+    };
+    // 295,000 views of 96 px, 8 of each image: at 20 images/s in 31 minutes, and never less than 20 minutes or more than an hour.
+    assert_eq!(time(&two(9.0 * 20.0)), ("31m".to_owned(), 96));
+    assert_eq!(time(&two(9000.0)), ("20m".to_owned(), 96));
+    assert_eq!(time(&two(20.0)), ("55m".to_owned(), 64));
+    assert_eq!(time(&two(1.0)), ("1h".to_owned(), 32));
+    // Two core-hours are half an hour of 4 cores, and less than the shortest time of 8.
+    assert_eq!(time(&Facts { cores: 4, ..laptop(190.0) }).0, "30m");
+    assert_eq!(time(&Facts { cores: 8, ..laptop(20.0) }).0, "20m");
+    let run = resolve("small", &[], &two(180.0)).to_toml();
+    assert!(run.contains("time = \"31m\"  # auto: no time is given: 295000 views of 96 px, from 20m to 1h"), "{run}");
+}
+
+/// Own photos of 12 megapixels are decoded once; that is part of the time.
+#[test]
+fn the_decoding_of_the_first_epoch_is_part_of_the_time() {
+    let slow = |first_s| {
+        let mut facts = laptop(500.0);
+        facts.speeds.iter_mut().for_each(|speed| speed.first_s = first_s);
+        resolve("small", &["time=20m", "data.size=32"], &facts)
+    };
+    // 4000 images: 400 s of 1200 for 0.1 s each, and the time is over in the first epoch at 0.4 s each.
+    assert_eq!(slow(0.1).epochs, 100.0);
+    assert_eq!(slow(0.398).epochs, 0.75);
+    assert!(slow(0.1).to_toml().contains("20m at 500 images/s after 400 s of decoding"), "{}", slow(0.1).to_toml());
+}
+
+/// A week on ten images would be more epochs than a settings file can hold.
+#[test]
+fn a_config_of_a_long_time_on_few_images_can_be_read_again() {
+    let run = resolve("small", &["time=100h", "data.size=32"], &Facts { images: 10, ..laptop(500.0) });
+    assert_eq!(run.epochs, 1e6);
+    assert_eq!(Resolved::parse(&run.to_toml(), Path::new("config.toml")).unwrap().epochs, 1e6);
+}
+
+#[test]
+fn checkpoints_come_every_half_minute_to_five_minutes() {
+    let steps =
+        |images, words: &[&str]| resolve("small", words, &Facts { images, ..laptop(64.0) }).checkpoint.every_steps;
+    // A step of 64 images takes a second at 32 px.
+    let at_32 = ["time=20m", "data.size=32"];
+    assert_eq!([70, 6400, 64_000].map(|images| steps(images, &at_32)), [30, 100, 300]);
+    assert_eq!([70, 6400].map(|images| steps(images, &["epochs=3", "data.size=40"])), [20, 100]);
+}
+
+/// One photograph more halved the training: 19,999 images had twice the steps of 20,000.
+#[test]
+fn more_images_never_make_fewer_steps() {
+    let steps = |images: usize| images as f64 * rules::epochs(images, 2).0;
+    for pair in (100..300_000).step_by(37).collect::<Vec<_>>().windows(2) {
+        assert!(steps(pair[1]) >= 0.99 * steps(pair[0]), "{pair:?}");
+    }
+    assert_eq!(
+        [500, 5000, 20_000, 50_000, 1_000_000].map(|n| rules::epochs(n, 2).0),
+        [400.0, 200.0, 100.0, 63.2, 50.0]
+    );
+}
+
+#[test]
+fn grayscale_images_get_no_changes_of_color() {
+    let augment =
+        |preset, words: &[&str], grayscale| resolve(preset, words, &Facts { grayscale, ..laptop(500.0) }).data.augment;
+    for preset in ["small", "small-mochi"] {
+        assert_eq!([true, false].map(|gray| augment(preset, &[], gray)), [Augment::Gray, Augment::Simclr]);
+        assert_eq!(augment(preset, &["data.augment=moco-v2"], true), Augment::MocoV2);
+    }
+    assert_eq!(augment("moco-v2", &[], true), Augment::MocoV2, "published settings stay");
+}
+
+/// The rules for few images and short runs of MoCHi.
+#[test]
+fn few_images_have_few_synthetic_negatives_and_none_at_the_start() {
+    for images in [300, 500, 800, 5000] {
+        let facts = Facts { images, ..laptop(500.0) };
+        let run = resolve("small-mochi", &["epochs=200", "data.size=32"], &facts);
+        let (made, keys) = (run.negatives.pairs + run.negatives.query_mixes, run.moco.queue);
+        assert!(made as f64 <= 0.08 * keys as f64, "{made} of {keys}");
+        let steps = run.negatives.warmup_epochs * run.steps_per_epoch(images) as f64;
+        assert!(steps >= 0.99 * 1000.0 || run.negatives.warmup_epochs == 50.0, "{images}: {steps}");
+    }
+    let ten = resolve("small-mochi", &["epochs=10", "data.size=32"], &laptop(500.0));
+    assert_eq!(ten.negatives.warmup_epochs, 2.5, "a quarter of 10 epochs of 15 steps");
+    let momentum = |images| resolve("small-mochi", &["data.size=32"], &Facts { images, ..laptop(500.0) }).moco.momentum;
+    assert_eq!([4000, 1_300_000].map(momentum), [0.99, 0.99902]);
 }
 
 #[test]
@@ -42,7 +133,7 @@ fn the_later_layer_decides_between_time_and_epochs() {
     assert_eq!(of("small", &["epochs=5", "time=none"]), (TimeBudget::None, 5.0));
     assert_eq!(of("moco-v2", &[]), (TimeBudget::None, 200.0));
     assert_eq!(of("moco-v2", &["time=20m", "data.size=32", "moco.queue=512"]), (MINUTES_20, 150.0));
-    assert_eq!(of("small", &["time=none"]), (TimeBudget::None, 50.0));
+    assert_eq!(of("small", &["time=none"]), (TimeBudget::None, 55.9));
 
     let error = load("small", &["epochs=5", "time=20m"]).resolve(&facts).unwrap_err();
     assert_eq!(
@@ -91,7 +182,7 @@ fn a_short_time_on_few_cores_takes_the_shallow_backbone() {
     let (shallow, deep) = ((Arch::PatchResnet, FirstFilters::Kmeans), (Arch::Resnet18, FirstFilters::Random));
     let two = Facts { cores: 2, ..laptop(500.0) };
     assert_eq!(of(&["time=20m"], &two), shallow);
-    // Neither time nor epochs: an hour, known before a speed is measured.
+    // Neither time nor epochs: at most an hour, known before a speed is measured.
     assert_eq!(of(&[], &two), shallow);
     assert_eq!(of(&[], &Facts { speeds: vec![], ..two.clone() }), shallow);
     assert_eq!(of(&["time=61m"], &two), deep);
@@ -110,7 +201,11 @@ fn a_short_time_on_few_cores_takes_the_shallow_backbone() {
         [24, 28, 29, 64].map(|size| stem(&["time=20m", &format!("data.size={size}")], &two)),
         [Stem::Cifar, Stem::Cifar, Stem::Standard, Stem::Standard]
     );
-    assert_eq!(stem(&["time=20m", "data.size=28", "model.arch=resnet18"], &two), Stem::Standard);
+    // The standard stem would leave a ResNet one position of its last feature map.
+    assert_eq!(
+        [28, 32, 33].map(|size| stem(&["time=20m", &format!("data.size={size}"), "model.arch=resnet18"], &two)),
+        [Stem::Cifar, Stem::Cifar, Stem::Standard]
+    );
     assert_eq!(resolve("moco-v2", &["model.arch=patch-resnet"], &two).model.first_filters, FirstFilters::Random);
 }
 
@@ -129,8 +224,8 @@ fn larger_views_come_with_more_time() {
     assert_eq!(settings.sizes_to_measure(Some(28)), [28], "images below the smallest size keep theirs");
     assert_eq!(settings.sizes_to_measure(None).last(), Some(&224));
     assert_eq!(load("small", &["epochs=3"]).sizes_to_measure(Some(100)), [0; 0]);
-    assert!(settings.worth_measuring(32, &[]));
-    assert!(!settings.worth_measuring(96, &laptop(125.0).speeds[..1]));
+    assert!(settings.worth_measuring(32, &LAPTOP));
+    assert!(!settings.worth_measuring(96, &Facts { speeds: laptop(125.0).speeds[..1].to_vec(), ..LAPTOP }));
     // Nothing measured: the images' own size up to 128 pixels.
     let unmeasured = |short_side| settings.view_size(short_side);
     assert_eq!([Some(28), Some(96), Some(3000), None].map(unmeasured), [28, 96, 128, 128]);

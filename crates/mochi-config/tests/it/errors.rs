@@ -45,7 +45,7 @@ fn one_fault_is_one_sentence_with_a_hint() {
         ),
         (
             "moco.momentum=nan",
-            "invalid value for `moco.momentum` (command line): expected a number from 0 to 1, got nan",
+            "invalid value for `moco.momentum` (command line): expected \"auto\" or a number from 0 to 1, got nan",
             None,
         ),
         (

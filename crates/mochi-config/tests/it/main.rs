@@ -20,6 +20,7 @@ const LAPTOP: Facts = Facts {
     cpu: LAPTOP_CPU,
     gpus: Vec::new(),
     short_side: None,
+    grayscale: false,
     speeds: Vec::new(),
     processes: 1,
 };

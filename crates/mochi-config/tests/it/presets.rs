@@ -1,6 +1,8 @@
 //! Built-in presets: each value that its source states.
 
-use mochi_config::{Arch, Augment, Auto, Facts, PRETRAINING, Resolved, Settings, Warning};
+use std::path::Path;
+
+use mochi_config::{Arch, Augment, Auto, Described, Facts, PRETRAINING, Resolved, Settings, Task, Warning, detection};
 
 use crate::{LAPTOP, load, with_gpu};
 
@@ -37,8 +39,9 @@ fn every_preset_resolves_without_an_unexpected_warning_on_its_own_data() {
 #[test]
 fn the_standard_stem_is_too_coarse_for_28_pixels() {
     let warnings = |words: &[&str]| load("demo", words).resolve(&own_facts("demo")).unwrap().1;
-    assert_eq!(warnings(&["model.arch=resnet18"]), [Warning::StemTooCoarse { size: 28, cells: 1 }]);
-    assert_eq!(warnings(&["model.arch=resnet18", "model.stem=cifar"]), []);
+    let standard = ["model.arch=resnet18", "model.stem=standard"];
+    assert_eq!(warnings(&standard), [Warning::StemTooCoarse { size: 28, cells: 1 }]);
+    assert_eq!(warnings(&["model.arch=resnet18"]), [], "the automatic stem is the finer one");
     assert_eq!(warnings(&["model.arch=resnet20", "model.stem=cifar"]), [Warning::StemIgnored { arch: Arch::Resnet20 }]);
     assert_eq!(warnings(&["model.stem=standard"]), [], "patch-resnet pools 28 pixels to 4 x 4");
 }
@@ -53,13 +56,13 @@ fn small_is_simclr_at_sizes_that_follow_from_the_data() {
         (run.optimizer.name.as_str(), run.optimizer.learning_rate, run.optimizer.weight_decay),
         ("adamw", 0.001, 0.01)
     );
-    assert_eq!((run.epochs, run.optimizer.warmup_epochs), (50.0, 1.5), "as many views as 200 epochs of two views");
+    assert_eq!((run.epochs, run.optimizer.warmup_epochs), (55.9, 1.68), "as many views as 224 epochs of two views");
     // A smaller batch: the rate falls with its square root.
     let few = of(16);
     assert_eq!((few.moco.batch, few.optimizer.learning_rate), (16, 0.0005));
     let two = Settings::load(Some("small"), None, &["data.views=2", "optimizer.name=sgd"].map(str::to_owned));
     let two = two.unwrap().resolve(&LAPTOP).unwrap().0;
-    assert_eq!((two.moco.batch, two.optimizer.learning_rate, two.epochs), (256, 0.12, 200.0));
+    assert_eq!((two.moco.batch, two.optimizer.learning_rate, two.epochs), (256, 0.12, 224.0));
 
     let (mochi, _) = Settings::preset("small-mochi").unwrap().resolve(&LAPTOP).unwrap();
     assert!(mochi.uses_queue() && mochi.negatives.synthesizes());
@@ -171,7 +174,10 @@ fn moco_presets_are_those_of_the_authors() {
     assert_eq!((v2.moco.batch, v2.moco.queue, v2.moco.momentum, v2.moco.temperature), (256, 65_536, 0.999, 0.2));
     assert_eq!((v2.epochs, v2.optimizer.learning_rate, v2.optimizer.weight_decay), (200.0, 0.03, 1e-4));
     let v1 = Settings::preset("moco-v1").unwrap();
-    assert_eq!((v1.moco.temperature, v1.model.head.as_str(), v1.data.augment.as_str()), (0.07, "linear", "moco-v1"));
+    assert_eq!(
+        (v1.moco.temperature, v1.model.head.as_str(), v1.data.augment),
+        (0.07, "linear", Auto::Set(Augment::MocoV1))
+    );
     assert_eq!((v1.optimizer.schedule.as_str(), v1.optimizer.milestones), ("step", vec![120, 160]));
     assert_eq!(v1.moco.queue, Auto::Set(65_536));
     let cifar = resolved("moco-v2-cifar");
@@ -187,4 +193,72 @@ fn moco_presets_are_those_of_the_authors() {
     assert_eq!((simclr.optimizer.name.as_str(), simclr.optimizer.learning_rate), ("lars", 4.8));
     let un_mix = resolved("un-mix").mix;
     assert_eq!((un_mix.images.as_str(), un_mix.alpha, un_mix.region), ("un-mix", 1.0, 0.5));
+}
+
+/// Each key with its value, without its origin.
+fn values(described: Vec<Described>) -> Vec<(&'static str, String)> {
+    described.into_iter().map(|row| (row.key, row.value.to_string())).collect()
+}
+
+/// The settings of a file, and those of a preset.
+fn of_text_and_preset(task: Task, text: String, preset: &str) -> [Vec<(&'static str, String)>; 2] {
+    let path = Path::new("printed.toml");
+    match task {
+        Task::Pretraining => {
+            let printed = Settings::load_text(path, text, &[]).unwrap();
+            [values(printed.describe()), values(Settings::preset(preset).unwrap().describe())]
+        }
+        Task::Detection => {
+            let printed = detection::Settings::load_text(path, text).unwrap();
+            [values(printed.describe()), values(detection::Settings::preset(preset).unwrap().describe())]
+        }
+    }
+}
+
+#[test]
+fn the_complete_text_names_every_key_and_gives_the_settings_of_the_preset() {
+    for task in Task::ALL {
+        for preset in task.schema().presets() {
+            let text = preset.complete_text(task.schema());
+            let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}\n{text}", preset.name));
+            for key in task.schema().keys() {
+                let found = match key.name.split_once('.') {
+                    None => table.get(key.name),
+                    Some((section, field)) => table.get(section).and_then(|section| section.get(field)),
+                };
+                assert!(found.is_some(), "{}: {} is missing\n{text}", preset.name, key.name);
+            }
+            for line in preset.text.lines() {
+                assert!(text.contains(line), "{}: {line}", preset.name);
+            }
+            let [printed, own] = of_text_and_preset(task, text, preset.name);
+            assert_eq!(printed, own, "{}", preset.name);
+        }
+    }
+}
+
+#[test]
+fn inherited_keys_are_marked_with_their_preset_and_its_sources() {
+    let text = |name: &str| PRETRAINING.preset(name).unwrap().complete_text(&PRETRAINING);
+    let mochi = text("mochi-1024-128-256");
+    assert!(mochi.starts_with("# MoCHi (1024, 128, 256)"), "{mochi}");
+    assert!(mochi.contains("\nquery_mixes = 256\nfrom = \"queue\"  # from moco-v2\n"), "{mochi}");
+    assert!(mochi.contains("\nwarmup_epochs = 10.0  # from mochi-1024-1024-128\n"), "{mochi}");
+    assert!(mochi.contains("\n# K of the paper: "), "the comment of an inherited key\n{mochi}");
+    assert!(mochi.contains("\nqueue = 16384  # from mochi-1024-1024-128\n"), "{mochi}");
+    assert!(mochi.contains("\n#\n# moco-v2:\n# MoCo v2 "), "{mochi}");
+    assert!(mochi.contains("\n# Source: facebookresearch/moco, "), "{mochi}");
+    let synco = text("synco");
+    assert!(synco.contains("{ adversarial = { s = 64, eta = 0.01 } },\n]\nwarmup_epochs = 10\nfrom = "), "{synco}");
+    assert_eq!(text("moco-v2"), PRETRAINING.preset("moco-v2").unwrap().text, "it inherits nothing");
+    let detection = &detection::DETECTION;
+    let pyramid = detection.preset("coco-r50-fpn-1x").unwrap().complete_text(detection);
+    assert!(pyramid.contains("\n# voc-r50-c4-24k, [regions]:\n# detectron2, config/defaults.py.\n"), "{pyramid}");
+}
+
+#[test]
+fn presets_of_papers_name_their_sources() {
+    for preset in PRETRAINING.presets().filter(|preset| !["small", "small-mochi", "demo"].contains(&preset.name)) {
+        assert!(preset.text.lines().nth(1).is_some_and(|line| line.starts_with("# Source: ")), "{}", preset.name);
+    }
 }

@@ -20,7 +20,7 @@ fn later_layers_cover_earlier_ones_and_say_so() {
     let words = ["moco.batch=32", "compute.device=cpu", "data.source=2024", "optimizer.milestones=[3, 5]"];
     let settings = Settings::load(None, Some(&file), &words.map(str::to_owned)).unwrap();
     assert_eq!(settings.preset_name(), "moco-v1");
-    assert_eq!((settings.seed, settings.moco.batch, settings.moco.momentum), (3, Auto::Set(32), 1.0));
+    assert_eq!((settings.seed, settings.moco.batch, settings.moco.momentum), (3, Auto::Set(32), Auto::Set(1.0)));
     assert_eq!(settings.compute.device, Auto::Set(Device::Cpu));
     assert_eq!(settings.data.source, "2024");
     assert_eq!(settings.optimizer.milestones, [3, 5]);
@@ -38,12 +38,12 @@ fn later_layers_cover_earlier_ones_and_say_so() {
 fn auto_follows_the_data_and_the_machine() {
     let resolve = |facts: Facts| load("small-mochi", &[]).resolve(&facts).unwrap().0;
     let small = resolve(LAPTOP);
-    assert_eq!((small.epochs, small.moco.batch, small.moco.queue, small.moco.bn_groups), (200.0, 256, 512, 8));
+    assert_eq!((small.epochs, small.moco.batch, small.moco.queue, small.moco.bn_groups), (224.0, 256, 512, 8));
     let n = &small.negatives;
-    assert_eq!((n.hardest, n.pairs, n.query_mixes, n.warmup_epochs), (64, 64, 8, 10.0));
-    assert_eq!((small.optimizer.learning_rate, small.optimizer.warmup_epochs), (0.03, 6.0));
+    assert_eq!((n.hardest, n.pairs, n.query_mixes, n.warmup_epochs), (64, 32, 4, 56.0));
+    assert_eq!((small.optimizer.learning_rate, small.optimizer.warmup_epochs), (0.001, 6.72));
     assert_eq!((small.compute.device, small.compute.precision), (Device::Cpu, Precision::Float32));
-    assert_eq!((small.compute.threads, small.data.threads, small.checkpoint.every_steps), (8, 2, 15));
+    assert_eq!((small.compute.threads, small.data.threads, small.checkpoint.every_steps), (8, 2, 20));
 
     let large = resolve(with_gpu(1_281_167, 16 << 30));
     assert_eq!((large.epochs, large.moco.batch, large.moco.queue, large.negatives.hardest), (50.0, 256, 65_536, 1024));
@@ -128,7 +128,7 @@ fn warnings_say_why() {
         ["negatives.warmup_epochs (5) is not below epochs (5): no negative is ever synthesized"]
     );
     assert_eq!(
-        warnings("small-mochi", &["data.size=32"], LAPTOP),
+        warnings("small-mochi", &["data.size=32", "model.stem=standard"], LAPTOP),
         ["model.stem \"standard\" reduces a view of 32 pixels to a feature map of 1 x 1"]
     );
     assert_eq!(

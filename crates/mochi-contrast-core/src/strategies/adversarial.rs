@@ -2,8 +2,8 @@
 //! gradient sign method moves an input.
 //!
 //! The extra vector `e = eta sign(q)` is shared by the row's synthetic negatives: `q·e = eta |q|_1` and `e·e = eta² D` (less where q has zeros)
-//! once a row, `n_i·e` is one dot product each. (The public code estimates the gradient along a random direction, as for
-//! [`super::perturbation`]; this is the paper's formula.)
+//! once a row, `n_i·e` is one dot product each. (The public code computes the same: by autograd, since commit c214637 of October 15, 2024. Before, it
+//! estimated the gradient along a random direction, as for [`super::perturbation`].)
 
 use super::description::{Extra, Strategy, count, length};
 use crate::spec::Spec;

@@ -2,9 +2,9 @@
 //! the gradient of its similarity with the query, which for the dot product is the query itself.
 //!
 //! As coefficients of the common form: `c_q = delta`, `c_i = 1`; only the parent is drawn. A synthetic negative is at least as hard as its
-//! parent. (The public code, giakoumoglou/synco `builder.py`, estimates that gradient by a finite difference along one random direction of length
-//! 1e-5 and multiplies it by that direction, so that its synthetic negatives differ from their parents by about 1e-7 delta; this is the
-//! paper's formula.)
+//! parent. (The public code, giakoumoglou/synco `builder.py`, computes the same: by autograd, since commit c214637 of October 15, 2024. Before, it
+//! estimated that gradient along one random direction, so that its synthetic negatives differed from their parents by about 1e-7 in each
+//! dimension.)
 
 use super::description::{Linear, Strategy, count, length};
 use crate::spec::Spec;

@@ -197,8 +197,8 @@ impl CutBox {
     fn draw(height: i64, width: i64, lambda: f64, words: [u32; 2]) -> Self {
         let span = |side: i64, word: u32| {
             let half = (side as f64 * (1.0 - lambda).max(0.0).sqrt()) as i64 / 2;
-            let centre = i64::from(below(word, u32::try_from(side).unwrap_or(u32::MAX)));
-            let (from, to) = ((centre - half).clamp(0, side), (centre + half).clamp(0, side));
+            let center = i64::from(below(word, u32::try_from(side).unwrap_or(u32::MAX)));
+            let (from, to) = ((center - half).clamp(0, side), (center + half).clamp(0, side));
             (from, to - from)
         };
         let ((top, height), (left, width)) = (span(height, words[0]), span(width, words[1]));

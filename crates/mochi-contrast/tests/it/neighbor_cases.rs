@@ -91,7 +91,7 @@ fn sup_con_equals_its_terms_written_out() {
 }
 
 #[test]
-fn nnclr_finds_the_neighbours_and_equals_its_terms() {
+fn nnclr_finds_the_neighbors_and_equals_its_terms() {
     for case in cases("nnclr") {
         let rows = case.tensor("queue");
         let found = nearest(&case.tensor("k"), &queue(&rows)).unwrap().unwrap();
@@ -102,7 +102,7 @@ fn nnclr_finds_the_neighbours_and_equals_its_terms() {
 }
 
 #[test]
-fn a_neighbour_among_the_columns_is_no_negative_of_its_query() {
+fn a_neighbor_among_the_columns_is_no_negative_of_its_query() {
     for case in cases("nearest_in_queue") {
         let (rows, found) = (case.tensor("queue"), case.whole("found"));
         let own: Vec<u32> = found.iter().map(|&column| u32::try_from(column).unwrap()).collect();
@@ -119,7 +119,7 @@ fn a_neighbour_among_the_columns_is_no_negative_of_its_query() {
         };
         let loss = run(&own);
         case.holds(loss.value, &[("q", &loss.gradient)]);
-        assert!(run(&[]).value > loss.value + 1e-3, "a neighbour among its own negatives goes unnoticed");
+        assert!(run(&[]).value > loss.value + 1e-3, "a neighbor among its own negatives goes unnoticed");
     }
 }
 
@@ -189,7 +189,7 @@ fn mixco_is_a_cross_entropy_against_soft_targets() {
 #[test]
 fn feature_transformation_s_affine_positive_is_the_pair_pulled_apart() {
     for case in cases("feature_transformation") {
-        // The file's gradient is that of a free vector behind the normalisation: the tangent part, divided by its length.
+        // The file's gradient is that of a free vector behind the normalization: the tangent part, divided by its length.
         let free = case.tensor("q");
         let length = free.norm_scalaropt_dim(2, [1i64].as_slice(), true);
         let q = &free / &length;

@@ -8,7 +8,7 @@ use super::Preview;
 /// Gap between images, in pixels.
 const GAP: usize = 8;
 /// Colors of the crop outlines, as on the page.
-const COLOURS: [[u8; 3]; 2] = [[0x56, 0xB4, 0xE9], [0xFF, 0x9B, 0x4A]];
+const COLORS: [[u8; 3]; 2] = [[0x56, 0xB4, 0xE9], [0xFF, 0x9B, 0x4A]];
 
 /// Encodes a view of `size x size` RGB bytes as PNG.
 ///
@@ -34,7 +34,7 @@ pub fn sheet(previews: &[Preview], size: u32) -> Result<Vec<u8>, DecodeError> {
         let (w, h) = (small.width as usize, small.height as usize);
         let (left, down) = (GAP + side.saturating_sub(w) / 2, top + side.saturating_sub(h) / 2);
         canvas.paste(&small.rgb, w, left, down);
-        for (view, color) in preview.views.iter().zip(COLOURS) {
+        for (view, color) in preview.views.iter().zip(COLORS) {
             let crop = view.shown(size);
             let (across, along) = preview.source.source;
             let x = |at: u32| left + (u64::from(at) * w as u64 / u64::from(across.max(1))) as usize;

@@ -13,6 +13,8 @@ const RANK_RATIO: f64 = 1.1;
 const SIMILARITY_CHANGE: f64 = 0.1;
 /// Difference of the mean cosines of positive and negative pairs below which views are hardly told apart.
 const TOLD_APART: f64 = 0.1;
+/// Fraction of the steps at which an earlier checkpoint must have been written to show how training went.
+const APART: f64 = 0.8;
 /// Stability above which the neighbors have settled.
 const SETTLED: f64 = 0.8;
 
@@ -44,7 +46,9 @@ pub(crate) fn sentences(checkpoints: &[CheckpointAnalysis], k: usize) -> Vec<Str
     }
     let Some(first) = checkpoints.first().filter(|first| first.step != last.step) else { return all };
     let of = |measure| Some((first.values.get(measure)?, last.values.get(measure)?));
-    if let (Some(uniformity), Some(rank)) = (of(&UNIFORMITY), of(&RANK_ME_FEATURES)) {
+    if let (Some(uniformity), Some(rank)) = (of(&UNIFORMITY), of(&RANK_ME_FEATURES))
+        && first.step as f64 <= APART * last.step as f64
+    {
         all.push(spread(uniformity, rank));
     }
     if let Some(kept) = last.values.get(&STABILITY) {
@@ -115,6 +119,16 @@ mod tests {
         let mut analysis = CheckpointAnalysis { step, ..CheckpointAnalysis::default() };
         values.iter().for_each(|&(measure, value)| analysis.values.set(measure, Some(value)));
         analysis
+    }
+
+    /// A run keeps its last two checkpoints, which can be one step apart.
+    #[test]
+    fn checkpoints_of_the_end_say_nothing_of_the_course() {
+        let of = |step, value| checkpoint(step, &[(&UNIFORMITY, value), (&RANK_ME_FEATURES, 10.0)]);
+        for (first, said) in [(80, true), (81, false)] {
+            let all = sentences(&[of(first, -2.0), of(100, -3.0)], 10);
+            assert_eq!(all.iter().any(|text| text.starts_with("Over training")), said, "{all:?}");
+        }
     }
 
     #[test]

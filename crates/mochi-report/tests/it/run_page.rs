@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mochi_config::{DeviceFacts, Facts, Settings};
+use mochi_config::{DeviceFacts, Facts, Settings, detection as detectors};
 use mochi_run::metric::{contrastive, detection, general, online};
 use mochi_run::{CurveRecord, CurvesLog, Metrics, MetricsLog, Record, RunFolder, Session};
 
@@ -210,4 +210,60 @@ fn several_runs_are_compared_on_one_page() {
     assert_eq!(page.matches("<code>").count(), 3, "only what differs");
     assert_eq!(page.matches("<svg").count(), 4);
     assert!(mochi_report::comparison_page(&[base.path().to_owned()]).is_err());
+}
+
+/// Report: a k-NN result with k = 200 was compared with one with k = 20, without a word.
+#[test]
+fn results_with_other_options_have_columns_of_their_own_in_a_comparison() {
+    let base = tempfile::tempdir().unwrap();
+    let [a, b] = ["first", "second"].map(|name| run(&base.path().join(name), 3));
+    let result = |top1: f64| serde_json::json!({"protocol": "knn/2", "top1": top1});
+    a.write_result("knn", &result(40.0)).unwrap();
+    a.write_result("knn-k-20-t-0.1", &result(41.0)).unwrap();
+    b.write_result("knn-k-20-t-0.1", &result(42.0)).unwrap();
+    let page = mochi_report::comparison_page(&[a.path().to_owned(), b.path().to_owned()]).unwrap();
+    assert!(page.contains("<th>knn/2</th><th>knn/2, k 20, t 0.1</th>"), "{page}");
+    let cell = |column: &str, text: &str| format!("<td data-label=\"{column}\">{text}");
+    let number = |top1: &str| format!("<span><b>{top1}</b>");
+    for (column, text) in [
+        ("knn/2", number("40.00")),
+        ("knn/2, k 20, t 0.1", number("41.00")),
+        ("knn/2", "-".to_owned()),
+        ("knn/2, k 20, t 0.1", number("42.00")),
+    ] {
+        assert!(page.contains(&cell(column, &text)), "{column} {text}: {page}");
+    }
+    let page = std::fs::read_to_string(mochi_report::write_page(a.path()).unwrap()).unwrap();
+    assert!(page.contains(&cell("knn/2", &number("40.00"))), "{page}");
+}
+
+/// Report: the page of a pre-training run and a detector ended in a panic; in the other order its settings were wrong.
+#[test]
+fn runs_of_different_tasks_are_not_compared() {
+    let base = tempfile::tempdir().unwrap();
+    let encoder = run(&base.path().join("encoder"), 3);
+    let detector = RunFolder::create(&base.path().join("detector")).unwrap();
+    let cpu = DeviceFacts { memory_bytes: 8 << 30, fast_bf16: true };
+    let facts =
+        detectors::Facts { images: 6, classes: 2, masks: false, unmasked: (12, 12), cores: 2, cpu, gpus: Vec::new() };
+    let settings = detectors::Settings::load(None, None, &[]).unwrap();
+    detector.write_config(&settings.resolve(&facts).unwrap().0.to_toml()).unwrap();
+    let [encoder, detector] = [encoder.path(), detector.path()];
+    for (first, other, tasks) in
+        [(encoder, detector, ["pretraining", "detection"]), (detector, encoder, ["detection", "pretraining"])]
+    {
+        let error = mochi_report::comparison_page(&[first.to_owned(), first.to_owned(), other.to_owned()]).unwrap_err();
+        let wanted = format!(
+            "{} is a run of {} and {} is one of {}: only runs of one task are compared",
+            first.display(),
+            tasks[0],
+            other.display(),
+            tasks[1]
+        );
+        assert_eq!(error.to_string(), wanted);
+        let hint = format!("leave it out; `mochi report {}` writes its own page", other.display());
+        assert_eq!(error.hint(), Some(hint));
+    }
+    let both = mochi_report::comparison_page(&[detector.to_owned(), detector.to_owned()]).unwrap();
+    assert!(both.contains("Their settings are equal."));
 }

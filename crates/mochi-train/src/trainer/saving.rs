@@ -50,6 +50,7 @@ impl<T: Task> Trainer<T> {
             budget_s: self.task.timeline().budget.map(|budget| budget.as_secs_f64()),
             images_seen: self.images,
             elapsed_s: self.elapsed(begun),
+            before_s: self.clock.before_s(),
             data: (&self.data).into(),
             evaluation: self.evaluation.as_ref().map(Data::from),
             settings: self.task.settings().into_iter().map(|s| (s.key.to_owned(), s.value)).collect(),

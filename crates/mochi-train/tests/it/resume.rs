@@ -393,31 +393,3 @@ fn zero_epochs_write_the_untrained_encoder() {
     let loaded = mochi_train::load_encoder(&folder.path().join("run"), &engine, None).unwrap();
     assert_eq!(loaded.step, 0);
 }
-
-/// The encoder that is trained ends with measured statistics, or the run is not finished.
-#[test]
-fn a_stop_while_statistics_are_measured_loses_the_last_step_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, engine) = (folder.path().join("data"), mochi_tensor::start(Some(2)).unwrap());
-    std::fs::create_dir(&data).unwrap();
-    pictures(&data, 32);
-    let more = ["model.arch=patch-resnet", "epochs=1", "moco.encoder=shared", "negatives.from=batch"];
-    let more =
-        more.iter().chain(&["moco.bn_groups=1", "negatives.pairs=0", "negatives.query_mixes=0", "negatives.hardest=0"]);
-    let more: Vec<&str> = more.copied().collect();
-    let whole = train(start(&data, &folder.path().join("whole"), &engine, &more), u64::MAX);
-    assert!(whole.finished && whole.step == 2);
-    let stop = StopFlag::default();
-    let path = folder.path().join("stopped");
-    let stopped = start(&data, &path, &engine, &more).train(&stop, &mut |event| {
-        if matches!(event, Event::Note(text) if text.starts_with("the last step is done")) {
-            stop.request();
-        }
-    });
-    let stopped = stopped.unwrap();
-    assert!(!stopped.finished && stopped.step == 1 && stopped.checkpoint.ends_with("step-1"), "{stopped:?}");
-    let rest = Contrastive::resume(&path, &engine, &StopFlag::default(), None).unwrap();
-    let rest = rest.train(&StopFlag::default(), &mut |_| {}).unwrap();
-    assert!(rest.finished);
-    identical(&whole.checkpoint, &rest.checkpoint);
-}

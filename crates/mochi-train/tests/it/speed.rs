@@ -35,7 +35,7 @@ fn measure(folder: &Path, words: &[&str], group: Option<&Arc<Group>>, stop: bool
     if stop {
         flag.request();
     }
-    measure_speed(&settings(words), &data(folder), &engine, group, &flag)
+    Ok(measure_speed(&settings(words), &data(folder), &engine, group, &flag)?.images_per_s)
 }
 
 fn on_ranks(folder: &Path, words: &[&str], stopped: Option<usize>) -> Vec<Result<f64, TrainError>> {

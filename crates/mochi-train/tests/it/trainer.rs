@@ -315,9 +315,10 @@ fn a_time_budget_holds_over_sessions() {
     let rates = MetricsLog::read(&path.join("metrics.jsonl")).unwrap();
     let rates: Vec<f64> = rates.iter().map(|record| record.values.get(&LEARNING_RATE).unwrap()).collect();
     assert_eq!(rates.len() as u64, second.step);
-    // Half of the time had passed when it began: the rate is at its peak, and falls at 25 of 30 planned steps.
-    assert_eq!((rates[0], *rates.last().unwrap()), (0.5, 0.05));
-    assert!(rates.is_sorted_by(|a, b| a >= b), "{rates:?}");
+    // Half of the time had passed when it began, and the warm-up still begins with the first step. The rate falls at 25 of 30 planned steps.
+    assert!(rates[0] < 0.1 && *rates.last().unwrap() == 0.05, "{rates:?}");
+    let peak = rates.iter().position(|&rate| rate == 0.5).unwrap();
+    assert!(rates[..peak].is_sorted() && rates[peak..].is_sorted_by(|a, b| a >= b), "{rates:?}");
 
     assert!(resume(timed(1)).ended());
     let longer = resume(timed(2));

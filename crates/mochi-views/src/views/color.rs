@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn hue_and_saturation_of_every_colour_are_pillows() {
+    fn hue_and_saturation_of_every_color_are_pillows() {
         for [r, g, b] in every_triple() {
             let [x, y, z] = [r, g, b].map(f32::from);
             let (hue, saturation) = hue_and_saturation(x, y, z, x.max(y).max(z));

@@ -84,7 +84,7 @@ fn operations_and_chains_match_torchvision_on_pillow() {
 }
 
 #[test]
-fn evaluation_is_torchvisions_resize_and_centre_crop() {
+fn evaluation_is_torchvisions_resize_and_center_crop() {
     let augmentation = Augmentation {
         geometry: Geometry::ResizeCenterCrop { enlarge: 32.0 / 28.0 },
         ..Augmentation::preset("eval").unwrap()
@@ -99,7 +99,7 @@ fn evaluation_is_torchvisions_resize_and_centre_crop() {
 }
 
 #[test]
-fn floats_are_the_bytes_normalised_in_planes() {
+fn floats_are_the_bytes_normalized_in_planes() {
     let source = decode("views/source.png");
     let augmentation = Augmentation::preset("moco-v2").unwrap();
     let normalize = Normalize::new(augmentation.mean, augmentation.std);
@@ -119,7 +119,7 @@ fn floats_are_the_bytes_normalised_in_planes() {
 }
 
 #[test]
-fn one_plane_for_grey_gives_what_three_give() {
+fn one_plane_for_gray_gives_what_three_give() {
     // A saturation of 0 is the same luma on three channels, and nothing knows that they are equal.
     let source = decode("views/source.png");
     let crop = Crop { left: 13, top: 7, width: 61, height: 50 };

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mochi_ablate::forecast::Timed;
-use mochi_ablate::{Cells, DetectionPlan, Forecast, Plan, State};
+use mochi_ablate::{Cells, DetectionPlan, Forecast, Plan, State, StudyFolder, Training, Whole};
+use mochi_annotations::{Purpose, ReadOptions, read};
 use mochi_config::detection::Settings;
 use mochi_config::{Facts, Resolved, TimeBudget};
 use mochi_data::Split;
@@ -23,6 +24,7 @@ use crate::ranks::Ranks;
 /// Opens the data, resolves the settings of every cell and measures the speed of what is still to be trained.
 pub fn forecast(
     plan: &Plan,
+    study: &StudyFolder,
     cells: &Cells,
     states: &[State],
     stop: &StopFlag,
@@ -67,6 +69,14 @@ pub fn forecast(
         resolved.push(settings);
     }
 
+    let mut left = Vec::new();
+    for (cell, settings) in cells.cells.iter().zip(&resolved) {
+        let whole = match settings.time {
+            TimeBudget::Limit(time) => Whole::Seconds(time.as_secs_f64()),
+            _ => Whole::Steps(settings.total_steps(images.len())),
+        };
+        left.push(Training::left(study.training(cell)?, whole));
+    }
     let took = |state: &State| match state {
         State::Finished(finished) => finished.seconds,
         _ => None,
@@ -79,8 +89,11 @@ pub fn forecast(
         .cells
         .iter()
         .zip(&resolved)
-        .filter(|(cell, settings)| settings.time == TimeBudget::None && settings.epochs > 0.0 && !timed(cell.variant))
-        .map(|(_, settings)| settings)
+        .zip(&left)
+        .filter(|((cell, settings), left)| {
+            settings.time == TimeBudget::None && settings.epochs > 0.0 && **left > 0.0 && !timed(cell.variant)
+        })
+        .map(|((_, settings), _)| settings)
         .collect();
     let mut task =
         (!to_measure.is_empty()).then(|| progress.task("measuring the speed of training", to_measure.len() as u64));
@@ -88,7 +101,7 @@ pub fn forecast(
         if let std::collections::btree_map::Entry::Vacant(place) = speeds.entry(shape(settings)) {
             // A variant that does not fit the memory fails alone, when its cell is trained.
             match measure_speed(settings, &images, &engine, None, stop).map_err(plan::stopped) {
-                Ok(speed) => drop(place.insert(speed)),
+                Ok(speed) => drop(place.insert(speed.images_per_s)),
                 Err(failure) if failure.is_stopped() => return Err(failure),
                 Err(failure) => progress.warning(&format!(
                     "the speed of training on views of {} px could not be measured: {}",
@@ -111,22 +124,35 @@ pub fn forecast(
             speeds.get(&shape(settings)).map_or(0.0, |speed| seen / speed)
         }
     };
-    let timed = cells.cells.iter().zip(&resolved).zip(states).map(|((cell, settings), state)| Timed {
-        variant: cell.variant,
-        expected_s: expected(settings),
-        took_s: took(state),
+    let timed = cells.cells.iter().zip(&resolved).zip(states).zip(left).map(|(((cell, settings), state), left)| {
+        Timed { variant: cell.variant, expected_s: expected(settings), left, took_s: took(state) }
     });
     Ok(Forecast::new(timed.collect()))
 }
 
-/// Checks that the images of the detectors can be read: the training split, and one for the evaluation.
+/// Checks that the images of the detectors can be read: the training split, and one for the evaluation; and that there are masks if a protocol needs them.
 fn check_objects(detection: &DetectionPlan, progress: &Progress) -> Outcome<()> {
     let path = Path::new("[detection]");
     let settings = Settings::load_text(path, detection.settings.clone())?;
     readable(&detection.images, &settings, progress).map_err(|failure| {
         let hint = "paths in [detection] start at the folder of the plan; `mochi check DIR --format voc|coco|yolo` lists problems";
         failure.at(&format!("{}: ", detection.place), hint)
-    })
+    })?;
+    let Some(protocol) = detection.masks_for else { return Ok(()) };
+    let of = &settings.data;
+    // "auto" is no format: the folder tells.
+    let format = of.format.as_str().parse().ok();
+    let split = (!of.split.is_empty()).then_some(of.split.as_str());
+    let options = ReadOptions { format, split, purpose: Purpose::Training, classes: None };
+    let found = read(&detection.images, &options)?;
+    let mut learned = found.annotations.images.iter().flat_map(|image| &image.objects).filter(|object| !object.crowd);
+    if learned.any(|object| object.mask.is_some()) {
+        return Ok(());
+    }
+    let name = protocol.name();
+    let what = format!("\"{name}\" needs masks, and the objects of split {} have none", found.split);
+    let hint = format!("name images with masks, or remove \"{name}\" from `evaluate`");
+    Err(Failure::new(what, hint).within(&detection.place))
 }
 
 /// The settings that decide the speed of a step.

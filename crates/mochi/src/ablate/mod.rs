@@ -6,7 +6,7 @@ mod worker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use mochi_ablate::{Cells, Format, Leases, Plan, State, StudyFolder, Table};
@@ -53,6 +53,7 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> Outcome {
+    let begun = Instant::now();
     let plan = Plan::read(&arguments.plan)?;
     let out = arguments.out.clone().unwrap_or_else(|| plan.default_folder());
     let study = StudyFolder::at(&out)?;
@@ -70,7 +71,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     let stop = listen()?;
     let progress = Progress::detect();
-    let mut forecast = expected::forecast(&plan, &cells, &states()?, &stop, &progress)?;
+    let mut forecast = expected::forecast(&plan, &study, &cells, &states()?, &stop, &progress)?;
     progress.note(&format!(
         "{}: {} x {} = {}, study folder {}",
         plan.name,
@@ -115,7 +116,7 @@ pub fn run(arguments: Arguments) -> Outcome {
 
     study.write_plan(&plan)?;
     let worker =
-        Worker { plan: &plan, cells: &cells, study: &study, leases: &leases, stop: &stop, progress: &progress };
+        Worker { plan: &plan, cells: &cells, study: &study, leases: &leases, stop: &stop, progress: &progress, begun };
     let ending = worker.work(arguments.prune, &mut forecast)?;
     let states = states()?;
     let mut table = Table::of(&plan, &cells, &states);

@@ -21,6 +21,8 @@ pub struct Worker<'a> {
     pub leases: &'a Leases,
     pub stop: &'a StopFlag,
     pub progress: &'a Progress,
+    /// When the command was started, from which the plan's hours count.
+    pub begun: Instant,
 }
 
 /// Why a worker ended.
@@ -47,7 +49,6 @@ enum Attempt {
 impl Worker<'_> {
     /// Works until no cell is left.
     pub fn work(&self, prune: bool, forecast: &mut Forecast) -> Outcome<Ending> {
-        let begun = Instant::now();
         let mut locked: Vec<usize> = Vec::new();
         let mut told = false;
         let mut pruned = Vec::new();
@@ -88,14 +89,14 @@ impl Worker<'_> {
                 let running = states.iter().filter(|state| matches!(state, State::Running(_))).count();
                 return Ok(Ending::Done { running });
             };
-            let left = self.plan.hours.map(|hours| hours * 3600.0 - begun.elapsed().as_secs_f64());
+            let left = self.plan.hours.map(|hours| hours * 3600.0 - self.begun.elapsed().as_secs_f64());
             if left.is_some_and(|left| forecast.of(index) > left) {
                 return Ok(Ending::OutOfTime);
             }
             let cell = &self.cells.cells[index];
             let Some(lease) = self.leases.acquire(&cell.id)? else { continue };
-            // Another worker may have finished it before the lease was taken.
-            if self.study.missing(cell, self.plan)?.is_empty() {
+            // Another worker may have finished it, or failed at it, before the lease was taken.
+            if !self.study.is_open(cell, self.plan)? {
                 continue;
             }
             let name = format!("{}, seed {}", self.cells.variants[cell.variant].name(), cell.seed);
@@ -176,8 +177,9 @@ impl Worker<'_> {
                 Err(error) => return Ok(Attempt::Failed(error.to_string())),
             }
         }
-        for command in commands {
+        for (step, command) in commands.into_iter().enumerate() {
             match process.run(&command)? {
+                Ended::Success if step == 0 => self.study.record_trained(cell, self.plan)?,
                 Ended::Success => {}
                 Ended::Stopped => return Ok(Attempt::Stopped),
                 Ended::LostLease => return Ok(Attempt::LostLease),

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mochi_annotations::Format;
 use mochi_data::dataset_report::{DatasetReport, ReportOptions, Severity, Stage, check_dataset};
-use mochi_data::{Cancel, display_source, short_side};
+use mochi_data::{Cancel, display_source, sampled};
 use mochi_files::{shell_word, write_atomic};
 use mochi_term::{Progress, Task};
 use serde::Serialize;
@@ -86,7 +86,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let progress = Progress::detect();
     let dataset = arguments.sources.begin(&settings, Cancel::default()).wait(&progress)?;
     let options = ReportOptions {
-        view: settings.view_size(short_side(&dataset, &Cancel::default())),
+        view: settings.view_size(sampled(&dataset, &Cancel::default()).short_side),
         max_bad_fraction: settings.data.max_bad_fraction,
         threads: arguments.threads,
     };

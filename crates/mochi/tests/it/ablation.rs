@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::common::{TINY, images, json, mochi, said};
+use crate::common::{TINY, images, json, mochi, newest, said};
 
 /// A plan of two variants, MoCo v2 and MoCHi, on 2 x 20 images.
 struct Study {
@@ -181,6 +181,46 @@ fn a_stopped_study_goes_on_and_two_workers_share_one() {
     assert!(leases(&study.path("study")).is_empty());
 }
 
+/// Reports: a cell that was stopped and evaluated by hand was never trained to its end; a study that was moved had no finished cell; and a cell that only
+/// lacks results was charged its whole training, so that `hours` kept it from being evaluated.
+#[test]
+fn a_half_trained_cell_is_trained_on_and_a_moved_study_keeps_its_cells() {
+    let study = Study::new("[0]");
+    let plan = std::fs::read_to_string(study.path("plan.toml")).unwrap();
+    let checkpoints = "checkpoint.every_steps = 5\ncheckpoint.keep_last = 2\n[[axis]]";
+    std::fs::write(study.path("plan.toml"), plan.replace("[[axis]]", checkpoints)).unwrap();
+    ends_well(&study.run(&[]));
+    let cell = std::fs::read_dir(study.path("study/cells")).unwrap().next().unwrap().unwrap().path();
+    // The state after a stop: the newest checkpoint is not the last one, and the results are of that.
+    let last = newest(&cell);
+    std::fs::remove_dir_all(&last).unwrap();
+    assert_ne!(newest(&cell), last);
+    let [train, test] = ["train", "test"].map(|name| study.path(name));
+    let mut by_hand = mochi(&["eval", "all", "--protocols", "knn,linear,few-shot"]);
+    by_hand.arg(&cell).arg("--train").arg(&train).arg("--test").arg(&test);
+    ends_well(&by_hand.output().unwrap());
+    assert_eq!(json(&study.run(&["--table", "text", "--json"]))["finished"], serde_json::json!([1, 2]));
+    let trained = study.trained().iter().sum::<usize>();
+    ends_well(&study.run(&[]));
+    assert_eq!(study.trained().iter().sum::<usize>(), trained + 1);
+    assert_eq!(newest(&cell), last);
+
+    // A cell that only lacks a result is not charged its training time.
+    std::fs::remove_file(cell.join("eval/knn.json")).unwrap();
+    let planned = study.run(&["--dry-run"]);
+    let planned = String::from_utf8(planned.stdout).unwrap();
+    assert!(planned.contains("seed 0: about 0s"), "{planned}");
+    ends_well(&study.run(&[]));
+
+    let moved = tempfile::tempdir().unwrap();
+    for name in ["plan.toml", "train", "test", "study"] {
+        std::fs::rename(study.path(name), moved.path().join(name)).unwrap();
+    }
+    let mut table = mochi(&["ablate", "--table", "text", "--json"]);
+    table.arg(moved.path().join("plan.toml")).arg("--out").arg(moved.path().join("study"));
+    assert_eq!(json(&table.output().unwrap())["finished"], serde_json::json!([2, 2]));
+}
+
 /// The commands of processes that name a cell of the study.
 fn processes_of(study: &Path) -> Vec<String> {
     let cells = study.join("cells").display().to_string();
@@ -256,7 +296,14 @@ fn detectors_start_from_the_encoders_of_the_cells() {
     plan("iterations = 2");
     ends_well(&study.run(&[]));
     assert_eq!(detectors().len(), 4);
-    // What cannot work is said before the first cell.
+    // What cannot work is said before the first cell: masks of objects that have none, images that are not there.
+    let before = std::fs::read_to_string(study.path("plan.toml")).unwrap();
+    std::fs::write(study.path("plan.toml"), before.replace("\"detection-ap\"]", "\"segmentation-ap\"]")).unwrap();
+    let text = said(&study.run(&[]));
+    let wanted =
+        "\"segmentation-ap\" needs masks, and the objects of split train have none\nhint: name images with masks, or";
+    assert!(text.contains("plan.toml: line ") && text.contains(wanted), "{text}");
+    std::fs::write(study.path("plan.toml"), before).unwrap();
     std::fs::remove_dir_all(study.path("boxes/ImageSets")).unwrap();
     let output = study.run(&[]);
     let text = said(&output);

@@ -92,6 +92,15 @@ fn presets_doctor_and_version_work() {
     let of = |words: &[&str]| String::from_utf8(run(words).stdout).unwrap();
     assert!(of(&["presets", "voc-r50-c4-24k"]).contains("\niterations = 24000\n"));
     assert!(of(&["presets", "small"]).contains("extends = \"moco-v2\""));
+    let mochi = of(&["presets", "mochi-1024-128-256"]);
+    assert!(
+        mochi.contains("\npairs = 128\n") && mochi.contains("\nqueue = 16384  # from mochi-1024-1024-128\n"),
+        "{mochi}"
+    );
+    assert_eq!(
+        json(&run(&["presets", "mochi-1024-128-256", "--json"]))["text"].as_str().unwrap().trim_end(),
+        mochi.trim_end()
+    );
     assert!(of(&["presets", "small", "--task", "detection"]).contains("extends = \"voc-r50-c4-24k\""));
     let detection = json(&run(&["presets", "--json", "--task", "detection"]));
     assert!(detection.as_array().unwrap().iter().all(|row| row["task"] == "detection"), "{detection}");

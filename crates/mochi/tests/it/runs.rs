@@ -1,4 +1,4 @@
-//! `mochi runs` through the binary.
+//! `mochi runs`, and `mochi report` of what is no single run, through the binary.
 
 use std::path::Path;
 use std::process::Output;
@@ -67,4 +67,41 @@ fn runs_are_listed_compared_and_selected() {
     std::fs::write(a.join("config.toml"), "format = ").unwrap();
     let listed = runs(&["ls", &all]);
     assert!(said(&listed).contains("a is left out: ") && stdout(&listed).lines().count() == 2, "{}", said(&listed));
+}
+
+/// Report: the errors named what is wrong and not what to type.
+#[test]
+fn a_report_of_something_else_than_a_run_says_what_to_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir_all(folder.path().join("study/cells")).unwrap();
+    for plan in ["plan.toml", "study/plan.toml"] {
+        std::fs::write(folder.path().join(plan), "").unwrap();
+    }
+    let (plan, study, page) = (path("plan.toml"), path("study"), path("page.html"));
+    for (arguments, what, hint) in [
+        (
+            vec!["a run", "--out", &page],
+            "--out is the page that compares several runs, and one run was given",
+            format!(
+                "`mochi report 'a run'` writes its page, report.html in its folder; `mochi report 'a run' OTHER_RUN --out {page}` compares two runs"
+            ),
+        ),
+        (
+            vec![&plan],
+            "plan.toml is a file, expected the folder of a run",
+            format!("`mochi ablate {plan} --table text` prints its table"),
+        ),
+        (
+            vec!["a", &study],
+            "is the folder of a study, expected that of a run",
+            format!("the study's page is {study}/report.html; `mochi report {study}/cells/NAME`"),
+        ),
+    ] {
+        let output = run(&[&["report"], &arguments[..]].concat());
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        let (error, next) = text.split_once("\nhint: ").unwrap();
+        assert!(error.contains(what) && next.contains(&hint), "{text}");
+    }
 }

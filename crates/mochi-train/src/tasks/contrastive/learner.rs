@@ -9,7 +9,6 @@ use mochi_nets::{Encoder, EncoderSpec, NormMode};
 use mochi_tensor::{Compute, Group, Optimizer, ParameterGroup, Update, with_seed};
 use mochi_term::StopFlag;
 
-use super::feature_norm;
 use super::first_filters;
 use super::method::Method;
 use super::ranks::{Ranks, copy_from_first, groups_of_rank};
@@ -107,24 +106,6 @@ impl Learner {
             key.store().copy_from(self.query.store())?;
         }
         Ok(learned)
-    }
-
-    /// Measures the statistics of standardized features ([`feature_norm`]); every rank gets those of rank 0.
-    ///
-    /// # Errors
-    /// As [`feature_norm::measure`]; a rank that is lost.
-    pub(super) fn measure_features(
-        &self,
-        settings: &Resolved,
-        dataset: &Dataset,
-        stop: &StopFlag,
-    ) -> Result<(), TrainError> {
-        let group = self.ranks.as_ref().map(|ranks| ranks.group().as_ref());
-        feature_norm::measure(settings, dataset, &self.query, group, stop)?;
-        match group {
-            Some(group) if self.query.backbone().standardizes() => Ok(copy_from_first(group, &self.query)?),
-            _ => Ok(()),
-        }
     }
 
     pub(crate) fn objective_of(&self, synthesize: bool) -> &Objective {

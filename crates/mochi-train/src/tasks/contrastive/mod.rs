@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `learner` | encoders, queue and optimizer |
 //! | `first_filters` | filters of the first convolution that are learned from patches before the first step |
-//! | `feature_norm` | statistics of standardized features, after the last step |
+//! | `feature_norm` | statistics of standardized features, measured for each checkpoint and evaluation |
 //! | `sample` | a sample of the images, for both |
 //! | `step` | one step of them |
 //! | `method` | from the views to losses and gradients: momentum or shared encoder, positives, candidate keys, mixed images |
@@ -40,6 +40,7 @@ use mochi_tensor::{Engine, Group, HostValues, Tensor, dim, from_f32, set_threads
 use mochi_term::StopFlag;
 
 pub use batches::Views;
+use feature_norm::FeatureNorm;
 use learner::Learner;
 use mochi_text::{counted, duration};
 pub(crate) use parts::KEY_PREFIX;
@@ -107,6 +108,7 @@ pub struct Contrastive {
     /// What evaluates it during training, if it is evaluated.
     monitor: Option<Monitor>,
     learner: Learner,
+    feature_norm: FeatureNorm,
     timeline: Timeline,
     schedule: LearningRate,
     /// Whether the log says that some query has fewer negatives than `negatives.hardest`.
@@ -140,7 +142,8 @@ impl Contrastive {
             budget: settings.time.limit(),
         };
         let schedule = schedule(&settings, steps_per_epoch);
-        Ok(Self { settings, dataset, monitor, learner, timeline, schedule, clamping_noted: false })
+        let feature_norm = FeatureNorm::default();
+        Ok(Self { settings, dataset, monitor, learner, feature_norm, timeline, schedule, clamping_noted: false })
     }
 
     /// What a new run learns before its first step, if anything: the filters of `model.first_filters = "k-means"`. Returns a sentence about it. A run
@@ -149,11 +152,8 @@ impl Contrastive {
     /// # Errors
     /// Images that cannot be read, [`mochi_data::DataError::Canceled`] after a stop, a rank that is lost.
     pub fn initialize(&mut self, stop: &StopFlag) -> Result<Option<String>, TrainError> {
-        if self.timeline.steps == 0 {
-            self.learner.measure_features(&self.settings, &self.dataset, stop)?;
-            return Ok(None);
-        }
-        if self.settings.model.first_filters == FirstFilters::Random {
+        self.read_feature_sample(stop)?;
+        if self.timeline.steps == 0 || self.settings.model.first_filters == FirstFilters::Random {
             return Ok(None);
         }
         let begun = Instant::now();
@@ -164,6 +164,14 @@ impl Contrastive {
             counted(images, "image"),
             duration(begun.elapsed().as_secs_f64())
         )))
+    }
+
+    /// Reads the images on which the statistics of standardized features are measured, on the rank that evaluates and saves.
+    fn read_feature_sample(&self, stop: &StopFlag) -> Result<(), TrainError> {
+        match self.group() {
+            Some(group) if group.rank() > 0 => Ok(()),
+            _ => self.feature_norm.read(&self.settings, &self.dataset, &self.learner.query, stop),
+        }
     }
 
     /// Begins a new run in a fresh folder: `config.toml` is written at once, with `settings` as they were given to [`Self::new`].
@@ -336,6 +344,7 @@ impl Task for Contrastive {
     }
 
     fn loader(&self, step: u64, shard: Shard, stop: &StopFlag) -> Result<Views, TrainError> {
+        self.read_feature_sample(stop)?;
         Views::new(&self.settings, &self.dataset, self.timeline, step, shard, stop, self.learner.query.compute().device)
     }
 
@@ -379,6 +388,7 @@ impl Task for Contrastive {
     }
 
     fn parts(&self) -> Result<Vec<Part>, TrainError> {
+        self.feature_norm.measure(&self.learner.query)?;
         parts::save(&self.learner)
     }
 
@@ -396,24 +406,12 @@ impl Task for Contrastive {
         Ok(Part::tensors("batch", tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into()))
     }
 
-    fn finishes(&self) -> bool {
-        self.learner.query.backbone().standardizes()
-    }
-
-    fn finish(&mut self, stop: &StopFlag) -> Result<(), TrainError> {
-        self.learner.measure_features(&self.settings, &self.dataset, stop)
-    }
-
     fn evaluate(&mut self, _step: u64, stop: &StopFlag) -> Result<Evaluated, TrainError> {
         match &mut self.monitor {
             Some(monitor) => {
-                // As after the last step, so that evaluations can be compared; then those of training again, since an evaluation changes no bit.
-                let of_training = self.learner.query.feature_statistics()?;
-                let measured = self.learner.measure_features(&self.settings, &self.dataset, stop);
+                self.feature_norm.measure(&self.learner.query)?;
                 let group = self.learner.ranks.as_ref().map(|ranks| ranks.group().as_ref());
-                let found = measured.and_then(|()| watch::evaluate(monitor, &self.learner.query, group, stop));
-                self.learner.query.set_feature_statistics(&of_training)?;
-                found
+                watch::evaluate(monitor, &self.learner.query, group, stop)
             }
             None => Ok(Evaluated::default()),
         }

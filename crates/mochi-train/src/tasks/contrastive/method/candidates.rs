@@ -46,7 +46,7 @@ pub(crate) struct BatchKeys<'a> {
 }
 
 impl Method {
-    /// The keys (B, D) themselves, or their nearest neighbours in the queue; the keys while it is empty.
+    /// The keys (B, D) themselves, or their nearest neighbors in the queue; the keys while it is empty.
     pub fn positives(&self, keys: &Tensor, queue: &Queue) -> Result<Positives, TrainError> {
         let plain = || Positives { rows: keys.shallow_clone(), found: None };
         if self.positive != Positive::Nearest {

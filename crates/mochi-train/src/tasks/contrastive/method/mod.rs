@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! encoder    momentum: [momentum], a pass for each direction          shared: [shared], all views in one pass
-//! positive   the key, its nearest neighbour in the queue, or the class (within the batch)
+//! positive   the key, its nearest neighbor in the queue, or the class (within the batch)
 //! candidates    [candidates]: the queue, interpolated or not, the batch's keys, or both
 //! queries    plain, mixed ([mixing]: Un-Mix, i-Mix, MixCo), or both
 //! ```
