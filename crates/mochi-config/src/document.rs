@@ -37,9 +37,9 @@ pub(crate) fn typed<T: DeserializeOwned>(layers: &Layers, origin: &Origin) -> Re
 pub(crate) fn describe<T: Serialize>(schema: &Schema, settings: &T, origins: &Origins) -> Vec<Described> {
     let table = Table::try_from(settings).unwrap_or_default();
     let described = schema.keys().filter_map(|key| {
-        let value = match key.name.split_once('.') {
-            None => table.get(key.name),
-            Some((section, field)) => table.get(section).and_then(|section| section.get(field)),
+        let value = match key.section() {
+            "" => table.get(key.name),
+            section => table.get(section).and_then(|section| section.get(key.field())),
         }?;
         let origin = origins.get(key.name).cloned().unwrap_or(Origin::Run(String::from("config.toml")));
         Some(Described { key: key.name, value: value.clone(), origin })

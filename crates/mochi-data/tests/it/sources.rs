@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::common::{fixture, folder, open};
-use mochi_data::{DataError, Dataset, OpenOptions, Split};
+use mochi_data::{DataError, Dataset, OpenOptions, Sampled, Split, sampled};
 use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
 
 fn pixels(dataset: &Dataset, index: usize) -> Pixels {
@@ -373,6 +373,27 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+/// Grayscale images in files with three channels are grayscale; one image in color makes the set one in color.
+#[test]
+fn a_sample_tells_the_size_and_whether_all_images_are_grayscale() {
+    let dir = tempfile::tempdir().unwrap();
+    let cancel = mochi_data::Cancel::default();
+    let of = |path: &Path| sampled(&open(path), &cancel);
+    std::fs::write(dir.path().join("train-images-idx3-ubyte"), idx(8, &[2, 4, 3], &[7; 24])).unwrap();
+    assert_eq!(of(dir.path()), Sampled { short_side: Some(3), grayscale: true });
+
+    let files = tempfile::tempdir().unwrap();
+    std::fs::write(files.path().join("a.jpg"), fixture("gray.jpg")).unwrap();
+    let gray = of(files.path());
+    assert!(gray.grayscale && gray.short_side.is_some(), "{gray:?}");
+    std::fs::write(files.path().join("b.png"), fixture("rgb.png")).unwrap();
+    assert!(!of(files.path()).grayscale);
+
+    let broken = tempfile::tempdir().unwrap();
+    std::fs::write(broken.path().join("a.jpg"), b"no image").unwrap();
+    assert_eq!(of(broken.path()), Sampled::default());
 }
 
 #[test]
