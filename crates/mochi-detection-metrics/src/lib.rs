@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Annotations + [Detection] ─┬─> evaluate_coco ─> CocoResult: 12 numbers, per class, precision-recall curves
+//!                            ├─> bootstrap_coco ─> CocoIntervals of AP, AP50, AP75
 //!                            ├─> evaluate_voc ──> VocResult: AP, AP50, AP75, per class
 //!                            └─> analyze ───────> Analysis: kinds of errors and their costs, confusion of classes, worst mistakes
 //! ground truth + results, as COCO's files ─> evaluate_coco_files ─> CocoResult
@@ -10,6 +11,7 @@
 //! | item | source |
 //! |---|---|
 //! | [`evaluate_coco`], [`evaluate_coco_files`] | pycocotools 2.0.11 (`cocoeval.py`), through the crate `hotcoco` |
+//! | [`bootstrap_coco`] | percentile bootstrap over images (Efron & Tibshirani 1993, section 13.3) |
 //! | [`evaluate_voc`] | `detectron2/evaluation/pascal_voc_evaluation.py` |
 //! | [`analyze`] | TIDE (Bolya et al. 2020); confusion by a rule of our own |
 //! | [`read_results`], [`write_results`] | COCO's result format, as `detectron2/evaluation/coco_evaluation.py` writes it |
@@ -59,7 +61,10 @@ mod voc;
 pub use analysis::{
     Analysis, AnalysisOptions, Confusion, ErrorKind, FalsePositive, KindOfError, MissedObject, analyze,
 };
-pub use coco::{CocoClass, CocoNumbers, CocoResult, Curve, Curves, evaluate_coco, evaluate_coco_files};
+pub use coco::{
+    CocoClass, CocoIntervals, CocoNumbers, CocoResult, Curve, Curves, bootstrap_coco, evaluate_coco,
+    evaluate_coco_files,
+};
 pub use detection::{Detection, Geometry};
 pub use error::MetricsError;
 pub use results::{read_results, write_results};

@@ -35,7 +35,7 @@ fn push_result(page: &mut String, value: &Value) {
     let count = |key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
     let _ = writeln!(
         page,
-        "<h2>Average precision on split {}</h2>\n<p class=\"small\">{}, {} images, step {}; COCO's metric in percent.</p>",
+        "<h2>Average precision on split {}</h2>\n<p class=\"small\">{}, {} images, step {}; COCO's metric in percent, with 95 % intervals over images.</p>",
         Escaped(text("split")),
         Escaped(text("test")),
         count("images"),
@@ -45,7 +45,11 @@ fn push_result(page: &mut String, value: &Value) {
     let head: Vec<&str> = std::iter::once("").chain(NUMBERS).collect();
     let rows = [("boxes", Some(value)), ("masks", masks)].into_iter().filter_map(|(name, numbers)| {
         let numbers = numbers?;
-        Some(std::iter::once(name.to_owned()).chain(NUMBERS.map(|key| percent(numbers.get(key)))).collect())
+        let cell = |key| match interval(numbers, key) {
+            Some(limits) => format!("{}<br><span class=\"small\">{limits}</span>", percent(numbers.get(key))),
+            None => percent(numbers.get(key)),
+        };
+        Some(std::iter::once(name.to_owned()).chain(NUMBERS.map(cell)).collect())
     });
     table::push(page, &head, rows);
     if let Some(voc) = value.get("voc") {
@@ -68,6 +72,14 @@ fn push_result(page: &mut String, value: &Value) {
         ("The largest missed objects", "missed_objects"),
     ];
     places.into_iter().for_each(|(title, key)| push_mistakes(page, title, value.get(key)));
+}
+
+/// The 95 % interval of a number.
+fn interval(numbers: &Value, key: &str) -> Option<String> {
+    match numbers.get("intervals")?.get(key)?.as_array()?.as_slice() {
+        [low, high] => Some(format!("{:.1} to {:.1}", 100.0 * low.as_f64()?, 100.0 * high.as_f64()?)),
+        _ => None,
+    }
 }
 
 /// Mean precision over the classes at each recall, at IoU 0.50 and 0.75.

@@ -11,16 +11,21 @@ use super::zero_id;
 use crate::detection::Geometry;
 use crate::error::MetricsError;
 
+/// What is compared.
+pub(super) fn kind_of(geometry: Geometry) -> IouType {
+    match geometry {
+        Geometry::Box => IouType::Bbox,
+        Geometry::Mask => IouType::Segm,
+    }
+}
+
 /// Compares all detections with the ground truth.
 ///
 /// # Errors
 /// [`MetricsError::Engine`], which valid problems do not cause.
 pub(super) fn arrays(mut problem: Problem) -> Result<Arrays, MetricsError> {
     let engine = |error: hotcoco::error::Error| MetricsError::Engine { detail: error.to_string() };
-    let kind = match problem.geometry {
-        Geometry::Box => IouType::Bbox,
-        Geometry::Mask => IouType::Segm,
-    };
+    let kind = kind_of(problem.geometry);
     let (classes, zero_ids) = (problem.classes, std::mem::take(&mut problem.zero_ids));
     let [truth, found] = problem.datasets().map(|dataset| Arc::new(COCO::from_dataset(dataset)));
     let mut evaluation = COCOeval::new(truth.clone(), found.clone(), kind);

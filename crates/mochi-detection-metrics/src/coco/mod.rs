@@ -8,6 +8,7 @@
 //! The arrays are equal to pycocotools' in every bit, in the 240 random cases of `coco/cases.rs`.
 
 mod arrays;
+mod bootstrap;
 mod engine;
 mod from_annotations;
 mod from_files;
@@ -22,6 +23,7 @@ use mochi_annotations::Annotations;
 use crate::detection::{Detection, Geometry};
 use crate::error::MetricsError;
 
+pub use bootstrap::{CocoIntervals, bootstrap_coco};
 pub use numbers::{CocoClass, CocoNumbers, CocoResult, Curve, Curves};
 
 /// Evaluates detections by COCO's rules. Crowds are neither right nor wrong, an object's [`area`](mochi_annotations::Object::area) decides

@@ -6,8 +6,8 @@ use super::arrays::{Arrays, RECALLS, THRESHOLDS};
 use crate::mean::mean_of_defined;
 
 /// Positions of the thresholds 0.50 and 0.75.
-const AT_50: usize = 0;
-const AT_75: usize = 5;
+pub(super) const AT_50: usize = 0;
+pub(super) const AT_75: usize = 5;
 /// Positions of the areas: all; up to 32^2; 32^2 to 96^2; from 96^2 on.
 const ALL: usize = 0;
 const SMALL: usize = 1;

@@ -8,8 +8,8 @@ use clap::Args;
 use mochi_annotations::{Annotations, Format, Purpose};
 use mochi_data::DataError;
 use mochi_detection_metrics::{
-    Analysis, AnalysisOptions, CocoNumbers, Detection, Geometry, VocRule, analyze, evaluate_coco, evaluate_voc,
-    write_results,
+    Analysis, AnalysisOptions, CocoIntervals, CocoNumbers, Detection, Geometry, VocRule, analyze, bootstrap_coco,
+    evaluate_coco, evaluate_voc, write_results,
 };
 use mochi_report::PredictionsPage;
 use mochi_run::RunFolder;
@@ -110,13 +110,15 @@ fn evaluate(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         progress.warning(&format!("bad image left out: {}: {} ({})", bad.name, bad.reason, bad.detail));
     }
     let boxes = evaluate_coco(&data, &found.detections, Geometry::Box)?;
-    let masks = match loaded.settings.model.masks {
-        true => Some(evaluate_coco(&data, &found.detections, Geometry::Mask)?),
-        false => None,
+    let numbers = |numbers, geometry| {
+        let intervals = bootstrap_coco(&data, &found.detections, geometry)?;
+        Ok::<_, Failure>(twelve(numbers, &intervals))
     };
-    let mut result = twelve(&boxes.numbers);
-    if let Some(masks) = &masks {
-        result.insert("masks".to_owned(), Value::Object(twelve(&masks.numbers)));
+    let mut result = numbers(&boxes.numbers, Geometry::Box)?;
+    let masks = loaded.settings.model.masks;
+    if masks {
+        let evaluated = evaluate_coco(&data, &found.detections, Geometry::Mask)?;
+        result.insert("masks".to_owned(), Value::Object(numbers(&evaluated.numbers, Geometry::Mask)?));
     }
     if split.format == Format::Voc {
         // As published: eleven points for VOC 2007, the area for later years.
@@ -153,13 +155,13 @@ fn evaluate(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     );
     // First: where it cannot be written, for example on a full disk, it is known nevertheless.
     let summary = format!(
-        "{} of step {} on {} (split {}, COCO's metric):",
+        "{} of step {} on {} (split {}, COCO's metric in percent, 95 % intervals over images):",
         counted(found.detections.len(), "detection"),
         loaded.step,
         counted(data.images.len() - found.bad.len(), "image"),
         split.split
     );
-    let printed = if arguments.json { print_json(&result) } else { print(&summary, &result, masks.is_some()) };
+    let printed = if arguments.json { print_json(&result) } else { print(&summary, &result, masks) };
     folder.write_result("detection", &result)?;
     if let Some(file) = &arguments.detections {
         write_results(file, &data, &found.detections)?;
@@ -258,9 +260,13 @@ fn pictures(
     })
 }
 
-/// COCO's numbers under their names.
-fn twelve(numbers: &CocoNumbers) -> Map<String, Value> {
-    numbers.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
+/// COCO's numbers under their names, and `intervals` of some of them.
+fn twelve(numbers: &CocoNumbers, intervals: &CocoIntervals) -> Map<String, Value> {
+    let mut all: Map<String, Value> =
+        numbers.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let intervals = intervals.named().into_iter().map(|(name, limits)| (name.to_owned(), json!(limits)));
+    all.insert("intervals".to_owned(), Value::Object(intervals.collect()));
+    all
 }
 
 /// How VOC's metric summarizes a curve.
@@ -278,20 +284,22 @@ fn voc_line(voc: &Value) -> Option<String> {
     Some(format!("VOC's metric, boxes ({rule}): {}, {}, {}", percent("AP")?, percent("AP50")?, percent("AP75")?))
 }
 
-/// The numbers in percent, masks beside boxes.
+/// The numbers in percent with their intervals, masks beside boxes.
 fn table(result: &Map<String, Value>, masks: bool) -> String {
-    let percent = |value: Option<&Value>| match value.and_then(Value::as_f64) {
-        Some(value) => format!("{:.2}", 100.0 * value),
-        None => "-".to_owned(),
+    let cell = |of: &Map<String, Value>, name: &str| {
+        let Some(value) = of.get(name).and_then(Value::as_f64) else { return "-".to_owned() };
+        let limits = of.get("intervals").and_then(|all| all.get(name)).and_then(Value::as_array);
+        let limits: Option<Vec<f64>> = limits.and_then(|limits| limits.iter().map(Value::as_f64).collect());
+        match limits.as_deref() {
+            Some([low, high]) => format!("{:.2} [{:.1}, {:.1}]", 100.0 * value, 100.0 * low, 100.0 * high),
+            _ => format!("{:.2}", 100.0 * value),
+        }
     };
     let names = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"];
-    let mut rows = vec![["", "boxes", if masks { "masks" } else { "" }].map(str::to_owned).to_vec()];
+    let of_masks = if masks { result.get("masks").and_then(Value::as_object) } else { None };
+    let mut rows = vec![["", "boxes", if of_masks.is_some() { "masks" } else { "" }].map(str::to_owned).to_vec()];
     for name in names {
-        let mut row = vec![name.to_owned(), percent(result.get(name))];
-        if masks {
-            row.push(percent(result.get("masks").and_then(|masks| masks.get(name))));
-        }
-        rows.push(row);
+        rows.push([name.to_owned(), cell(result, name)].into_iter().chain(of_masks.map(|of| cell(of, name))).collect());
     }
     aligned(&rows).join("\n")
 }

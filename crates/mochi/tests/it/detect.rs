@@ -38,6 +38,9 @@ fn a_detector_is_trained_evaluated_and_used() {
     let printed = String::from_utf8_lossy(&output.stdout);
     let voc = format!("VOC's metric, boxes (area): AP {:.2}", 100.0 * result["voc"]["AP"].as_f64().unwrap());
     assert!(printed.contains(&voc), "{printed}");
+    let [low, high] = [0, 1].map(|limit| 100.0 * result["intervals"]["AP50"][limit].as_f64().unwrap());
+    let ap50 = 100.0 * result["AP50"].as_f64().unwrap();
+    assert!(printed.contains(&format!("AP50   {ap50:.2} [{low:.1}, {high:.1}]")), "{printed}");
     let page = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert!(page.contains("Average precision on split test") && page.contains("Losses of the regions"));
 
