@@ -70,8 +70,9 @@ impl Settings {
         };
         let every_steps =
             pick.pick("checkpoint.every_steps", checkpoint.every_steps, || rules::checkpoint_steps(iterations));
-        let (keep_last, keep_every) = (checkpoint.keep_last, checkpoint.keep_every);
-        let checkpoint = Checkpoint { every_steps, keep_last, keep_every };
+        let keep_every =
+            pick.pick("checkpoint.keep_every", checkpoint.keep_every, || (0, "only the newest are used".to_owned()));
+        let checkpoint = Checkpoint { every_steps, keep_last: checkpoint.keep_last, keep_every };
 
         let resolved = Resolved {
             seed,

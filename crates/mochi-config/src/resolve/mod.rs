@@ -152,8 +152,10 @@ impl Settings {
             let steps = facts.images.checked_div(batch).unwrap_or(0).max(1) as u64;
             budget::checkpoint_steps(steps, batch, size, facts)
         });
-        let (keep_last, keep_every) = (checkpoint.keep_last, checkpoint.keep_every);
-        let checkpoint = Checkpoint { every_steps, keep_last, keep_every };
+        let keep_every = pick.pick("checkpoint.keep_every", checkpoint.keep_every, || {
+            rules::keep_every(epochs, facts.images.checked_div(batch).unwrap_or(0), every_steps)
+        });
+        let checkpoint = Checkpoint { every_steps, keep_last: checkpoint.keep_last, keep_every };
         let diagnostics_every_steps = pick.pick("log.diagnostics_every_steps", log.diagnostics_every_steps, || {
             rules::diagnostics_every_steps(facts.images.checked_div(batch).unwrap_or(0) as u64)
         });

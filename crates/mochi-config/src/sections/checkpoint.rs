@@ -11,7 +11,8 @@ section! {
         auto every_steps: u64 = Kind::Integer { min: 1, max: MANY };
         /// Number of latest checkpoints to keep.
         plain keep_last: usize = Kind::Integer { min: 1, max: 1_000_000 };
-        /// Keep every checkpoint whose step is a multiple of this number. 0: none.
-        plain keep_every: u64 = Kind::Integer { min: 0, max: MANY };
+        /// Keep every checkpoint whose step is a multiple of this number. 0: none. auto: about 6 of them over the planned steps, for curves over
+        /// training (`mochi analyze`); in detection 0.
+        auto keep_every: u64 = Kind::Integer { min: 0, max: MANY };
     }
 }

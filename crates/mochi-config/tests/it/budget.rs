@@ -81,6 +81,23 @@ fn checkpoints_come_every_half_minute_to_five_minutes() {
     assert_eq!([70, 6400].map(|images| steps(images, &["epochs=3", "data.size=40"])), [20, 100]);
 }
 
+/// With the last two alone, `mochi analyze` had no curve over training to draw.
+#[test]
+fn about_six_checkpoints_are_kept_over_a_run() {
+    let kept = |images, words: &[&str]| {
+        let run = resolve("small", words, &Facts { images, ..laptop(64.0) });
+        let steps = run.total_steps(images);
+        assert_eq!(run.checkpoint.keep_every % run.checkpoint.every_steps, 0);
+        (run.checkpoint.keep_every, steps / run.checkpoint.keep_every)
+    };
+    let at_32 = ["time=20m", "data.size=32"];
+    assert_eq!([70, 6400, 64_000].map(|images| kept(images, &at_32)), [(180, 6), (200, 6), (300, 4)]);
+    // Fewer steps than between two checkpoints, and no training.
+    assert_eq!(["epochs=3", "epochs=0"].map(|epochs| kept(70, &[epochs, "data.size=40"])), [(20, 0); 2]);
+    assert_eq!(kept(6400, &["epochs=600", "data.size=40"]), (10_000, 6));
+    assert_eq!(kept(6400, &["epochs=600", "data.size=40", "checkpoint.keep_every=100"]), (100, 600));
+}
+
 /// One photograph more halved the training: 19,999 images had twice the steps of 20,000.
 #[test]
 fn more_images_never_make_fewer_steps() {
