@@ -62,6 +62,11 @@ impl Speed {
             false => seconds / (1.0 / self.images_per_s + self.first_s),
         }
     }
+
+    /// Seconds in which `seen` images are seen, over epochs of `images`: the inverse of [`Self::images_in`].
+    pub fn seconds_for(self, seen: f64, images: usize) -> f64 {
+        seen / self.images_per_s + seen.min(images as f64) * self.first_s
+    }
 }
 
 /// The machine, as the rules that every task shares read it.
@@ -93,5 +98,17 @@ impl Facts {
 
     pub(crate) fn machine(&self) -> Machine<'_> {
         Machine { cores: self.cores, cpu: self.cpu, gpus: &self.gpus }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_and_seconds_are_inverse() {
+        let speed = Speed { size: 32, images_per_s: 50.0, first_s: 0.1 };
+        assert_eq!([50.0, 100.0, 300.0].map(|seen| speed.seconds_for(seen, 100)), [6.0, 12.0, 16.0]);
+        assert_eq!([6.0, 12.0, 16.0].map(|seconds| speed.images_in(seconds, 100).round()), [50.0, 100.0, 300.0]);
     }
 }

@@ -8,7 +8,7 @@ use mochi_ablate::forecast::Timed;
 use mochi_ablate::{Cells, DetectionPlan, Forecast, Plan, State, StudyFolder, Training, Whole};
 use mochi_annotations::{Purpose, ReadOptions, read};
 use mochi_config::detection::Settings;
-use mochi_config::{Facts, Resolved, TimeBudget};
+use mochi_config::{Facts, Resolved, Speed, TimeBudget};
 use mochi_data::Split;
 use mochi_data::dataset::path_from_text;
 use mochi_eval::{EvalError, check_labels, check_splits};
@@ -84,7 +84,7 @@ pub fn forecast(
     // Variants with a finished cell have their own time.
     let timed =
         |variant| cells.cells.iter().zip(states).any(|(cell, state)| cell.variant == variant && took(state).is_some());
-    let mut speeds: BTreeMap<String, f64> = BTreeMap::new();
+    let mut speeds: BTreeMap<String, Speed> = BTreeMap::new();
     let to_measure: Vec<&Resolved> = cells
         .cells
         .iter()
@@ -101,7 +101,7 @@ pub fn forecast(
         if let std::collections::btree_map::Entry::Vacant(place) = speeds.entry(shape(settings)) {
             // A variant that does not fit the memory fails alone, when its cell is trained.
             match measure_speed(settings, &images, &engine, None, stop).map_err(plan::stopped) {
-                Ok(speed) => drop(place.insert(speed.images_per_s)),
+                Ok(speed) => drop(place.insert(speed)),
                 Err(failure) if failure.is_stopped() => return Err(failure),
                 Err(failure) => progress.warning(&format!(
                     "the speed of training on views of {} px could not be measured: {}",
@@ -121,7 +121,7 @@ pub fn forecast(
         TimeBudget::Limit(time) => time.as_secs_f64(),
         _ => {
             let seen = settings.total_steps(images.len()) as f64 * settings.moco.batch as f64;
-            speeds.get(&shape(settings)).map_or(0.0, |speed| seen / speed)
+            speeds.get(&shape(settings)).map_or(0.0, |speed| speed.seconds_for(seen, images.len()))
         }
     };
     let timed = cells.cells.iter().zip(&resolved).zip(states).zip(left).map(|(((cell, settings), state), left)| {
