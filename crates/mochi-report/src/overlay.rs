@@ -51,7 +51,7 @@ mod tests {
         let figures = figures(&lines, "");
         assert_eq!(figures.len(), 1);
         assert!(
-            figures[0].svg.contains(">a <") && figures[0].svg.contains(">MoCHi (1024, 1024… <"),
+            figures[0].svg.contains(">a <") && figures[0].svg.contains(">MoCHi (102…4, 128) <"),
             "{}",
             figures[0].svg
         );
