@@ -6,7 +6,6 @@ use std::path::Path;
 
 use mochi_ablate::forecast::Timed;
 use mochi_ablate::{Cells, DetectionPlan, Forecast, Plan, State, StudyFolder, Training, Whole};
-use mochi_annotations::{Purpose, ReadOptions, read};
 use mochi_config::detection::Settings;
 use mochi_config::{Facts, Resolved, Speed, TimeBudget};
 use mochi_data::Split;
@@ -134,17 +133,11 @@ pub fn forecast(
 fn check_objects(detection: &DetectionPlan, progress: &Progress) -> Outcome<()> {
     let path = Path::new("[detection]");
     let settings = Settings::load_text(path, detection.settings.clone())?;
-    readable(&detection.images, &settings, progress).map_err(|failure| {
+    let found = readable(&detection.images, &settings, progress).map_err(|failure| {
         let hint = "paths in [detection] start at the folder of the plan; `mochi check DIR --format voc|coco|yolo` lists problems";
         failure.at(&format!("{}: ", detection.place), hint)
     })?;
     let Some(protocol) = detection.masks_for else { return Ok(()) };
-    let of = &settings.data;
-    // "auto" is no format: the folder tells.
-    let format = of.format.as_str().parse().ok();
-    let split = (!of.split.is_empty()).then_some(of.split.as_str());
-    let options = ReadOptions { format, split, purpose: Purpose::Training, classes: None };
-    let found = read(&detection.images, &options)?;
     let mut learned = found.annotations.images.iter().flat_map(|image| &image.objects).filter(|object| !object.crowd);
     if learned.any(|object| object.mask.is_some()) {
         return Ok(());

@@ -220,14 +220,14 @@ pub fn evaluation_split(
     }
 }
 
-/// Checks that a folder has images to learn from and images to evaluate on.
-pub fn readable(folder: &Path, settings: &Settings, progress: &Progress) -> Outcome<()> {
+/// The training split of a folder that also has images to evaluate on.
+pub fn readable(folder: &Path, settings: &Settings, progress: &Progress) -> Outcome<Dataset> {
     let of = &settings.data;
     let training = read_split(folder, format(of.format), &of.split, Purpose::Training, None, progress)
         .map_err(|error| failed(error, TRAINING))?;
     let evaluation = &settings.evaluation;
     match evaluation_split(folder, &evaluation.source, &evaluation.split, &training, progress)? {
-        Some(_) => Ok(()),
+        Some(_) => Ok(training),
         None => Err(Failure::new(
             format!("{} has no split for evaluation", folder.display()),
             "name one with evaluation.split=NAME, or another folder with evaluation.source=DIR",
