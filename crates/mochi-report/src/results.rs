@@ -168,6 +168,8 @@ mod tests {
             ("knn-k-20-t-0.1", None, Some("k 20, t 0.1")),
             ("knn-k-20-t-0.1-on-tin-50", Some("tin-50"), Some("k 20, t 0.1")),
             ("knn-embedding", None, None),
+            ("knn-step-776", None, Some("step 776")),
+            ("linear-10-percent-step-776-on-tin-50", Some("tin-50"), Some("step 776")),
             ("linear-in100", None, None),
             ("linear-10-percent", None, None),
             ("linear-12.5-percent", None, None),

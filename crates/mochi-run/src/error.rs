@@ -143,7 +143,7 @@ impl RunError {
                 let steps: Vec<String> = steps.iter().map(u64::to_string).collect();
                 format!("choose one of the steps {}", steps.join(", "))
             }
-            RunError::Damaged(_) => "choose another step, or leave --from out to use the newest whole checkpoint".to_owned(),
+            RunError::Damaged(_) => "choose another step; without one, the newest whole checkpoint is used".to_owned(),
             RunError::AllDamaged { .. } => "copy a checkpoint from a backup, or start a new run with another --out".to_owned(),
             RunError::BadRecord { line, .. } | RunError::LongLine { line, .. } => format!("remove line {line} from the file"),
             RunError::NotText { .. } => "copy the file again from a backup".to_owned(),

@@ -38,8 +38,13 @@ pub fn load_encoder(run: &Path, engine: &Engine, group: Option<&Group>) -> Resul
 ///
 /// # Errors
 /// A folder that is not a run, or a checkpoint whose model cannot be read.
-pub fn load_encoder_at(run: &Path, checkpoint: &Checkpoint, engine: &Engine) -> Result<LoadedEncoder, TrainError> {
-    load(run, engine, None, |encoder, _| {
+pub fn load_encoder_at(
+    run: &Path,
+    checkpoint: &Checkpoint,
+    engine: &Engine,
+    group: Option<&Group>,
+) -> Result<LoadedEncoder, TrainError> {
+    load(run, engine, group, |encoder, _| {
         load_model(encoder, checkpoint)?;
         Ok(checkpoint.clone())
     })

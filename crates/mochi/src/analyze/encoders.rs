@@ -34,7 +34,7 @@ pub fn load(
 ) -> Outcome<Vec<LoadedEncoder>> {
     let mut loaded = Vec::new();
     for checkpoint in checkpoints {
-        match load_encoder_at(folder.path(), checkpoint, engine) {
+        match load_encoder_at(folder.path(), checkpoint, engine, None) {
             Ok(encoder) => loaded.push(encoder),
             Err(error) => match folder.checkpoints().at(checkpoint.step) {
                 Err(RunError::NoSuchCheckpoint { step, .. }) => {

@@ -15,7 +15,7 @@ use mochi_run::RunFolder;
 use mochi_tensor::{Engine, Group};
 use mochi_term::Progress;
 use mochi_text::{counted, part_of};
-use mochi_train::{LoadedEncoder, load_encoder};
+use mochi_train::{LoadedEncoder, load_encoder, load_encoder_at};
 use mochi_views::Augmentation;
 use serde::Serialize;
 
@@ -81,12 +81,15 @@ impl Inputs {
             let what = "--size applies only to `pixels`: a run is evaluated at its own data.size";
             return Err(Failure::new(what, "leave --size out"));
         }
+        if subject.step.is_some() && raw {
+            return Err(Failure::new("--step names a checkpoint, and raw pixels have none", "leave --step out"));
+        }
         if !raw && ranks.is_first() {
             RunFolder::read(&subject.run)?.check_results_writable()?;
         }
         let [train, test] = [(&labeled.train, Split::Train), (&labeled.test, Split::Test)]
             .map(|(path, split)| begin(vec![path.clone()], split, Cancel::default()));
-        let loaded = if raw { None } else { Some(load_encoder(&subject.run, engine, ranks.group().map(Arc::as_ref))?) };
+        let loaded = if raw { None } else { Some(load(subject, engine, ranks)?) };
         let places = labeled.places.as_ref();
         let [of_train, of_test] = [0, 1].map(|which| places.and_then(|places| places.get(which)));
         let (train, test) = (train.wait_at(of_train, &progress)?, test.wait_at(of_test, &progress)?);
@@ -170,12 +173,11 @@ impl Inputs {
         bad_images::warn(both, &self.progress);
     }
 
-    /// The name of a result's file under `eval/`: results of other data sets than the usual one are kept apart.
+    /// The name of a result's file under `eval/`: results of a checkpoint that was asked for, and of other data sets than the usual one, are kept apart.
     pub fn result_name(&self, protocol: &str) -> String {
-        match &self.labeled.dataset {
-            Some(dataset) => format!("{protocol}-on-{dataset}"),
-            None => protocol.to_owned(),
-        }
+        let step = self.subject.step.map(|step| format!("-step-{step}")).unwrap_or_default();
+        let dataset = self.labeled.dataset.as_ref().map(|dataset| format!("-on-{dataset}")).unwrap_or_default();
+        format!("{protocol}{step}{dataset}")
     }
 
     /// The run's folder; `None` for raw pixels.
@@ -240,6 +242,14 @@ impl Inputs {
         printed?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The encoder of the newest checkpoint, or of the one that was asked for.
+fn load(subject: &Subject, engine: &Engine, ranks: &Ranks) -> Outcome<LoadedEncoder> {
+    let group = ranks.group().map(Arc::as_ref);
+    let Some(step) = subject.step else { return Ok(load_encoder(&subject.run, engine, group)?) };
+    let checkpoint = RunFolder::read(&subject.run)?.checkpoints().at(step)?;
+    Ok(load_encoder_at(&subject.run, &checkpoint, engine, group)?)
 }
 
 /// "20 training and 20 test images of 2 classes; bad images left out: 1 training, 0 test".

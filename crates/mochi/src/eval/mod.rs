@@ -72,6 +72,9 @@ pub struct Labeled {
 pub struct Subject {
     /// Run folder, or `pixels` to evaluate raw pixels as a baseline
     run: PathBuf,
+    /// Evaluate the checkpoint of this step, of those that the run has kept [default: the newest]
+    #[arg(long, value_name = "STEP")]
+    step: Option<u64>,
     /// View size for `pixels` [default: image size of IDX and CIFAR files, otherwise 32]
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
     size: Option<u32>,

@@ -81,6 +81,35 @@ fn a_run_is_compared_with_raw_pixels() {
 }
 
 // Field case F8, rows 106 and 107.
+/// The advice of an evaluation during training, a checkpoint of an earlier step, could not be followed: only the newest was evaluated.
+#[test]
+fn an_earlier_checkpoint_is_evaluated_beside_the_newest() {
+    let folders = Folders::new();
+    let (train, test, out) = (folders.path("train"), folders.path("test"), folders.path("run"));
+    let kept = ["checkpoint.every_steps=2", "checkpoint.keep_last=9"];
+    assert!(pretrain(&train, &out, &kept).output().unwrap().status.success());
+    let eval = |more: &[&str]| {
+        let labeled = ["--train", text(&train), "--test", text(&test)];
+        mochi(&["eval", "knn", text(&out)]).args(labeled).args(more).output().unwrap()
+    };
+    let newest = json(&eval(&["--json"]));
+    let before = std::fs::read(out.join("eval/knn.json")).unwrap();
+    let earlier = json(&eval(&["--json", "--step", "2"]));
+    assert_eq!(earlier["step"], 2);
+    assert!(newest["step"].as_u64() > Some(2), "{newest}");
+    assert!(out.join("eval/knn-step-2.json").is_file());
+    assert_eq!(std::fs::read(out.join("eval/knn.json")).unwrap(), before);
+    let page = run(&["report", text(&out)]);
+    assert!(page.status.success(), "{}", said(&page));
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("knn/2, step 2"), "{page}");
+
+    let unknown = refused(&eval(&["--step", "3"]));
+    assert!(unknown.contains("choose one of the steps 2, 4"), "{unknown}");
+    let pixels = refused(&pixels("knn", &train, &test, &["--step", "2"]));
+    assert!(pixels.contains("--step names a checkpoint, and raw pixels have none"), "{pixels}");
+}
+
 #[test]
 fn f8_bad_images_are_counted_named_and_limited() {
     let folders = Folders::new();
