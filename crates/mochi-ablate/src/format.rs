@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use mochi_text::{aligned, counted, duration};
 
-use crate::statistics::Paired;
+use crate::statistics::{Paired, mean, standard_deviation};
 use crate::table::{Score, Table};
 
 /// A format.
@@ -75,8 +75,13 @@ pub fn cells(table: &Table) -> Vec<Vec<String>> {
 }
 
 fn accuracy(score: &Score) -> String {
-    match (score.mean, score.deviation) {
-        (Some(mean), Some(deviation)) => format!("{mean:.2} ± {deviation:.2} ({})", score.by_seed.len()),
+    over_seeds(&score.by_seed.iter().map(|(_, score)| *score).collect::<Vec<_>>())
+}
+
+/// Results of several seeds: `mean ± standard deviation (n)`, two decimals each; `mean (1)` of one, a dash without any.
+pub fn over_seeds(values: &[f64]) -> String {
+    match (mean(values), standard_deviation(values)) {
+        (Some(mean), Some(deviation)) => format!("{mean:.2} ± {deviation:.2} ({})", values.len()),
         (Some(mean), None) => format!("{mean:.2} (1)"),
         _ => NONE.to_owned(),
     }

@@ -50,6 +50,7 @@ mod paper;
 mod predictions_page;
 mod results;
 mod results_table;
+mod seed_groups;
 mod settings;
 mod study_page;
 mod table;
@@ -62,8 +63,10 @@ use mochi_run::{BadImageLog, CurveRecord, CurvesLog, MetricsLog, Record, RunFold
 
 use history::History;
 use name::{name_of, numbered_name};
+use overlay::Line;
 use paper::RunData;
 
+use seed_groups::SeedGroup;
 use settings::RunSettings;
 
 pub use analysis_charts::{Point, RankCurve, SimilarityChart};
@@ -103,7 +106,7 @@ pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
 }
 
 /// Writes figures of runs as PNG and SVG files into `folder`, which is created if necessary: of a single run every chart, and `overview` with the main ones;
-/// of several runs their curves; and those of [`PAPER_FIGURES`] that the runs have the data of.
+/// of several runs their curves, a line for runs that differ in their seed only; and those of [`PAPER_FIGURES`] that the runs have the data of.
 ///
 /// # Errors
 /// As [`write_page`]; no run has anything to draw; `folder` cannot be created or written to.
@@ -113,10 +116,7 @@ pub fn write_figures(runs: &[PathBuf], folder: &Path) -> Result<WrittenFigures, 
     let data = data.collect::<Result<Vec<_>, _>>()?;
     let charts = match &data[..] {
         [run] => run_figures(&run.records, &run.curves),
-        all => {
-            let lines: Vec<_> = all.iter().map(|run| (run.name.clone(), run.records.iter().collect())).collect();
-            overlay::figures(&lines, "")
-        }
+        all => curves_of(all),
     };
     let (paper, not_drawn) = paper::of_runs(&data);
     if charts.is_empty() && paper.is_empty() {
@@ -125,6 +125,15 @@ pub fn write_figures(runs: &[PathBuf], folder: &Path) -> Result<WrittenFigures, 
     let paper = paper.iter().map(|(name, figure)| (name.clone(), vec![figure]));
     let all: Vec<_> = figures::named(&charts).into_iter().chain(paper).collect();
     Ok(WrittenFigures { paths: figures::write(&all, folder)?, not_drawn })
+}
+
+/// Metrics of several runs over training; runs that differ in their seed only are one line.
+fn curves_of(runs: &[RunData]) -> Vec<Figure> {
+    let named: Vec<_> = runs.iter().map(|run| (run.path.clone(), &run.settings)).collect();
+    let groups = seed_groups::seed_groups(&named);
+    let records = |group: &SeedGroup| group.runs.iter().filter_map(|&run| Some(&runs.get(run)?.records[..])).collect();
+    let lines: Vec<_> = groups.iter().map(|group| Line { name: group.short.clone(), runs: records(group) }).collect();
+    overlay::figures(&lines, "")
 }
 
 /// The charts of a run in the order of the table of metrics, then the matching probabilities.

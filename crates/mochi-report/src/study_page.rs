@@ -15,7 +15,8 @@ use mochi_text::{counted, duration};
 use crate::error::ReportError;
 use crate::figures::WrittenFigures;
 use crate::frame::push_figures;
-use crate::name::fits;
+use crate::name::{fits, shortened};
+use crate::overlay::Line;
 use crate::{figures, frame, matrix, overlay, paper, table};
 
 /// Writes `report.html` into the folder of a study, replacing an older one, and returns its path. `states[i]` is the state of `cells.cells[i]`.
@@ -52,9 +53,12 @@ pub fn write_study_page(
         let _ = writeln!(page, "{}", Escaped(line));
     }
     page.push_str("</pre></details>\n");
-    let text = "Accuracy: a dot for each seed, a bar for their mean. Differences: to the first variant over equal seeds; the line is the 95 % interval \
-                of the paired t-test. Curves: the line is the mean over seeds and neighboring steps, the band their range.";
-    frame::end(&mut page, text);
+    let text = format!(
+        "Accuracy: a dot for each seed, a bar for their mean. Differences: to the first variant over equal seeds; the line is the 95 % interval of the \
+         paired t-test. Curves: {}.",
+        overlay::LEGEND
+    );
+    frame::end(&mut page, &text);
     Ok(study.write_page(&page)?)
 }
 
@@ -141,7 +145,8 @@ fn curves(study: &StudyFolder, plan: &Plan, cells: &Cells) -> Vec<Figure> {
     let axes = if fit { String::new() } else { plan.axes.iter().map(Axis::title).collect::<Vec<_>>().join(", ") };
     let lines = cells.variants.iter().zip(described).enumerate().map(|(variant, (of, described))| {
         let own = cells.cells.iter().zip(&records).filter(|(cell, _)| cell.variant == variant);
-        (if fit { described } else { of.name() }, own.flat_map(|(_, records)| records).collect())
+        let name = shortened(&if fit { described } else { of.name() });
+        Line { name, runs: own.map(|(_, records)| &records[..]).collect() }
     });
     overlay::figures(&lines.collect::<Vec<_>>(), &axes)
 }

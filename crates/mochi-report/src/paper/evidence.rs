@@ -2,22 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use mochi_config::Task;
 use mochi_run::{CurveRecord, CurvesLog, MetricsLog, Record, RunFolder};
 use serde_json::Value;
 
 use super::missing::Missing;
 use crate::error::ReportError;
+use crate::settings::RunSettings;
 
 /// A run.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RunData {
     /// Its folder.
     pub(crate) path: PathBuf,
     /// How figures call it.
     pub(crate) name: String,
-    /// Whether it trains a detector, of which the paper has no figure.
-    pub(crate) detection: bool,
+    pub(crate) settings: RunSettings,
     pub(crate) records: Vec<Record>,
     pub(crate) curves: Vec<CurveRecord>,
     /// By rising step; empty if the run was not analyzed.
@@ -55,7 +54,7 @@ impl RunData {
         Ok(Self {
             path: path.to_owned(),
             name,
-            detection: Task::read(&folder.config_path())? == Task::Detection,
+            settings: RunSettings::read(&folder)?,
             records: MetricsLog::read(&folder.metrics_path())?,
             curves: CurvesLog::read(&folder.curves_path())?,
             checkpoints: checkpoints.unwrap_or_default(),

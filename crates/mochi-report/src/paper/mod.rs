@@ -14,6 +14,7 @@ mod mixes;
 mod proxy_task;
 
 use mochi_ablate::{Plan, Table};
+use mochi_config::Task;
 use mochi_figures::Figure;
 
 pub(crate) use evidence::RunData;
@@ -50,7 +51,7 @@ pub(crate) type Preset = (Vec<(String, Figure)>, Vec<NotDrawn>);
 /// The figures of the paper that runs have the data of; none of runs that train a detector.
 pub(crate) fn of_runs(runs: &[RunData]) -> Preset {
     let mut preset = Preset::default();
-    if runs.iter().any(|run| run.detection) {
+    if runs.iter().any(|run| run.settings.task == Task::Detection) {
         return preset;
     }
     for figure in PAPER_FIGURES {

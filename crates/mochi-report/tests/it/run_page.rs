@@ -212,6 +212,37 @@ fn several_runs_are_compared_on_one_page() {
     assert!(mochi_report::comparison_page(&[base.path().to_owned()]).is_err());
 }
 
+#[test]
+fn runs_that_differ_in_their_seed_are_one_line_and_one_row() {
+    let base = tempfile::tempdir().unwrap();
+    let seeded = |name: &str, steps: u64, seed: u64, top1: f64| {
+        let run = run(&base.path().join(name), steps);
+        let text = std::fs::read_to_string(run.config_path()).unwrap();
+        std::fs::write(run.config_path(), text.replace("\nseed = 0 ", &format!("\nseed = {seed} "))).unwrap();
+        run.write_result("knn", &serde_json::json!({"protocol": "knn/2", "top1": top1})).unwrap();
+        run
+    };
+    let seeds = [("mochi-0", 40, 0, 40.0), ("mochi-1", 60, 1, 41.0), ("mochi-2", 7, 2, 42.0)];
+    let runs = seeds.map(|(name, steps, seed, top1)| seeded(name, steps, seed, top1));
+    let other = seeded("other", 40, 0, 50.0);
+    let text = std::fs::read_to_string(other.config_path()).unwrap();
+    std::fs::write(other.config_path(), text.replace("hardest = 512", "hardest = 256")).unwrap();
+    let paths: Vec<_> = runs.iter().chain([&other]).map(|run| run.path().to_owned()).collect();
+    let page = mochi_report::comparison_page(&paths).unwrap();
+    assert!(page.contains("<h1>Comparison of 4 runs</h1><p class=\"sub\">1 mochi, 3 seeds, 2 other</p>"), "{page}");
+    assert!(page.contains(">1 mochi, 3 seeds: mochi-0, mochi-1, mochi-2.</p>"), "{page}");
+    let wanted = "<b>41.00 ± 1.00 (3)</b> <span class=\"small\">seed 0: 40.00, seed 1: 41.00, seed 2: 42.00</span>";
+    assert!(page.contains(wanted) && page.contains("<b>50.00</b>"), "{page}");
+    assert_eq!(page.matches("class=\"name l0\"").count(), 4, "one line in each chart");
+    assert_eq!(page.matches(">1 mochi, 3 seeds <").count(), 4, "{page}");
+    assert!(page.matches("class=\"band l0\"").count() == 4 && !page.contains("NaN"), "{page}");
+    assert!(page.contains("the line is the mean over the seeds that have reached a step"));
+    assert_eq!(page.matches("<code>").count(), 6, "the keys seed and negatives.hardest, two values each: {page}");
+    assert!(page.contains("<code>0, 1, 2</code>"), "{page}");
+    let page = mochi_report::comparison_page(&paths[..3]).unwrap();
+    assert!(page.contains("Their settings are equal but for the seed."), "{page}");
+}
+
 /// Report: a k-NN result with k = 200 was compared with one with k = 20, without a word.
 #[test]
 fn results_with_other_options_have_columns_of_their_own_in_a_comparison() {
