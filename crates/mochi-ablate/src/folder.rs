@@ -76,8 +76,7 @@ impl StudyFolder {
     /// [`AblateError::NotAStudy`] for a folder that holds something else, [`AblateError::Io`].
     pub fn at(path: &Path) -> Result<StudyFolder, AblateError> {
         let study = StudyFolder { path: path.to_owned() };
-        let own = path.join(PLAN);
-        let is_study = own.is_file() && study.base().is_file() && path.join(CELLS).is_dir();
+        let is_study = StudyFolder::is_study(path) && study.base().is_file();
         if path.exists() && !is_study {
             let mut entries = std::fs::read_dir(path).map_err(AblateError::io("read", path))?;
             if entries.next().is_some() {
@@ -85,6 +84,19 @@ impl StudyFolder {
             }
         }
         Ok(study)
+    }
+
+    /// Whether a path is the folder of a study: it has a plan and cells.
+    pub fn is_study(path: &Path) -> bool {
+        path.join(PLAN).is_file() && path.join(CELLS).is_dir()
+    }
+
+    /// The plan as it was last given. Its paths stay as it has them, since they start at the folder in which the plan was.
+    ///
+    /// # Errors
+    /// As [`Plan::read`].
+    pub fn plan(&self) -> Result<Plan, AblateError> {
+        Plan::read_stored(&self.path.join(PLAN))
     }
 
     /// Makes the folder where it is missing, and writes the plan into it.

@@ -65,6 +65,8 @@ pub struct Plan {
     pub text: String,
     /// Name of the study.
     pub name: String,
+    /// Whether the plan has the name; otherwise it is that of its file.
+    pub named: bool,
     /// Which combinations are trained.
     pub design: Design,
     /// Seeds of every variant, without repetition.
@@ -103,6 +105,24 @@ impl Plan {
         let text = String::from_utf8(bytes)
             .map_err(|_| problem(path)("it is not UTF-8 text".to_owned(), "write the plan in a text editor"))?;
         Plan::parse(path, text)
+    }
+
+    /// Reads the plan that the folder of a study holds. Where the plan itself was is not known, so that its paths stay as it has them, and without a `name` it has
+    /// that of the folder.
+    ///
+    /// # Errors
+    /// As [`Plan::read`].
+    pub(crate) fn read_stored(path: &Path) -> Result<Plan, AblateError> {
+        let stored = Plan::read(path)?;
+        let folder = std::path::absolute(path).ok();
+        let folder = folder.as_ref().and_then(|path| path.parent()?.file_name());
+        let name = if stored.named { None } else { folder.map(|name| name.to_string_lossy().into_owned()) };
+        Ok(Plan {
+            name: name.unwrap_or_else(|| stored.name.clone()),
+            images: PathBuf::from(&stored.images_as_written),
+            labeled: stored.labeled_as_written.each_ref().map(PathBuf::from),
+            ..stored
+        })
     }
 
     /// A variant by the labels of its values: "temperature = 0.2, MoCo v2".
@@ -183,6 +203,7 @@ impl Plan {
         Ok(Plan {
             path: path.to_owned(),
             name: file.text("name")?.map_or_else(stem, str::to_owned),
+            named: file.text("name")?.is_some(),
             design,
             seeds,
             seeds_line: file.place(Some("seeds")).line,

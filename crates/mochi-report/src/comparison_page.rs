@@ -38,7 +38,7 @@ pub fn comparison_page(runs: &[PathBuf]) -> Result<String, ReportError> {
     let groups = seed_groups(&named);
     let of = |group: &SeedGroup| -> Vec<&Compared> { group.runs.iter().filter_map(|&run| compared.get(run)).collect() };
     let groups: Vec<(&SeedGroup, Vec<&Compared>)> = groups.iter().map(|group| (group, of(group))).collect();
-    let names = groups.iter().map(|(group, _)| group.name.as_str()).collect::<Vec<_>>().join(", ");
+    let names = groups.iter().map(|(group, _)| group.name.as_str()).collect::<Vec<_>>().join("; ");
     let mut page = frame::begin(&format!("Comparison of {}", counted(runs.len(), "run")), &names);
     push_members(&mut page, &groups);
     push_results(&mut page, &groups);

@@ -51,6 +51,23 @@ pub(crate) fn shortened(name: &str) -> String {
     shortened_before(name, "")
 }
 
+/// Names that fit beside their lines. Those that would be cut to the same keep their ends instead of their middles.
+pub(crate) fn distinct(names: &[String]) -> Vec<String> {
+    let cut: Vec<String> = names.iter().map(|name| shortened(name)).collect();
+    let one = |(name, short): (&String, &String)| {
+        let alone = cut.iter().filter(|other| *other == short).count() == 1;
+        if alone || fits(name) { short.clone() } else { both_ends(name) }
+    };
+    names.iter().zip(&cut).map(one).collect()
+}
+
+/// The beginning and the end of a name that is too long.
+fn both_ends(name: &str) -> String {
+    let (length, half) = (name.chars().count(), (NAME - 1) / 2);
+    let end = name.chars().skip(length.saturating_sub(NAME - 1 - half));
+    name.chars().take(half).chain(['…']).chain(end).collect()
+}
+
 /// A name that fits beside its line together with what follows, which is not cut.
 pub(crate) fn shortened_before(name: &str, after: &str) -> String {
     let most = NAME.saturating_sub(after.chars().count()).max(4);
@@ -79,6 +96,15 @@ mod tests {
             let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
             assert_eq!(common_name(&names), wanted, "{names:?}");
         }
+    }
+
+    #[test]
+    fn names_that_begin_alike_keep_their_ends() {
+        let names = ["MoCHi (256, 256, 32)", "MoCHi (256, 256, 32), class oracle", "MoCo v2, class oracle", "MoCo v2"];
+        let wanted = ["MoCHi (2… 256, 32)", "MoCHi (2…ss oracle", "MoCo v2, class or…", "MoCo v2"];
+        let cut = distinct(&names.map(str::to_owned));
+        assert!(cut.iter().all(|name| fits(name)), "{cut:?}");
+        assert_eq!(cut, wanted);
     }
 
     #[test]

@@ -6,20 +6,21 @@ use std::path::{Path, PathBuf};
 
 use mochi_ablate::plan::Axis;
 use mochi_ablate::table::{Row as TableRow, Score};
-use mochi_ablate::{Cells, Plan, State, StudyFolder, Table};
+use mochi_ablate::{Cells, Plan, State, StudyFolder, Table, Variant};
 use mochi_figures::{Escaped, Figure, Row, rows};
-use mochi_files::shell_word;
+use mochi_files::{shell_word, write_atomic};
 use mochi_run::{MetricsLog, RunFolder};
 use mochi_text::{counted, duration};
 
 use crate::error::ReportError;
 use crate::figures::WrittenFigures;
 use crate::frame::push_figures;
-use crate::name::{fits, shortened};
+use crate::name::{distinct, fits};
 use crate::overlay::Line;
 use crate::{figures, frame, matrix, overlay, paper, table};
 
-/// Writes `report.html` into the folder of a study, replacing an older one, and returns its path. `states[i]` is the state of `cells.cells[i]`.
+/// Writes the page of a study to `out`, or to `report.html` in its folder, replacing an older one, and returns its path. `states[i]` is the state of
+/// `cells.cells[i]`.
 ///
 /// # Errors
 /// The page cannot be written. A run that cannot be read has no curves.
@@ -29,6 +30,7 @@ pub fn write_study_page(
     cells: &Cells,
     states: &[State],
     table: &Table,
+    out: Option<&Path>,
 ) -> Result<PathBuf, ReportError> {
     let [finished, all] = table.finished;
     let summary = format!(
@@ -47,7 +49,7 @@ pub fn write_study_page(
     matrix::push(&mut page, plan, table);
     push_table(&mut page, table);
     push_figures(&mut page, "Training", &curves(study, plan, cells));
-    push_cells(&mut page, study, plan, cells, states)?;
+    push_cells(&mut page, (study, out), plan, cells, states)?;
     page.push_str("<details><summary>The plan</summary><pre>");
     for line in plan.text.lines() {
         let _ = writeln!(page, "{}", Escaped(line));
@@ -59,7 +61,13 @@ pub fn write_study_page(
         overlay::LEGEND
     );
     frame::end(&mut page, &text);
-    Ok(study.write_page(&page)?)
+    match out {
+        None => Ok(study.write_page(&page)?),
+        Some(out) => {
+            write_atomic(out, page.as_bytes())?;
+            Ok(out.to_owned())
+        }
+    }
 }
 
 /// Writes the figures of a study as PNG and SVG files into `folder`, which is created if necessary: accuracies and differences by variant, curves over
@@ -143,9 +151,9 @@ fn curves(study: &StudyFolder, plan: &Plan, cells: &Cells) -> Vec<Figure> {
     let described: Vec<String> = cells.variants.iter().map(|variant| plan.described(&variant.labels)).collect();
     let fit = described.iter().all(|name| fits(name));
     let axes = if fit { String::new() } else { plan.axes.iter().map(Axis::title).collect::<Vec<_>>().join(", ") };
-    let lines = cells.variants.iter().zip(described).enumerate().map(|(variant, (of, described))| {
+    let names = if fit { described } else { cells.variants.iter().map(Variant::name).collect() };
+    let lines = distinct(&names).into_iter().enumerate().map(|(variant, name)| {
         let own = cells.cells.iter().zip(&records).filter(|(cell, _)| cell.variant == variant);
-        let name = shortened(&if fit { described } else { of.name() });
         Line { name, runs: own.map(|(_, records)| &records[..]).collect() }
     });
     overlay::figures(&lines.collect::<Vec<_>>(), &axes)
@@ -153,7 +161,7 @@ fn curves(study: &StudyFolder, plan: &Plan, cells: &Cells) -> Vec<Figure> {
 
 fn push_cells(
     page: &mut String,
-    study: &StudyFolder,
+    (study, out): (&StudyFolder, Option<&Path>),
     plan: &Plan,
     cells: &Cells,
     states: &[State],
@@ -168,9 +176,12 @@ fn push_cells(
             },
             State::Failed(failed) => format!("failed: {}", failed.reason),
             State::Running(holder) => format!("running: {holder}"),
-            State::Pending => "pending".to_owned(),
+            State::Pending => match study.training(cell)? {
+                None => "not trained".to_owned(),
+                Some(training) if training.finished => "trained, results are missing".to_owned(),
+                Some(training) => format!("stopped at step {}", training.step),
+            },
         };
-        let link = run.strip_prefix(study.path()).unwrap_or(&run).join("report.html");
         let command = format!(
             "mochi pretrain {} --config {} {}",
             shell_word(&plan.images),
@@ -178,13 +189,30 @@ fn push_cells(
             cell.arguments.iter().map(|a| shell_word(a.as_ref()).to_string()).collect::<Vec<_>>().join(" ")
         );
         let name = format!("{}, seed {}", plan.described(&cells.variants[cell.variant].labels), cell.seed);
-        let link = format!("<a href=\"{}\">{}</a>", Escaped(&link.display().to_string()), Escaped(&name));
+        let name = Escaped(&name).to_string();
+        let link = match link(study, out, &RunFolder::page_path(&run)) {
+            Some(to) => format!("<a href=\"{}\">{name}</a>", Escaped(&to.display().to_string())),
+            None => name,
+        };
         rows.push(vec![link, table::text(&state), table::code(&command)]);
     }
     page.push_str("<details><summary>The cells</summary>");
     table::push(page, &["", "state", "command"], rows);
     page.push_str("</details>\n");
     Ok(())
+}
+
+/// Where the page of a cell is, from the page of the study, if there is one: relative where it is in a folder below.
+fn link(study: &StudyFolder, out: Option<&Path>, page: &Path) -> Option<PathBuf> {
+    if !page.is_file() {
+        return None;
+    }
+    let page = std::path::absolute(page).ok()?;
+    let folder = match out {
+        None => std::path::absolute(study.path()).ok()?,
+        Some(out) => std::path::absolute(out).ok()?.parent()?.to_owned(),
+    };
+    Some(page.strip_prefix(&folder).map(Path::to_owned).unwrap_or(page))
 }
 
 #[cfg(test)]
@@ -210,7 +238,7 @@ mod tests {
         let failed = State::Failed(mochi_ablate::Failed { reason: "no <memory>".into(), log: "x".into() });
         let states = [finished(40.0), finished(41.0), finished(42.0), failed];
         let table = Table::of(&plan, &cells, &states);
-        let page = write_study_page(&study, &plan, &cells, &states, &table).unwrap();
+        let page = write_study_page(&study, &plan, &cells, &states, &table, None).unwrap();
         let page = std::fs::read_to_string(page).unwrap();
         assert!(page.contains("<h1>a &lt; b</h1>") && page.contains("3 of 4 cells finished"));
         assert_eq!(page.matches("<svg").count(), 4, "accuracy and difference of two protocols; no run has records");
@@ -218,8 +246,16 @@ mod tests {
         assert!(page.contains("[[axis]]\nkey = "), "the plan has its lines");
         assert!(page.contains("failed: no &lt;memory&gt;") && !page.contains("<memory>"));
         assert!(page.contains("negatives.pairs=32 seed=1</code>"), "the command of a cell");
+        assert!(page.contains("<td>pairs = 32, seed 0</td>"), "no link to a page that is not there");
+        let out = folder.path().join("elsewhere.html");
+        std::fs::create_dir_all(study.run(&cells.cells[3]).unwrap()).unwrap();
+        std::fs::write(study.run(&cells.cells[3]).unwrap().join("report.html"), "").unwrap();
+        assert_eq!(write_study_page(&study, &plan, &cells, &states, &table, Some(&out)).unwrap(), out);
+        let elsewhere = std::fs::read_to_string(out).unwrap();
+        let link = format!("<a href=\"study/cells/{}/report.html\">pairs = 32, seed 1</a>", cells.cells[3].folder);
+        assert!(elsewhere.contains(&link), "{elsewhere}");
         // Figures and cells name the key of a value.
         assert_eq!(page.matches("<text x=\"8\" y=\"38\">pairs = 0 <tspan").count(), 2, "{page}");
-        assert!(page.contains(">pairs = 32, seed 1</a>"), "{page}");
+        assert!(page.contains("<td>pairs = 32, seed 1</td>"), "{page}");
     }
 }

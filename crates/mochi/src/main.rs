@@ -74,7 +74,7 @@ enum Command {
     Detect(detect::Command),
     /// Pack images into WebDataset tar shards for local or remote training
     Pack(pack::Arguments),
-    /// Write a run's report page again, or its figures
+    /// Write the report page of a run or of a study, a comparison of runs, or figures
     Report(report::Arguments),
     /// List the presets
     Presets(presets::Arguments),

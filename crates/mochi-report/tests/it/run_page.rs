@@ -229,7 +229,7 @@ fn runs_that_differ_in_their_seed_are_one_line_and_one_row() {
     std::fs::write(other.config_path(), text.replace("hardest = 512", "hardest = 256")).unwrap();
     let paths: Vec<_> = runs.iter().chain([&other]).map(|run| run.path().to_owned()).collect();
     let page = mochi_report::comparison_page(&paths).unwrap();
-    assert!(page.contains("<h1>Comparison of 4 runs</h1><p class=\"sub\">1 mochi, 3 seeds, 2 other</p>"), "{page}");
+    assert!(page.contains("<h1>Comparison of 4 runs</h1><p class=\"sub\">1 mochi, 3 seeds; 2 other</p>"), "{page}");
     assert!(page.contains(">1 mochi, 3 seeds: mochi-0, mochi-1, mochi-2.</p>"), "{page}");
     let wanted = "<b>41.00 ± 1.00 (3)</b> <span class=\"small\">seed 0: 40.00, seed 1: 41.00, seed 2: 42.00</span>";
     assert!(page.contains(wanted) && page.contains("<b>50.00</b>"), "{page}");

@@ -2,14 +2,15 @@
 
 mod expected;
 mod process;
+pub mod study;
 mod worker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
-use mochi_ablate::{Cells, Format, Leases, Plan, State, StudyFolder, Table};
+use mochi_ablate::{Cells, Format, Plan, State, StudyFolder, Table};
 use mochi_files::shell_word;
 use mochi_term::stop::STOPPED;
 use mochi_term::{Progress, printable, write_stderr};
@@ -18,6 +19,7 @@ use mochi_text::{counted, counted_with, duration};
 use crate::drive::listen;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 use crate::figures;
+use study::{LEASE_TIMEOUT_S, Study};
 use worker::{Ending, Worker};
 
 /// Arguments of the subcommand.
@@ -44,7 +46,7 @@ pub struct Arguments {
     #[arg(long)]
     prune: bool,
     /// Time after which a worker that gives no sign of life counts as dead
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = LEASE_TIMEOUT_S, value_parser = clap::value_parser!(u64).range(10..=86_400))]
     lease_timeout: u64,
     /// Print the table as one JSON object
     #[arg(long)]
@@ -55,23 +57,20 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Outcome {
     let begun = Instant::now();
     let plan = Plan::read(&arguments.plan)?;
-    let out = arguments.out.clone().unwrap_or_else(|| plan.default_folder());
-    let study = StudyFolder::at(&out)?;
-    let cells = Cells::of(&plan)?;
-    let leases = Leases::new(study.leases(), Duration::from_secs(arguments.lease_timeout));
-    let states = || -> Outcome<Vec<State>> {
-        Ok(cells.cells.iter().map(|cell| study.state(cell, &plan, &leases)).collect::<Result<_, _>>()?)
-    };
+    let whole = Study::of(plan, arguments.out.as_deref(), arguments.lease_timeout)?;
+    let states = || whole.states();
+    let Study { plan, folder: study, cells, leases } = &whole;
+    let out = study.path();
     if let Some(name) = &arguments.table {
-        let table = Table::of(&plan, &cells, &states()?);
+        let table = whole.table(&states()?);
         let format = Format::ALL.into_iter().find(|format| format.name() == name).unwrap_or(Format::Text);
         print(&table, format, arguments.json)?;
-        draw(arguments.figures.as_deref(), &study, &plan, &cells, &table)?;
+        draw(arguments.figures.as_deref(), study, plan, cells, &table)?;
         return Ok(ExitCode::SUCCESS);
     }
     let stop = listen()?;
     let progress = Progress::detect();
-    let mut forecast = expected::forecast(&plan, &study, &cells, &states()?, &stop, &progress)?;
+    let mut forecast = expected::forecast(plan, study, cells, &states()?, &stop, &progress)?;
     progress.note(&format!(
         "{}: {} x {} = {}, study folder {}",
         plan.name,
@@ -114,12 +113,11 @@ pub fn run(arguments: Arguments) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
 
-    study.write_plan(&plan)?;
-    let worker =
-        Worker { plan: &plan, cells: &cells, study: &study, leases: &leases, stop: &stop, progress: &progress, begun };
+    study.write_plan(plan)?;
+    let worker = Worker { plan, cells, study, leases, stop: &stop, progress: &progress, begun };
     let ending = worker.work(arguments.prune, &mut forecast)?;
     let states = states()?;
-    let mut table = Table::of(&plan, &cells, &states);
+    let mut table = whole.table(&states);
     if arguments.prune {
         let skipped = cells.variants.iter().zip(worker.hopeless(&states)).filter(|(_, hopeless)| *hopeless);
         table.pruned = skipped.map(|(variant, _)| variant.name()).collect();
@@ -129,9 +127,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     for format in Format::ALL {
         study.write_table(format.extension(), &format.write(&table))?;
     }
-    let page = mochi_report::write_study_page(&study, &plan, &cells, &states, &table)?;
+    let page = mochi_report::write_study_page(study, plan, cells, &states, &table, None)?;
     printed?;
-    draw(arguments.figures.as_deref(), &study, &plan, &cells, &table)?;
+    draw(arguments.figures.as_deref(), study, plan, cells, &table)?;
     let say = |text: String| write_stderr(&printable(&text));
     let again = format!("mochi ablate {}", shell_word(&arguments.plan));
     let again = arguments.out.map_or_else(|| again.clone(), |out| format!("{again} --out {}", shell_word(&out)));

@@ -114,6 +114,31 @@ fn a_plan_is_trained_once_and_grows() {
     let missing =
         "paper-mixes is not drawn: it needs a grid over negatives.pairs and negatives.query_mixes\nhint: mochi ablate";
     assert!(told.contains(missing), "{told}");
+
+    // The page needs no images.
+    let written = std::fs::read_to_string(study.path("study/report.html")).unwrap();
+    assert!(written.contains("4 of 4 cells finished"), "{written}");
+    std::fs::remove_file(study.path("study/report.html")).unwrap();
+    for data in ["train", "test"] {
+        std::fs::remove_dir_all(study.path(data)).unwrap();
+    }
+    let report = |arguments: &[&str]| {
+        let output = mochi(&["report"]).args(arguments).current_dir(study.root.path()).output().unwrap();
+        ends_well(&output);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(report(&["study"]), "study/report.html\n");
+    let of_folder = std::fs::read_to_string(study.path("study/report.html")).unwrap();
+    let figures_of =
+        |page: &str| -> Vec<String> { page.lines().filter(|l| l.contains("<svg")).map(str::to_owned).collect() };
+    assert_eq!(figures_of(&of_folder), figures_of(&written), "the page that mochi ablate wrote");
+    std::fs::create_dir(study.path("runs")).unwrap();
+    std::fs::rename(study.path("study"), study.path("runs/tiny-study")).unwrap();
+    let printed = report(&["plan.toml", "--out", "page.html", "--figures", "of-report"]);
+    assert!(printed.starts_with("page.html\nof-report/k-nn-top-1.png\n"), "{printed}");
+    let page = std::fs::read_to_string(study.path("page.html")).unwrap();
+    assert_eq!(figures_of(&page), figures_of(&written));
+    assert_eq!(page.matches("<a href=\"runs/tiny-study/cells/").count(), 4, "{page}");
 }
 
 #[test]

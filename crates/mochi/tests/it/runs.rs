@@ -71,32 +71,35 @@ fn runs_are_listed_compared_and_selected() {
 
 /// Report: the errors named what is wrong and not what to type.
 #[test]
-fn a_report_of_something_else_than_a_run_says_what_to_type() {
+fn a_report_that_cannot_be_written_says_what_to_type() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::create_dir_all(folder.path().join("study/cells")).unwrap();
-    for plan in ["plan.toml", "study/plan.toml"] {
-        std::fs::write(folder.path().join(plan), "").unwrap();
+    let data =
+        "[data]\nimages = \"a\"\ntrain = \"b\"\ntest = \"c\"\n[[axis]]\nkey = \"moco.queue\"\nvalues = [64, 128]\n";
+    for (plan, text) in [("plan.toml", data), ("study/plan.toml", data), ("study/base.toml", ""), ("photo.html", "x")] {
+        std::fs::write(folder.path().join(plan), text).unwrap();
     }
     let (plan, study, page) = (path("plan.toml"), path("study"), path("page.html"));
     for (arguments, what, hint) in [
         (
             vec!["a run", "--out", &page],
-            "--out is the page that compares several runs, and one run was given",
+            "--out is the page of several runs or of a study, and one run was given",
             format!(
                 "`mochi report 'a run'` writes its page, report.html in its folder; `mochi report 'a run' OTHER_RUN --out {page}` compares two runs"
             ),
         ),
         (
             vec![&plan],
-            "plan.toml is a file, expected the folder of a run",
-            format!("`mochi ablate {plan} --table text` prints its table"),
+            "plan.toml is not in runs/plan, its default folder",
+            format!("`mochi report` takes that folder; `mochi ablate {plan}` trains a study"),
         ),
         (
             vec!["a", &study],
-            "is the folder of a study, expected that of a run",
-            format!("the study's page is {study}/report.html; `mochi report {study}/cells/NAME`"),
+            "is a study, and only runs are compared on one page",
+            format!("`mochi report {study}` writes the page of the study; its runs are the folders in cells/"),
         ),
+        (vec![&study, "--out", &path("photo.html")], "is not an earlier result", "give --out another name".to_owned()),
     ] {
         let output = run(&[&["report"], &arguments[..]].concat());
         let text = said(&output);
@@ -104,4 +107,9 @@ fn a_report_of_something_else_than_a_run_says_what_to_type() {
         let (error, next) = text.split_once("\nhint: ").unwrap();
         assert!(error.contains(what) && next.contains(&hint), "{text}");
     }
+    // A study without a run has a page that says so.
+    assert_eq!(stdout(&run(&["report", &study])), format!("{study}/report.html\n"));
+    let page = std::fs::read_to_string(path("study/report.html")).unwrap();
+    assert!(page.contains("<h1>study</h1>") && page.contains("0 of 2 cells finished"), "named for its folder: {page}");
+    assert!(page.matches(">not trained</td>").count() == 2 && !page.contains("<a href"), "{page}");
 }

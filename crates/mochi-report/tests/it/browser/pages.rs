@@ -71,7 +71,7 @@ fn study(folder: &Path) -> PathBuf {
     };
     let states: Vec<State> = (0..cells.cells.len()).map(state).collect();
     let table = Table::of(&plan, &cells, &states);
-    mochi_report::write_study_page(&study, &plan, &cells, &states, &table).unwrap()
+    mochi_report::write_study_page(&study, &plan, &cells, &states, &table, None).unwrap()
 }
 
 /// A gradient of 96 by 64 pixels.

@@ -1,4 +1,6 @@
-//! `mochi report RUN [--figures DIR]`, `mochi report RUN... [--out PAGE] [--figures DIR]`
+//! `mochi report RUN [--figures DIR]`, `mochi report RUN... [--out PAGE] [--figures DIR]`, `mochi report PLAN|STUDY [--out PAGE] [--figures DIR]`
+
+mod study;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,10 +14,10 @@ use crate::{figures, output_file};
 /// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
-    /// Run folder; several are compared on one page
-    #[arg(required = true, value_name = "RUN")]
+    /// Run folder; several are compared on one page. Or one study: its plan, a TOML file, or its folder
+    #[arg(required = true, value_name = "RUN|STUDY")]
     runs: Vec<PathBuf>,
-    /// Page that compares several runs, an HTML file
+    /// Page that compares several runs, or of a study instead of report.html in its folder; an HTML file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Write charts, and figures as the paper has them, as PNG and SVG files into this folder
@@ -25,12 +27,17 @@ pub struct Arguments {
 
 /// Runs the subcommand: the paths of what was written go to stdout.
 pub fn run(arguments: Arguments) -> Outcome {
+    if let [path] = &arguments.runs[..]
+        && study::is_study(path)
+    {
+        return study::report(path, arguments.out.as_ref(), arguments.figures.as_ref());
+    }
     arguments.runs.iter().try_for_each(|run| check_no_study(run))?;
     match &arguments.runs[..] {
         [run] => {
             if let Some(out) = &arguments.out {
                 let (run, out) = (shell_word(run), shell_word(out));
-                let what = "--out is the page that compares several runs, and one run was given";
+                let what = "--out is the page of several runs or of a study, and one run was given";
                 let hint = format!(
                     "`mochi report {run}` writes its page, report.html in its folder; `mochi report {run} OTHER_RUN --out {out}` compares two runs"
                 );
@@ -50,27 +57,16 @@ pub fn run(arguments: Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses a study and the plan of one, whose page `mochi ablate` writes.
+/// Refuses what is no run beside other paths: a study has a page of its own.
 fn check_no_study(path: &Path) -> Outcome<()> {
-    if path.is_file() && path.extension().is_some_and(|extension| extension == "toml") {
-        let plan = shell_word(path);
-        let what = format!("{} is a file, expected the folder of a run", path.display());
-        let hint = format!(
-            "if it is the plan of a study, `mochi ablate {plan}` trains what is missing and writes the study's page, and `mochi ablate {plan} --table text` prints its table"
-        );
-        return Err(Failure::new(what, hint));
+    if !study::is_study(path) {
+        return Ok(());
     }
-    if path.join("plan.toml").is_file() && path.join("cells").is_dir() {
-        let what = format!("{} is the folder of a study, expected that of a run", path.display());
-        let (page, cells) = (path.join("report.html"), path.join("cells"));
-        let hint = format!(
-            "the study's page is {}; `mochi report {}/NAME` is of one of its runs",
-            page.display(),
-            shell_word(&cells)
-        );
-        return Err(Failure::new(what, hint));
-    }
-    Ok(())
+    let what = format!("{} is a study, and only runs are compared on one page", path.display());
+    let path = shell_word(path);
+    let hint =
+        format!("`mochi report {path}` writes the page of the study; its runs are the folders in cells/ of its folder");
+    Err(Failure::new(what, hint))
 }
 
 /// One page for several runs.
