@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `chart` | [`Chart`]: lines over steps, with bands and names where they end |
 //! | `rows` | [`rows`]: single values, mean and interval by row |
+//! | `parts` | [`parts()`]: parts of a whole, as one bar |
 //! | `heat_map` | [`HeatMap`]: a grid of values |
 //! | `plot` | [`Plot`]: axes with lines, bands and dots, for any other figure |
 //! | `axis`, `scale` | [`Axis`], [`Scale`]: ranges, ticks and positions |
@@ -33,6 +34,7 @@ mod error;
 mod escape;
 mod heat_map;
 mod number;
+mod parts;
 mod plot;
 mod png;
 mod rows;
@@ -46,6 +48,7 @@ pub use error::DrawingError;
 pub use escape::Escaped;
 pub use heat_map::HeatMap;
 pub use number::{grouped, short};
+pub use parts::{Part, parts};
 pub use plot::{BOTTOM, Figure, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH};
 pub use png::png;
 pub use rows::{Row, rows};

@@ -54,6 +54,7 @@ mod seed_groups;
 mod settings;
 mod study_page;
 mod table;
+mod time;
 mod views_page;
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Page of a run: heading, main settings, evaluation results, curves, all settings.
+//! Page of a run: heading, main settings, evaluation results, curves, where the time went, all settings.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use mochi_text::counted;
 use crate::history::{self, History};
 use crate::results::Results;
 use crate::settings::RunSettings;
-use crate::{frame, results_table};
+use crate::{frame, results_table, time};
 
 /// The page as HTML. `detections`: the tables of a detector.
 pub(crate) fn render(
@@ -40,6 +40,8 @@ pub(crate) fn render(
         }
         page.push_str("</div>\n");
     }
+    let time: Vec<Figure> = time::figure(records, &history.sessions).into_iter().collect();
+    frame::push_figures(&mut page, "Where the time went", &time);
     history::push(&mut page, settings, history);
     page.push_str("<details><summary>All settings</summary>");
     history::push_settings(&mut page, settings.lines.iter());

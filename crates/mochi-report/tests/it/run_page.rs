@@ -124,7 +124,8 @@ fn the_page_is_one_file_and_shows_everything() {
     let page = std::fs::read_to_string(&path).unwrap();
     assert_eq!(path, run.path().join("report.html"));
     assert!(page.contains("<h1>demo-run</h1>"));
-    assert_eq!(page.matches("<svg").count(), charts());
+    assert_eq!(page.matches("<svg").count(), charts() + 1, "and where the time went");
+    assert!(page.contains("<h2>Where the time went</h2>") && page.contains(">waiting for data <"), "{page}");
     for epoch in [1, 3, 5, 6, 8, 10] {
         assert_eq!(page.matches(&format!(">epoch {epoch}<")).count(), if epoch == 1 { 1 } else { 2 }, "{epoch}");
     }
