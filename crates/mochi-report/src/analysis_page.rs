@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use crate::frame::push_figures;
-use mochi_figures::{Chart, Escaped, Figure, STYLES, Series};
-use mochi_run::CurveRecord;
+use mochi_figures::Escaped;
 
-use crate::analysis_charts::{self, Point, RankCurve, SimilarityChart};
+use crate::analysis_charts::{self, Point};
+use crate::analysis_curves::AnalysisCurves;
 use crate::data_page::{BadFile, push_bad};
 use crate::image::Image;
-use crate::{frame, matching, table};
+use crate::{frame, table};
 
 /// Content of the page.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,16 +26,8 @@ pub struct AnalysisPage {
     pub columns: Vec<String>,
     /// Its rows, one for each checkpoint.
     pub rows: Vec<Vec<String>>,
-    /// Measures over the steps.
-    pub charts: Vec<MeasureChart>,
-    /// Histograms of similarities.
-    pub similarities: Vec<SimilarityChart>,
-    /// Matching probabilities by rank.
-    pub matching: Vec<CurveRecord>,
-    /// Fractions of false negatives up to each rank.
-    pub false_negatives: Vec<RankCurve>,
-    /// The same among all negatives.
-    pub false_chance: Option<f64>,
+    /// Measures over the steps, similarities, curves of the hardest negatives.
+    pub curves: AnalysisCurves,
     /// Features in two dimensions.
     pub map: Vec<Point>,
     /// What its axes are.
@@ -52,19 +44,6 @@ pub struct AnalysisPage {
     pub more_bad: usize,
     /// Terms with their meanings, below everything.
     pub glossary: Vec<(String, String)>,
-}
-
-/// A chart of measures over the steps.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MeasureChart {
-    /// Heading.
-    pub title: &'static str,
-    /// Unit of the values.
-    pub unit: &'static str,
-    /// Whether the axis includes 0.
-    pub from_zero: bool,
-    /// Lines with their points: step and value.
-    pub lines: Vec<(&'static str, Vec<(u64, f64)>)>,
 }
 
 /// An image with its nearest neighbors.
@@ -95,15 +74,10 @@ impl AnalysisPage {
         let mut page = frame::begin(&self.name, &self.summary);
         frame::push_facts(&mut page, self.facts.iter().map(|(term, value)| (term.as_str(), value.as_str())));
         self.push_findings(&mut page);
-        let charts: Vec<Figure> = self.charts.iter().filter_map(MeasureChart::render).collect();
-        push_figures(&mut page, "Over training", &charts);
-        let curves = [
-            self.similarities.iter().filter_map(analysis_charts::similarities).collect(),
-            matching::charts_by_step(&self.matching),
-            analysis_charts::false_negatives(&self.false_negatives, self.false_chance).into_iter().collect(),
-            analysis_charts::map(&self.map, &self.map_unit, &self.map_classes).into_iter().collect(),
-        ];
-        push_figures(&mut page, "Pairs, hardest negatives, features", &curves.concat());
+        push_figures(&mut page, "Over training", &self.curves.over_training());
+        let mut figures = self.curves.pairs();
+        figures.extend(analysis_charts::map(&self.map, &self.map_unit, &self.map_classes));
+        push_figures(&mut page, "Pairs, hardest negatives, features", &figures);
         self.push_neighbors(&mut page);
         self.push_table(&mut page);
         push_bad(&mut page, &self.bad, self.more_bad);
@@ -163,17 +137,5 @@ impl AnalysisPage {
             &self.columns,
             self.rows.iter().map(|row| row.iter().map(|cell| table::text(cell)).collect()),
         );
-    }
-}
-
-impl MeasureChart {
-    fn render(&self) -> Option<Figure> {
-        let series = self.lines.iter().zip(STYLES.iter().cycle()).map(|((name, points), style)| Series {
-            name: (*name).to_owned(),
-            style: (*style).to_owned(),
-            points: points.iter().map(|&(step, value)| (step as f64, value.is_finite().then_some(value))).collect(),
-        });
-        let reach: &[f64] = if self.from_zero { &[0.0] } else { &[] };
-        Chart { title: self.title, unit: self.unit, series: series.collect(), values: true, reach }.render()
     }
 }

@@ -38,7 +38,16 @@ pub(crate) fn push_figures(page: &mut String, title: &str, figures: &[Figure]) {
     if figures.is_empty() {
         return;
     }
-    let _ = write!(page, "<h2>{title}</h2>\n<div class=\"charts\">\n");
+    let _ = writeln!(page, "<h2>{title}</h2>");
+    push_charts(page, figures);
+}
+
+/// Adds figures, as many in a row as fit, or nothing without any.
+pub(crate) fn push_charts(page: &mut String, figures: &[Figure]) {
+    if figures.is_empty() {
+        return;
+    }
+    page.push_str("<div class=\"charts\">\n");
     for figure in figures {
         page.push_str(&figure.svg);
         page.push('\n');

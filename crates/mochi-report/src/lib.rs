@@ -1,6 +1,6 @@
 //! Self-contained HTML reports: a run, its embeddings, an ablation study, several runs, a dataset, augmented views; and figures as SVG and PNG files.
 //!
-//! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`) and writes `report.html`: one file
+//! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`, `analysis.json`) and writes `report.html`: one file
 //! without scripts or external resources, for light and dark screens and for print. What is absent is left out, so a run without records
 //! has a page as well. [`write_study_page`] does the same for a study, and [`comparison_page`] compares runs. [`write_figures`] and [`write_study_figures`]
 //! write figures as files, those of the paper among them. [`AnalysisPage`], [`DataPage`], [`ObjectsPage`] and [`ViewsPage`] are pages made of plain values; [`ObjectImage`] is a figure of a page.
@@ -28,12 +28,14 @@
 #![forbid(unsafe_code)]
 
 mod analysis_charts;
+mod analysis_curves;
 mod analysis_page;
 mod bars;
 mod comparison_page;
 mod curves;
 mod data_page;
 mod detection_results;
+mod embeddings;
 mod error;
 mod figures;
 mod frame;
@@ -59,19 +61,22 @@ mod views_page;
 
 use std::path::{Path, PathBuf};
 
+use mochi_config::Task;
 use mochi_figures::{Chart, Figure};
 use mochi_run::{BadImageLog, CurveRecord, CurvesLog, MetricsLog, Record, RunFolder, Session};
 
 use history::History;
 use name::{name_of, numbered_name};
 use overlay::Line;
+use page::Content;
 use paper::RunData;
 
 use seed_groups::SeedGroup;
 use settings::RunSettings;
 
 pub use analysis_charts::{Point, RankCurve, SimilarityChart};
-pub use analysis_page::{AnalysisPage, MeasureChart, NeighborRow, ShownNeighbor};
+pub use analysis_curves::{AnalysisCurves, MeasureChart};
+pub use analysis_page::{AnalysisPage, NeighborRow, ShownNeighbor};
 pub use bars::Bars;
 pub use comparison_page::comparison_page;
 pub use data_page::{BadFile, DataPage, Duplicates, Group, Issue, Section, Severity};
@@ -102,7 +107,20 @@ pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
     };
     let mut detections = String::new();
     detection_results::push(&mut detections, &folder);
-    let page = page::render(&name_of(run), &settings, &records, &figures, &results, &detections, &history);
+    let mut embeddings = String::new();
+    if settings.task == Task::Pretraining {
+        embeddings::push(&mut embeddings, &folder, run);
+    }
+    let page = page::render(&Content {
+        name: &name_of(run),
+        settings: &settings,
+        records: &records,
+        figures: &figures,
+        results: &results,
+        history: &history,
+        detections: &detections,
+        embeddings: &embeddings,
+    });
     Ok(folder.write_page(&page)?)
 }
 

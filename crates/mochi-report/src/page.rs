@@ -1,4 +1,4 @@
-//! Page of a run: heading, main settings, evaluation results, curves, where the time went, all settings.
+//! Page of a run: heading, main settings, evaluation results, curves, embeddings, where the time went, all settings.
 
 use std::fmt::Write as _;
 
@@ -12,16 +12,25 @@ use crate::results::Results;
 use crate::settings::RunSettings;
 use crate::{frame, results_table, time};
 
-/// The page as HTML. `detections`: the tables of a detector.
-pub(crate) fn render(
-    name: &str,
-    settings: &RunSettings,
-    records: &[Record],
-    figures: &[Figure],
-    results: &Results,
-    detections: &str,
-    history: &History,
-) -> String {
+/// What the page shows.
+pub(crate) struct Content<'a> {
+    /// Name of the run.
+    pub(crate) name: &'a str,
+    pub(crate) settings: &'a RunSettings,
+    pub(crate) records: &'a [Record],
+    /// Curves of the records.
+    pub(crate) figures: &'a [Figure],
+    pub(crate) results: &'a Results,
+    pub(crate) history: &'a History,
+    /// The tables of a detector as HTML.
+    pub(crate) detections: &'a str,
+    /// The section of the embeddings as HTML.
+    pub(crate) embeddings: &'a str,
+}
+
+/// The page as HTML.
+pub(crate) fn render(content: &Content) -> String {
+    let Content { name, settings, records, figures, results, history, detections, embeddings } = content;
     let mut page = frame::begin(name, &subtitle(settings, records.last()));
     frame::push_facts(&mut page, settings.brief.iter().map(|(term, value)| (*term, value.as_str())));
     page.push_str(detections);
@@ -32,14 +41,9 @@ pub(crate) fn render(
     }
     if figures.is_empty() {
         page.push_str("<p class=\"small\">No records yet.</p>\n");
-    } else {
-        page.push_str("<div class=\"charts\">\n");
-        for figure in figures {
-            page.push_str(&figure.svg);
-            page.push('\n');
-        }
-        page.push_str("</div>\n");
     }
+    frame::push_charts(&mut page, figures);
+    page.push_str(embeddings);
     let time: Vec<Figure> = time::figure(records, &history.sessions).into_iter().collect();
     frame::push_figures(&mut page, "Where the time went", &time);
     history::push(&mut page, settings, history);

@@ -5,6 +5,7 @@
 //! | [`folder`] | the run folder: creating, opening, the lock against two processes in one run |
 //! | [`checkpoint`] | the checkpoint protocol: written under a temporary name, checksums last, synced, renamed |
 //! | [`metric`] | the table of metrics and the values of a step |
+//! | [`measure`] | the table of the measures of embeddings, `analysis.json` |
 //! | [`mod@metrics`] | `metrics.jsonl`, one [`Record`] per line; `curves.jsonl`, one [`CurveRecord`] per line |
 //! | [`tensorboard`] | the same numbers as TensorBoard event files |
 //! | [`Protocol`] | the evaluation protocols whose results a run holds |
@@ -36,6 +37,7 @@ mod error;
 pub mod folder;
 pub mod limits;
 mod lines;
+pub mod measure;
 pub mod metric;
 pub mod metrics;
 mod protocol;

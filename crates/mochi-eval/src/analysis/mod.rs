@@ -23,7 +23,6 @@ pub mod collapse;
 #[cfg(test)]
 mod fixture;
 pub mod hardest;
-pub mod measure;
 pub mod neighbors;
 pub mod principal_components;
 pub mod proxy_accuracy;
@@ -36,4 +35,5 @@ pub mod spread;
 
 pub use analyzer::{Analysis, AnalysisOptions, Analyzer, is_labeled};
 pub use checkpoint::CheckpointAnalysis;
+pub use mochi_run::measure;
 pub use sheet::{SheetRow, sheet};

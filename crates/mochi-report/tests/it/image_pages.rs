@@ -1,8 +1,8 @@
 //! Pages with images: names that contain markup stay text, and nothing is loaded.
 
 use mochi_report::{
-    AnalysisPage, BadFile, Bars, DataPage, Duplicates, Encoding, Group, Image, Issue, MeasureChart, NeighborRow, Point,
-    RankCurve, Section, Severity, ShownNeighbor, ShownView, SimilarityChart, ViewsPage, ViewsRow,
+    AnalysisCurves, AnalysisPage, BadFile, Bars, DataPage, Duplicates, Encoding, Group, Image, Issue, MeasureChart,
+    NeighborRow, Point, RankCurve, Section, Severity, ShownNeighbor, ShownView, SimilarityChart, ViewsPage, ViewsRow,
 };
 use mochi_run::CurveRecord;
 
@@ -81,16 +81,27 @@ fn a_page_of_embeddings_escapes_every_name_and_marks_other_classes() {
         findings: vec![(true, NASTY.into()), (false, NASTY.into())],
         columns: vec![NASTY.into()],
         rows: vec![vec![NASTY.into()]],
-        charts: vec![MeasureChart {
-            title: "Alignment",
-            unit: "nats",
-            from_zero: true,
-            lines: vec![("alignment", vec![(10, 0.5), (20, f64::NAN), (30, 0.25)])],
-        }],
-        similarities: vec![SimilarityChart { title: NASTY.into(), positive: vec![0.0, 1.0], negative: vec![0.5, 0.5] }],
-        matching: vec![CurveRecord { step: 30, ranks: vec![1, 2], real: vec![0.5, 0.25], ..CurveRecord::default() }],
-        false_negatives: vec![RankCurve { step: 30, ranks: vec![1, 2], values: vec![0.5, 0.25] }],
-        false_chance: Some(0.1),
+        curves: AnalysisCurves {
+            charts: vec![MeasureChart {
+                title: "Alignment",
+                unit: "nats",
+                from_zero: true,
+                lines: vec![("alignment", vec![(10, 0.5), (20, f64::NAN), (30, 0.25)])],
+            }],
+            similarities: vec![SimilarityChart {
+                title: NASTY.into(),
+                positive: vec![0.0, 1.0],
+                negative: vec![0.5, 0.5],
+            }],
+            matching: vec![CurveRecord {
+                step: 30,
+                ranks: vec![1, 2],
+                real: vec![0.5, 0.25],
+                ..CurveRecord::default()
+            }],
+            false_negatives: vec![RankCurve { step: 30, ranks: vec![1, 2], values: vec![0.5, 0.25] }],
+            false_chance: Some(0.1),
+        },
         map: vec![Point { x: 0.0, y: 1.0, class: Some(0) }],
         map_unit: NASTY.into(),
         map_classes: vec![NASTY.into()],

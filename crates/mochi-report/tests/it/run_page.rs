@@ -156,6 +156,33 @@ fn the_page_is_one_file_and_shows_everything() {
     }
 }
 
+#[test]
+fn the_page_has_the_figures_of_an_analysis_or_the_command_that_makes_them() {
+    let base = tempfile::tempdir().unwrap();
+    let run = run(&base.path().join("my run"), 3);
+    let page = || std::fs::read_to_string(mochi_report::write_page(run.path()).unwrap()).unwrap();
+    let plain = page();
+    let command = format!("<code>mochi analyze &#39;{}&#39; DATA</code>", run.path().display());
+    assert!(plain.contains(&command) && !plain.contains("href"), "{plain}");
+    let checkpoint = |step: u64| {
+        serde_json::json!({"step": step, "alignment": 0.5, "uniformity": -2.0, "similarity": {"positive": [0.0, 1.0], "negative": [0.5, 0.5]},
+            "hardest": {"ranks": [1, 2], "probability": [0.5, 0.25], "false_negatives": [0.5, 0.4]}})
+    };
+    let analysis = serde_json::json!({"data": "<photos>", "images": 512, "findings": ["They have not collapsed.", "a < b"],
+        "checkpoints": [checkpoint(10), checkpoint(20)]});
+    run.write_analysis(&analysis).unwrap();
+    let shown = page();
+    assert!(shown.contains("<p>2 checkpoints on 512 images of &lt;photos&gt;.</p>"), "{shown}");
+    assert!(shown.contains("<p>They have not collapsed. a &lt; b</p>") && !shown.contains("mochi analyze"), "{shown}");
+    // Alignment, uniformity, two histograms, matching probabilities, false negatives.
+    assert_eq!(shown.matches("<svg").count(), plain.matches("<svg").count() + 6);
+    assert!(!shown.contains("href"), "no link to a page that is not there");
+    run.write_analysis_page("<p>").unwrap();
+    assert!(page().contains("<a href=\"analysis.html\">analysis.html</a>"));
+    std::fs::write(run.analysis_path(), "{").unwrap();
+    assert!(page().contains("Not shown: analysis.json: EOF"));
+}
+
 // Security review S22.
 #[test]
 fn s22_pages_have_a_content_security_policy() {

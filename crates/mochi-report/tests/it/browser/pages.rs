@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use mochi_ablate::{Cells, Finished, Plan, State, StudyFolder, Table};
 use mochi_report::{
-    AnalysisPage, Bars, DataPage, DrawnObject, Encoding, Image, MeasureChart, NeighborRow, ObjectImage, Point,
-    PredictionsPage, RankCurve, Section, ShownNeighbor, ShownView, SimilarityChart, ViewsPage, ViewsRow,
+    AnalysisCurves, AnalysisPage, Bars, DataPage, DrawnObject, Encoding, Image, MeasureChart, NeighborRow, ObjectImage,
+    Point, PredictionsPage, RankCurve, Section, ShownNeighbor, ShownView, SimilarityChart, ViewsPage, ViewsRow,
 };
 use mochi_run::{CurveRecord, Protocol};
 use serde_json::json;
@@ -114,31 +114,33 @@ fn analysis() -> AnalysisPage {
         findings: vec![(false, "The embeddings have not collapsed (spread 0.83 of 1).".into())],
         columns: titles.map(str::to_owned).to_vec(),
         rows: steps.iter().map(|step| titles.iter().map(|_| step.to_string()).collect()).collect(),
-        charts: vec![
-            chart("Alignment", &["alignment"]),
-            chart("Mean similarity", &["positive", "negative"]),
-            chart("Proxy task", &["real", "synthetic", "oracle", "oracle, synthetic"]),
-            chart("False negatives", &["hardest 64", "all"]),
-        ],
-        similarities: vec![SimilarityChart {
-            title: "Similarity of pairs at step 12000".into(),
-            positive: (0..100).map(|i| if i > 80 { 0.05 } else { 0.0 }).collect(),
-            negative: (0..100).map(|i| if (30..70).contains(&i) { 0.025 } else { 0.0 }).collect(),
-        }],
-        matching: steps
-            .iter()
-            .map(|&step| CurveRecord {
-                step,
-                ranks: vec![1, 10, 100],
-                real: vec![0.5, 0.05, 0.001],
-                ..CurveRecord::default()
-            })
-            .collect(),
-        false_negatives: steps
-            .iter()
-            .map(|&step| RankCurve { step, ranks: vec![1, 10, 100], values: vec![0.5, 0.4, 0.3] })
-            .collect(),
-        false_chance: Some(0.1),
+        curves: AnalysisCurves {
+            charts: vec![
+                chart("Alignment", &["alignment"]),
+                chart("Mean similarity", &["positive", "negative"]),
+                chart("Proxy task", &["real", "synthetic", "oracle", "oracle, synthetic"]),
+                chart("False negatives", &["hardest 64", "all"]),
+            ],
+            similarities: vec![SimilarityChart {
+                title: "Similarity of pairs at step 12000".into(),
+                positive: (0..100).map(|i| if i > 80 { 0.05 } else { 0.0 }).collect(),
+                negative: (0..100).map(|i| if (30..70).contains(&i) { 0.025 } else { 0.0 }).collect(),
+            }],
+            matching: steps
+                .iter()
+                .map(|&step| CurveRecord {
+                    step,
+                    ranks: vec![1, 10, 100],
+                    real: vec![0.5, 0.05, 0.001],
+                    ..CurveRecord::default()
+                })
+                .collect(),
+            false_negatives: steps
+                .iter()
+                .map(|&step| RankCurve { step, ranks: vec![1, 10, 100], values: vec![0.5, 0.4, 0.3] })
+                .collect(),
+            false_chance: Some(0.1),
+        },
         map: (0..400).map(point).collect(),
         map_unit: "31 % and 12 % of the variance".into(),
         map_classes: (0..10).map(|i| format!("class {i} of clothes")).collect(),

@@ -1,5 +1,5 @@
 //! Prints the table of measures for `docs/guides/analysis.md`.
 
 fn main() {
-    print!("{}", mochi_eval::analysis::measure::reference_table());
+    print!("{}", mochi_run::measure::reference_table());
 }

@@ -1,5 +1,6 @@
-//! The table of measures. Each is declared once: key in JSON, column of the table, chart of the page, and one line of documentation.
-//! The table, the page and `docs/guides/analysis.md` read it from here.
+//! The table of the measures of embeddings, which `mochi analyze` writes into `analysis.json` for each checkpoint. Each is declared once: key in JSON, column of
+//! the table, chart of the pages, and one line of documentation. The table, the pages and `docs/guides/analysis.md` read it from here; formulas and sources
+//! are in the module of `mochi-eval`'s `analysis` that a measure names.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -44,7 +45,7 @@ const STABILITY_CHART: Chart =
 const PROXY_CHART: Chart = Chart { title: "Proxy task", unit: "%, key nearest", from_zero: true };
 const FALSE_CHART: Chart = Chart { title: "False negatives", unit: "% of the negatives", from_zero: true };
 
-/// See [`crate::analysis::alignment_uniformity`].
+/// See `alignment_uniformity`.
 pub static ALIGNMENT: Measure = Measure {
     key: "alignment",
     column: "alignment",
@@ -53,7 +54,7 @@ pub static ALIGNMENT: Measure = Measure {
     chart: &ALIGNMENT_CHART,
     doc: "Mean squared distance of the embeddings of two augmented views of an image, 0 to 4; lower is better.",
 };
-/// See [`crate::analysis::alignment_uniformity`].
+/// See `alignment_uniformity`.
 pub static UNIFORMITY: Measure = Measure {
     key: "uniformity",
     column: "uniformity",
@@ -62,7 +63,7 @@ pub static UNIFORMITY: Measure = Measure {
     chart: &UNIFORMITY_CHART,
     doc: "Log of the mean of exp(-2 d²) over pairs of different images at distance d, mean of both views; lower is more uniform.",
 };
-/// See [`crate::analysis::rank_me`].
+/// See `rank_me`.
 pub static RANK_ME_FEATURES: Measure = Measure {
     key: "rank_me_features",
     column: "RankMe, features",
@@ -71,7 +72,7 @@ pub static RANK_ME_FEATURES: Measure = Measure {
     chart: &RANK_CHART,
     doc: "RankMe of the backbone's features: exp of the entropy of their normalized singular values, at most the smaller of images and dimensions.",
 };
-/// See [`crate::analysis::rank_me`].
+/// See `rank_me`.
 pub static RANK_ME_EMBEDDINGS: Measure = Measure {
     key: "rank_me_embeddings",
     column: "RankMe, embeddings",
@@ -80,7 +81,7 @@ pub static RANK_ME_EMBEDDINGS: Measure = Measure {
     chart: &RANK_CHART,
     doc: "RankMe of the embeddings.",
 };
-/// See [`crate::analysis::spread`].
+/// See `spread`.
 pub static SPREAD: Measure = Measure {
     key: "spread",
     column: "spread",
@@ -89,7 +90,7 @@ pub static SPREAD: Measure = Measure {
     chart: &SPREAD_CHART,
     doc: "Mean standard deviation of an embedding's dimensions times sqrt(D): 1 if they are isotropic, 0 if all embeddings are one point.",
 };
-/// See [`crate::analysis::similarity`].
+/// See `similarity`.
 pub static POSITIVE_SIMILARITY: Measure = Measure {
     key: "positive_similarity",
     column: "cosine, positives",
@@ -98,7 +99,7 @@ pub static POSITIVE_SIMILARITY: Measure = Measure {
     chart: &SIMILARITY_CHART,
     doc: "Mean cosine of the embeddings of two views of an image.",
 };
-/// See [`crate::analysis::similarity`].
+/// See `similarity`.
 pub static NEGATIVE_SIMILARITY: Measure = Measure {
     key: "negative_similarity",
     column: "cosine, negatives",
@@ -107,7 +108,7 @@ pub static NEGATIVE_SIMILARITY: Measure = Measure {
     chart: &SIMILARITY_CHART,
     doc: "Mean cosine of the embeddings of views of different images.",
 };
-/// See [`crate::analysis::neighbors`].
+/// See `neighbors`.
 pub static STABILITY: Measure = Measure {
     key: "neighbor_stability",
     column: "stability %",
@@ -116,7 +117,7 @@ pub static STABILITY: Measure = Measure {
     chart: &STABILITY_CHART,
     doc: "Mean fraction of an image's k nearest neighbors that were its neighbors at the checkpoint before. Absent at the first one.",
 };
-/// See [`crate::analysis::neighbors`].
+/// See `neighbors`.
 pub static PURITY: Measure = Measure {
     key: "knn_purity",
     column: "k-NN purity %",
@@ -125,7 +126,7 @@ pub static PURITY: Measure = Measure {
     chart: &CLASS_CHART,
     doc: "Mean fraction of an image's k nearest neighbors (cosine of features) that have its class. Needs labels.",
 };
-/// See [`crate::analysis::neighbors`].
+/// See `neighbors`.
 pub static PURITY_CHANCE: Measure = Measure {
     key: "same_class",
     column: "purity by chance %",
@@ -134,7 +135,7 @@ pub static PURITY_CHANCE: Measure = Measure {
     chart: &CLASS_CHART,
     doc: "Fraction of the pairs of different images that have one class: the purity of random neighbors. Needs labels.",
 };
-/// See [`crate::analysis::hardest`].
+/// See `hardest`.
 pub static FALSE_NEGATIVES_HARDEST: Measure = Measure {
     key: "false_negatives_hardest",
     column: "false in 64 hardest %",
@@ -143,7 +144,7 @@ pub static FALSE_NEGATIVES_HARDEST: Measure = Measure {
     chart: &FALSE_CHART,
     doc: "Fraction of the query's class among its 64 hardest negatives. Needs labels.",
 };
-/// See [`crate::analysis::hardest`].
+/// See `hardest`.
 pub static FALSE_NEGATIVES_ALL: Measure = Measure {
     key: "false_negatives_all",
     column: "false in all %",
@@ -153,7 +154,7 @@ pub static FALSE_NEGATIVES_ALL: Measure = Measure {
     doc: "Fraction of the query's class among all its negatives. Needs labels.",
 };
 
-/// See [`crate::analysis::proxy_accuracy`].
+/// See `proxy_accuracy`.
 pub static PROXY_ACCURACY: Measure = Measure {
     key: "proxy_accuracy",
     column: "proxy accuracy %",
@@ -162,7 +163,7 @@ pub static PROXY_ACCURACY: Measure = Measure {
     chart: &PROXY_CHART,
     doc: "Fraction of queries whose key is nearer than the views of all other images.",
 };
-/// See [`crate::analysis::proxy_accuracy`].
+/// See `proxy_accuracy`.
 pub static PROXY_ACCURACY_SYNTHETIC: Measure = Measure {
     key: "proxy_accuracy_synthetic",
     column: "with synthetic %",
@@ -171,7 +172,7 @@ pub static PROXY_ACCURACY_SYNTHETIC: Measure = Measure {
     chart: &PROXY_CHART,
     doc: "The same with the run's synthetic negatives, which are mixed from the same fraction of the negatives as in training. Absent if the run has none.",
 };
-/// See [`crate::analysis::class_oracle`].
+/// See `class_oracle`.
 pub static PROXY_ACCURACY_ORACLE: Measure = Measure {
     key: "proxy_accuracy_oracle",
     column: "class oracle %",
@@ -180,7 +181,7 @@ pub static PROXY_ACCURACY_ORACLE: Measure = Measure {
     chart: &PROXY_CHART,
     doc: "Proxy accuracy with a class oracle: among the images of other classes than the query's. Needs labels.",
 };
-/// See [`crate::analysis::class_oracle`].
+/// See `class_oracle`.
 pub static PROXY_ACCURACY_ORACLE_SYNTHETIC: Measure = Measure {
     key: "proxy_accuracy_oracle_synthetic",
     column: "oracle, synthetic %",
@@ -243,7 +244,7 @@ impl Serialize for Values {
     }
 }
 
-/// Every measure as a row of a Markdown table; `cargo run -p mochi-eval --example measures` prints it.
+/// Every measure as a row of a Markdown table; `cargo run -p mochi-run --example measures` prints it.
 pub fn reference_table() -> String {
     let row = |measure: &Measure| {
         let unit = if measure.fraction { "fraction, 0 to 1" } else { "" };
@@ -263,7 +264,7 @@ mod tests {
         let text = std::fs::read_to_string(guide).unwrap();
         assert!(
             text.contains(&reference_table()),
-            "docs/guides/analysis.md is out of date: paste the output of `cargo run -p mochi-eval --example measures`"
+            "docs/guides/analysis.md is out of date: paste the output of `cargo run -p mochi-run --example measures`"
         );
     }
 
