@@ -4,6 +4,9 @@
 //! [`ViewPlan`] -> [`ViewMaker`], without the normalization. A bad image is replaced as in the loader.
 
 mod sheet;
+mod strip;
+
+use std::time::{Duration, Instant};
 
 use mochi_views::Augmentation;
 use mochi_views::DecodeError;
@@ -20,8 +23,9 @@ use crate::read_error::ReadError;
 use crate::thumbnail::{self, Thumbnail};
 
 pub use sheet::{png_of_view, sheet};
+pub use strip::strip;
 
-/// Number of views of an image in a run.
+/// Views of an image that a preview has; a run may have more.
 const VIEWS: u16 = 2;
 
 /// Options of a preview.
@@ -41,6 +45,8 @@ pub struct PreviewOptions {
     pub fast_decode: bool,
     /// Longest side of the thumbnail of the source image, in pixels.
     pub thumbnail: u32,
+    /// Time after which no further image is begun; the first one always is.
+    pub within: Option<Duration>,
 }
 
 /// An image and its views.
@@ -94,8 +100,11 @@ pub fn preview(dataset: &Dataset, options: &PreviewOptions) -> Result<(Vec<Previ
         ..Painter::default()
     };
     let (mut previews, mut bad) = (Vec::new(), Vec::new());
-    let count = dataset.len();
+    let (count, begun) = (dataset.len(), Instant::now());
     for meant in dataset.order(options.seed, options.epoch).into_iter().take(options.images) {
+        if !previews.is_empty() && options.within.is_some_and(|within| begun.elapsed() > within) {
+            break;
+        }
         for step in 0..count {
             let index = (meant as usize + step) % count;
             match painter.paint(dataset, index, meant, options) {

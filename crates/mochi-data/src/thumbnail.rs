@@ -73,7 +73,8 @@ pub(crate) fn fit(width: u32, height: u32, side: u32) -> (u32, u32) {
     (scaled(width) as u32, scaled(height) as u32)
 }
 
-fn encode(rgb: &[u8], width: u32, height: u32) -> Result<Vec<u8>, DecodeError> {
+/// Encodes (height, width, 3) RGB bytes as JPEG.
+pub(crate) fn encode(rgb: &[u8], width: u32, height: u32) -> Result<Vec<u8>, DecodeError> {
     let failed = |error: turbojpeg::Error| DecodeError::new(BadReason::Panicked, error.to_string());
     let mut compressor = Compressor::new().map_err(failed)?;
     compressor.set_quality(85).map_err(failed)?;

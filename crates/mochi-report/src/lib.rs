@@ -1,6 +1,6 @@
 //! Self-contained HTML reports: a run, its embeddings, an ablation study, several runs, a dataset, augmented views; and figures as SVG and PNG files.
 //!
-//! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`, `analysis.json`) and writes `report.html`: one file
+//! [`write_page`] reads a run folder (`config.toml`, `metrics.jsonl`, `curves.jsonl`, `eval/*.json`, `analysis.json`, `views.jpg`) and writes `report.html`: one file
 //! without scripts or external resources, for light and dark screens and for print. What is absent is left out, so a run without records
 //! has a page as well. [`write_study_page`] does the same for a study, and [`comparison_page`] compares runs. [`write_figures`] and [`write_study_figures`]
 //! write figures as files, those of the paper among them. [`AnalysisPage`], [`DataPage`], [`ObjectsPage`] and [`ViewsPage`] are pages made of plain values; [`ObjectImage`] is a figure of a page.
@@ -57,6 +57,7 @@ mod settings;
 mod study_page;
 mod table;
 mod time;
+mod views;
 mod views_page;
 
 use std::path::{Path, PathBuf};
@@ -107,9 +108,10 @@ pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
     };
     let mut detections = String::new();
     detection_results::push(&mut detections, &folder);
-    let mut embeddings = String::new();
+    let (mut embeddings, mut views) = (String::new(), String::new());
     if settings.task == Task::Pretraining {
         embeddings::push(&mut embeddings, &folder, run);
+        views::push(&mut views, &folder, &settings);
     }
     let page = page::render(&Content {
         name: &name_of(run),
@@ -120,6 +122,7 @@ pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
         history: &history,
         detections: &detections,
         embeddings: &embeddings,
+        views: &views,
     });
     Ok(folder.write_page(&page)?)
 }

@@ -1,4 +1,4 @@
-//! Page of a run: heading, main settings, evaluation results, curves, embeddings, where the time went, all settings.
+//! Page of a run: heading, main settings, evaluation results, curves, embeddings, views, where the time went, all settings.
 
 use std::fmt::Write as _;
 
@@ -24,13 +24,14 @@ pub(crate) struct Content<'a> {
     pub(crate) history: &'a History,
     /// The tables of a detector as HTML.
     pub(crate) detections: &'a str,
-    /// The section of the embeddings as HTML.
+    /// The sections of the embeddings and of the views as HTML.
     pub(crate) embeddings: &'a str,
+    pub(crate) views: &'a str,
 }
 
 /// The page as HTML.
 pub(crate) fn render(content: &Content) -> String {
-    let Content { name, settings, records, figures, results, history, detections, embeddings } = content;
+    let Content { name, settings, records, figures, results, history, detections, embeddings, views } = content;
     let mut page = frame::begin(name, &subtitle(settings, records.last()));
     frame::push_facts(&mut page, settings.brief.iter().map(|(term, value)| (*term, value.as_str())));
     page.push_str(detections);
@@ -44,6 +45,7 @@ pub(crate) fn render(content: &Content) -> String {
     }
     frame::push_charts(&mut page, figures);
     page.push_str(embeddings);
+    page.push_str(views);
     let time: Vec<Figure> = time::figure(records, &history.sessions).into_iter().collect();
     frame::push_figures(&mut page, "Where the time went", &time);
     history::push(&mut page, settings, history);

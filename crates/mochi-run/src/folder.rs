@@ -11,6 +11,7 @@
 //!     failed/step-N/         what a step saw whose loss was not finite, if any
 //!     eval/                  evaluation results: `results.rs`
 //!     report.html            the page
+//!     views.jpg              some training views, for the page
 //!     analysis.json          what `mochi analyze` measured, if it did
 //!     analysis.html          its page
 //!     run.lock               held by the process that trains
@@ -31,6 +32,7 @@ use crate::limits::WHOLE_FILE;
 const CONFIG: &str = "config.toml";
 const LOCK: &str = "run.lock";
 const PAGE: &str = "report.html";
+const VIEWS: &str = "views.jpg";
 const ANALYSIS: &str = "analysis.json";
 const ANALYSIS_PAGE: &str = "analysis.html";
 /// What file managers leave in a folder that somebody has opened.
@@ -194,6 +196,25 @@ impl RunFolder {
     pub fn write_page(&self, page: &str) -> Result<PathBuf, RunError> {
         self.folder.write(PAGE, page.as_bytes())?;
         Ok(self.path().join(PAGE))
+    }
+
+    /// Writes `views.jpg`, whole or not at all: some of the views that the run trains on.
+    ///
+    /// # Errors
+    /// [`RunError::File`].
+    pub fn write_views(&self, jpeg: &[u8]) -> Result<(), RunError> {
+        Ok(self.folder.write(VIEWS, jpeg)?)
+    }
+
+    /// Reads `views.jpg`; `None` if the run has none.
+    ///
+    /// # Errors
+    /// [`RunError::File`].
+    pub fn read_views(&self) -> Result<Option<Vec<u8>>, RunError> {
+        Ok(match self.folder.file_type(VIEWS)? {
+            None => None,
+            Some(_) => Some(self.folder.read(VIEWS, WHOLE_FILE)?),
+        })
     }
 
     /// Writes the analysis of the embeddings to `analysis.json`, whole or not at all. Returns its path.

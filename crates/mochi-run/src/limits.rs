@@ -1,6 +1,6 @@
 //! The most that is read of a run's files, so that a damaged or foreign run cannot fill the memory.
 
-/// Bytes of `config.toml`, of a checkpoint's `manifest.json` and `state.json`, of one result.
+/// Bytes of `config.toml`, of a checkpoint's `manifest.json` and `state.json`, of one result, of `views.jpg`.
 pub const WHOLE_FILE: u64 = 1 << 20;
 
 /// Bytes of a line of a log.

@@ -66,6 +66,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         augmentation,
         fast_decode: settings.data.fast_decode,
         thumbnail: if sheet_only { size } else { 448 },
+        within: None,
     };
     let (previews, bad) = preview(&dataset, &options)?;
     for image in &bad {

@@ -30,6 +30,7 @@ mod resume;
 mod runs;
 mod settings;
 mod sources;
+mod views;
 
 use std::process::ExitCode;
 

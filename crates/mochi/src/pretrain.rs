@@ -16,10 +16,10 @@ use mochi_train::{Contrastive, ContrastiveData, facts};
 use crate::discovery::begin;
 use crate::drive::{Printed, drive, evaluate_encoder, listen};
 use crate::failure::{Failure, Outcome};
-use crate::plan;
 use crate::ranks::{self, Ranks, has_checkpoint, in_group};
 use crate::resume;
 use crate::sources::{Sources, is_inside};
+use crate::{plan, views};
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -142,6 +142,9 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         progress.note(&format!("this run uses one of {} GPUs", engine.cuda_devices));
         progress.hint(&format!("to use all: `mochi launch --processes {} -- pretrain ...`", engine.cuda_devices));
     }
+    // Images behind a network can take long to read.
+    let is_local = !sources.iter().any(|source| is_remote(source));
+    let views = (ranks.is_first() && is_local).then(|| views::draw(&dataset, &resolved, &progress)).flatten();
     let data = ContrastiveData { training: dataset, evaluation };
     // The folder is made last: what is wrong with settings and data leaves nothing behind.
     let mut task = Contrastive::new(resolved.clone(), data, engine, ranks.group())?;
@@ -154,6 +157,9 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
         None => 0.0,
     };
     let trainer = task.begin(ranks.destination(&path, &progress)?, &resolved)?;
+    if let Some(jpeg) = views {
+        views::write(trainer.folder(), &jpeg, &progress);
+    }
     drive(trainer.after(spent), engine, stop, &progress, Printed::of(arguments.json), &evaluate_encoder)
 }
 

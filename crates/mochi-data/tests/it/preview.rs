@@ -1,7 +1,7 @@
 //! What `mochi augment` shows is what training sees.
 
 use crate::common::{all, folder, image_path, open, options};
-use mochi_data::preview::{PreviewOptions, png_of_view, preview, sheet};
+use mochi_data::preview::{PreviewOptions, png_of_view, preview, sheet, strip};
 use mochi_data::{DataError, LoaderOptions};
 use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
 
@@ -14,6 +14,7 @@ fn shown(images: usize, like: &LoaderOptions) -> PreviewOptions {
         augmentation: like.augmentation.clone(),
         fast_decode: like.fast_decode,
         thumbnail: 64,
+        within: None,
     }
 }
 
@@ -49,6 +50,27 @@ fn views_are_the_pixels_of_the_first_batch() {
             }
         }
     }
+}
+
+#[test]
+fn a_strip_is_a_small_jpeg_with_a_column_for_each_image() {
+    let dir = folder(12);
+    let dataset = open(dir.path());
+    let size_of = |size: u32, cell: u32, columns: u32, side: u32| {
+        let options = PreviewOptions { size, ..shown(8, &options(8)) };
+        let (previews, _) = preview(&dataset, &options).unwrap();
+        let jpeg = strip(&previews, size, cell).unwrap();
+        let mut pixels = Pixels::default();
+        Decoder::new().decode(&jpeg, &DecodeOptions::default(), &mut pixels).unwrap();
+        assert_eq!((pixels.width, pixels.height), (columns * (side + 4) + 4, 3 * (side + 4) + 4), "{size} {cell}");
+        assert!(jpeg.len() < 100_000, "{} bytes", jpeg.len());
+    };
+    size_of(20, 96, 8, 80);
+    size_of(96, 96, 8, 96);
+    size_of(224, 96, 8, 96);
+    // No further image is begun when the time is over; one is drawn in any case.
+    let short = PreviewOptions { within: Some(std::time::Duration::ZERO), ..shown(8, &options(8)) };
+    assert_eq!(preview(&dataset, &short).unwrap().0.len(), 1);
 }
 
 #[test]

@@ -183,6 +183,19 @@ fn the_page_has_the_figures_of_an_analysis_or_the_command_that_makes_them() {
     assert!(page().contains("Not shown: analysis.json: EOF"));
 }
 
+#[test]
+fn the_page_has_the_views_of_the_run() {
+    let base = tempfile::tempdir().unwrap();
+    let run = run(&base.path().join("run"), 3);
+    let page = || std::fs::read_to_string(mochi_report::write_page(run.path()).unwrap()).unwrap();
+    assert!(!page().contains("<h2>Views</h2>"));
+    run.write_views(&[0xFF, 0xD8, 0xFF, 0xE0]).unwrap();
+    let shown = page();
+    assert!(shown.contains("<img class=\"views\" src=\"data:image/jpeg;base64,/9j/4A==\" alt="), "{shown}");
+    run.write_views(b"<script>").unwrap();
+    assert!(page().contains("Not shown: views.jpg: it is no JPEG file"));
+}
+
 // Security review S22.
 #[test]
 fn s22_pages_have_a_content_security_policy() {

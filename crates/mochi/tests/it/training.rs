@@ -189,6 +189,40 @@ fn a_run_is_evaluated_while_it_trains() {
 }
 
 #[test]
+fn the_page_of_a_run_shows_views_that_were_drawn_at_its_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    images(&data, 1, 24);
+    let done = pretrain(&data, &out, &["epochs=1"]).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    let views = std::fs::read(out.join("views.jpg")).unwrap();
+    assert!(views.starts_with(&[0xFF, 0xD8]) && views.len() < 300_000, "{} bytes", views.len());
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("<h2>Views</h2>") && page.contains("src=\"data:image/jpeg;base64,"), "{page}");
+    assert!(page.contains("<h2>Where the time went</h2>") && page.contains(">training steps <"), "{page}");
+
+    // A resumed run keeps its own, or none; a run without steps trains on no views.
+    std::fs::remove_file(out.join("views.jpg")).unwrap();
+    let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    std::fs::write(out.join("config.toml"), config.replace("epochs = 1.0", "epochs = 2.0")).unwrap();
+    let resumed = run(&["resume", out.to_str().unwrap()]);
+    assert!(resumed.status.success() && said(&resumed).contains("epoch 2/2"), "{}", said(&resumed));
+    assert!(!out.join("views.jpg").exists());
+    let untrained = folder.path().join("untrained");
+    assert!(pretrain(&data, &untrained, &["epochs=0"]).output().unwrap().status.success());
+    assert!(!untrained.join("views.jpg").exists());
+
+    // Without the permission to write there, training goes on: a folder has the place of the file.
+    let taken = folder.path().join("taken");
+    assert!(pretrain(&data, &taken, &["epochs=0"]).output().unwrap().status.success());
+    std::fs::remove_dir_all(taken.join("checkpoints")).unwrap();
+    std::fs::create_dir(taken.join("views.jpg")).unwrap();
+    let again = pretrain(&data, &taken, &["epochs=1"]).output().unwrap();
+    assert!(again.status.success(), "{}", said(&again));
+    assert!(said(&again).contains("warning: the page of the run will show no views: "), "{}", said(&again));
+}
+
+#[test]
 fn other_images_of_evaluations_are_told_when_a_run_is_resumed_and_missing_ones_do_not_end_it() {
     let folder = tempfile::tempdir().unwrap();
     let (data, labeled, out) = (folder.path().join("data"), folder.path().join("labeled"), folder.path().join("run"));
