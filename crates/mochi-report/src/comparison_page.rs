@@ -4,14 +4,13 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::frame::push_figures;
+use mochi_ablate::format::over_seeds;
 use mochi_figures::Escaped;
 use mochi_run::{MetricsLog, Record, RunFolder};
 use mochi_text::counted;
 
-use mochi_ablate::format::over_seeds;
-
 use crate::error::ReportError;
+use crate::frame::push_figures;
 use crate::name::name_of;
 use crate::overlay::Line;
 use crate::results::{self, Evaluation, Results};

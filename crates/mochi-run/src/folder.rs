@@ -27,7 +27,7 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoints;
 use crate::error::RunError;
-use crate::limits::WHOLE_FILE;
+use crate::limits::{self, WHOLE_FILE};
 
 const CONFIG: &str = "config.toml";
 const LOCK: &str = "run.lock";
@@ -249,7 +249,7 @@ impl RunFolder {
         if self.folder.file_type(ANALYSIS)?.is_none() {
             return Ok(None);
         }
-        let bytes = self.folder.read(ANALYSIS, WHOLE_FILE)?;
+        let bytes = self.folder.read(ANALYSIS, limits::ANALYSIS)?;
         String::from_utf8(bytes).map(Some).map_err(|_| RunError::NotText { path: self.analysis_path() })
     }
 
@@ -348,6 +348,18 @@ fn lock(folder: &Folder) -> Result<Lock, RunError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An analysis of more than a hundred checkpoints was too large to be read, also by the command that writes it.
+    #[test]
+    fn an_analysis_of_many_checkpoints_is_read() {
+        let base = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(&base.path().join("run")).unwrap();
+        assert_eq!(run.read_analysis().unwrap(), None);
+        let checkpoints = vec![vec![0.123456789; 1000]; 300];
+        run.write_analysis(&checkpoints).unwrap();
+        let text = run.read_analysis().unwrap().unwrap();
+        assert!(text.len() as u64 > WHOLE_FILE && serde_json::from_str::<Vec<Vec<f64>>>(&text).unwrap() == checkpoints);
+    }
 
     /// Security review S18: without locks, a second process deleted the checkpoint that the first one was writing, without a warning.
     #[test]
