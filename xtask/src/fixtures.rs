@@ -19,10 +19,22 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// Whether the script compares with pycocotools instead of PyTorch.
-    fn needs_pycocotools(&self) -> bool {
-        self.script.starts_with("crates/mochi-detection-metrics/")
+    /// The program that the script compares with.
+    fn reference(&self) -> Reference {
+        match self.script {
+            script if script.starts_with("crates/mochi-detection-metrics/") => Reference::Pycocotools,
+            script if script.ends_with("make_t_sne.py") => Reference::ScikitLearn,
+            _ => Reference::PyTorch,
+        }
     }
+}
+
+/// What scripts compare with; each has an environment of its own.
+#[derive(Clone, Copy, PartialEq)]
+enum Reference {
+    PyTorch,
+    Pycocotools,
+    ScikitLearn,
 }
 
 /// Every script that writes a committed fixture. A test compares this list with the files.
@@ -38,6 +50,7 @@ const FIXTURES: &[Fixture] = &[
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_analysis.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_eval.py", arguments: &[] },
     Fixture { script: "crates/mochi-eval/tests/fixtures/make_fine_tune.py", arguments: &[] },
+    Fixture { script: "crates/mochi-eval/tests/fixtures/make_t_sne.py", arguments: &[] },
     Fixture { script: "crates/mochi-nets/tests/fixtures/make_resnet_cases.py", arguments: &[] },
     Fixture { script: "crates/mochi-tensor/tests/fixtures/make_checkpoints.py", arguments: &[] },
     Fixture { script: "crates/mochi-train/tests/fixtures/make_backbones.py", arguments: &[] },
@@ -63,14 +76,19 @@ pub(crate) fn run(place: &Place, mut arguments: lexopt::Parser) -> Outcome {
             Failure::new(format!("no script has `{name}` in its path")).hint(format!("known: {}", known.join(", ")))
         );
     }
-    let (mut torch, mut pycocotools) = (None, None);
+    let mut peers: Vec<(Reference, Peer)> = Vec::new();
     for fixture in &wanted {
-        let peer: &mut Option<Peer> = if fixture.needs_pycocotools() { &mut pycocotools } else { &mut torch };
-        let peer = match peer {
-            Some(peer) => peer,
-            None if fixture.needs_pycocotools() => peer.insert(Peer::with_pycocotools(place, python.clone())?),
-            None => peer.insert(Peer::find(place, python.clone())?),
-        };
+        let reference = fixture.reference();
+        if !peers.iter().any(|(known, _)| *known == reference) {
+            let python = python.clone();
+            let peer = match reference {
+                Reference::PyTorch => Peer::find(place, python)?,
+                Reference::Pycocotools => Peer::with_pycocotools(place, python)?,
+                Reference::ScikitLearn => Peer::with_scikit_learn(place, python)?,
+            };
+            peers.push((reference, peer));
+        }
+        let Some((_, peer)) = peers.iter().find(|(known, _)| *known == reference) else { continue };
         eprintln!("fixtures: {} {}", fixture.script, fixture.arguments.join(" "));
         let script = place.root().join(fixture.script);
         let mut call = peer.command();

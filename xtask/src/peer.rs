@@ -1,5 +1,5 @@
 //! Python environments of the reference programs: PyTorch and torchvision of pinned versions in one folder under `.mochi`, DALI, which only
-//! `bench data` uses, in another, and pycocotools in a third. The folders are on `PYTHONPATH`; a virtual environment would need another package on Debian.
+//! `bench data` uses, in another, pycocotools and scikit-learn in others. The folders are on `PYTHONPATH`; a virtual environment would need another package on Debian.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,6 +17,9 @@ const SPACE_OF_DALI: u64 = 3_000_000_000;
 
 /// Disk space for pycocotools, NumPy and the wheels of both.
 const SPACE_OF_PYCOCOTOOLS: u64 = 300_000_000;
+
+/// Disk space for scikit-learn, SciPy, NumPy and their wheels.
+const SPACE_OF_SCIKIT_LEARN: u64 = 700_000_000;
 
 /// A Python that can import the packages of a reference program.
 pub(crate) struct Peer {
@@ -38,6 +41,13 @@ impl Peer {
         let list = "pycocotools.txt";
         let make = || install(place, "pycocotools", list, "pycocotools", "about 20 MB", SPACE_OF_PYCOCOTOOLS);
         Self::with(place, named, "import pycocotools.cocoeval, numpy", list, make)
+    }
+
+    /// The given interpreter with scikit-learn and numpy, otherwise an environment that is made if necessary.
+    pub(crate) fn with_scikit_learn(place: &Place, named: Option<PathBuf>) -> Outcome<Peer> {
+        let list = "scikit-learn.txt";
+        let make = || install(place, "scikit-learn", list, "scikit-learn", "about 70 MB", SPACE_OF_SCIKIT_LEARN);
+        Self::with(place, named, "import sklearn.manifold, numpy", list, make)
     }
 
     fn with(

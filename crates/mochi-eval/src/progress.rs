@@ -11,6 +11,8 @@ pub enum Stage {
     Views,
     /// Measures of the embeddings, counted in checkpoints.
     Measures,
+    /// Map of the features of the last checkpoint, counted in iterations of t-SNE.
+    Map,
     /// Neighbor search, counted in test images.
     Neighbors,
     /// Learning-rate sweep on the held-out training images, counted in epochs; of fine-tuning in steps.
@@ -27,6 +29,7 @@ impl fmt::Display for Stage {
             Self::Features => "features",
             Self::Views => "augmented views",
             Self::Measures => "measures",
+            Self::Map => "map of the features",
             Self::Neighbors => "neighbors",
             Self::Sweep => "learning-rate sweep",
             Self::Fit => "classifier",

@@ -25,7 +25,20 @@ pub struct RankCurve {
     pub values: Vec<f64>,
 }
 
-/// An image on the map.
+/// A map of the features.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PointMap {
+    /// Heading.
+    pub title: &'static str,
+    /// What there is to know of the axes.
+    pub unit: String,
+    /// Below the horizontal axis.
+    pub caption: &'static str,
+    /// The images.
+    pub points: Vec<Point>,
+}
+
+/// An image on a map.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     /// Horizontal position.
@@ -95,7 +108,8 @@ pub(crate) fn false_negatives(curves: &[RankCurve], chance: Option<f64>) -> Opti
 pub(crate) const MAP_CLASSES: usize = 10;
 
 /// A map of the features: one dot for each image, in the color of its class; `None` without a dot.
-pub(crate) fn map(points: &[Point], unit: &str, classes: &[String]) -> Option<Figure> {
+pub(crate) fn map(map: &PointMap, classes: &[String]) -> Option<Figure> {
+    let PointMap { title, unit, caption, points } = map;
     let finite = |point: &&Point| point.x.is_finite() && point.y.is_finite();
     let range = |of: fn(&Point) -> f64| {
         points.iter().filter(finite).map(of).fold(None, |range: Option<(f64, f64)>, value| {
@@ -105,13 +119,7 @@ pub(crate) fn map(points: &[Point], unit: &str, classes: &[String]) -> Option<Fi
     };
     let ((left, right), (low, high)) = (range(|point| point.x)?, range(|point| point.y)?);
     let scale = |low, high| Scale::linear(&Axis::rounded(low, high, 4));
-    let mut plot = Plot::new(
-        "Principal components of the features",
-        unit,
-        "first component",
-        scale(left, right),
-        scale(low, high),
-    );
+    let mut plot = Plot::new(title, unit, caption, scale(left, right), scale(low, high));
     let style = |class: usize| if class < MAP_CLASSES { format!("m{class}") } else { "m".to_owned() };
     for point in points.iter().filter(finite) {
         plot.mark(&point.class.map_or_else(|| "m".to_owned(), style), (point.x, point.y));
@@ -140,15 +148,15 @@ mod tests {
 
     #[test]
     fn every_coordinate_is_a_number() {
-        assert_eq!((false_negatives(&[], Some(0.1)), map(&[], "", &[])), (None, None));
+        assert_eq!((false_negatives(&[], Some(0.1)), map(&PointMap::default(), &[])), (None, None));
         let curve = |values: Vec<f64>| RankCurve { step: 1, ranks: vec![0, 1, 3], values };
         for curves in [vec![curve(vec![])], vec![curve(vec![f64::NAN, 0.5, 0.1]), curve(vec![0.0; 9])]] {
             let svg = false_negatives(&curves, Some(f64::NAN)).unwrap().svg;
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         }
         let point = |x, class| Point { x, y: 2.0, class };
-        let svg =
-            map(&[point(f64::NAN, None), point(1.0, Some(70)), point(2.0, Some(1))], "", &["a<b".into()]).unwrap().svg;
+        let points = vec![point(f64::NAN, None), point(1.0, Some(70)), point(2.0, Some(1))];
+        let svg = map(&PointMap { points, ..PointMap::default() }, &["a<b".into()]).unwrap().svg;
         assert!(!svg.contains("NaN") && svg.matches("<circle").count() == 3 && svg.contains("a&lt;b"), "{svg}");
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::frame::push_figures;
 use mochi_figures::Escaped;
 
-use crate::analysis_charts::{self, Point};
+use crate::analysis_charts::{self, PointMap};
 use crate::analysis_curves::AnalysisCurves;
 use crate::data_page::{BadFile, push_bad};
 use crate::image::Image;
@@ -29,10 +29,8 @@ pub struct AnalysisPage {
     /// Measures over the steps, similarities, curves of the hardest negatives.
     pub curves: AnalysisCurves,
     /// Features in two dimensions.
-    pub map: Vec<Point>,
-    /// What its axes are.
-    pub map_unit: String,
-    /// Names of the classes of the map.
+    pub maps: Vec<PointMap>,
+    /// Names of the classes of the maps.
     pub map_classes: Vec<String>,
     /// Images with their nearest neighbors.
     pub neighbors: Vec<NeighborRow>,
@@ -76,7 +74,7 @@ impl AnalysisPage {
         self.push_findings(&mut page);
         push_figures(&mut page, "Over training", &self.curves.over_training());
         let mut figures = self.curves.pairs();
-        figures.extend(analysis_charts::map(&self.map, &self.map_unit, &self.map_classes));
+        figures.extend(self.maps.iter().filter_map(|map| analysis_charts::map(map, &self.map_classes)));
         push_figures(&mut page, "Pairs, hardest negatives, features", &figures);
         self.push_neighbors(&mut page);
         self.push_table(&mut page);

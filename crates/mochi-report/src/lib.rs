@@ -75,7 +75,7 @@ use paper::RunData;
 use seed_groups::SeedGroup;
 use settings::RunSettings;
 
-pub use analysis_charts::{Point, RankCurve, SimilarityChart};
+pub use analysis_charts::{Point, PointMap, RankCurve, SimilarityChart};
 pub use analysis_curves::{AnalysisCurves, MeasureChart};
 pub use analysis_page::{AnalysisPage, NeighborRow, ShownNeighbor};
 pub use bars::Bars;

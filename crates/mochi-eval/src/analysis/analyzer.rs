@@ -9,10 +9,11 @@ use super::proxy_accuracy::ProxyTask;
 use super::reading;
 use super::sample::{Draw, Outputs, Pass, check_finite, pass};
 use super::sheet::{SheetRow, sheet};
+use super::t_sne::{ITERATIONS, TSne, t_sne};
 use crate::nearest::unit_rows;
 use crate::{EvalError, FrozenEncoder, Progress, Stage, ViewOptions, classes};
 use mochi_contrast::{DrawKey, Objective};
-use mochi_data::{BadImage, Dataset};
+use mochi_data::{BadImage, DataError, Dataset};
 use mochi_nets::Encoder;
 use mochi_tensor::Tensor;
 use serde::Serialize;
@@ -94,6 +95,9 @@ pub struct Analysis {
     /// Principal components of the last checkpoint's features, scaled to norm 1.
     #[serde(skip)]
     pub components: Option<PrincipalComponents>,
+    /// t-SNE of the same.
+    #[serde(skip)]
+    pub t_sne: Option<TSne>,
 }
 
 impl Analysis {
@@ -193,13 +197,18 @@ impl<'a> Analyzer<'a> {
     /// The result; `None` without a checkpoint.
     ///
     /// # Errors
-    /// An error of libtorch.
-    pub fn finish(self) -> Result<Option<Analysis>, EvalError> {
+    /// [`mochi_data::DataError::Canceled`], or an error of libtorch.
+    pub fn finish(self, progress: &mut dyn FnMut(Progress)) -> Result<Option<Analysis>, EvalError> {
         let (Some(Last { images: sample, neighbors, features }), Some(last)) = (&self.last, self.checkpoints.last())
         else {
             return Ok(None);
         };
-        let components = principal_components(&unit_rows(features)?)?;
+        let unit = unit_rows(features)?;
+        let components = principal_components(&unit)?;
+        let t_sne = t_sne(&unit, &mut |done| {
+            progress(Progress { stage: Stage::Map, done, total: ITERATIONS });
+            if self.options.views.cancel.requested() { Err(DataError::Canceled.into()) } else { Ok(()) }
+        })?;
         let [width, dim] = self.sizes;
         let most = dim.min(sample.len());
         let spread = last.values.get(&SPREAD).unwrap_or(0.0);
@@ -224,6 +233,7 @@ impl<'a> Analyzer<'a> {
             sample: sample.clone(),
             neighbors: neighbors.clone(),
             components,
+            t_sne,
             labels,
             checkpoints: self.checkpoints,
             bad_images: self.bad_images,

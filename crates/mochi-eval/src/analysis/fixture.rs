@@ -6,8 +6,11 @@ use mochi_tensor::{Kind, Tensor};
 use serde_json::Value;
 
 fn value(name: &str) -> Value {
-    let all: Value = serde_json::from_str(include_str!("../../tests/fixtures/analysis.json")).unwrap();
-    all[name].clone()
+    read(include_str!("../../tests/fixtures/analysis.json"))[name].clone()
+}
+
+pub(crate) fn read(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
 }
 
 pub(crate) fn number(name: &str) -> f64 {

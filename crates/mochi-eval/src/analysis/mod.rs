@@ -9,6 +9,7 @@
 //! | [`hardest`](mod@hardest) | matching probabilities and false negatives by rank |
 //! | [`proxy_accuracy`](mod@proxy_accuracy), [`class_oracle`](mod@class_oracle) | accuracy on the proxy task, with and without synthetic negatives and negatives of the query's class |
 //! | [`principal_components`](mod@principal_components) | two principal components, for a picture |
+//! | [`t_sne`](mod@t_sne) | t-SNE, for another picture |
 //! | [`neighbors`](mod@neighbors) | nearest neighbors: their classes, and whether they change during training |
 //!
 //! Each takes tensors or slices and can be used alone. [`Analyzer`] applies all of them to a sample of images and the encoders of a run; the [`mod@measure`]
@@ -32,6 +33,7 @@ pub(crate) mod sample;
 mod sheet;
 pub mod similarity;
 pub mod spread;
+pub mod t_sne;
 
 pub use analyzer::{Analysis, AnalysisOptions, Analyzer, is_labeled};
 pub use checkpoint::CheckpointAnalysis;

@@ -1,7 +1,7 @@
 //! Evaluation from files to results: IDX files and folders written here, a small encoder, both protocols of the linear probe.
 
 use mochi_contrast::Objective;
-use mochi_data::{Dataset, OpenOptions, Split};
+use mochi_data::{DataError, Dataset, OpenOptions, Split};
 use mochi_eval::analysis::measure::{PROXY_ACCURACY, PROXY_ACCURACY_ORACLE, PROXY_ACCURACY_SYNTHETIC, STABILITY};
 use mochi_eval::analysis::{AnalysisOptions, Analyzer};
 use mochi_eval::{
@@ -382,7 +382,9 @@ fn an_analysis_does_not_depend_on_how_encoders_are_grouped_and_compares_them_in_
             analyzer.add(group, &mut |now| stages.push((now.stage, now.done, now.total))).unwrap();
         }
         assert!(stages.contains(&(Stage::Features, 40, 40)) && stages.contains(&(Stage::Views, 40, 40)));
-        analyzer.finish().unwrap().unwrap()
+        let analysis = analyzer.finish(&mut |now| stages.push((now.stage, now.done, now.total)));
+        assert!(stages.contains(&(Stage::Map, 1, 1000)) && stages.last() == Some(&(Stage::Map, 1000, 1000)));
+        analysis.unwrap().unwrap()
     };
     let together = analysis(&[&[(1, &one), (2, &two)]]);
     assert_eq!(together, analysis(&[&[(1, &one)], &[(2, &two)]]));
@@ -399,5 +401,11 @@ fn an_analysis_does_not_depend_on_how_encoders_are_grouped_and_compares_them_in_
     let kept = |analysis: &mochi_eval::analysis::Analysis| analysis.checkpoints[1].values.get(&STABILITY).unwrap();
     assert!(kept(&together) < 1.0 && together.checkpoints[0].values.get(&STABILITY).is_none());
     assert_eq!(kept(&analysis(&[&[(1, &one), (2, &one)]])), 1.0);
-    assert!(Analyzer::new(&train, options.clone()).unwrap().finish().unwrap().is_none());
+    assert_eq!(together.t_sne.as_ref().map(|map| map.points.len()), Some(40));
+    assert!(Analyzer::new(&train, options.clone()).unwrap().finish(&mut |_| ()).unwrap().is_none());
+    // Stopped after the images have been read.
+    let mut analyzer = Analyzer::new(&train, options.clone()).unwrap();
+    analyzer.add(&[(1, &one)], &mut |_| ()).unwrap();
+    options.views.cancel.request();
+    assert!(matches!(analyzer.finish(&mut |_| ()), Err(EvalError::Data(DataError::Canceled))));
 }

@@ -2,7 +2,8 @@
 
 use mochi_report::{
     AnalysisCurves, AnalysisPage, BadFile, Bars, DataPage, Duplicates, Encoding, Group, Image, Issue, MeasureChart,
-    NeighborRow, Point, RankCurve, Section, Severity, ShownNeighbor, ShownView, SimilarityChart, ViewsPage, ViewsRow,
+    NeighborRow, Point, PointMap, RankCurve, Section, Severity, ShownNeighbor, ShownView, SimilarityChart, ViewsPage,
+    ViewsRow,
 };
 use mochi_run::CurveRecord;
 
@@ -102,8 +103,12 @@ fn a_page_of_embeddings_escapes_every_name_and_marks_other_classes() {
             false_negatives: vec![RankCurve { step: 30, ranks: vec![1, 2], values: vec![0.5, 0.25] }],
             false_chance: Some(0.1),
         },
-        map: vec![Point { x: 0.0, y: 1.0, class: Some(0) }],
-        map_unit: NASTY.into(),
+        maps: vec![PointMap {
+            title: "t-SNE of the features",
+            unit: NASTY.into(),
+            caption: "groups",
+            points: vec![Point { x: 0.0, y: 1.0, class: Some(0) }],
+        }],
         map_classes: vec![NASTY.into()],
         neighbors: vec![NeighborRow {
             query: image(),

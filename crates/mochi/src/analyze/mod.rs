@@ -94,8 +94,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         let encoders: Vec<_> = loaded.iter().map(|one| (one.step, &one.encoder)).collect();
         added.add(&encoders, &mut |now| stages.update(now)).map_err(failure)?;
     }
+    let finished = analyzer.map(|analyzer| analyzer.finish(&mut |now| stages.update(now)));
+    let analysis = finished.transpose().map_err(failure)?.flatten();
     stages.finish();
-    let analysis = analyzer.map(Analyzer::finish).transpose().map_err(failure)?.flatten();
     let Some(analysis) = analysis else {
         return Err(mochi_run::RunError::NoCheckpoint { path: run.clone() }.into());
     };

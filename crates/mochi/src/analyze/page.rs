@@ -6,7 +6,7 @@ use mochi_data::Dataset;
 use mochi_eval::analysis::Analysis;
 use mochi_eval::analysis::collapse::Collapse;
 use mochi_eval::analysis::measure::MEASURES;
-use mochi_report::{AnalysisCurves, AnalysisPage, BadFile, Point};
+use mochi_report::{AnalysisCurves, AnalysisPage, BadFile, Point, PointMap};
 use mochi_term::Progress;
 use mochi_text::counted;
 
@@ -20,7 +20,6 @@ pub fn page(run: &Path, data: &Path, dataset: &Dataset, analysis: &Analysis, pro
     let checkpoints = &analysis.checkpoints;
     let last = checkpoints.last();
     let fact = |term: &str, value: String| (term.to_owned(), value);
-    let components = analysis.components.as_ref();
     // As `analysis.json` has them, so that the page of the run shows the same figures.
     let described: Vec<_> = checkpoints.iter().filter_map(|one| serde_json::to_value(one).ok()).collect();
     AnalysisPage {
@@ -44,11 +43,7 @@ pub fn page(run: &Path, data: &Path, dataset: &Dataset, analysis: &Analysis, pro
         columns: table::columns(analysis),
         rows: table::rows(analysis),
         curves: AnalysisCurves::of(&described),
-        map: components.map_or_else(Vec::new, |two| points(analysis, &two.points)),
-        map_unit: components.map_or_else(String::new, |two| {
-            let [first, second] = two.explained.map(|fraction| 100.0 * fraction);
-            format!("{first:.0} % and {second:.0} % of the variance")
-        }),
+        maps: maps(analysis),
         map_classes: if analysis.labels.is_some() { dataset.class_names().to_vec() } else { Vec::new() },
         neighbors: sheet::sheet(dataset, analysis, progress),
         labeled: analysis.labels.is_some(),
@@ -61,6 +56,30 @@ pub fn page(run: &Path, data: &Path, dataset: &Dataset, analysis: &Analysis, pro
         more_bad: analysis.bad_images.len().saturating_sub(BAD),
         glossary: MEASURES.iter().map(|measure| (measure.key.to_owned(), measure.doc.to_owned())).collect(),
     }
+}
+
+/// The principal components, then t-SNE.
+fn maps(analysis: &Analysis) -> Vec<PointMap> {
+    let components = analysis.components.as_ref().map(|two| {
+        let [first, second] = two.explained.map(|fraction| 100.0 * fraction);
+        PointMap {
+            title: "Principal components of the features",
+            unit: format!("{first:.0} % and {second:.0} % of the variance"),
+            caption: "first component",
+            points: points(analysis, &two.points),
+        }
+    });
+    let t_sne = analysis.t_sne.as_ref().map(|map| {
+        let placed = map.points.len();
+        let only = if placed < analysis.images { format!("first {placed} images, ") } else { String::new() };
+        PointMap {
+            title: "t-SNE of the features",
+            unit: format!("{only}perplexity {:.0}", map.perplexity),
+            caption: "near points are similar images; far distances mean nothing",
+            points: points(analysis, &map.points),
+        }
+    });
+    components.into_iter().chain(t_sne).collect()
 }
 
 fn points(analysis: &Analysis, points: &[[f64; 2]]) -> Vec<Point> {

@@ -64,6 +64,8 @@ fn every_checkpoint_is_measured_with_and_without_labels() {
         "Nearest neighbors",
         "Similarity of pairs at step 6",
         "Principal components of the features",
+        "t-SNE of the features",
+        "perplexity 8",
         "data:image/jpeg",
     ] {
         assert!(page.contains(wanted), "{wanted}");

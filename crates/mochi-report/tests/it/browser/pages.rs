@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use mochi_ablate::{Cells, Finished, Plan, State, StudyFolder, Table};
 use mochi_report::{
     AnalysisCurves, AnalysisPage, Bars, DataPage, DrawnObject, Encoding, Image, MeasureChart, NeighborRow, ObjectImage,
-    Point, PredictionsPage, RankCurve, Section, ShownNeighbor, ShownView, SimilarityChart, ViewsPage, ViewsRow,
+    Point, PointMap, PredictionsPage, RankCurve, Section, ShownNeighbor, ShownView, SimilarityChart, ViewsPage,
+    ViewsRow,
 };
 use mochi_run::{CurveRecord, Protocol};
 use serde_json::json;
@@ -31,7 +32,7 @@ pub fn all(folder: &Path) -> Vec<Page> {
         Page { name: "run", path: mochi_report::write_page(&runs[0]).unwrap(), figures: 12 },
         written("comparison", mochi_report::comparison_page(&runs).unwrap(), 4),
         Page { name: "study", path: study(folder), figures: 4 },
-        written("analysis", analysis().render(), 8),
+        written("analysis", analysis().render(), 9),
         written("data", data().render(), 0),
         written("views", views().render(), 1),
         written("detections", predictions().render(), 3),
@@ -105,6 +106,12 @@ fn analysis() -> AnalysisPage {
         "cosine, negatives",
     ];
     let point = |i: usize| Point { x: (i % 17) as f64, y: (i % 13) as f64, class: Some(i % 10) };
+    let map = |title, unit: &str| PointMap {
+        title,
+        unit: unit.into(),
+        caption: "first component",
+        points: (0..400).map(point).collect(),
+    };
     let neighbor =
         |other_class| ShownNeighbor { image: image("near.jpg"), caption: "0.93 sneakers".into(), other_class };
     AnalysisPage {
@@ -141,8 +148,10 @@ fn analysis() -> AnalysisPage {
                 .collect(),
             false_chance: Some(0.1),
         },
-        map: (0..400).map(point).collect(),
-        map_unit: "31 % and 12 % of the variance".into(),
+        maps: vec![
+            map("Principal components of the features", "31 % and 12 % of the variance"),
+            map("t-SNE of the features", "perplexity 30"),
+        ],
         map_classes: (0..10).map(|i| format!("class {i} of clothes")).collect(),
         neighbors: (0..3)
             .map(|_| NeighborRow {
