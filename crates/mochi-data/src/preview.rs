@@ -15,6 +15,7 @@ use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
 use mochi_views::plan::{Crop, ViewPlan};
 use mochi_views::random::{Purpose, Stream};
 use mochi_views::views::ViewMaker;
+use std::collections::HashSet;
 
 use crate::dataset::Dataset;
 use crate::error::{BadImage, DataError};
@@ -84,6 +85,52 @@ impl View {
         let (y, h) = part(height, self.plan.window.1, self.plan.resized.1);
         Crop { left: left + x, top: top + y, width: w, height: h }
     }
+
+    /// This view of `size` pixels as a JPEG whose sides are at most `side` pixels.
+    ///
+    /// # Errors
+    /// An error of the encoder.
+    pub fn thumbnail(&self, size: u32, side: u32) -> Result<Thumbnail, DecodeError> {
+        let pixels = Pixels { width: size, height: size, rgb: self.rgb.clone() };
+        thumbnail::shrink(&pixels, side, &mut Averager::default())
+    }
+}
+
+/// Makes the views of single images as the loader has made them in an epoch.
+pub struct Previewer<'a> {
+    dataset: &'a Dataset,
+    options: PreviewOptions,
+    bad: HashSet<usize>,
+    order: Vec<u32>,
+    painter: Painter,
+}
+
+impl<'a> Previewer<'a> {
+    /// Of the epoch of `options`, whose number of images has no influence, in which the images `bad` could not be read.
+    ///
+    /// # Errors
+    /// An invalid augmentation pipeline, or a size of 0.
+    pub fn new(dataset: &'a Dataset, options: PreviewOptions, bad: &[BadImage]) -> Result<Self, DataError> {
+        options.check()?;
+        let bad = bad.iter().map(|image| image.index).collect();
+        let order = dataset.order(options.seed, options.epoch);
+        Ok(Self { dataset, bad, order, painter: Painter::new(&options), options })
+    }
+
+    /// The views of image `index` where the epoch has it first: at its own place, or at that of a bad image that it replaces.
+    ///
+    /// # Errors
+    /// An image that cannot be read or decoded.
+    pub fn make(&mut self, index: usize) -> Result<Preview, ReadError> {
+        let count = self.dataset.len();
+        let shown_at = |meant: u32| {
+            let places = (0..count).map(|step| (meant as usize + step) % count);
+            places.into_iter().find(|place| !self.bad.contains(place)) == Some(index)
+        };
+        let meant = self.order.iter().copied().find(|&meant| shown_at(meant));
+        let meant = meant.unwrap_or_else(|| u32::try_from(index).unwrap_or(u32::MAX));
+        self.painter.paint(self.dataset, index, meant, &self.options)
+    }
 }
 
 /// Makes the views of the first images of an epoch. Also returns the bad images that were replaced.
@@ -91,14 +138,8 @@ impl View {
 /// # Errors
 /// An invalid augmentation pipeline, a size of 0, or a dataset without a readable image.
 pub fn preview(dataset: &Dataset, options: &PreviewOptions) -> Result<(Vec<Preview>, Vec<BadImage>), DataError> {
-    options.augmentation.check()?;
-    if options.size == 0 {
-        return Err(DataError::Setting { what: "size", detail: "expected at least 1 pixel, got 0".into() });
-    }
-    let mut painter = Painter {
-        decode: DecodeOptions { shrink_to: shrink_to(options.fast_decode, options.size), ..DecodeOptions::default() },
-        ..Painter::default()
-    };
+    options.check()?;
+    let mut painter = Painter::new(options);
     let (mut previews, mut bad) = (Vec::new(), Vec::new());
     let (count, begun) = (dataset.len(), Instant::now());
     for meant in dataset.order(options.seed, options.epoch).into_iter().take(options.images) {
@@ -139,7 +180,22 @@ struct Painter {
     averager: Averager,
 }
 
+impl PreviewOptions {
+    fn check(&self) -> Result<(), DataError> {
+        self.augmentation.check()?;
+        if self.size == 0 {
+            return Err(DataError::Setting { what: "size", detail: "expected at least 1 pixel, got 0".into() });
+        }
+        Ok(())
+    }
+}
+
 impl Painter {
+    fn new(options: &PreviewOptions) -> Self {
+        let shrink_to = shrink_to(options.fast_decode, options.size);
+        Self { decode: DecodeOptions { shrink_to, ..DecodeOptions::default() }, ..Self::default() }
+    }
+
     /// The views of image `index` that stands where `meant` was meant to.
     fn paint(
         &mut self,

@@ -1,4 +1,5 @@
-//! Page of the embeddings of a run: findings, measures over the checkpoints, curves of the hardest negatives, and the nearest neighbors of some images.
+//! Page of the embeddings of a run: findings, measures over the checkpoints, curves of the hardest negatives, and the views, nearest
+//! neighbors and hardest negatives of some images.
 
 use std::fmt::Write as _;
 
@@ -44,26 +45,30 @@ pub struct AnalysisPage {
     pub glossary: Vec<(String, String)>,
 }
 
-/// An image with its nearest neighbors.
+/// An image with its two views, its nearest neighbors and its hardest negatives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeighborRow {
     /// The image.
     pub query: Image,
     /// Its class; empty if it is unknown.
     pub class: String,
-    /// Nearest first.
-    pub neighbors: Vec<ShownNeighbor>,
+    /// Its two augmented views; empty if they could not be drawn.
+    pub views: Vec<ShownImage>,
+    /// Nearest first; those of another class are marked.
+    pub neighbors: Vec<ShownImage>,
+    /// Hardest first; those of the same class, false negatives, are marked.
+    pub negatives: Vec<ShownImage>,
 }
 
-/// A neighbor of an image.
+/// An image of a row.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ShownNeighbor {
-    /// The neighbor.
+pub struct ShownImage {
+    /// The image.
     pub image: Image,
-    /// Its cosine and, if it is known, its class.
+    /// What it is, its cosine and, if it is known, its class.
     pub caption: String,
-    /// Whether it is of another class, which is marked with a border.
-    pub other_class: bool,
+    /// Whether it has a border.
+    pub marked: bool,
 }
 
 impl AnalysisPage {
@@ -105,23 +110,18 @@ impl AnalysisPage {
         if self.neighbors.is_empty() {
             return;
         }
-        let border = if self.labeled { " An orange border marks a neighbor of another class." } else { "" };
+        let borders = if self.labeled {
+            " An orange border marks a neighbor of another class, a red one a false negative: a negative of the query's own class."
+        } else {
+            ""
+        };
         let _ = writeln!(
             page,
-            "<h2>Nearest neighbors</h2>\n<p class=\"small\">At the last checkpoint: an image, then the images whose features are nearest, with their cosines.{border}</p>\n\
-             <div class=\"neighbors\">"
+            "<h2>Nearest neighbors and hardest negatives</h2>\n<p class=\"small\">At the last checkpoint, with cosines. Left: an image and its two augmented \
+             views, the query and its positive. Right: the images whose features are nearest to those of the image; and the hardest negatives, \
+             the images whose second views have the embeddings nearest to that of the query.{borders}</p>\n<div class=\"neighbors\">"
         );
-        for row in &self.neighbors {
-            let (query, class) = (&row.query, Escaped(&row.class));
-            let _ =
-                write!(page, "<div><figure class=\"query\">{query}<figcaption><b>{class}</b></figcaption></figure>");
-            for ShownNeighbor { image, caption, other_class } in &row.neighbors {
-                let class = if *other_class { " class=\"other\"" } else { "" };
-                let caption = Escaped(caption);
-                let _ = write!(page, "<figure{class}>{image}<figcaption>{caption}</figcaption></figure>");
-            }
-            page.push_str("</div>\n");
-        }
+        self.neighbors.iter().for_each(|row| row.push(page));
         page.push_str("</div>\n");
     }
 
@@ -135,5 +135,34 @@ impl AnalysisPage {
             &self.columns,
             self.rows.iter().map(|row| row.iter().map(|cell| table::text(cell)).collect()),
         );
+    }
+}
+
+impl NeighborRow {
+    fn push(&self, page: &mut String) {
+        let (query, class) = (&self.query, Escaped(&self.class));
+        let _ =
+            write!(page, "<div><div class=\"strip\"><figure>{query}<figcaption><b>{class}</b></figcaption></figure>");
+        self.views.iter().for_each(|view| view.push(page, ""));
+        page.push_str("</div><div>");
+        for (title, images, mark) in
+            [("nearest neighbors", &self.neighbors, "other"), ("hardest negatives", &self.negatives, "false")]
+        {
+            if !images.is_empty() {
+                let _ = write!(page, "<p class=\"small\">{title}</p><div class=\"strip\">");
+                images.iter().for_each(|image| image.push(page, mark));
+                page.push_str("</div>");
+            }
+        }
+        page.push_str("</div></div>\n");
+    }
+}
+
+impl ShownImage {
+    /// The figure, with the class `mark` if it is marked.
+    fn push(&self, page: &mut String, mark: &str) {
+        let class = if self.marked { format!(" class=\"{mark}\"") } else { String::new() };
+        let (image, caption) = (&self.image, Escaped(&self.caption));
+        let _ = write!(page, "<figure{class}>{image}<figcaption>{caption}</figcaption></figure>");
     }
 }

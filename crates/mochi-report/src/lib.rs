@@ -77,7 +77,7 @@ use settings::RunSettings;
 
 pub use analysis_charts::{Point, PointMap, RankCurve, SimilarityChart};
 pub use analysis_curves::{AnalysisCurves, MeasureChart};
-pub use analysis_page::{AnalysisPage, NeighborRow, ShownNeighbor};
+pub use analysis_page::{AnalysisPage, NeighborRow, ShownImage};
 pub use bars::Bars;
 pub use comparison_page::comparison_page;
 pub use data_page::{BadFile, DataPage, Duplicates, Group, Issue, Section, Severity};

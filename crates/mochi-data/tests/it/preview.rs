@@ -1,7 +1,7 @@
 //! What `mochi augment` shows is what training sees.
 
 use crate::common::{all, folder, image_path, open, options};
-use mochi_data::preview::{PreviewOptions, png_of_view, preview, sheet, strip};
+use mochi_data::preview::{PreviewOptions, Previewer, png_of_view, preview, sheet, strip};
 use mochi_data::{DataError, LoaderOptions};
 use mochi_views::decode::{DecodeOptions, Decoder, Pixels};
 
@@ -49,6 +49,20 @@ fn views_are_the_pixels_of_the_first_batch() {
                 }
             }
         }
+        // The same of single images; an image that also replaces a bad one is shown as it is first.
+        let mut previewer = Previewer::new(&dataset, shown(1, &options), &bad).unwrap();
+        let mut seen = std::collections::HashSet::new();
+        for preview in previews.iter().filter(|preview| seen.insert(preview.index)) {
+            let again = previewer.make(preview.index).unwrap();
+            assert_eq!((&again.name, again.views.len()), (&preview.name, 2));
+            for (a, b) in again.views.iter().zip(&preview.views) {
+                assert!(a.plan == b.plan && a.rgb == b.rgb, "{}", preview.name);
+            }
+        }
+        assert!(seen.len() == 26 && previewer.make(bad[0].index).is_err());
+        let small = previews[0].views[0].thumbnail(20, 10).unwrap();
+        assert_eq!((small.width, small.height), (10, 10));
+        assert!(Previewer::new(&dataset, PreviewOptions { size: 0, ..shown(1, &options) }, &bad).is_err());
     }
 }
 

@@ -4,6 +4,7 @@ use super::checkpoint::{CheckpointAnalysis, Embedded, measure};
 use super::collapse::{self, Collapse};
 use super::measure::{RANK_ME_EMBEDDINGS, SPREAD};
 use super::neighbors::Neighbors;
+use super::pairs::{Pairs, pairs};
 use super::principal_components::{PrincipalComponents, principal_components};
 use super::proxy_accuracy::ProxyTask;
 use super::reading;
@@ -16,6 +17,7 @@ use mochi_contrast::{DrawKey, Objective};
 use mochi_data::{BadImage, DataError, Dataset};
 use mochi_nets::Encoder;
 use mochi_tensor::Tensor;
+use mochi_views::Augmentation;
 use serde::Serialize;
 
 /// Options of an analysis.
@@ -92,6 +94,12 @@ pub struct Analysis {
     /// The last checkpoint's neighbors.
     #[serde(skip)]
     pub neighbors: Neighbors,
+    /// The last checkpoint's positives and hardest negatives; empty if an image of the sample could not be read again for its views.
+    #[serde(skip)]
+    pub pairs: Pairs,
+    /// How the augmented views were drawn, in epoch 0 of `seed`, and their width and height in pixels.
+    #[serde(skip)]
+    pub views: (Augmentation, u32),
     /// Principal components of the last checkpoint's features, scaled to norm 1.
     #[serde(skip)]
     pub components: Option<PrincipalComponents>,
@@ -101,9 +109,9 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// At most `rows` queries with at most `columns` of their neighbors, see [`sheet`](fn@sheet).
+    /// At most `rows` queries with at most `columns` of their neighbors and negatives, see [`sheet`](fn@sheet).
     pub fn sheet(&self, rows: usize, columns: usize) -> Vec<SheetRow> {
-        sheet(&self.neighbors, self.labels.as_deref(), rows, columns)
+        sheet(&self.neighbors, &self.pairs, self.labels.as_deref(), (rows, columns))
     }
 }
 
@@ -114,6 +122,8 @@ struct Last {
     neighbors: Neighbors,
     /// (N, F), float32 on the CPU.
     features: Tensor,
+    /// Embeddings of two augmented views, (N, D) each; `None` if they are of other images.
+    views: Option<[Tensor; 2]>,
 }
 
 /// An analysis in progress: checkpoints are added in the order of their steps.
@@ -187,7 +197,9 @@ impl<'a> Analyzer<'a> {
             self.checkpoints.push(measured);
             self.sizes = [&whole_of.features, embeddings].map(|t| t.size().get(1).map_or(0, |&n| n.max(0) as usize));
             let features = whole_of.features.shallow_clone();
-            self.last = Some(Last { images: whole.images.clone(), neighbors: found, features });
+            let views = [first, second].map(Tensor::shallow_clone);
+            let views = (pairs.images == whole.images).then_some(views);
+            self.last = Some(Last { images: whole.images.clone(), neighbors: found, features, views });
             progress(Progress { stage: Stage::Measures, done: done + 1, total });
         }
         self.note_bad([whole, pairs]);
@@ -199,7 +211,8 @@ impl<'a> Analyzer<'a> {
     /// # Errors
     /// [`mochi_data::DataError::Canceled`], or an error of libtorch.
     pub fn finish(self, progress: &mut dyn FnMut(Progress)) -> Result<Option<Analysis>, EvalError> {
-        let (Some(Last { images: sample, neighbors, features }), Some(last)) = (&self.last, self.checkpoints.last())
+        let (Some(Last { images: sample, neighbors, features, views }), Some(last)) =
+            (&self.last, self.checkpoints.last())
         else {
             return Ok(None);
         };
@@ -217,6 +230,10 @@ impl<'a> Analyzer<'a> {
         let collapse = collapse::collapse(spread, rank, most);
         let mut findings = vec![collapse::sentence(collapse, spread, rank, most)];
         let k = self.options.k.min(sample.len().saturating_sub(1));
+        let pairs = match views {
+            Some([first, second]) => pairs([first, second], k)?,
+            None => Pairs::default(),
+        };
         findings.extend(reading::sentences(&self.checkpoints, k));
         let labels = self.labels(sample);
         Ok(Some(Analysis {
@@ -232,6 +249,8 @@ impl<'a> Analyzer<'a> {
             findings,
             sample: sample.clone(),
             neighbors: neighbors.clone(),
+            pairs,
+            views: (self.options.views.augmentation.clone(), self.options.views.size),
             components,
             t_sne,
             labels,

@@ -11,6 +11,7 @@
 //! | [`principal_components`](mod@principal_components) | two principal components, for a picture |
 //! | [`t_sne`](mod@t_sne) | t-SNE, for another picture |
 //! | [`neighbors`](mod@neighbors) | nearest neighbors: their classes, and whether they change during training |
+//! | [`pairs`](mod@pairs) | the positive pair and the hardest negatives of each image |
 //!
 //! Each takes tensors or slices and can be used alone. [`Analyzer`] applies all of them to a sample of images and the encoders of a run; the [`mod@measure`]
 //! table names every number. The sample's images are seen as in evaluation (features, neighbors, rank, spread) and as two augmented training views
@@ -25,6 +26,7 @@ pub mod collapse;
 mod fixture;
 pub mod hardest;
 pub mod neighbors;
+pub mod pairs;
 pub mod principal_components;
 pub mod proxy_accuracy;
 pub mod rank_me;

@@ -25,8 +25,13 @@ pub type Neighbors = Vec<Vec<(u32, f32)>>;
 /// # Errors
 /// An error of libtorch.
 pub fn neighbors(features: &Tensor, k: usize) -> Result<Neighbors, EvalError> {
+    nearest_others((features, features), k)
+}
+
+/// For each query (N, F) the `k` nearest of the rows (N, F), its own row left out.
+pub(super) fn nearest_others(of: (&Tensor, &Tensor), k: usize) -> Result<Neighbors, EvalError> {
     let mut all: Neighbors = Vec::new();
-    nearest((features, features), k.saturating_add(1), CHUNK, None, &mut |_, block| {
+    nearest(of, k.saturating_add(1), CHUNK, None, &mut |_, block| {
         for top in block {
             let own = all.len();
             let others = top.finish().iter().filter(|&&(_, row)| row as usize != own).take(k);

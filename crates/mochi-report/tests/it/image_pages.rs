@@ -2,7 +2,7 @@
 
 use mochi_report::{
     AnalysisCurves, AnalysisPage, BadFile, Bars, DataPage, Duplicates, Encoding, Group, Image, Issue, MeasureChart,
-    NeighborRow, Point, PointMap, RankCurve, Section, Severity, ShownNeighbor, ShownView, SimilarityChart, ViewsPage,
+    NeighborRow, Point, PointMap, RankCurve, Section, Severity, ShownImage, ShownView, SimilarityChart, ViewsPage,
     ViewsRow,
 };
 use mochi_run::CurveRecord;
@@ -74,7 +74,7 @@ fn a_page_of_views_escapes_every_name_and_draws_every_crop() {
 
 #[test]
 fn a_page_of_embeddings_escapes_every_name_and_marks_other_classes() {
-    let neighbor = |other_class| ShownNeighbor { image: image(), caption: NASTY.into(), other_class };
+    let shown = |marked| ShownImage { image: image(), caption: NASTY.into(), marked };
     let page = AnalysisPage {
         name: NASTY.into(),
         summary: NASTY.into(),
@@ -113,7 +113,9 @@ fn a_page_of_embeddings_escapes_every_name_and_marks_other_classes() {
         neighbors: vec![NeighborRow {
             query: image(),
             class: NASTY.into(),
-            neighbors: vec![neighbor(true), neighbor(false)],
+            views: vec![shown(false), shown(false)],
+            neighbors: vec![shown(true), shown(false)],
+            negatives: vec![shown(true), shown(true), shown(false)],
         }],
         labeled: true,
         bad: vec![BadFile { name: NASTY.into(), reason: "empty".into(), detail: NASTY.into() }],
@@ -121,14 +123,32 @@ fn a_page_of_embeddings_escapes_every_name_and_marks_other_classes() {
         glossary: vec![(NASTY.into(), NASTY.into())],
     }
     .render();
-    // Title, heading and summary; fact twice; two findings; column, also beside its cell, and cell; a chart's title twice; unit and class of the map; three images twice,
+    // Title, heading and summary; fact twice; two findings; column, also beside its cell, and cell; a chart's title twice; unit and class of the map; eight images twice,
     // with a caption each; the bad file twice; term and meaning.
-    assert_safe(&page, 3 + 2 + 2 + 3 + 2 + 2 + 9 + 2 + 2);
-    assert_eq!((page.matches("<figure class=\"other\"").count(), page.matches("mark warning").count()), (1, 1));
+    assert_safe(&page, 3 + 2 + 2 + 3 + 2 + 2 + 24 + 2 + 2);
+    for (part, wanted) in [("<figure class=\"other\"", 1), ("<figure class=\"false\"", 2), ("mark warning", 1)] {
+        assert_eq!(page.matches(part).count(), wanted, "{part}");
+    }
     for wanted in ["alignment <tspan class=\"value\">0.25", "step 30", "all negatives"] {
         assert!(page.contains(wanted), "{wanted} is not in {page}");
     }
     assert!(page.contains("marks a neighbor of another class") && !page.contains("NaN"));
+
+    // Without classes nothing is marked, and what is unknown has no heading.
+    let unlabeled = AnalysisPage {
+        neighbors: vec![NeighborRow {
+            query: image(),
+            class: String::new(),
+            views: vec![],
+            neighbors: vec![shown(false)],
+            negatives: vec![],
+        }],
+        ..AnalysisPage::default()
+    };
+    let page = unlabeled.render();
+    assert!(
+        page.contains(">nearest neighbors<") && !page.contains(">hardest negatives<") && !page.contains("border marks")
+    );
 }
 
 #[test]

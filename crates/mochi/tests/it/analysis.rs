@@ -61,7 +61,10 @@ fn every_checkpoint_is_measured_with_and_without_labels() {
     }
     let page = std::fs::read_to_string(out.join("analysis.html")).unwrap();
     for wanted in [
-        "Nearest neighbors",
+        "Nearest neighbors and hardest negatives",
+        "view 1: query",
+        "view 2: positive ",
+        " false negative</figcaption>",
         "Similarity of pairs at step 6",
         "Principal components of the features",
         "t-SNE of the features",

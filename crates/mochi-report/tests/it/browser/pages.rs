@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use mochi_ablate::{Cells, Finished, Plan, State, StudyFolder, Table};
 use mochi_report::{
     AnalysisCurves, AnalysisPage, Bars, DataPage, DrawnObject, Encoding, Image, MeasureChart, NeighborRow, ObjectImage,
-    Point, PointMap, PredictionsPage, RankCurve, Section, ShownNeighbor, ShownView, SimilarityChart, ViewsPage,
-    ViewsRow,
+    Point, PointMap, PredictionsPage, RankCurve, Section, ShownImage, ShownView, SimilarityChart, ViewsPage, ViewsRow,
 };
 use mochi_run::{CurveRecord, Protocol};
 use serde_json::json;
@@ -112,8 +111,7 @@ fn analysis() -> AnalysisPage {
         caption: "first component",
         points: (0..400).map(point).collect(),
     };
-    let neighbor =
-        |other_class| ShownNeighbor { image: image("near.jpg"), caption: "0.93 sneakers".into(), other_class };
+    let shown = |caption: &str, marked| ShownImage { image: image("near.jpg"), caption: caption.into(), marked };
     AnalysisPage {
         name: "photos: embeddings".into(),
         summary: "photos: 1024 of 60000 images (sample of seed 0), 10 classes".into(),
@@ -157,7 +155,9 @@ fn analysis() -> AnalysisPage {
             .map(|_| NeighborRow {
                 query: image("query.jpg"),
                 class: "boots".into(),
-                neighbors: (0..8).map(|i| neighbor(i % 2 == 0)).collect(),
+                views: vec![shown("view 1: query", false), shown("view 2: positive 0.97", false)],
+                neighbors: (0..8).map(|i| shown("0.93 sneakers", i % 2 == 0)).collect(),
+                negatives: (0..8).map(|i| shown("0.81 false negative", i % 3 == 0)).collect(),
             })
             .collect(),
         labeled: true,
