@@ -43,7 +43,7 @@ const CLASS_CHART: Chart = Chart { title: "Nearest neighbors of the same class",
 const STABILITY_CHART: Chart =
     Chart { title: "Neighbors kept since the checkpoint before", unit: "%", from_zero: true };
 const PROXY_CHART: Chart = Chart { title: "Proxy task", unit: "%, key nearest", from_zero: true };
-const FALSE_CHART: Chart = Chart { title: "False negatives", unit: "% of the negatives", from_zero: true };
+const FALSE_CHART: Chart = Chart { title: "False negatives", unit: "% of the query's class", from_zero: true };
 
 /// See `alignment_uniformity`.
 pub static ALIGNMENT: Measure = Measure {
@@ -153,6 +153,24 @@ pub static FALSE_NEGATIVES_ALL: Measure = Measure {
     chart: &FALSE_CHART,
     doc: "Fraction of the query's class among all its negatives. Needs labels.",
 };
+/// See [`crate::analysis::false_parents`].
+pub static FALSE_PARENTS: Measure = Measure {
+    key: "false_parents",
+    column: "false in parents %",
+    name: "parents",
+    fraction: true,
+    chart: &FALSE_CHART,
+    doc: "Fraction of the query's class among the parents of its synthetic negatives, which are mixed from the same fraction of the negatives as in training. Needs labels; absent if the run has none.",
+};
+/// See [`crate::analysis::false_parents`].
+pub static FALSE_PAIRS: Measure = Measure {
+    key: "false_pairs",
+    column: "false in pairs %",
+    name: "pair mixes",
+    fraction: true,
+    chart: &FALSE_CHART,
+    doc: "Fraction of the pair mixes with at least one parent of the query's class. Needs labels; absent if the run has no pair mixes.",
+};
 
 /// See `proxy_accuracy`.
 pub static PROXY_ACCURACY: Measure = Measure {
@@ -192,7 +210,7 @@ pub static PROXY_ACCURACY_ORACLE_SYNTHETIC: Measure = Measure {
 };
 
 /// All measures, in the order of tables and charts.
-pub static MEASURES: [&Measure; 16] = [
+pub static MEASURES: [&Measure; 18] = [
     &ALIGNMENT,
     &UNIFORMITY,
     &RANK_ME_FEATURES,
@@ -205,6 +223,8 @@ pub static MEASURES: [&Measure; 16] = [
     &PURITY_CHANCE,
     &FALSE_NEGATIVES_HARDEST,
     &FALSE_NEGATIVES_ALL,
+    &FALSE_PARENTS,
+    &FALSE_PAIRS,
     &PROXY_ACCURACY,
     &PROXY_ACCURACY_SYNTHETIC,
     &PROXY_ACCURACY_ORACLE,

@@ -6,6 +6,7 @@
 //! pair_either  = P( y_i = y_q or  y_j = y_q )     over the pair mixes' parents i, j
 //! pair_both    = P( y_i = y_q and y_j = y_q )
 //! query_mix    = P( y_j = y_q )                   over the query mixes' parent j
+//! parents      = P( y_j = y_q )                   over all parents j of the synthetic negatives of every strategy
 //! ```
 //!
 //! Fractions over all queries of a batch, among known labels. Rows without a label (initial random rows, images without a class) are not
@@ -29,6 +30,8 @@ pub struct FalseNegatives {
     pub pair_both: Option<f64>,
     /// Of the query mixes, with a parent of the query's class.
     pub query_mix: Option<f64>,
+    /// Among all parents of synthetic negatives; a pair mix has two.
+    pub parents: Option<f64>,
 }
 
 /// Labels of a batch's queries (B, 1) and of the candidate keys (K,), int64, negative if unknown.
@@ -70,9 +73,20 @@ impl Labels {
         }
         // Synthetic negatives of a query without negatives do not exist.
         let exist = valid.f_gt(0)?;
+        let mut parents = [0; 2];
         for drawn in drawn {
             let mut first = self.parents(&drawn.first)?;
             first.only(&exist)?;
+            if let Some(weights) = &drawn.weights {
+                // What fills up a row has no weight.
+                first.only(&weights.f_gt(0.0)?)?;
+            }
+            first.add(&mut parents)?;
+            if drawn.strategy.has_two_parents() {
+                let mut second = self.parents(&drawn.second)?;
+                second.only(&exist)?;
+                second.add(&mut parents)?;
+            }
             match drawn.strategy.purpose {
                 pair_mixing::PURPOSE => {
                     let second = self.parents(&drawn.second)?;
@@ -87,6 +101,8 @@ impl Labels {
                 _ => {}
             }
         }
+        let [same, known] = parents.map(|count| count as f64);
+        fractions.parents = (known > 0.0).then(|| same / known);
         Ok(fractions)
     }
 
@@ -108,9 +124,18 @@ impl Hits {
         Ok(())
     }
 
+    /// Adds the numbers of equal and of known pairs.
+    fn add(&self, counts: &mut [i64; 2]) -> Result<(), ContrastError> {
+        for (count, mask) in counts.iter_mut().zip([&self.same, &self.known]) {
+            *count += mask.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+        }
+        Ok(())
+    }
+
     fn fraction(&self) -> Result<Option<f64>, ContrastError> {
-        let count = |t: &Tensor| t.f_sum(Kind::Int64)?.f_int64_value(&[]);
-        let known = count(&self.known)?;
-        Ok(if known > 0 { Some(count(&self.same)? as f64 / known as f64) } else { None })
+        let mut counts = [0; 2];
+        self.add(&mut counts)?;
+        let [same, known] = counts;
+        Ok((known > 0).then(|| same as f64 / known as f64))
     }
 }

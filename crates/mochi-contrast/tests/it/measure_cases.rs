@@ -4,6 +4,7 @@ use mochi_contrast::{
     Context, Diagnostics, DrawKey, ExplicitSamples, Measures, Objective, SampleMetadata, diagnostics, info_nce,
 };
 use mochi_contrast_core::filters::{class_oracle, ring};
+use mochi_contrast_core::strategies::weighted;
 use mochi_tensor::{Kind, Tensor, WeightsFile, read_tensors};
 use proptest::prelude::*;
 use std::path::Path;
@@ -168,9 +169,13 @@ proptest! {
         let ring = Objective { filters: vec![ring::SPEC.configure([("from", 0.0), ("to", 0.6)]).unwrap().build()], ..objective.clone() };
         let left = diagnostics_with(&labels, &straight, &ring).false_negatives.unwrap();
         prop_assert_eq!(left.candidates, left.hardest);
+        // Each of them is the parent of one copy, and what fills up a row is none.
+        let each = vec![weighted::SPEC.defaults().build()];
+        let copies = diagnostics_with(&labels, &straight, &Objective { strategies: each, ..ring }).false_negatives.unwrap();
+        prop_assert_eq!((copies.parents, copies.hardest), (left.hardest, left.hardest));
         let guarded = Objective { filters: vec![class_oracle::SPEC.defaults().build()], ..objective };
         let found = diagnostics_with(&labels, &straight, &guarded).false_negatives.unwrap();
-        for share in [found.candidates, found.hardest, found.pair_either, found.pair_both, found.query_mix] {
+        for share in [found.candidates, found.hardest, found.pair_either, found.pair_both, found.query_mix, found.parents] {
             prop_assert!(share.is_none_or(|share| share == 0.0), "{:?}", found);
         }
     }

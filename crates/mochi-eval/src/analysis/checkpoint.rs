@@ -2,11 +2,13 @@
 
 use super::alignment_uniformity::alignment_uniformity;
 use super::class_oracle::oracle_accuracy;
+use super::false_parents::false_parents;
 use super::hardest::{Hardest, hardest};
 use super::measure::{
-    ALIGNMENT, FALSE_NEGATIVES_ALL, FALSE_NEGATIVES_HARDEST, NEGATIVE_SIMILARITY, POSITIVE_SIMILARITY, PROXY_ACCURACY,
-    PROXY_ACCURACY_ORACLE, PROXY_ACCURACY_ORACLE_SYNTHETIC, PROXY_ACCURACY_SYNTHETIC, PURITY, PURITY_CHANCE,
-    RANK_ME_EMBEDDINGS, RANK_ME_FEATURES, SPREAD, STABILITY, UNIFORMITY, Values,
+    ALIGNMENT, FALSE_NEGATIVES_ALL, FALSE_NEGATIVES_HARDEST, FALSE_PAIRS, FALSE_PARENTS, NEGATIVE_SIMILARITY,
+    POSITIVE_SIMILARITY, PROXY_ACCURACY, PROXY_ACCURACY_ORACLE, PROXY_ACCURACY_ORACLE_SYNTHETIC,
+    PROXY_ACCURACY_SYNTHETIC, PURITY, PURITY_CHANCE, RANK_ME_EMBEDDINGS, RANK_ME_FEATURES, SPREAD, STABILITY,
+    UNIFORMITY, Values,
 };
 use super::neighbors::{Neighbors, chance, neighbors, purity, stability};
 use super::proxy_accuracy::{ProxyTask, proxy_accuracy};
@@ -75,10 +77,14 @@ pub(crate) fn measure(
     let proxy = proxy_accuracy(&queries, second, task)?;
     values.set(&PROXY_ACCURACY, proxy.map(|accuracy| accuracy.real));
     values.set(&PROXY_ACCURACY_SYNTHETIC, proxy.and_then(|accuracy| accuracy.with_synthetic));
-    let oracle = match of.view_labels {
-        Some(labels) => oracle_accuracy(&queries, second, labels, task)?,
-        None => None,
+    let (oracle, parents) = match of.view_labels {
+        Some(labels) => {
+            (oracle_accuracy(&queries, second, labels, task)?, false_parents(&queries, second, labels, task)?)
+        }
+        None => (None, None),
     };
+    values.set(&FALSE_PARENTS, parents.map(|found| found.parents));
+    values.set(&FALSE_PAIRS, parents.and_then(|found| found.pairs));
     values.set(&PROXY_ACCURACY_ORACLE, oracle.map(|accuracy| accuracy.real));
     values.set(&PROXY_ACCURACY_ORACLE_SYNTHETIC, oracle.and_then(|accuracy| accuracy.with_synthetic));
 

@@ -7,6 +7,7 @@
 //! | [`spread`](mod@spread), [`collapse`](mod@collapse) | standard deviation by dimension; whether the embeddings have collapsed |
 //! | [`similarity`](mod@similarity) | histograms of the similarities of positive and negative pairs |
 //! | [`hardest`](mod@hardest) | matching probabilities and false negatives by rank |
+//! | [`false_parents`](mod@false_parents) | false negatives among the parents of synthetic negatives |
 //! | [`proxy_accuracy`](mod@proxy_accuracy), [`class_oracle`](mod@class_oracle) | accuracy on the proxy task, with and without synthetic negatives and negatives of the query's class |
 //! | [`principal_components`](mod@principal_components) | two principal components, for a picture |
 //! | [`t_sne`](mod@t_sne) | t-SNE, for another picture |
@@ -22,6 +23,7 @@ mod analyzer;
 mod checkpoint;
 pub mod class_oracle;
 pub mod collapse;
+pub mod false_parents;
 #[cfg(test)]
 mod fixture;
 pub mod hardest;

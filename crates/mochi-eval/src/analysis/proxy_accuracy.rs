@@ -66,12 +66,7 @@ pub(super) fn proxy_accuracy_filtered(
         samples: task.samples,
         ..Context::default()
     };
-    let objective = Objective {
-        hard_negatives: hard_negatives(task, images - 1),
-        filters: filters.to_vec(),
-        loss: LossVariant::INFO_NCE,
-        ..task.objective.clone()
-    };
+    let objective = task.objective_of(images - 1, filters);
     let key = second.f_narrow(0, 0, first.size()[0])?;
     let measures = info_nce(first, &key, second, &objective, &context)?.measures;
     Ok((measures.without_negatives < 1.0).then_some(ProxyAccuracy {
@@ -80,10 +75,18 @@ pub(super) fn proxy_accuracy_filtered(
     }))
 }
 
-/// N for a sample with this many negatives; at least 1, unless the run has none.
-fn hard_negatives(task: &ProxyTask, negatives: usize) -> usize {
-    let n = task.objective.hard_negatives;
-    ((n as f64 * negatives as f64 / task.keys.max(1) as f64).round() as usize).max(n.min(1))
+impl ProxyTask<'_> {
+    /// The objective for a sample with this many negatives: its N is at least 1, unless the run has none.
+    pub(super) fn objective_of(&self, negatives: usize, filters: &[Filter]) -> Objective {
+        let n = self.objective.hard_negatives;
+        let scaled = (n as f64 * negatives as f64 / self.keys.max(1) as f64).round() as usize;
+        Objective {
+            hard_negatives: scaled.max(n.min(1)),
+            filters: filters.to_vec(),
+            loss: LossVariant::INFO_NCE,
+            ..self.objective.clone()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -113,7 +116,7 @@ mod tests {
         let objective = Objective::mochi(0.2, 1024, 8, 8);
         let of = |keys, negatives| {
             let task = ProxyTask { objective: &objective, keys, draws: DrawKey::default(), samples: &[] };
-            hard_negatives(&task, negatives)
+            task.objective_of(negatives, &[]).hard_negatives
         };
         assert_eq!([of(65_536, 1023), of(65_536, 10), of(1024, 2048)], [16, 1, 2048]);
     }

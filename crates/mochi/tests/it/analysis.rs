@@ -55,6 +55,8 @@ fn every_checkpoint_is_measured_with_and_without_labels() {
         assert_eq!(one.get("neighbor_stability").is_some(), at > 0);
         assert!(number("proxy_accuracy_synthetic") <= number("proxy_accuracy"));
         assert!(number("proxy_accuracy") <= number("proxy_accuracy_oracle"));
+        // A pair has one of two parents, so pairs are at least as often false.
+        assert!(number("false_parents") <= number("false_pairs") && number("false_pairs") <= 1.0);
         let sum: f64 = one["similarity"]["negative"].as_array().unwrap().iter().filter_map(|v| v.as_f64()).sum();
         assert!((sum - 1.0).abs() < 1e-9);
         assert_eq!(one["hardest"]["ranks"].as_array().unwrap().first(), Some(&1.into()));
