@@ -10,10 +10,11 @@ use crate::name::{common_name, name_of, numbered, shortened_before};
 use crate::settings::RunSettings;
 
 /// Keys that a time limit estimates from the measured speed of the machine. What ends such a run is its time.
-const ESTIMATED: [&str; 5] = [
+const ESTIMATED: [&str; 6] = [
     "epochs",
     "optimizer.warmup_epochs",
     "checkpoint.every_steps",
+    "checkpoint.keep_every",
     "log.diagnostics_every_steps",
     "evaluation.every_steps",
 ];

@@ -153,7 +153,7 @@ pub static FALSE_NEGATIVES_ALL: Measure = Measure {
     chart: &FALSE_CHART,
     doc: "Fraction of the query's class among all its negatives. Needs labels.",
 };
-/// See [`crate::analysis::false_parents`].
+/// See `false_parents`.
 pub static FALSE_PARENTS: Measure = Measure {
     key: "false_parents",
     column: "false in parents %",
@@ -162,7 +162,7 @@ pub static FALSE_PARENTS: Measure = Measure {
     chart: &FALSE_CHART,
     doc: "Fraction of the query's class among the parents of its synthetic negatives, which are mixed from the same fraction of the negatives as in training. Needs labels; absent if the run has none.",
 };
-/// See [`crate::analysis::false_parents`].
+/// See `false_parents`.
 pub static FALSE_PAIRS: Measure = Measure {
     key: "false_pairs",
     column: "false in pairs %",

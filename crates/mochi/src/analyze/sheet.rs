@@ -25,6 +25,7 @@ pub fn sheet(dataset: &Dataset, analysis: &Analysis, progress: &Progress) -> Vec
         augmentation,
         fast_decode: false,
         thumbnail: SIDE,
+        within: None,
     };
     // The views have been drawn once, so the pipeline is valid.
     let previewer = Previewer::new(dataset, options, &analysis.bad_images).ok();
