@@ -111,14 +111,14 @@ impl AnalysisPage {
             return;
         }
         let borders = if self.labeled {
-            " An orange border marks a neighbor of another class, a red one a false negative: a negative of the query's own class."
+            " An orange border marks a neighbor of another class, a dashed red one a false negative: a negative of the query's own class."
         } else {
             ""
         };
         let _ = writeln!(
             page,
-            "<h2>Nearest neighbors and hardest negatives</h2>\n<p class=\"small\">At the last checkpoint, with cosines. Left: an image and its two augmented \
-             views, the query and its positive. Right: the images whose features are nearest to those of the image; and the hardest negatives, \
+            "<h2>Nearest neighbors and hardest negatives</h2>\n<p class=\"small\">At the last checkpoint, with cosines. First an image and its two augmented \
+             views, the query and its positive; then the images whose features are nearest to those of the image; then the hardest negatives, \
              the images whose second views have the embeddings nearest to that of the query.{borders}</p>\n<div class=\"neighbors\">"
         );
         self.neighbors.iter().for_each(|row| row.push(page));

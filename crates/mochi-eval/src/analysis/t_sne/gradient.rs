@@ -34,14 +34,17 @@ pub(super) fn gradient(p: &[f64], factor: f64, y: &[Vec<f64>; 2]) -> Result<([Ve
 /// Sums over all pairs of row i, in lanes that the compiler can vectorize.
 fn sums(p: &[f64], [xs, ys]: &[Vec<f64>; 2], i: usize) -> Sums {
     let (x, y) = (xs[i], ys[i]);
+    // Sums of pull, of push and of w.
     let mut lanes = [[0.0f64; LANES]; 5];
     let mut add = |lane: usize, p: f64, other: (f64, f64)| {
         let (dx, dy) = (x - other.0, y - other.1);
         let w = 1.0 / (1.0 + dx * dx + dy * dy);
         let (pull, push) = (p * w, w * w);
-        for (sums, value) in lanes.iter_mut().zip([pull * dx, pull * dy, push * dx, push * dy, w]) {
-            sums[lane] += value;
-        }
+        lanes[0][lane] += pull * dx;
+        lanes[1][lane] += pull * dy;
+        lanes[2][lane] += push * dx;
+        lanes[3][lane] += push * dy;
+        lanes[4][lane] += w;
     };
     let (p, xs, ys) = (p.chunks_exact(LANES), xs.chunks_exact(LANES), ys.chunks_exact(LANES));
     let rest = p.remainder().iter().zip(xs.remainder()).zip(ys.remainder());
