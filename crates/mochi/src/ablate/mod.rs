@@ -115,19 +115,20 @@ pub fn run(arguments: Arguments) -> Outcome {
 
     study.write_plan(plan)?;
     let worker = Worker { plan, cells, study, leases, stop: &stop, progress: &progress, begun };
-    let ending = worker.work(arguments.prune, &mut forecast)?;
+    let after = |worker: &Worker| {
+        // What the folder shows may be old for once: the runs are the truth.
+        let stored =
+            states().and_then(|states| store(&whole, &table(&whole, worker, arguments.prune, &states), &states));
+        if let Err(failure) = stored {
+            progress.warning(&format!("the study's page was not written: {}", failure.what()));
+        }
+    };
+    let ending = worker.work(arguments.prune, &mut forecast, &after)?;
     let states = states()?;
-    let mut table = whole.table(&states);
-    if arguments.prune {
-        let skipped = cells.variants.iter().zip(worker.hopeless(&states)).filter(|(_, hopeless)| *hopeless);
-        table.pruned = skipped.map(|(variant, _)| variant.name()).collect();
-    }
+    let table = table(&whole, &worker, arguments.prune, &states);
     // First: where it cannot be written, for example on a full disk, it is known nevertheless.
     let printed = print(&table, Format::Text, arguments.json);
-    for format in Format::ALL {
-        study.write_table(format.extension(), &format.write(&table))?;
-    }
-    let page = mochi_report::write_study_page(study, plan, cells, &states, &table, None)?;
+    let page = store(&whole, &table, &states)?;
     printed?;
     draw(arguments.figures.as_deref(), study, plan, cells, &table)?;
     let say = |text: String| write_stderr(&printable(&text));
@@ -162,6 +163,24 @@ pub fn run(arguments: Arguments) -> Outcome {
         return Err(Failure::new(what, format!("once the cause is removed, `{again} --retry-failed`")));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The table of cells in these states, with what was pruned.
+fn table(study: &Study, worker: &Worker, prune: bool, states: &[State]) -> Table {
+    let mut table = study.table(states);
+    if prune {
+        let skipped = study.cells.variants.iter().zip(worker.hopeless(states)).filter(|(_, hopeless)| *hopeless);
+        table.pruned = skipped.map(|(variant, _)| variant.name()).collect();
+    }
+    table
+}
+
+/// Writes the table in every format, and the page, whose path is returned.
+fn store(study: &Study, table: &Table, states: &[State]) -> Outcome<PathBuf> {
+    for format in Format::ALL {
+        study.folder.write_table(format.extension(), &format.write(table))?;
+    }
+    Ok(mochi_report::write_study_page(&study.folder, &study.plan, &study.cells, states, table, None)?)
 }
 
 /// Writes the figures of `--figures`. A study without results yet has none, which is no error of the study.

@@ -47,8 +47,8 @@ enum Attempt {
 }
 
 impl Worker<'_> {
-    /// Works until no cell is left.
-    pub fn work(&self, prune: bool, forecast: &mut Forecast) -> Outcome<Ending> {
+    /// Works until no cell is left. `after` is called after every cell that was trained and evaluated, or that failed.
+    pub fn work(&self, prune: bool, forecast: &mut Forecast, after: &dyn Fn(&Worker)) -> Outcome<Ending> {
         let mut locked: Vec<usize> = Vec::new();
         let mut told = false;
         let mut pruned = Vec::new();
@@ -111,10 +111,12 @@ impl Worker<'_> {
                     let total = self.study.add_seconds(cell, took)?;
                     forecast.finished(index, total);
                     self.progress.note(&format!("{label}: finished in {}{}", duration(total), self.results(cell)?));
+                    after(self);
                 }
                 Attempt::Failed(reason) => {
                     self.progress.warning(&format!("{label} failed: {reason}"));
                     self.study.record_failure(cell, &Failed { reason, log: self.study.log(cell) })?;
+                    after(self);
                 }
                 Attempt::Stopped => {
                     if self.study.run(cell)?.is_dir() {

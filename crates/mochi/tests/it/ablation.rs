@@ -175,6 +175,10 @@ fn a_stopped_study_goes_on_and_two_workers_share_one() {
     let study = Study::new("[0, 1]");
     let mut first = study.command(&[]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(first.stderr.take().unwrap()).lines();
+    // The folder shows each cell that has ended while the command goes on.
+    assert!(lines.any(|line| line.unwrap().contains("[2/4] ")));
+    let table = std::fs::read_to_string(study.path("study/table.txt")).unwrap();
+    assert!(table.contains("1 of 4 cells finished") && study.path("study/report.html").is_file(), "{table}");
     assert!(lines.any(|line| line.unwrap().contains(": epoch 1/2 step 1/")));
     let kill = Command::new("kill").args(["-TERM", &first.id().to_string()]).status().unwrap();
     assert!(kill.success());
