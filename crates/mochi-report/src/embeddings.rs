@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::analysis_curves::AnalysisCurves;
 use crate::frame;
 
-/// Adds the section. `run`: the path of the folder as it was given.
-pub(crate) fn push(page: &mut String, folder: &RunFolder, run: &Path) {
+/// Adds the section. `run`: the path of the folder as it was given. `inside`: whether the page is in the folder, where links lead to its other files.
+pub(crate) fn push(page: &mut String, folder: &RunFolder, run: &Path, inside: bool) {
     page.push_str("<h2>Embeddings</h2>\n");
     let read = match folder.read_analysis() {
         Ok(None) => {
@@ -32,7 +32,7 @@ pub(crate) fn push(page: &mut String, folder: &RunFolder, run: &Path) {
         Err(error) => Err(error.to_string()),
     };
     match read {
-        Ok(analysis) => push_analysis(page, &analysis, folder.analysis_page_path().is_file()),
+        Ok(analysis) => push_analysis(page, &analysis, inside && folder.analysis_page_path().is_file()),
         Err(reason) => {
             let _ = writeln!(page, "<p class=\"small\">Not shown: analysis.json: {}</p>", Escaped(&reason));
         }

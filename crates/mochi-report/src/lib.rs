@@ -98,22 +98,35 @@ pub use views_page::{ShownView, ViewsPage, ViewsRow};
 /// under `eval/` that cannot be read is named on the page instead.
 pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
     let folder = RunFolder::read(run)?;
-    let settings = RunSettings::read(&folder)?;
+    Ok(folder.write_page(&page_of(&folder, run, true)?)?)
+}
+
+/// The page of a run as HTML, for a file outside of its folder: it has no links to the folder's files.
+///
+/// # Errors
+/// As [`write_page`].
+pub fn run_page(run: &Path) -> Result<String, ReportError> {
+    page_of(&RunFolder::read(run)?, run, false)
+}
+
+/// `inside`: whether the page is in the run's folder.
+fn page_of(folder: &RunFolder, run: &Path, inside: bool) -> Result<String, ReportError> {
+    let settings = RunSettings::read(folder)?;
     let records = MetricsLog::read(&folder.metrics_path())?;
     let figures = run_figures(&records, &CurvesLog::read(&folder.curves_path())?);
-    let results = results::read(&folder);
+    let results = results::read(folder);
     let history = History {
         sessions: Session::read(&folder.sessions_path())?,
         bad_images: BadImageLog::read(&folder.bad_images_path())?,
     };
     let mut detections = String::new();
-    detection_results::push(&mut detections, &folder);
+    detection_results::push(&mut detections, folder);
     let (mut embeddings, mut views) = (String::new(), String::new());
     if settings.task == Task::Pretraining {
-        embeddings::push(&mut embeddings, &folder, run);
-        views::push(&mut views, &folder, &settings);
+        embeddings::push(&mut embeddings, folder, run, inside);
+        views::push(&mut views, folder, &settings);
     }
-    let page = page::render(&Content {
+    Ok(page::render(&Content {
         name: &name_of(run),
         settings: &settings,
         records: &records,
@@ -123,8 +136,7 @@ pub fn write_page(run: &Path) -> Result<PathBuf, ReportError> {
         detections: &detections,
         embeddings: &embeddings,
         views: &views,
-    });
-    Ok(folder.write_page(&page)?)
+    }))
 }
 
 /// Writes figures of runs as PNG and SVG files into `folder`, which is created if necessary: of a single run every chart, and `overview` with the main ones;

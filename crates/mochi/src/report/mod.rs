@@ -1,4 +1,4 @@
-//! `mochi report RUN [--figures DIR]`, `mochi report RUN... [--out PAGE] [--figures DIR]`, `mochi report PLAN|STUDY [--out PAGE] [--figures DIR]`
+//! `mochi report RUN... [--out PAGE] [--figures DIR]`, `mochi report PLAN|STUDY [--out PAGE] [--figures DIR]`
 
 mod study;
 
@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_files::shell_word;
+use mochi_report::ReportError;
 
 use crate::failure::{Failure, Outcome, print_line};
 use crate::{figures, output_file};
@@ -17,7 +18,7 @@ pub struct Arguments {
     /// Run folder; several are compared on one page. Or one study: its plan, a TOML file, or its folder
     #[arg(required = true, value_name = "RUN|STUDY")]
     runs: Vec<PathBuf>,
-    /// Page that compares several runs, or of a study instead of report.html in its folder; an HTML file
+    /// Page to write instead of report.html in the folder of the run or of the study; an HTML file. Several runs need it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Write charts, and figures as the paper has them, as PNG and SVG files into this folder
@@ -35,15 +36,11 @@ pub fn run(arguments: Arguments) -> Outcome {
     arguments.runs.iter().try_for_each(|run| check_no_study(run))?;
     match &arguments.runs[..] {
         [run] => {
-            if let Some(out) = &arguments.out {
-                let (run, out) = (shell_word(run), shell_word(out));
-                let what = "--out is the page of several runs or of a study, and one run was given";
-                let hint = format!(
-                    "`mochi report {run}` writes its page, report.html in its folder; `mochi report {run} OTHER_RUN --out {out}` compares two runs"
-                );
-                return Err(Failure::new(what, hint));
-            }
-            print_line(&mochi_report::write_page(run)?.display().to_string())?;
+            let path = match &arguments.out {
+                None => mochi_report::write_page(run)?,
+                Some(out) => write(out, || mochi_report::run_page(run))?,
+            };
+            print_line(&path.display().to_string())?;
         }
         runs => compare(runs, &arguments)?,
     }
@@ -78,8 +75,12 @@ fn compare(runs: &[PathBuf], arguments: &Arguments) -> Outcome<()> {
         let hint = "add --out comparison.html, or --figures DIR";
         return Err(Failure::new("several runs are compared on a page of their own", hint));
     };
+    print_line(&write(out, || mochi_report::comparison_page(runs))?.display().to_string())
+}
+
+/// Writes a page to the path of `--out`, which is checked before the page is made.
+fn write(out: &Path, page: impl FnOnce() -> Result<String, ReportError>) -> Outcome<PathBuf> {
     output_file::PAGE.check(out)?;
-    let page = mochi_report::comparison_page(runs)?;
-    mochi_files::write_atomic(out, page.as_bytes())?;
-    print_line(&out.display().to_string())
+    mochi_files::write_atomic(out, page()?.as_bytes())?;
+    Ok(out.to_owned())
 }

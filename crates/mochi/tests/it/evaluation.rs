@@ -103,6 +103,17 @@ fn an_earlier_checkpoint_is_evaluated_beside_the_newest() {
     assert!(page.status.success(), "{}", said(&page));
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("knn/2, step 2"), "{page}");
+    // The page of one run may be written to another place, from which links into the folder would not lead.
+    std::fs::write(out.join("analysis.json"), "{}").unwrap();
+    std::fs::write(out.join("analysis.html"), "").unwrap();
+    let [inside, outside] = [None, Some(folders.path("page.html"))].map(|place| {
+        let more = place.iter().flat_map(|path| ["--out", text(path)]);
+        let printed = run(&["report", text(&out)].into_iter().chain(more).collect::<Vec<_>>());
+        assert!(printed.status.success(), "{}", said(&printed));
+        std::fs::read_to_string(String::from_utf8(printed.stdout).unwrap().trim_end()).unwrap()
+    });
+    assert!(inside.contains("href=\"analysis.html\"") && outside.contains("knn/2, step 2"));
+    assert!(!outside.contains("<a href"), "{outside}");
 
     let unknown = refused(&eval(&["--step", "3"]));
     assert!(unknown.contains("choose one of the steps 2, 4"), "{unknown}");

@@ -80,17 +80,10 @@ fn a_report_that_cannot_be_written_says_what_to_type() {
     for (plan, text) in [("plan.toml", data), ("study/plan.toml", data), ("study/base.toml", ""), ("photo.html", "x")] {
         std::fs::write(folder.path().join(plan), text).unwrap();
     }
-    let (plan, study, page) = (path("plan.toml"), path("study"), path("page.html"));
+    let (plan, study) = (path("plan.toml"), path("study"));
     for (arguments, what, hint) in [
         (
-            vec!["a run", "--out", &page],
-            "--out is the page of several runs or of a study, and one run was given",
-            format!(
-                "`mochi report 'a run'` writes its page, report.html in its folder; `mochi report 'a run' OTHER_RUN --out {page}` compares two runs"
-            ),
-        ),
-        (
-            vec![&plan],
+            vec![plan.as_str()],
             "plan.toml is not in runs/plan, its default folder",
             format!("`mochi report` takes that folder; `mochi ablate {plan}` trains a study"),
         ),
