@@ -202,7 +202,7 @@ fn push_cells(
     Ok(())
 }
 
-/// Where the page of a cell is, from the page of the study, if there is one: relative where it is in a folder below.
+/// Where the page of a cell is, from the page of the study, if there is one in a folder below: an absolute path would lead nowhere on another machine.
 fn link(study: &StudyFolder, out: Option<&Path>, page: &Path) -> Option<PathBuf> {
     if !page.is_file() {
         return None;
@@ -212,7 +212,7 @@ fn link(study: &StudyFolder, out: Option<&Path>, page: &Path) -> Option<PathBuf>
         None => std::path::absolute(study.path()).ok()?,
         Some(out) => std::path::absolute(out).ok()?.parent()?.to_owned(),
     };
-    Some(page.strip_prefix(&folder).map(Path::to_owned).unwrap_or(page))
+    page.strip_prefix(&folder).ok().map(Path::to_owned)
 }
 
 #[cfg(test)]
@@ -254,6 +254,10 @@ mod tests {
         let elsewhere = std::fs::read_to_string(out).unwrap();
         let link = format!("<a href=\"study/cells/{}/report.html\">pairs = 32, seed 1</a>", cells.cells[3].folder);
         assert!(elsewhere.contains(&link), "{elsewhere}");
+        let out = folder.path().join("pages/page.html");
+        std::fs::create_dir(folder.path().join("pages")).unwrap();
+        write_study_page(&study, &plan, &cells, &states, &table, Some(&out)).unwrap();
+        assert!(!std::fs::read_to_string(out).unwrap().contains("<a href"));
         // Figures and cells name the key of a value.
         assert_eq!(page.matches("<text x=\"8\" y=\"38\">pairs = 0 <tspan").count(), 2, "{page}");
         assert!(page.contains("<td>pairs = 32, seed 1</td>"), "{page}");
