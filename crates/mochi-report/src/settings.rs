@@ -1,8 +1,9 @@
 //! Settings of a run of any task, as its page shows them.
 
-use mochi_config::{Described, Resolved, Task, detection};
+use mochi_config::{Described, EncoderKind, NegativesFrom, Positive, Resolved, Task, detection};
 use mochi_figures::grouped;
 use mochi_run::RunFolder;
+use mochi_text::counted;
 
 use crate::ReportError;
 
@@ -33,7 +34,12 @@ impl RunSettings {
 
     pub(crate) fn of_pretraining(settings: &Resolved) -> Self {
         let Resolved { epochs, data, model, moco, negatives, optimizer, compute, .. } = settings;
+        // Without a queue or a momentum encoder their settings have no effect.
+        let of_batch = negatives.from == NegativesFrom::Batch;
+        let no_queue = of_batch && moco.positive != Positive::Nearest;
+        let momentum = (moco.encoder == EncoderKind::Momentum).then(|| moco.momentum.to_string());
         let mochi = match (negatives.pairs, negatives.query_mixes) {
+            (0, 0) if of_batch => String::new(),
             (0, 0) => "none (MoCo)".to_owned(),
             (s, s2) => format!("({}, {s}, {s2})", negatives.hardest),
         };
@@ -42,10 +48,11 @@ impl RunSettings {
             ("Views", format!("{} at {} px", data.augment, data.size)),
             ("Encoder", format!("{}, {} head", model.arch, model.head)),
             ("MoCHi (N, s, s′)", mochi),
-            ("Queue K", grouped(moco.queue as u64)),
-            ("Batch", format!("{} in {} batch-norm groups", moco.batch, moco.bn_groups)),
+            ("Queue K", if no_queue { String::new() } else { grouped(moco.queue as u64) }),
+            ("Negatives", if of_batch { "of the batch".to_owned() } else { String::new() }),
+            ("Batch", format!("{} in {}", moco.batch, counted(moco.bn_groups, "batch-norm group"))),
             ("Temperature", moco.temperature.to_string()),
-            ("Key momentum", moco.momentum.to_string()),
+            ("Key momentum", momentum.unwrap_or_default()),
             ("Epochs", epochs.to_string()),
             ("Learning rate", format!("{}, {}", optimizer.learning_rate, optimizer.schedule)),
             ("Optimizer", format!("{}, decay {}", optimizer.name, optimizer.weight_decay)),
@@ -85,5 +92,29 @@ impl RunSettings {
         ];
         let (preset, seed) = (settings.preset_name().to_owned(), settings.seed);
         Self { task: Task::Detection, preset, seed, brief, lines: settings.describe() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mochi_config::{Facts, Settings};
+
+    /// The page of a run without queue and momentum encoder had "Queue K 1" and "Key momentum 0.999".
+    #[test]
+    fn what_a_run_does_not_have_is_not_shown() {
+        let shown = |preset: &str| {
+            let words = ["epochs=1".to_owned(), "data.size=32".to_owned()];
+            let settings = Settings::load(Some(preset), None, &words).unwrap();
+            let resolved = settings.resolve(&Facts { images: 5000, cores: 2, ..Facts::default() }).unwrap().0;
+            RunSettings::of_pretraining(&resolved).brief
+        };
+        let of = |brief: &[(&str, String)], term: &str| brief.iter().find(|one| one.0 == term).map(|one| one.1.clone());
+        let (small, mochi) = (shown("small"), shown("small-mochi"));
+        assert_eq!(of(&small, "Negatives").as_deref(), Some("of the batch"));
+        for term in ["Queue K", "Key momentum", "MoCHi (N, s, s′)"] {
+            assert!(of(&small, term).is_none() && of(&mochi, term).is_some(), "{term}");
+        }
+        assert!(of(&small, "Batch").unwrap().ends_with(" in 1 batch-norm group"), "{small:?}");
     }
 }
