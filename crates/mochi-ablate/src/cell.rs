@@ -5,8 +5,9 @@
 //! changing a setting makes new ones. Other labeled images change the evaluation, not the run.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use mochi_config::{Origin, Settings};
+use mochi_config::{NO_WEIGHTS, Origin, Settings};
 
 use crate::error::AblateError;
 use crate::name::{short_hash, slug};
@@ -52,6 +53,14 @@ pub struct Cells {
     pub variants: Vec<Variant>,
     /// The cells in the order in which they are trained: all variants of the first seed, then of the next.
     pub cells: Vec<Cell>,
+}
+
+impl Cell {
+    /// The weights that its backbone starts from (`model.init`), whose path starts at the folder of the plan; `None` for random weights.
+    pub fn init(&self, plan: &Plan) -> Option<PathBuf> {
+        let init = self.settings.model.init.as_str();
+        (init != NO_WEIGHTS).then(|| plan.place(init))
+    }
 }
 
 impl Cells {

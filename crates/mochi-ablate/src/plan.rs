@@ -139,6 +139,11 @@ impl Plan {
         Path::new("runs").join(slug(&self.name))
     }
 
+    /// An absolute path of what the plan names; relative paths start at its folder.
+    pub fn place(&self, text: &str) -> PathBuf {
+        beside(&self.path, text)
+    }
+
     fn parse(path: &Path, text: String) -> Result<Plan, AblateError> {
         Ok(plan::read(path, &text, PAGE, |file| Plan::of(path, &text, file))?)
     }
@@ -184,13 +189,7 @@ impl Plan {
             return Err(file.problem(None, "two axes have one name", "give each axis its own `name`"));
         }
         let stem = || path.file_stem().map_or_else(|| "study".to_owned(), |stem| stem.to_string_lossy().into_owned());
-        // Absolute, so that results tell what they were computed on, from whichever folder.
-        let beside = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let beside = beside.parent().unwrap_or(Path::new("/")).to_owned();
-        let place = |text: &str| {
-            let whole = beside.join(text);
-            if text.contains("://") { PathBuf::from(text) } else { whole.canonicalize().unwrap_or(whole) }
-        };
+        let place = |text: &str| beside(path, text);
         let base = toml::to_string(&base).map_err(|error| {
             file.problem(Some("base"), &format!("[base]: {error}"), "write settings as in a settings file")
         })?;
@@ -220,6 +219,13 @@ impl Plan {
             text: text.to_owned(),
         })
     }
+}
+
+/// What the plan at `path` names as `text`: absolute, so that results tell what they were computed on, from whichever folder.
+fn beside(path: &Path, text: &str) -> PathBuf {
+    let plan = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let whole = plan.parent().unwrap_or(Path::new("/")).join(text);
+    if text.contains("://") { PathBuf::from(text) } else { whole.canonicalize().unwrap_or(whole) }
 }
 
 /// The protocols of `evaluate`, each once.

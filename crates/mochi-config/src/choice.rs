@@ -12,6 +12,9 @@ macro_rules! choice {
             /// Every name, as written in a settings file.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
 
+            /// Every value, in the order of its names.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
             /// The name as written in a settings file.
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $word),+ }

@@ -1,5 +1,6 @@
 //! Properties of the dataset and of the machine that the rules of `"auto"` read.
 
+use crate::choice::{Arch, Stem};
 use crate::device::Device;
 
 /// Properties of the dataset and of the machine. [`Facts::default`] knows nothing: no image, no GPU, no memory limit.
@@ -9,6 +10,8 @@ pub struct Facts {
     pub images: usize,
     /// Median of the images' shorter sides in pixels, where it is known.
     pub short_side: Option<u32>,
+    /// The network of the weights of `model.init`, where it is known.
+    pub start: Option<StartNetwork>,
     /// Whether all images of a sample are grayscale.
     pub grayscale: bool,
     /// Speed of training steps on this machine, by rising view size. Empty: not measured.
@@ -23,6 +26,15 @@ pub struct Facts {
     pub gpus: Vec<DeviceFacts>,
     /// Processes that train together; 0 is the same as 1.
     pub processes: usize,
+}
+
+/// The network of the weights that a run starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartNetwork {
+    /// Backbone.
+    pub arch: Arch,
+    /// Its first layers; `None` if the weights fit both.
+    pub stem: Option<Stem>,
 }
 
 /// Speed of training steps at a view size.

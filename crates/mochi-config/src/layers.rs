@@ -30,7 +30,7 @@ impl Layers {
     pub(crate) fn preset(&mut self, name: &str, origin: Origin) {
         let Some(preset) = self.schema.preset(name) else {
             let nearest = nearest(name, self.schema.presets().map(|preset| preset.name));
-            let of = Task::ALL.into_iter().find(|task| task.schema().preset(name).is_some());
+            let of = Task::ALL.iter().copied().find(|task| task.schema().preset(name).is_some());
             self.problems.push(Problem::UnknownPreset { name: name.to_owned(), origin, nearest, of });
             return;
         };

@@ -67,7 +67,7 @@ pub use choice::{
 };
 pub use device::{Device, UnknownDevice};
 pub use error::{ConfigError, Problem};
-pub use facts::{DeviceFacts, Facts, Speed};
+pub use facts::{DeviceFacts, Facts, Speed, StartNetwork};
 pub use kind::{Key, Kind};
 pub use origin::{Described, Origin};
 pub use presets::Preset;
@@ -77,8 +77,8 @@ pub use resolved::{Resolved, epochs_to_steps};
 pub use schema::Schema;
 pub use sections::{
     Checkpoint, CheckpointSettings, Compute, ComputeSettings, Data, DataSettings, Evaluation, EvaluationSettings, Log,
-    LogSettings, Mix, MixSettings, Moco, MocoSettings, Model, ModelSettings, Negatives, NegativesSettings, Optimizer,
-    OptimizerSettings,
+    LogSettings, Mix, MixSettings, Moco, MocoSettings, Model, ModelSettings, NO_WEIGHTS, Negatives, NegativesSettings,
+    Optimizer, OptimizerSettings,
 };
 pub use selection::{Choices, Selection};
 pub use settings::Settings;

@@ -105,6 +105,12 @@ impl Settings {
         self.evaluation.source = source;
     }
 
+    /// Sets `model.init` to `--init` of the command line, or to the absolute path of the value that was given.
+    pub fn set_init(&mut self, init: String, by: Option<Origin>) {
+        self.model.init = init;
+        self.origins.extend(by.map(|origin| ("model.init", origin)));
+    }
+
     /// Name of the preset of the first layer.
     pub fn preset_name(&self) -> &str {
         &self.preset

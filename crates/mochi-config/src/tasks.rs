@@ -6,9 +6,6 @@ use crate::pretraining::PRETRAINING;
 use crate::schema::Schema;
 
 impl Task {
-    /// Every task.
-    pub const ALL: [Task; 2] = [Task::Pretraining, Task::Detection];
-
     /// Its keys and presets.
     pub fn schema(self) -> &'static Schema {
         match self {

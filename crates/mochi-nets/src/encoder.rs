@@ -3,7 +3,7 @@
 use crate::head::{Head, HeadKind};
 use crate::layers::Builder;
 use crate::{Arch, Backbone, NormMode, Stem};
-use mochi_tensor::{BatchNorm, Compute, Group, ParameterStore, Tensor, TensorError, no_grad};
+use mochi_tensor::{BatchNorm, Compute, Group, ParameterStore, Role, Tensor, TensorError, no_grad};
 use std::sync::Arc;
 
 /// What an encoder is made of.
@@ -24,6 +24,8 @@ pub struct EncoderSpec {
 pub struct Encoder {
     compute: Compute,
     store: ParameterStore,
+    /// Entries of the store that are the backbone's.
+    backbone_entries: usize,
     backbone: Backbone,
     head: Head,
 }
@@ -36,10 +38,11 @@ impl Encoder {
     pub fn new(spec: &EncoderSpec, compute: Compute) -> Result<Self, TensorError> {
         let mut store = ParameterStore::new();
         let backbone = Backbone::new(spec.arch, spec.stem, compute, &mut store)?;
+        let backbone_entries = store.iter().count();
         let mut b = Builder { store: &mut store, compute, fan_in: false };
         let shape = spec.arch.shape(spec.stem);
         let head = Head::new(spec.head, [shape.features(), shape.hidden, spec.dim], &mut b)?;
-        Ok(Self { compute, store, backbone, head })
+        Ok(Self { compute, store, backbone_entries, backbone, head })
     }
 
     /// Names and tensors.
@@ -70,6 +73,11 @@ impl Encoder {
     /// The backbone.
     pub fn backbone(&self) -> &Backbone {
         &self.backbone
+    }
+
+    /// The backbone's tensors: torchvision's name, tensor and role.
+    pub fn backbone_tensors(&self) -> impl Iterator<Item = (&str, &Tensor, Role)> {
+        self.store.iter().take(self.backbone_entries)
     }
 
     /// Ends the collection of statistics that forward passes in [`NormMode::Collect`] began ([`mochi_tensor::BatchNorm::finish_collection`]).

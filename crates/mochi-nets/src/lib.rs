@@ -29,6 +29,7 @@ mod head;
 mod init;
 mod layers;
 mod patches;
+mod recognize;
 
 pub use arch::{Arch, Stem, UnknownArch};
 pub use backbone::Backbone;
@@ -36,6 +37,7 @@ pub use encoder::{Encoder, EncoderSpec};
 pub use feature_map::{FeatureMap, FeatureMaps, ShapeSpec, Stage, UnknownStage};
 pub use head::HeadKind;
 pub use patches::filters_of_patches;
+pub use recognize::network_of;
 
 /// Mode of a forward pass: batch statistics in groups, or running statistics.
 pub use mochi_tensor::NormMode;

@@ -31,7 +31,7 @@ pub const EVALUATED: [&Metric; 6] = [
 /// Names of all columns: the run's own, results by protocol (hyphens become underscores) and of detection, settings of every task.
 pub fn columns() -> impl Iterator<Item = String> {
     let results = of_images().map(result).chain(EVALUATED.iter().map(|metric| metric.key.to_owned()));
-    let settings = Task::ALL.into_iter().enumerate().flat_map(|(at, task)| {
+    let settings = Task::ALL.iter().copied().enumerate().flat_map(|(at, task)| {
         // A key that several tasks have is one column.
         let new = move |name: &str| Task::ALL[..at].iter().all(|before| before.schema().key(name).is_none());
         task.schema().keys().map(|key| key.name).filter(move |name| new(name))
@@ -46,7 +46,7 @@ pub fn is_result(name: &str) -> bool {
 
 /// Whether a column is a setting.
 pub fn is_setting(name: &str) -> bool {
-    Task::ALL.into_iter().any(|task| task.schema().key(name).is_some())
+    Task::ALL.iter().copied().any(|task| task.schema().key(name).is_some())
 }
 
 /// Protocols whose results a run has under `eval/`; those of detection belong to the run of a detector.

@@ -1,6 +1,6 @@
 //! Settings of a run of any task, as its page shows them.
 
-use mochi_config::{Described, EncoderKind, NegativesFrom, Positive, Resolved, Task, detection};
+use mochi_config::{Described, EncoderKind, NO_WEIGHTS, NegativesFrom, Positive, Resolved, Task, detection};
 use mochi_figures::grouped;
 use mochi_run::RunFolder;
 use mochi_text::counted;
@@ -47,6 +47,7 @@ impl RunSettings {
             ("Images", data.source.clone()),
             ("Views", format!("{} at {} px", data.augment, data.size)),
             ("Encoder", format!("{}, {} head", model.arch, model.head)),
+            ("Starts from", if model.init == NO_WEIGHTS { String::new() } else { model.init.clone() }),
             ("MoCHi (N, s, s′)", mochi),
             ("Queue K", if no_queue { String::new() } else { grouped(moco.queue as u64) }),
             ("Negatives", if of_batch { "of the batch".to_owned() } else { String::new() }),
@@ -81,7 +82,7 @@ impl RunSettings {
                 ),
             ),
             ("Backbone", model.arch.to_string()),
-            ("Starts from", if model.init == "none" { "random weights".to_owned() } else { model.init.clone() }),
+            ("Starts from", if model.init == NO_WEIGHTS { "random weights".to_owned() } else { model.init.clone() }),
             ("Iterations", grouped(*iterations)),
             ("Batch", format!("{} in {} groups", data.batch, data.groups)),
             ("Shorter side", format!("{sides} px, {} in evaluation", data.test_short_side)),

@@ -42,6 +42,7 @@ mod ranks;
 mod records;
 mod schedule;
 mod speed;
+mod start_weights;
 mod state;
 mod task;
 mod tasks;
@@ -55,14 +56,15 @@ pub use evaluations::Evaluate;
 pub use part::{Part, PartContent, Parts};
 pub use schedule::{Decay, LearningRate, Update, WarmUp};
 pub use speed::{measure_speed, noise_views};
+pub use start_weights::{StartWeights, start_network};
 pub use state::{Data, State};
 pub use task::{Batches, DataIdentity, Evaluated, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
 pub use tasks::contrastive::learner::Learner;
 pub use tasks::contrastive::step::LearnerReport;
 pub use tasks::contrastive::{Contrastive, ContrastiveData, Views};
 pub use tasks::detection::{
-    Detection, DetectionData, DetectionLearner, Found, LoadedDetector, NO_WEIGHTS, ObjectBatches, StartWeights,
-    detect_all, export_detector, load_detector,
+    Detection, DetectionData, DetectionLearner, Found, LoadedDetector, ObjectBatches, detect_all, export_detector,
+    load_detector,
 };
 pub use trainer::{Event, Outcome, Progress, Trainer, TrainerOptions};
 pub use wiring::{

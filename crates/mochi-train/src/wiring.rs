@@ -19,6 +19,7 @@ pub fn facts(engine: &Engine, images: usize) -> Facts {
     Facts {
         images,
         short_side: None,
+        start: None,
         grayscale: false,
         speeds: Vec::new(),
         labels: true,

@@ -18,6 +18,7 @@ mod drive;
 mod eval;
 mod failure;
 mod figures;
+mod init;
 mod launch;
 mod output_file;
 mod pack;

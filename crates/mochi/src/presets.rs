@@ -66,7 +66,7 @@ pub fn run(arguments: Arguments) -> Outcome {
 
 /// Every task, or only the named one.
 fn tasks(only: Option<Task>) -> impl Iterator<Item = Task> {
-    Task::ALL.into_iter().filter(move |&task| only.is_none_or(|only| only == task))
+    Task::ALL.iter().copied().filter(move |&task| only.is_none_or(|only| only == task))
 }
 
 fn print_one(name: &str, only: Option<Task>, json: bool) -> Outcome<()> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use mochi_config::{Facts, Resolved, Settings, TimeBudget};
+use mochi_config::{Facts, NO_WEIGHTS, Origin, Resolved, Settings, TimeBudget};
 use mochi_data::dataset::{path_from_text, path_to_text};
 use mochi_data::{Dataset, Split, display_source, is_remote};
 use mochi_run::{RunFolder, default_path};
@@ -19,13 +19,16 @@ use crate::failure::{Failure, Outcome};
 use crate::ranks::{self, Ranks, has_checkpoint, in_group};
 use crate::resume;
 use crate::sources::{Sources, is_inside};
-use crate::{plan, views};
+use crate::{init, plan, views};
 
 /// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     sources: Sources,
+    /// Weights that the backbone starts from: a run folder, a safetensors or PyTorch file, or none
+    #[arg(long, value_name = "RUN|FILE")]
+    init: Option<String>,
     /// Preset to start from, instead of the one named in the settings file; `mochi presets` lists them
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
@@ -65,6 +68,10 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     let words: Vec<String> = words.collect();
     let mut settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &words)?;
     settings.check_length()?;
+    let given = arguments.init.as_ref().map(|init| (init::whole(init), Some(Origin::CommandLine)));
+    let (init, origin) = given.unwrap_or_else(|| (init::whole(&settings.model.init), None));
+    let start = init::network(&init)?;
+    settings.set_init(init, origin);
     if let Some(out) = arguments.out.as_ref().filter(|_| ranks.restarted()) {
         // torchrun repeats the command after a failure: the run goes on.
         let begun = ranks.broadcast_text(|| Ok(has_checkpoint(out).to_string()))?;
@@ -102,7 +109,7 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     };
     let mut whole = sources.iter().map(|source| whole_path(source));
     settings.set_sources(whole.next().unwrap_or_default(), whole.collect(), arguments.sources.has_more());
-    let facts = facts_of(ranks, &dataset, engine);
+    let facts = Facts { start, ..facts_of(ranks, &dataset, engine) };
     let facts = plan::measure(&settings, facts, &dataset, engine, ranks, stop, &progress)?;
     // Rank 0 decides what is automatic: all ranks train with its values.
     let mut known = None;
@@ -150,6 +157,9 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     let mut task = Contrastive::new(resolved.clone(), data, engine, ranks.group())?;
     if let Some(learned) = task.initialize(stop).map_err(plan::stopped)? {
         progress.note(&learned);
+    }
+    if let Some(start) = task.start_weights() {
+        init::describe(start, "the head is new", &progress);
     }
     // What was done until here is part of the time that was asked for.
     let spent = match resolved.time.limit() {
@@ -244,6 +254,7 @@ fn queue(settings: &Resolved) -> String {
 /// Says how long it is trained, with which batch, queue and synthetic negatives.
 fn describe_schedule(settings: &Resolved, dataset: &Dataset, progress: &Progress) {
     let schedule = match settings.epochs {
+        0.0 if settings.model.init != NO_WEIGHTS => format!("the encoder of {}, without a step", settings.model.init),
         0.0 => "the untrained encoder, without a step".to_owned(),
         epochs => {
             format!("{} of {}", counted(epochs, "epoch"), counted(settings.steps_per_epoch(dataset.len()), "step"))

@@ -11,6 +11,7 @@ use crate::choice::{Arch, Stem};
 use crate::error::Problem;
 use crate::facts::DeviceFacts;
 use crate::resolve::compute;
+use crate::sections::NO_WEIGHTS;
 use crate::warning::Warning;
 
 /// A learning rate that differs from the linear rule by more than this factor is warned about.
@@ -50,7 +51,7 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
             "set model.masks=false, or auto".to_owned(),
         );
     }
-    let random = model.init == "none";
+    let random = model.init == NO_WEIGHTS;
     if random && model.norm == Norm::Frozen {
         conflict(
             "`model.norm` is \"frozen\" but `model.init` is \"none\": random weights have no statistics to keep"

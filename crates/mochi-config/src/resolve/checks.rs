@@ -4,11 +4,12 @@ use mochi_contrast_core::filters::Rule;
 use mochi_contrast_core::strategies::{pair_mixing, query_mixing};
 
 use super::{compute, rules};
-use crate::choice::{Arch, EncoderKind, ImageMix, Schedule, Stem};
+use crate::choice::{Arch, EncoderKind, FirstFilters, ImageMix, Schedule, Stem};
 use crate::error::Problem;
 use crate::facts::{DeviceFacts, Facts};
 use crate::origin::Origin;
 use crate::resolved::Resolved;
+use crate::sections::NO_WEIGHTS;
 use crate::selection::Selection;
 use crate::warning::Warning;
 
@@ -53,7 +54,7 @@ fn of_processes(resolved: &Resolved, processes: usize, conflict: &mut impl FnMut
 pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut conflict = |message: String, hint: String| problems.push(Problem::Conflict { message, hint });
-    let Resolved { moco, negatives, epochs, .. } = resolved;
+    let Resolved { moco, model, negatives, epochs, .. } = resolved;
     // Without an epoch there is no batch: the untrained encoder can be written for any dataset.
     if *epochs > 0.0 && facts.images < 2 {
         let images = if facts.images == 1 { "1 image" } else { "no images" };
@@ -65,6 +66,25 @@ pub(super) fn problems(resolved: &Resolved, facts: &Facts) -> Vec<Problem> {
         conflict(
             format!("`moco.batch` is {} but the dataset has {} images", moco.batch, facts.images),
             format!("set moco.batch to at most {}, or auto", facts.images),
+        );
+    }
+    if let Some(start) = facts.start {
+        let differs = |key: &str, own: &str, of_weights: &str| {
+            let message = format!("`model.{key}` is {own}, but the weights of `model.init` are of {of_weights}");
+            (message, format!("leave model.{key} out: it follows the weights"))
+        };
+        if start.arch != model.arch {
+            let (message, hint) = differs("arch", model.arch.as_str(), start.arch.as_str());
+            conflict(message, hint);
+        } else if let Some(stem) = start.stem.filter(|&stem| stem != model.stem && model.arch.has_choice_of_stem()) {
+            let (message, hint) = differs("stem", model.stem.as_str(), &format!("{} with the stem {stem}", start.arch));
+            conflict(message, hint);
+        }
+    }
+    if model.init != NO_WEIGHTS && model.first_filters == FirstFilters::Kmeans {
+        conflict(
+            "`model.first_filters` is \"k-means\", but `model.init` gives the filters".to_owned(),
+            "leave one of them out".to_owned(),
         );
     }
     if moco.batch % moco.bn_groups != 0 {

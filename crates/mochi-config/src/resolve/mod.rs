@@ -12,14 +12,17 @@ pub mod rules;
 use mochi_text::counted;
 
 use self::pick::Choices;
-use crate::choice::{EncoderKind, NegativesFrom, Positive};
+use crate::choice::{EncoderKind, FirstFilters, NegativesFrom, Positive};
 use crate::error::ConfigError;
 use crate::facts::Facts;
 use crate::pretraining::PRETRAINING;
 use crate::resolved::Resolved;
-use crate::sections::{Checkpoint, Data, Evaluation, Log, Mix, Moco, Model, Negatives, Optimizer};
+use crate::sections::{Checkpoint, Data, Evaluation, Log, Mix, Moco, Model, NO_WEIGHTS, Negatives, Optimizer};
 use crate::settings::Settings;
 use crate::warning::Warning;
+
+/// Why a value follows from `model.init`.
+const OF_WEIGHTS: &str = "the weights of `model.init`";
 
 impl Settings {
     /// Resolves every `"auto"` value and checks the result. Warnings are questionable but valid settings.
@@ -48,10 +51,19 @@ impl Settings {
         let (compute, on) = compute::resolve(compute, &facts.machine(), rules::precision, pick);
         let (device, precision) = (compute.device, compute.precision);
 
-        let arch = pick.pick("model.arch", model.arch, || rules::arch(length, device, compute.threads));
-        let first_filters = pick.pick("model.first_filters", model.first_filters, || rules::first_filters(arch));
-        let stem = pick.pick("model.stem", model.stem, || rules::stem(arch, size));
-        let model = Model { arch, stem, first_filters, head: model.head, dim: model.dim };
+        let arch = match facts.start {
+            Some(start) => pick.follow("model.arch", model.arch, start.arch, OF_WEIGHTS),
+            None => pick.pick("model.arch", model.arch, || rules::arch(length, device, compute.threads)),
+        };
+        let first_filters = match model.init == NO_WEIGHTS {
+            true => pick.pick("model.first_filters", model.first_filters, || rules::first_filters(arch)),
+            false => pick.follow("model.first_filters", model.first_filters, FirstFilters::Random, OF_WEIGHTS),
+        };
+        let stem = match facts.start.and_then(|start| start.stem) {
+            Some(stem) => pick.follow("model.stem", model.stem, stem, OF_WEIGHTS),
+            None => pick.pick("model.stem", model.stem, || rules::stem(arch, size)),
+        };
+        let model = Model { arch, stem, init: model.init, first_filters, head: model.head, dim: model.dim };
         let threads = pick.pick("data.threads", data.threads, || rules::data_threads(device, facts.cores));
         let data = Data {
             source: data.source,

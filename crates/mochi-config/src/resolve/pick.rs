@@ -21,6 +21,19 @@ impl Choices {
         }
     }
 
+    /// The value that the user wrote; otherwise `value`, also instead of that of a preset. `reason` says where it is from.
+    pub(crate) fn follow<T>(&mut self, key: &'static str, written: Auto<T>, value: T, reason: &str) -> T {
+        match (written, self.origins.get(key)) {
+            (Auto::Set(written), Some(Origin::File(_) | Origin::CommandLine | Origin::Plan(..) | Origin::Run(_))) => {
+                written
+            }
+            _ => {
+                self.origins.insert(key, Origin::Auto(reason.to_owned()));
+                value
+            }
+        }
+    }
+
     /// Records why a written value was changed.
     pub(crate) fn adjust(&mut self, key: &'static str, reason: String) {
         self.origins.insert(key, Origin::Adjusted(reason));

@@ -19,6 +19,6 @@ pub use evaluation::{Evaluation, EvaluationSettings};
 pub use log::{Log, LogSettings};
 pub use mix::{Mix, MixSettings};
 pub use moco::{Moco, MocoSettings};
-pub use model::{Model, ModelSettings};
+pub use model::{Model, ModelSettings, NO_WEIGHTS};
 pub use negatives::{Negatives, NegativesSettings};
 pub use optimizer::{Optimizer, OptimizerSettings};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mochi_config::resolve::rules;
-use mochi_config::{Arch, Augment, Facts, FirstFilters, Resolved, Settings, Speed, Stem, TimeBudget};
+use mochi_config::{Arch, Augment, Facts, FirstFilters, Resolved, Settings, Speed, StartNetwork, Stem, TimeBudget};
 
 use crate::{LAPTOP, load, with_gpu};
 
@@ -264,4 +264,34 @@ fn runs_of_minutes_or_with_labeled_images_are_evaluated() {
         "{}",
         run.to_toml()
     );
+}
+
+#[test]
+fn the_network_is_that_of_the_weights_unless_another_is_written() {
+    let start = Some(StartNetwork { arch: Arch::Resnet34, stem: Some(Stem::Cifar) });
+    let facts = Facts { start, cores: 2, ..laptop(500.0) };
+    let of = |preset: &str, words: &[&str]| {
+        let model = resolve(preset, &[&["model.init=weights.pth"], words].concat(), &facts).model;
+        (model.arch, model.stem, model.first_filters)
+    };
+    let weights = (Arch::Resnet34, Stem::Cifar, FirstFilters::Random);
+    // Automatic values, and those of a preset: `moco-v2` has a ResNet-50, `demo` filters of k-means.
+    for preset in ["small", "moco-v2", "demo"] {
+        assert_eq!(of(preset, &[]), weights, "{preset}");
+    }
+    assert_eq!(of("small", &["model.arch=resnet34", "model.first_filters=random"]), weights);
+    let refused = |words: &[&str]| {
+        let words: Vec<String> = ["model.init=weights.pth"].iter().chain(words).map(|&word| word.to_owned()).collect();
+        Settings::load(Some("small"), None, &words).unwrap().resolve(&facts).unwrap_err().to_string()
+    };
+    for (words, part) in [
+        (["model.arch=resnet18"], "`model.arch` is resnet18, but the weights of `model.init` are of resnet34"),
+        (
+            ["model.stem=standard"],
+            "`model.stem` is standard, but the weights of `model.init` are of resnet34 with the stem cifar",
+        ),
+        (["model.first_filters=k-means"], "`model.first_filters` is \"k-means\", but `model.init` gives the filters"),
+    ] {
+        assert!(refused(&words).contains(part), "{}", refused(&words));
+    }
 }

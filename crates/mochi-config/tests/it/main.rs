@@ -14,6 +14,7 @@ const LAPTOP_CPU: DeviceFacts = DeviceFacts { memory_bytes: 16 << 30, fast_bf16:
 
 /// 4000 labeled images on a machine without a GPU.
 const LAPTOP: Facts = Facts {
+    start: None,
     images: 4000,
     labels: true,
     cores: 8,

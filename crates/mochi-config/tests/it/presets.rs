@@ -217,7 +217,7 @@ fn of_text_and_preset(task: Task, text: String, preset: &str) -> [Vec<(&'static 
 
 #[test]
 fn the_complete_text_names_every_key_and_gives_the_settings_of_the_preset() {
-    for task in Task::ALL {
+    for &task in Task::ALL {
         for preset in task.schema().presets() {
             let text = preset.complete_text(task.schema());
             let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}\n{text}", preset.name));

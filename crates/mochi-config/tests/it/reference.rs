@@ -4,7 +4,7 @@ use mochi_config::{Task, reference};
 
 #[test]
 fn the_reference_names_every_key_and_preset() {
-    for task in Task::ALL {
+    for &task in Task::ALL {
         let page = reference(task).unwrap();
         for key in task.schema().keys() {
             assert!(page.contains(&format!("\n### `{}`\n", key.name)), "{}", key.name);

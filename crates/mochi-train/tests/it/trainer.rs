@@ -309,8 +309,8 @@ fn a_time_budget_holds_over_sessions() {
     let resumed = resume(timed(1));
     assert!(!resumed.ended() && resumed.left().unwrap() > Duration::from_millis(100));
     let second = resumed.train(&StopFlag::default(), &mut |_| {}).unwrap();
-    assert!(second.finished && second.step > 30, "{second:?}");
-    // Had the second session its own second, it would be 1.5 s at least. `clock.rs` has the exact bounds.
+    assert!(second.finished && second.step > 20, "{second:?}");
+    // Had it ended after the 30 planned steps, it would be less, and had the second session its own second, it would be 1.5 s at least. `clock.rs` has the exact bounds.
     assert!((0.9..1.4).contains(&second.elapsed_s), "{second:?}");
     let rates = MetricsLog::read(&path.join("metrics.jsonl")).unwrap();
     let rates: Vec<f64> = rates.iter().map(|record| record.values.get(&LEARNING_RATE).unwrap()).collect();

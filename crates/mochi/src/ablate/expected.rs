@@ -9,7 +9,7 @@ use mochi_ablate::{Cells, DetectionPlan, Forecast, Plan, State, StudyFolder, Tra
 use mochi_config::detection::Settings;
 use mochi_config::{Facts, Resolved, Speed, TimeBudget};
 use mochi_data::Split;
-use mochi_data::dataset::path_from_text;
+use mochi_data::dataset::{path_from_text, path_to_text};
 use mochi_eval::{EvalError, check_labels, check_splits};
 use mochi_term::{Progress, StopFlag};
 use mochi_train::{facts, measure_speed};
@@ -17,8 +17,10 @@ use mochi_train::{facts, measure_speed};
 use crate::detect::readable;
 use crate::discovery::{Discovery, begin};
 use crate::failure::{Failure, Outcome};
-use crate::plan;
 use crate::ranks::Ranks;
+use crate::{init, plan};
+
+const INIT_HINT: &str = "the path of `model.init` starts at the folder of the plan";
 
 /// Opens the data, resolves the settings of every cell and measures the speed of what is still to be trained.
 pub fn forecast(
@@ -55,6 +57,10 @@ pub fn forecast(
     let mut told = Vec::new();
     let mut resolved = Vec::new();
     for cell in &cells.cells {
+        let variant = || cells.variants[cell.variant].name();
+        let start = cell.init(plan).map(|init| init::network(&path_to_text(&init))).transpose();
+        let start = start.map_err(|failure| failure.at(&format!("{}: model.init: ", variant()), INIT_HINT))?.flatten();
+        let known = Facts { start, ..known.clone() };
         let (settings, warnings) = cell.settings.clone().resolve(&known).map_err(|source| {
             let (plan, variant) = (plan.path.clone(), cells.variants[cell.variant].name());
             Failure::from(mochi_ablate::AblateError::Settings { plan, variant, source })

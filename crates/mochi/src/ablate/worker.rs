@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use mochi_ablate::prune::{self, hopeless};
 use mochi_ablate::{Cell, Cells, Failed, Forecast, Lease, Leases, Plan, State, StudyFolder};
+use mochi_data::dataset::path_to_text;
 use mochi_run::{Protocol, RunError, RunFolder};
 use mochi_term::{Progress, StopFlag};
 use mochi_text::duration;
@@ -163,6 +164,9 @@ impl Worker<'_> {
                 self.study.base().into(),
             ]);
             train.extend(["--out".into(), run.clone().into()]);
+            train.extend(
+                cell.init(self.plan).into_iter().flat_map(|init| ["--init".into(), path_to_text(&init).into()]),
+            );
             train.extend(cell.arguments.iter().map(OsString::from));
         }
         let mut commands = vec![train];

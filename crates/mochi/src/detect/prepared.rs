@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use clap::Args;
 use mochi_annotations::{AnnotationError, Annotations, Dataset, Purpose};
+use mochi_config::Warning;
 use mochi_config::detection::{Facts, Resolved, Settings};
-use mochi_config::{Resolved as PretrainingSettings, Task as TaskName, Warning};
 use mochi_data::dataset::{path_from_text, path_to_text};
-use mochi_run::RunFolder;
 use mochi_tensor::Engine;
 use mochi_term::Progress;
 use mochi_text::counted;
-use mochi_train::{Detection, DetectionData, NO_WEIGHTS, Trainer, facts};
+use mochi_train::{Detection, DetectionData, Trainer, facts};
 
 use super::data::{EVALUATION, TRAINING, check_missing, failed, format, read_split};
 use crate::failure::{Failure, Outcome};
+use crate::init;
 use crate::ranks::Ranks;
 
 /// What `train` and `trials` have in common.
@@ -56,9 +56,9 @@ impl Prepared {
     pub fn read(common: &Common, engine: &Engine, ranks: &Ranks, progress: &Progress) -> Outcome<Self> {
         let mut words: Vec<String> = common.format.iter().map(|name| format!("data.format={name}")).collect();
         words.extend(common.masks.then(|| "model.masks=true".to_owned()));
-        let init = common.init.as_deref().filter(|init| *init != NO_WEIGHTS);
-        init.map(|init| check_init(Path::new(init))).transpose()?;
-        words.extend(init.map(|init| backbone_of(Path::new(init))).transpose()?.unwrap_or_default());
+        let network = common.init.as_deref().map(init::network).transpose()?.flatten();
+        words.extend(network.map(|of| format!("model.arch={}", of.arch)));
+        words.extend(network.and_then(|of| of.stem).map(|stem| format!("model.stem={stem}")));
         words.extend(common.settings.iter().cloned());
         let mut settings = Settings::load(common.preset.as_deref(), common.config.as_deref(), &words)?;
         let lines = settings.describe().into_iter().map(|setting| format!("{}={}", setting.key, setting.value));
@@ -67,10 +67,7 @@ impl Prepared {
         let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         settings.set_data(path_to_text(&whole(&common.data)));
         if let Some(init) = &common.init {
-            settings.set_init(match init.as_str() {
-                NO_WEIGHTS => NO_WEIGHTS.to_owned(),
-                init => path_to_text(&whole(Path::new(init))),
-            });
+            settings.set_init(init::whole(init));
         }
         let of = &settings.data;
         let training = read_split(&common.data, format(of.format), &of.split, Purpose::Training, None, progress)
@@ -185,17 +182,9 @@ impl Prepared {
             settings.optimizer.learning_rate,
             out.display()
         ));
-        progress.note(&match task.start_weights() {
-            Some(start) => format!(
-                "{0} of {0} tensors of the backbone are from {1} ({2}; stride in the 3x3 convolutions, RGB, ImageNet mean and deviation); heads are new",
-                start.tensors,
-                start.file.display(),
-                start.naming
-            ),
-            None => "the backbone starts from random weights".to_owned(),
-        });
-        if let Some(doubt) = task.start_weights().and_then(|start| start.doubt) {
-            progress.warning(doubt);
+        match task.start_weights() {
+            Some(start) => init::describe(start, "heads are new", progress),
+            None => progress.note("the backbone starts from random weights"),
         }
         Ok(trainer)
     }
@@ -242,32 +231,4 @@ pub fn detection_data(training: Dataset, evaluation: Option<Dataset>, source: St
         evaluation: evaluation.map(|split| Arc::new(split.annotations)),
         source,
     }
-}
-
-/// Refuses weights that are not there, before anything is read.
-fn check_init(init: &Path) -> Outcome<()> {
-    if !init.exists() {
-        let what = format!("there is no run or weight file at {}", init.display());
-        return Err(Failure::new(what, "give a run folder, a safetensors or PyTorch file, or none"));
-    }
-    Ok(())
-}
-
-/// `model.arch` and `model.stem` of a pre-training run, unless the path is no run.
-fn backbone_of(init: &Path) -> Outcome<Vec<String>> {
-    if !init.is_dir() {
-        return Ok(Vec::new());
-    }
-    let config = RunFolder::read(init)?.config_path();
-    let (arch, stem) = match TaskName::read(&config)? {
-        TaskName::Pretraining => {
-            let settings = PretrainingSettings::read(&config)?;
-            (settings.model.arch, settings.model.stem)
-        }
-        TaskName::Detection => {
-            let settings = Resolved::read(&config)?;
-            (settings.model.arch, settings.model.stem)
-        }
-    };
-    Ok(vec![format!("model.arch={arch}"), format!("model.stem={stem}")])
 }

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_annotations::Purpose;
+use mochi_config::NO_WEIGHTS;
 use mochi_data::dataset::{path_from_text, path_to_text};
 use mochi_run::{RunFolder, default_path};
 use mochi_tensor::Engine;
 use mochi_term::{Progress, StopFlag};
-use mochi_train::{Detection, NO_WEIGHTS};
+use mochi_train::Detection;
 
 use super::compare;
 use super::data::{TRAINING, check_missing, failed, format, read_split};

@@ -14,6 +14,7 @@ mod detect_trials;
 mod detector;
 mod evaluation;
 mod help;
+mod init;
 mod objects;
 mod output;
 mod processes;

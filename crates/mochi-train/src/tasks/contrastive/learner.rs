@@ -1,5 +1,6 @@
 //! Encoders, queue and optimizer of a run.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use mochi_config::{EncoderKind, OptimizerName, Resolved};
@@ -12,6 +13,7 @@ use mochi_term::StopFlag;
 use super::first_filters;
 use super::method::Method;
 use super::ranks::{Ranks, copy_from_first, groups_of_rank};
+use crate::start_weights::{self, StartWeights, needed, weight_file};
 use crate::{TrainError, encoder_spec, objective};
 
 /// Encoders, queue and optimizer of a run.
@@ -87,6 +89,16 @@ impl Learner {
         })
     }
 
+    /// Starts the backbone of f_q from the weights at `init`, a run or a file; f_k gets them too, and every rank those of rank 0.
+    ///
+    /// # Errors
+    /// A run or a file that cannot be read, weights that do not fit; a rank that is lost.
+    pub(super) fn start_from(&mut self, init: &Path, arch: &str) -> Result<StartWeights, TrainError> {
+        let start = start_weights::load(arch, &needed(self.query.backbone_tensors()), &weight_file(init)?)?;
+        self.share_query()?;
+        Ok(start)
+    }
+
     /// Learns the first filters of f_q from images (`model.first_filters = "k-means"`); f_k gets them too, and every rank those of rank 0. Returns the numbers of
     /// patches and images.
     ///
@@ -99,13 +111,19 @@ impl Learner {
         stop: &StopFlag,
     ) -> Result<(usize, usize), TrainError> {
         let learned = first_filters::learn(settings, dataset, &self.query, stop)?;
+        self.share_query()?;
+        Ok(learned)
+    }
+
+    /// Gives every rank f_q of rank 0, and f_k the weights of f_q.
+    fn share_query(&self) -> Result<(), TrainError> {
         if let Some(ranks) = &self.ranks {
             copy_from_first(ranks.group(), &self.query)?;
         }
         if let Some(key) = &self.key {
             key.store().copy_from(self.query.store())?;
         }
-        Ok(learned)
+        Ok(())
     }
 
     pub(crate) fn objective_of(&self, synthesize: bool) -> &Objective {

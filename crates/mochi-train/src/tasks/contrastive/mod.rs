@@ -30,8 +30,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mochi_config::{EncoderKind, FirstFilters, Positive, Resolved, epochs_to_steps};
+use mochi_config::{EncoderKind, FirstFilters, NO_WEIGHTS, Positive, Resolved, epochs_to_steps};
 use mochi_contrast::{ContrastError, SampleMetadata};
+use mochi_data::dataset::path_from_text;
 use mochi_data::{Batch, Dataset, OpenOptions, Shard};
 use mochi_eval::Monitor;
 use mochi_run::metric::{contrastive, general, online};
@@ -46,6 +47,7 @@ use mochi_text::{counted, duration};
 pub(crate) use parts::KEY_PREFIX;
 
 use crate::part::{Part, Parts};
+use crate::start_weights::StartWeights;
 use crate::task::{DataIdentity, Evaluated, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
 use crate::wiring::use_own_gpu;
 use crate::{
@@ -54,7 +56,7 @@ use crate::{
 };
 
 /// Settings by which steps are counted, data ordered or tensors shaped: a resumed run refuses another value.
-const FIXED: [&str; 11] = [
+const FIXED: [&str; 12] = [
     "seed",
     "moco.batch",
     "moco.queue",
@@ -62,6 +64,7 @@ const FIXED: [&str; 11] = [
     "moco.positive",
     "model.arch",
     "model.stem",
+    "model.init",
     "model.first_filters",
     "model.head",
     "model.dim",
@@ -109,6 +112,7 @@ pub struct Contrastive {
     monitor: Option<Monitor>,
     learner: Learner,
     feature_norm: FeatureNorm,
+    start: Option<StartWeights>,
     timeline: Timeline,
     schedule: LearningRate,
     /// Whether the log says that some query has fewer negatives than `negatives.hardest`.
@@ -143,17 +147,25 @@ impl Contrastive {
         };
         let schedule = schedule(&settings, steps_per_epoch);
         let feature_norm = FeatureNorm::default();
-        Ok(Self { settings, dataset, monitor, learner, feature_norm, timeline, schedule, clamping_noted: false })
+        let start = None;
+        Ok(Self { settings, dataset, monitor, learner, feature_norm, start, timeline, schedule, clamping_noted: false })
     }
 
-    /// What a new run learns before its first step, if anything: the filters of `model.first_filters = "k-means"`. Returns a sentence about it. A run
-    /// without steps learns nothing: its encoder is the untrained baseline, whose standardized features have statistics as a trained one's.
+    /// What a new run starts from, if it is not random: the weights of `model.init`, or the filters of `model.first_filters = "k-means"`, which it learns. Returns
+    /// a sentence about the filters. A run without steps learns nothing: its encoder is the untrained baseline, or that of `model.init`, whose standardized features
+    /// have statistics as a trained one's.
     ///
     /// # Errors
-    /// Images that cannot be read, [`mochi_data::DataError::Canceled`] after a stop, a rank that is lost.
+    /// Images or weights that cannot be read or do not fit, [`mochi_data::DataError::Canceled`] after a stop, a rank that is lost.
     pub fn initialize(&mut self, stop: &StopFlag) -> Result<Option<String>, TrainError> {
         self.read_feature_sample(stop)?;
-        if self.timeline.steps == 0 || self.settings.model.first_filters == FirstFilters::Random {
+        let model = &self.settings.model;
+        if model.init != NO_WEIGHTS {
+            let (init, arch) = (path_from_text(&model.init), model.arch.as_str());
+            self.start = Some(self.learner.start_from(&init, arch)?);
+            return Ok(None);
+        }
+        if self.timeline.steps == 0 || model.first_filters == FirstFilters::Random {
             return Ok(None);
         }
         let begun = Instant::now();
@@ -233,6 +245,11 @@ impl Contrastive {
     /// The run's settings.
     pub fn settings(&self) -> &Resolved {
         &self.settings
+    }
+
+    /// The weights of `model.init` that the backbone started from; `None` for random weights and for a resumed run.
+    pub fn start_weights(&self) -> Option<&StartWeights> {
+        self.start.as_ref()
     }
 
     /// Image indices of a batch, and their labels if the dataset has any.

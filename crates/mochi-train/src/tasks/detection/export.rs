@@ -8,9 +8,7 @@ use mochi_tensor::{Device, no_grad, write_tensors};
 
 use super::evaluate::LoadedDetector;
 use crate::TrainError;
-
-/// Key of the metadata that says what pixels the network takes.
-pub(super) const PIXELS: &str = "pixels";
+use crate::start_weights::PIXELS;
 
 /// Writes every tensor of a detector under detectron2's name to a safetensors file, with the architecture, the backbone and the classes in its metadata, and
 /// returns their number.

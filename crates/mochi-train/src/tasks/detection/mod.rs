@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `learner` | detector and optimizer; one step of them |
 //! | `spec` | the detector that the settings ask for |
-//! | `start` | the weights that its backbone starts from |
 //! | `batches` | which images each step takes |
 //! | `truths` | their boxes, classes and masks |
 //! | `evaluate` | detections and average precision |
@@ -17,13 +16,13 @@ mod export;
 mod gather;
 mod learner;
 mod spec;
-mod start;
 mod truths;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use mochi_annotations::Annotations;
+use mochi_config::NO_WEIGHTS;
 use mochi_config::detection::Resolved;
 use mochi_data::objects::{ObjectBatch, ObjectLoader};
 use mochi_data::{DataError, Shard};
@@ -38,10 +37,10 @@ pub use evaluate::{Found, LoadedDetector, detect_all, load_detector};
 pub use export::export_detector;
 pub use learner::Learner as DetectionLearner;
 use learner::Learner;
-pub use start::StartWeights;
 
 use crate::part::{Part, Parts};
 use crate::ranks::{any_stops, own_stop};
+use crate::start_weights::{self, StartWeights, needed, weight_file};
 use crate::task::{DataIdentity, Evaluated, OnChange, Setting, StepError, StepPlan, StepReport, Task, Timeline};
 use crate::wiring::use_own_gpu;
 use crate::{
@@ -122,7 +121,8 @@ impl Detection {
         let mut start = None;
         let learner = Learner::new(&settings, data.training.classes.len(), compute, group, |detector| {
             if let Some(init) = init {
-                start = Some(start::load(detector, &start::weight_file(init)?)?);
+                let (arch, backbone) = (detector.spec().arch.to_string(), needed(detector.backbone_tensors()));
+                start = Some(start_weights::load(&arch, &backbone, &weight_file(init)?)?);
             }
             Ok(())
         })?;
@@ -198,9 +198,6 @@ impl Detection {
         self.start.as_ref()
     }
 }
-
-/// `model.init` of a backbone with random weights.
-pub const NO_WEIGHTS: &str = "none";
 
 impl Task for Detection {
     type Batch = ObjectBatch;

@@ -1,4 +1,4 @@
-//! Weights that a detector's backbone starts from: a run, or a file of safetensors or PyTorch with torchvision's, MoCo's or detectron2's names.
+//! Weights that a backbone starts from (`model.init`): a run, or a file of safetensors or PyTorch with torchvision's, MoCo's or detectron2's names.
 //!
 //! A file is used as a whole or not at all: every tensor of the backbone must be there with its shape, since a partly filled backbone trains without
 //! complaint and gives worse results.
@@ -6,12 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use mochi_detection::{Architecture, Detector, names};
+use mochi_config::{Arch, Resolved, StartNetwork, Stem, Task, detection};
+use mochi_detection::{Architecture, names};
+use mochi_nets::Stem as NetworkStem;
 use mochi_run::RunFolder;
 use mochi_tensor::{Found, LoadReport, Role, Tensor, WeightsReader, no_grad};
 
-use super::export::PIXELS;
 use crate::TrainError;
+
+/// Key of a weight file's metadata that says which pixels its network takes.
+pub(crate) const PIXELS: &str = "pixels";
 
 /// Dictionaries of a checkpoint that hold the weights, as the beginning of their names.
 const DICTIONARIES: [&str; 4] = ["", "state_dict.", "model.", "model_state_dict."];
@@ -36,7 +40,7 @@ pub struct StartWeights {
 ///
 /// # Errors
 /// A run without a checkpoint.
-pub(super) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
+pub(crate) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
     if !init.is_dir() {
         return Ok(init.to_owned());
     }
@@ -45,12 +49,42 @@ pub(super) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
     Ok(newest.path.join("model.safetensors"))
 }
 
-/// Copies the weights of `file` into the detector's backbone.
+/// The network of the weights at `init`: as the run says, or as the names and shapes of a file with torchvision's or MoCo's names show. `None` if they do not.
+///
+/// # Errors
+/// A run or a file that cannot be read.
+pub fn start_network(init: &Path) -> Result<Option<StartNetwork>, TrainError> {
+    if init.is_dir() {
+        let config = RunFolder::read(init)?.config_path();
+        let (arch, stem) = match Task::read(&config)? {
+            Task::Pretraining => {
+                let settings = Resolved::read(&config)?;
+                (settings.model.arch, settings.model.stem)
+            }
+            Task::Detection => {
+                let settings = detection::Resolved::read(&config)?;
+                (settings.model.arch, settings.model.stem)
+            }
+        };
+        return Ok(Some(StartNetwork { arch, stem: Some(stem) }));
+    }
+    let reader = WeightsReader::open(init)?;
+    let shapes: BTreeMap<String, Vec<i64>> = reader.shapes().map(|(name, shape)| (name.to_owned(), shape)).collect();
+    let Some((network, stem)) = mochi_nets::network_of(&shapes) else { return Ok(None) };
+    let arch = Arch::ALL.iter().copied().find(|arch| arch.as_str() == network.to_string());
+    let stem = stem.map(|stem| match stem {
+        NetworkStem::Standard => Stem::Standard,
+        NetworkStem::Cifar => Stem::Cifar,
+    });
+    Ok(arch.map(|arch| StartNetwork { arch, stem }))
+}
+
+/// Copies the weights of `file` into a backbone, whose tensors have torchvision's names. `arch` is its name, for errors.
 ///
 /// # Errors
 /// A file that cannot be read, values that are not finite; [`TrainError::StartWeights`] if a tensor is missing or has another shape, or the
 /// file is of a deeper network: then nothing was copied.
-pub(super) fn load(detector: &Detector, file: &Path) -> Result<StartWeights, TrainError> {
+pub(crate) fn load(arch: &str, backbone: &[(&str, &Tensor)], file: &Path) -> Result<StartWeights, TrainError> {
     let mut reader = WeightsReader::open(file)?;
     let shapes: BTreeMap<String, Vec<i64>> = reader.shapes().map(|(name, shape)| (name.to_owned(), shape)).collect();
     let detectron2 = [Names::Detectron2(Architecture::C4), Names::Detectron2(Architecture::Fpn), Names::Converted];
@@ -59,20 +93,20 @@ pub(super) fn load(detector: &Detector, file: &Path) -> Result<StartWeights, Tra
     for names in all {
         for dictionary in DICTIONARIES {
             let scheme = Scheme { dictionary, names };
-            let report = compare(detector, &shapes, scheme);
+            let report = compare(backbone, &shapes, scheme);
             if best.as_ref().is_none_or(|(_, best)| report.matched > best.matched) {
                 best = Some((scheme, report));
             }
         }
     }
     let Some((scheme, mut report)) = best else { return Err(TrainError::Internal("no naming".to_owned())) };
-    report.unexpected = more_blocks(detector, &shapes, scheme);
+    report.unexpected = more_blocks(backbone, &shapes, scheme);
     if !report.fits() {
-        let (path, arch) = (file.to_owned(), detector.spec().arch.to_string());
+        let (path, arch) = (file.to_owned(), arch.to_owned());
         return Err(TrainError::StartWeights { path, arch, report: Box::new(report) });
     }
     let wanted: BTreeMap<String, &Tensor> =
-        backbone(detector).map(|(name, tensor, _)| (scheme.name(name), tensor)).collect();
+        backbone.iter().map(|&(name, tensor)| (scheme.name(name), tensor)).collect();
     let values = reader.read_finite(|name| wanted.contains_key(name))?;
     let copy = || -> Result<(), mochi_tensor::TensorError> {
         for (name, value) in &values {
@@ -145,14 +179,14 @@ impl Names {
     }
 }
 
-/// The backbone's tensors without counters.
-fn backbone(detector: &Detector) -> impl Iterator<Item = (&str, &Tensor, Role)> {
-    detector.backbone_tensors().filter(|(.., role)| *role != Role::Counter)
+/// A backbone's tensors that a weight file must have: all but counters.
+pub(crate) fn needed<'a>(tensors: impl Iterator<Item = (&'a str, &'a Tensor, Role)>) -> Vec<(&'a str, &'a Tensor)> {
+    tensors.filter(|(.., role)| *role != Role::Counter).map(|(name, tensor, _)| (name, tensor)).collect()
 }
 
-fn compare(detector: &Detector, shapes: &BTreeMap<String, Vec<i64>>, scheme: Scheme) -> LoadReport {
+fn compare(backbone: &[(&str, &Tensor)], shapes: &BTreeMap<String, Vec<i64>>, scheme: Scheme) -> LoadReport {
     let mut report = LoadReport::default();
-    for (name, tensor, _) in backbone(detector) {
+    for (name, tensor) in backbone {
         let name = scheme.name(name);
         match shapes.get(&name) {
             Some(shape) if *shape == tensor.size() => report.matched += 1,
@@ -164,14 +198,14 @@ fn compare(detector: &Detector, shapes: &BTreeMap<String, Vec<i64>>, scheme: Sch
 }
 
 /// Names in the file of blocks beyond those of the backbone's stages: the weights are of a deeper network.
-fn more_blocks(detector: &Detector, shapes: &BTreeMap<String, Vec<i64>>, scheme: Scheme) -> Vec<String> {
+fn more_blocks(backbone: &[(&str, &Tensor)], shapes: &BTreeMap<String, Vec<i64>>, scheme: Scheme) -> Vec<String> {
     /// "layer1." of "layer1.0.conv1.weight", "backbone.res2." of "backbone.res2.0.conv1.norm.weight".
     fn stage(name: &str) -> Option<&str> {
         let ends = name.match_indices('.').map(|(at, _)| at + 1);
         let number = |start: &usize| name[*start..].split('.').next().is_some_and(|part| part.parse::<u32>().is_ok());
         ends.into_iter().find(number).map(|end| &name[..end])
     }
-    let wanted: BTreeSet<String> = backbone(detector).map(|(name, ..)| scheme.name(name)).collect();
+    let wanted: BTreeSet<String> = backbone.iter().map(|(name, _)| scheme.name(name)).collect();
     let stages: BTreeSet<&str> = wanted.iter().filter_map(|name| stage(name)).collect();
     let counter = |name: &str| name.ends_with("num_batches_tracked");
     let more = shapes.keys().filter(|name| !wanted.contains(*name) && !counter(name));
