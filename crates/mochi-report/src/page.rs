@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use mochi_figures::{Escaped, Figure, grouped};
 use mochi_run::metric::general;
 use mochi_run::{Record, suggestion};
-use mochi_text::counted;
+use mochi_text::{counted, duration};
 
 use crate::history::{self, History};
 use crate::results::Results;
@@ -69,12 +69,7 @@ fn subtitle(settings: &RunSettings, last: Option<&Record>) -> String {
     }
     if let Some(seconds) = last.values.get(&general::ELAPSED_S).filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
     {
-        let minutes = (seconds / 60.0).round() as u64;
-        let _ = match minutes {
-            0 => write!(text, ", {seconds:.0} s"),
-            1..120 => write!(text, ", {minutes} min"),
-            _ => write!(text, ", {} h {:02} min", minutes / 60, minutes % 60),
-        };
+        let _ = write!(text, ", {}", duration(seconds));
     }
     text
 }

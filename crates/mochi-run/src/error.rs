@@ -35,6 +35,14 @@ pub enum RunError {
         /// The path.
         path: PathBuf,
     },
+    /// The path is that of a file.
+    #[error("{} is a file, and a run is a folder", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+        /// The run that the file is in, if it is in one.
+        run: Option<PathBuf>,
+    },
     /// Another process trains in the folder.
     #[error("another process is using {}", path.display())]
     Locked {
@@ -126,6 +134,10 @@ impl RunError {
             RunError::NotEmpty { .. } => "give another --out".to_owned(),
             RunError::Missing { .. } => "check the path; `mochi pretrain` and `mochi detect train` make runs".to_owned(),
             RunError::NotARun { .. } => "give a folder that `mochi pretrain --out` or `mochi detect train --out` made".to_owned(),
+            RunError::NotAFolder { run, .. } => match run {
+                Some(folder) => format!("give the folder of the run, {}", shell_word(folder)),
+                None => "give a folder that `mochi pretrain --out` or `mochi detect train --out` made".to_owned(),
+            },
             RunError::Locked { .. } => "wait until it ends, or stop it".to_owned(),
             RunError::File(error) => match error.kind() {
                 Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {

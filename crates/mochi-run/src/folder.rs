@@ -309,7 +309,10 @@ fn open_run(path: &Path) -> Result<Folder, RunError> {
         Err(error) if error.kind() == Some(std::io::ErrorKind::NotFound) => {
             return Err(RunError::Missing { path: path.to_owned() });
         }
-        Err(FileError::NotAFolder { .. }) => return Err(RunError::NotARun { path: path.to_owned() }),
+        Err(FileError::NotAFolder { .. }) => {
+            let run = path.parent().filter(|folder| RunFolder::config_in(folder).is_file()).map(Path::to_owned);
+            return Err(RunError::NotAFolder { path: path.to_owned(), run });
+        }
         folder => folder?,
     };
     // A link, a folder or a pipe in its place is told when it is read.

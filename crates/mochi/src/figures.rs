@@ -3,10 +3,13 @@
 use mochi_report::WrittenFigures;
 use mochi_term::{printable, write_stderr};
 
-/// Names the figures that were not drawn, with the command that makes what each needs.
+/// Names the figures that were not drawn, and after those that need the same command that command.
 pub fn tell_missing(written: &WrittenFigures) {
-    for one in &written.not_drawn {
+    let mut left = written.not_drawn.iter().peekable();
+    while let Some(one) = left.next() {
         write_stderr(&printable(&format!("paper-{} is not drawn: it needs {}", one.name, one.needs)));
-        write_stderr(&printable(&format!("hint: {}", one.command)));
+        if left.peek().is_none_or(|next| next.command != one.command) {
+            write_stderr(&printable(&format!("hint: {}", one.command)));
+        }
     }
 }

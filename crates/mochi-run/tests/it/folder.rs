@@ -39,7 +39,15 @@ fn other_folders_are_told_apart() {
         let error = RunFolder::create(&at(below)).unwrap_err();
         assert!(error.hint().is_some(), "{below}: {error}");
     }
-    assert!(matches!(RunFolder::open(&at("file")), Err(RunError::NotARun { .. })));
+    assert!(matches!(RunFolder::open(&at("file")), Err(RunError::NotAFolder { run: None, .. })));
+    // A file of a run, in the place of the run.
+    let run = RunFolder::create(&at("run")).unwrap();
+    run.write_config("").unwrap();
+    let error = RunFolder::open(&run.config_path()).unwrap_err();
+    assert!(
+        error.hint().unwrap().contains("give the folder of the run, ")
+            && error.to_string().ends_with("config.toml is a file, and a run is a folder")
+    );
 }
 
 /// Field case row 85: a file manager's file blocked a new run.

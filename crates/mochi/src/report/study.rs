@@ -10,9 +10,10 @@ use crate::ablate::study::{LEASE_TIMEOUT_S, Study};
 use crate::failure::{Failure, Outcome, print_line};
 use crate::{figures, output_file};
 
-/// Whether a path is a plan, or the folder of a study.
+/// Whether a path is a plan, or the folder of a study. The `config.toml` of a run is no plan.
 pub fn is_study(path: &Path) -> bool {
-    let plan = path.is_file() && path.extension().is_some_and(|extension| extension == "toml");
+    let toml = path.extension().is_some_and(|extension| extension == "toml");
+    let plan = toml && path.is_file() && path.file_name().is_some_and(|name| name != "config.toml");
     plan || StudyFolder::is_study(path)
 }
 
