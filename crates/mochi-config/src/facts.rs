@@ -35,6 +35,8 @@ pub struct StartNetwork {
     pub arch: Arch,
     /// Its first layers; `None` if the weights fit both.
     pub stem: Option<Stem>,
+    /// View size in pixels that it was trained with, if that is known.
+    pub size: Option<u32>,
 }
 
 /// Speed of training steps at a view size.

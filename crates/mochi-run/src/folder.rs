@@ -71,9 +71,9 @@ impl RunFolder {
     /// Whether [`create`](RunFolder::create) would accept the path, where it exists.
     ///
     /// # Errors
-    /// [`RunError::Exists`], [`RunError::NotEmpty`].
+    /// [`RunError::Exists`], [`RunError::NotEmpty`]; [`RunError::File`] for a file in its place.
     pub fn check_free(path: &Path) -> Result<(), RunError> {
-        if path.is_dir() { check_free(&Folder::open(path)?) } else { Ok(()) }
+        if path.exists() { check_free(&Folder::open(path)?) } else { Ok(()) }
     }
 
     /// Opens and locks a run to continue it; what killed writers left half-done is removed.

@@ -17,6 +17,9 @@ use crate::TrainError;
 /// Key of a weight file's metadata that says which pixels its network takes.
 pub(crate) const PIXELS: &str = "pixels";
 
+/// The weights of a checkpoint.
+const MODEL: &str = "model.safetensors";
+
 /// Dictionaries of a checkpoint that hold the weights, as the beginning of their names.
 const DICTIONARIES: [&str; 4] = ["", "state_dict.", "model.", "model_state_dict."];
 
@@ -36,17 +39,26 @@ pub struct StartWeights {
     pub doubt: Option<&'static str>,
 }
 
-/// The weight file of a run folder's newest checkpoint, or the file itself.
+/// The weight file of a run folder's newest checkpoint or of a checkpoint's folder, or the file itself.
 ///
 /// # Errors
 /// A run without a checkpoint.
 pub(crate) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
-    if !init.is_dir() {
-        return Ok(init.to_owned());
+    if let Some(file) = plain_file(init) {
+        return Ok(file);
     }
     let folder = RunFolder::read(init)?;
     let newest = folder.checkpoints().latest()?.ok_or_else(|| TrainError::NoCheckpoint(init.to_owned()))?;
-    Ok(newest.path.join("model.safetensors"))
+    Ok(newest.path.join(MODEL))
+}
+
+/// What is no run folder: a weight file, or that of a checkpoint's folder.
+fn plain_file(init: &Path) -> Option<PathBuf> {
+    let of_checkpoint = init.join(MODEL);
+    match init.is_dir() {
+        true => of_checkpoint.is_file().then_some(of_checkpoint),
+        false => Some(init.to_owned()),
+    }
 }
 
 /// The network of the weights at `init`: as the run says, or as the names and shapes of a file with torchvision's or MoCo's names show. `None` if they do not.
@@ -54,21 +66,21 @@ pub(crate) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
 /// # Errors
 /// A run or a file that cannot be read.
 pub fn start_network(init: &Path) -> Result<Option<StartNetwork>, TrainError> {
-    if init.is_dir() {
+    let Some(file) = plain_file(init) else {
         let config = RunFolder::read(init)?.config_path();
-        let (arch, stem) = match Task::read(&config)? {
+        let (arch, stem, size) = match Task::read(&config)? {
             Task::Pretraining => {
                 let settings = Resolved::read(&config)?;
-                (settings.model.arch, settings.model.stem)
+                (settings.model.arch, settings.model.stem, Some(settings.data.size))
             }
             Task::Detection => {
                 let settings = detection::Resolved::read(&config)?;
-                (settings.model.arch, settings.model.stem)
+                (settings.model.arch, settings.model.stem, None)
             }
         };
-        return Ok(Some(StartNetwork { arch, stem: Some(stem) }));
-    }
-    let reader = WeightsReader::open(init)?;
+        return Ok(Some(StartNetwork { arch, stem: Some(stem), size }));
+    };
+    let reader = WeightsReader::open(&file)?;
     let shapes: BTreeMap<String, Vec<i64>> = reader.shapes().map(|(name, shape)| (name.to_owned(), shape)).collect();
     let Some((network, stem)) = mochi_nets::network_of(&shapes) else { return Ok(None) };
     let arch = Arch::ALL.iter().copied().find(|arch| arch.as_str() == network.to_string());
@@ -76,7 +88,7 @@ pub fn start_network(init: &Path) -> Result<Option<StartNetwork>, TrainError> {
         NetworkStem::Standard => Stem::Standard,
         NetworkStem::Cifar => Stem::Cifar,
     });
-    Ok(arch.map(|arch| StartNetwork { arch, stem }))
+    Ok(arch.map(|arch| StartNetwork { arch, stem, size: None }))
 }
 
 /// Copies the weights of `file` into a backbone, whose tensors have torchvision's names. `arch` is its name, for errors.

@@ -64,6 +64,14 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     {
         return Err(Failure::new(format!("--time and {time} both give the training time"), "leave one of them out"));
     }
+    if let (Some(_), Some(setting)) =
+        (&arguments.init, arguments.settings.iter().find(|setting| setting.starts_with("model.init=")))
+    {
+        return Err(Failure::new(
+            format!("--init and {setting} both give the starting weights"),
+            "leave one of them out",
+        ));
+    }
     let words = arguments.time.iter().map(|time| format!("time={time}")).chain(arguments.settings.iter().cloned());
     let words: Vec<String> = words.collect();
     let mut settings = Settings::load(arguments.preset.as_deref(), arguments.config.as_deref(), &words)?;
@@ -72,6 +80,7 @@ fn pretrain(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     let (init, origin) = given.unwrap_or_else(|| (init::whole(&settings.model.init), None));
     let start = init::network(&init)?;
     settings.set_init(init, origin);
+    start.iter().for_each(|start| settings.take_size_of(start));
     if let Some(out) = arguments.out.as_ref().filter(|_| ranks.restarted()) {
         // torchrun repeats the command after a failure: the run goes on.
         let begun = ranks.broadcast_text(|| Ok(has_checkpoint(out).to_string()))?;
@@ -253,8 +262,14 @@ fn queue(settings: &Resolved) -> String {
 
 /// Says how long it is trained, with which batch, queue and synthetic negatives.
 fn describe_schedule(settings: &Resolved, dataset: &Dataset, progress: &Progress) {
+    if settings.epochs == 0.0 && settings.model.init != NO_WEIGHTS {
+        let size = settings.data.size;
+        progress.note(&format!(
+            "no training: the run holds the weights as they are, evaluations have views of {size} px (data.size)"
+        ));
+        return;
+    }
     let schedule = match settings.epochs {
-        0.0 if settings.model.init != NO_WEIGHTS => format!("the encoder of {}, without a step", settings.model.init),
         0.0 => "the untrained encoder, without a step".to_owned(),
         epochs => {
             format!("{} of {}", counted(epochs, "epoch"), counted(settings.steps_per_epoch(dataset.len()), "step"))

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use mochi_text::counted;
 
+use super::pick::OF_WEIGHTS;
 use super::rules::{self, Length};
 use crate::auto::Auto;
 use crate::choice::Augment;
 use crate::error::{ConfigError, Problem};
-use crate::facts::{Facts, Speed};
+use crate::facts::{Facts, Speed, StartNetwork};
 use crate::origin::Origin;
 use crate::pretraining::PRETRAINING;
 use crate::settings::Settings;
@@ -51,6 +52,14 @@ impl Settings {
         let mut settings = self.clone();
         settings.data.size = Auto::Set(size);
         settings
+    }
+
+    /// Replaces an automatic view size by that of the weights that the run starts from, if it is known.
+    pub fn take_size_of(&mut self, start: &StartNetwork) {
+        if let (Auto::Auto, Some(size)) = (self.data.size, start.size) {
+            self.data.size = Auto::Set(size);
+            self.origins.insert("data.size", Origin::Auto(OF_WEIGHTS.to_owned()));
+        }
     }
 
     /// The same settings with so many seconds of training.

@@ -11,7 +11,7 @@ pub mod rules;
 
 use mochi_text::counted;
 
-use self::pick::Choices;
+use self::pick::{Choices, OF_WEIGHTS};
 use crate::choice::{EncoderKind, FirstFilters, NegativesFrom, Positive};
 use crate::error::ConfigError;
 use crate::facts::Facts;
@@ -20,9 +20,6 @@ use crate::resolved::Resolved;
 use crate::sections::{Checkpoint, Data, Evaluation, Log, Mix, Moco, Model, NO_WEIGHTS, Negatives, Optimizer};
 use crate::settings::Settings;
 use crate::warning::Warning;
-
-/// Why a value follows from `model.init`.
-const OF_WEIGHTS: &str = "the weights of `model.init`";
 
 impl Settings {
     /// Resolves every `"auto"` value and checks the result. Warnings are questionable but valid settings.

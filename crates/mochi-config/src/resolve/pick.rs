@@ -3,6 +3,9 @@
 use crate::auto::Auto;
 use crate::origin::{Origin, Origins};
 
+/// Why a value follows from `model.init`.
+pub(crate) const OF_WEIGHTS: &str = "the weights of `model.init`";
+
 /// Origins of values while they are resolved.
 pub(crate) struct Choices {
     pub(crate) origins: Origins,

@@ -268,7 +268,7 @@ fn runs_of_minutes_or_with_labeled_images_are_evaluated() {
 
 #[test]
 fn the_network_is_that_of_the_weights_unless_another_is_written() {
-    let start = Some(StartNetwork { arch: Arch::Resnet34, stem: Some(Stem::Cifar) });
+    let start = Some(StartNetwork { arch: Arch::Resnet34, stem: Some(Stem::Cifar), size: None });
     let facts = Facts { start, cores: 2, ..laptop(500.0) };
     let of = |preset: &str, words: &[&str]| {
         let model = resolve(preset, &[&["model.init=weights.pth"], words].concat(), &facts).model;

@@ -30,11 +30,11 @@ impl Default for FineTuneOptions {
 }
 
 impl FineTuneOptions {
-    /// Checks the ranges, and that a sweep has images to hold out from `train_labels`; [`super::fine_tune`] does so too.
+    /// Checks the ranges, before images are read.
     ///
     /// # Errors
-    /// [`EvalError::Option`], [`EvalError::NothingToHoldOut`], [`EvalError::TooFewLabels`].
-    pub fn check(&self, train_labels: &[u32]) -> Result<(), EvalError> {
+    /// [`EvalError::Option`].
+    pub fn check_ranges(&self) -> Result<(), EvalError> {
         let wrong = |option, value: String, expected| Err(EvalError::Option { option, value, expected });
         if self.epochs == Some(0) {
             return wrong("epochs", "0".into(), "at least 1");
@@ -48,7 +48,15 @@ impl FineTuneOptions {
         if let Some(rate) = self.learning_rates.iter().find(|r| !(r.is_finite() && **r > 0.0)) {
             return wrong("learning rate", rate.to_string(), "a number above 0");
         }
-        check_label_fraction(self.label_fraction)?;
+        check_label_fraction(self.label_fraction)
+    }
+
+    /// As [`Self::check_ranges`], and that a sweep has images to hold out from `train_labels`; [`super::fine_tune`] does so too.
+    ///
+    /// # Errors
+    /// [`EvalError::Option`], [`EvalError::NothingToHoldOut`], [`EvalError::TooFewLabels`].
+    pub fn check(&self, train_labels: &[u32]) -> Result<(), EvalError> {
+        self.check_ranges()?;
         let labels = self.labels(train_labels);
         if self.learning_rates.len() > 1 && hold_out_tenth(&labels.1, self.seed).1.is_empty() {
             return Err(match self.label_fraction < 1.0 {

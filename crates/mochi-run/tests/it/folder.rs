@@ -35,6 +35,7 @@ fn other_folders_are_told_apart() {
     assert_eq!(names(&at("full")), ["thesis.tex"], "nothing is made in a folder that is refused");
     // Field case row 85: errors without a next step.
     std::fs::write(at("file"), "x").unwrap();
+    assert!(RunFolder::check_free(&at("file")).is_err(), "known before anything is computed");
     for below in ["file", "file/run"] {
         let error = RunFolder::create(&at(below)).unwrap_err();
         assert!(error.hint().is_some(), "{below}: {error}");

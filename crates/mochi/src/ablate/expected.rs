@@ -7,7 +7,7 @@ use std::path::Path;
 use mochi_ablate::forecast::Timed;
 use mochi_ablate::{Cells, DetectionPlan, Forecast, Plan, State, StudyFolder, Training, Whole};
 use mochi_config::detection::Settings;
-use mochi_config::{Facts, Resolved, Speed, TimeBudget};
+use mochi_config::{Auto, Facts, Resolved, Speed, TimeBudget};
 use mochi_data::Split;
 use mochi_data::dataset::{path_from_text, path_to_text};
 use mochi_eval::{EvalError, check_labels, check_splits};
@@ -60,8 +60,10 @@ pub fn forecast(
         let variant = || cells.variants[cell.variant].name();
         let start = cell.init(plan).map(|init| init::network(&path_to_text(&init))).transpose();
         let start = start.map_err(|failure| failure.at(&format!("{}: model.init: ", variant()), INIT_HINT))?.flatten();
+        let mut settings = cell.settings.clone();
+        start.iter().for_each(|start| settings.take_size_of(start));
         let known = Facts { start, ..known.clone() };
-        let (settings, warnings) = cell.settings.clone().resolve(&known).map_err(|source| {
+        let (settings, warnings) = settings.resolve(&known).map_err(|source| {
             let (plan, variant) = (plan.path.clone(), cells.variants[cell.variant].name());
             Failure::from(mochi_ablate::AblateError::Settings { plan, variant, source })
         })?;
@@ -73,6 +75,8 @@ pub fn forecast(
         }
         resolved.push(settings);
     }
+
+    warn_of_sizes(cells, &resolved, progress);
 
     let mut left = Vec::new();
     for (cell, settings) in cells.cells.iter().zip(&resolved) {
@@ -152,6 +156,21 @@ fn check_objects(detection: &DetectionPlan, progress: &Progress) -> Outcome<()> 
     let what = format!("\"{name}\" needs masks, and the objects of split {} have none", found.split);
     let hint = format!("name images with masks, or remove \"{name}\" from `evaluate`");
     Err(Failure::new(what, hint).within(&detection.place))
+}
+
+/// Warns if variants differ in a view size that none of them names: their accuracies differ by it as well.
+fn warn_of_sizes(cells: &Cells, resolved: &[Resolved], progress: &Progress) {
+    let automatic = cells.cells.iter().any(|cell| cell.settings.data.size == Auto::Auto);
+    let all = || cells.cells.iter().zip(resolved).map(|(cell, settings)| (cell.variant, settings.data.size));
+    let Some((first, size)) = all().next() else { return };
+    let other = all().find(|&(_, of_other)| of_other != size);
+    if let (true, Some((variant, of_other))) = (automatic, other) {
+        let [first, variant] = [first, variant].map(|variant| cells.variants[variant].name());
+        progress.warning(&format!(
+            "{first} has views of {size} px and {variant} of {of_other}, which their results depend on"
+        ));
+        progress.hint("set data.size in [base] to compare them at one size");
+    }
 }
 
 /// The settings that decide the speed of a step.

@@ -164,10 +164,11 @@ impl Worker<'_> {
                 self.study.base().into(),
             ]);
             train.extend(["--out".into(), run.clone().into()]);
-            train.extend(
-                cell.init(self.plan).into_iter().flat_map(|init| ["--init".into(), path_to_text(&init).into()]),
-            );
-            train.extend(cell.arguments.iter().map(OsString::from));
+            // The path of the weights is not that of the plan, which starts at the plan's folder.
+            let init = cell.init(self.plan);
+            let given = |word: &&String| init.is_none() || !word.starts_with("model.init=");
+            train.extend(cell.arguments.iter().filter(given).map(OsString::from));
+            train.extend(init.iter().flat_map(|init| ["--init".into(), path_to_text(init).into()]));
         }
         let mut commands = vec![train];
         let missing = self.study.missing(cell, self.plan)?;

@@ -75,7 +75,7 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
         seed: arguments.seed,
     };
     // Ranges first; whether images can be held out is known when the labels are.
-    options.check(&[0, 0]).map_err(failure)?;
+    options.check_ranges().map_err(failure)?;
     refuse_several(ranks)?;
     let Common { subject, labeled } = &arguments.common;
     if subject.is_pixels() {

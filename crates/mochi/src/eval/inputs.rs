@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use mochi_config::Device;
+use mochi_config::{Device, NO_WEIGHTS};
 use mochi_data::{BadImage, Cancel, Dataset, Split, display_source};
 use mochi_eval::{
     BadImages, EvalError, Extractor, FeatureSource, Features, Overlap, ViewOptions, check_splits, extract,
@@ -207,11 +207,13 @@ impl Inputs {
             return Ok(ExitCode::SUCCESS);
         }
         let step = self.loaded.as_ref().map(|loaded| loaded.step);
+        // Weights that a run started from were trained elsewhere.
+        let given = self.loaded.as_ref().is_some_and(|loaded| loaded.settings.model.init != NO_WEIGHTS);
         let evaluated = Evaluated {
             result,
             subject: match step {
                 None => "raw pixels",
-                Some(0) => "untrained",
+                Some(0) if !given => "untrained",
                 Some(_) => "trained",
             },
             run: step.map(|_| self.subject.run.display().to_string()),

@@ -384,6 +384,9 @@ fn a_network_is_fine_tuned_and_an_interrupted_sweep_goes_on() {
         &mochi(&command).args(short).args(["--label-fraction", "0.1", "--learning-rate", "0.01"]).output().unwrap(),
     );
     assert_eq!((few["train_images"].as_u64(), few["label_fraction"].as_f64()), (Some(4), Some(0.1)));
+    // It was refused, at any number of images, unless a learning rate was given.
+    let swept = json(&mochi(&command).args(short).args(["--label-fraction", "0.5"]).output().unwrap());
+    assert_eq!((swept["labeled_images"].as_array().unwrap().len(), swept["sweep"].as_array().unwrap().len()), (20, 3));
     refused(&pixels("fine-tune", &train, &test, &[]));
     refused(&mochi(&command[..7]).args(["--epochs", "0"]).output().unwrap());
     assert!(

@@ -18,15 +18,19 @@ fn a_run_starts_from_the_weights_of_another_or_of_a_file() {
     let (data, first) = (folder.path().join("data"), folder.path().join("first"));
     mochi_tensor::start(Some(1)).unwrap();
     images(&data, 2, 8);
-    assert!(pretrain(&data, &first, &["model.arch=patch-resnet", "epochs=1"]).status().unwrap().success());
+    assert!(
+        pretrain(&data, &first, &["model.arch=patch-resnet", "epochs=1", "data.size=20"]).status().unwrap().success()
+    );
     let file = folder.path().join("weights.safetensors");
     std::fs::copy(newest(&first).join("model.safetensors"), &file).unwrap();
     let weights = tensors(&first);
-    for init in [&first, &file] {
+    for init in [&first, &file, &newest(&first)] {
         let out = folder.path().join("second");
         let mut command = mochi(&["pretrain"]);
         // The network follows the weights.
-        command.arg(&data).args(["--preset", "small-mochi", "epochs=0", "data.size=24", "seed=1", "model.arch=auto"]);
+        command.arg(&data).args(["--preset", "small-mochi", "epochs=0", "seed=1", "model.arch=auto"]);
+        // The view size follows a run; a file does not say it.
+        command.args((init != &first).then_some("data.size=20"));
         let output = command.arg("--init").arg(init).arg("--out").arg(&out).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
         assert!(said(&output).contains("tensors of the backbone are from"), "{}", said(&output));
@@ -44,6 +48,8 @@ fn a_run_starts_from_the_weights_of_another_or_of_a_file() {
             }
         }
         let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
+        let size = if init != &first { "size = 20" } else { "size = 20  # auto: the weights of `model.init`" };
+        assert!(config.contains(size), "{config}");
         assert!(config.contains("arch = \"patch-resnet\"  # auto: the weights of `model.init`"), "{config}");
         assert!(std::fs::read_to_string(out.join("report.html")).unwrap().contains("Starts from"));
         std::fs::remove_dir_all(&out).unwrap();
@@ -58,6 +64,8 @@ fn weights_that_do_not_fit_leave_no_folder_behind() {
     std::fs::write(&text, "not weights").unwrap();
     let empty = folder.path().join("empty.safetensors");
     std::fs::write(&empty, [&2u64.to_le_bytes()[..], b"{}"].concat()).unwrap();
+    let both = pretrain(&data, &out, &["--init", "none", "model.init=/nowhere"]).output().unwrap();
+    assert!(said(&both).contains("--init and model.init=/nowhere both give the starting weights"), "{}", said(&both));
     for (init, part) in [
         ("/nowhere".to_owned(), "there is no run or weight file at /nowhere"),
         (text.display().to_string(), "is not a usable weight file"),
@@ -93,6 +101,10 @@ fn a_plan_compares_runs_with_weights_that_it_names() {
     alone.arg(&first).arg("--train").arg(&train).arg("--test").arg(folder.path().join("test")).arg("--json");
     let alone = json(&alone.output().unwrap());
     let mean = &table["rows"][1]["scores"][0]["mean"];
+    let cell = std::fs::read_dir(folder.path().join("study/cells")).unwrap().map(|entry| entry.unwrap().path());
+    let given = cell.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("given")).unwrap();
+    let result = std::fs::read_to_string(given.join("eval/few-shot.json")).unwrap();
+    assert!(result.contains("\"subject\": \"trained\""), "weights that a run started from are not untrained: {result}");
     assert!((mean.as_f64().unwrap() - alone["top1"].as_f64().unwrap()).abs() < 1e-9, "{mean} {alone}");
 
     std::fs::write(&plan, text.replace("weights.safetensors", "gone.safetensors")).unwrap();
