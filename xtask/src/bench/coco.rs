@@ -87,7 +87,7 @@ pub(super) fn run(place: &Place, arguments: lexopt::Parser) -> Outcome {
             let wanted = line["numbers"].clone();
             theirs.take(Some(rated(line["seconds"].as_f64().unwrap_or(0.0), &options)))?;
             say(&format!("{kind}, round {round} of {}: {}", options.rounds, theirs.latest()));
-            // Untimed: a virtual machine gets back the gigabytes that Python has freed, and whoever runs next waits for them, up to a second.
+            // Untimed: on a virtual machine, the next program waits up to a second for the gigabytes that Python has returned to the host.
             ours(&program, &folder, kind, "2")?;
             for (contestant, threads) in [(&mut one, "1"), (&mut two, "2")] {
                 let (seconds, numbers) = ours(&program, &folder, kind, threads)?;
