@@ -83,16 +83,15 @@ pub(crate) fn of_images(run: &Path, plan: &Plan, record: &Record, step: u64) -> 
     let stored = RunFolder::read(run).and_then(|run| run.read_results()).unwrap_or_default();
     let here = labeled(plan);
     let known = || record.labeled.iter().filter(|one| one.written == here.written).chain([&here]);
-    let top1 = |text: &str| {
-        let result = serde_json::from_str::<Value>(text).ok()?;
+    let top1 = |result: &Value| {
         let named = |key: &str| result.get(key).and_then(Value::as_str).map(identity);
         let images = [named("train")?, named("test")?];
         let counts = known().any(|labeled| labeled.found == images) && result.get("step")?.as_u64()? == step;
         result.get("top1")?.as_f64().filter(|_| counts)
     };
     let of = |protocol: Protocol| {
-        let (_, text) = stored.iter().find(|(name, _)| name == protocol.name())?;
-        Some((protocol, top1(text.as_ref().ok()?)?))
+        let result = stored.iter().find(|result| result.name == protocol.name())?;
+        Some((protocol, top1(result.value.as_ref().ok()?)?))
     };
     Protocol::ALL.into_iter().filter_map(of).collect()
 }

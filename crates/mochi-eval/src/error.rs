@@ -39,14 +39,16 @@ pub enum EvalError {
     /// No class has two images, so the learning rate cannot be selected on held-out ones.
     #[error("no training class has two images, so none can be held out to select the learning rate")]
     NothingToHoldOut,
-    /// Less than two classes have enough training images, and a test image, for an episode.
+    /// Fewer classes have enough training images, and a test image, than an episode draws.
     #[error(
-        "{} {} training images and a test image; few-shot evaluation needs at least 2",
+        "{} {} training images and a test image, and an episode draws {ways}",
         counted_with(classes, "class", ["has", "have"]),
         if *shots == 1 { "a".to_owned() } else { format!("at least {shots}") }
     )]
     TooFewShots {
-        /// Training images that an episode draws per class.
+        /// Classes that an episode draws.
+        ways: usize,
+        /// Training images that it draws per class.
         shots: usize,
         /// Classes with so many.
         classes: usize,
@@ -143,6 +145,10 @@ impl EvalError {
                 "give training and test folders the same class names; classes are matched by name".into()
             }
             Self::TooFewClasses { .. } => "give a training set with at least two class folders".into(),
+            Self::TooFewShots { classes: 2.., .. } => {
+                "draw fewer classes with --ways (in a plan of `mochi eval all`: ways), or fewer images with --shots"
+                    .into()
+            }
             Self::TooFewShots { .. } => "add training images to each class, or draw fewer with --shots".into(),
             Self::TooFewLabels { .. } => "add training images, or use a larger fraction of the labels".into(),
             Self::NothingToHoldOut => "add training images, or set a single learning rate".into(),

@@ -35,7 +35,7 @@ const EPISODES: u64 = 0x6576_616c_0000_0004;
 /// Options of [`few_shot`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FewShotOptions {
-    /// Classes per episode, 2 or more; never more than there are.
+    /// Classes per episode, 2 or more.
     pub ways: usize,
     /// Training images per class, 1 or more.
     pub shots: usize,
@@ -70,6 +70,21 @@ impl FewShotOptions {
             Some((option, value, _, expected)) => Err(EvalError::Option { option, value: value.to_string(), expected }),
             None => Ok(()),
         }
+    }
+
+    /// Checks what the labels of the training images allow, before features are computed.
+    ///
+    /// # Errors
+    /// [`EvalError::TooFewShots`].
+    pub fn check_labels(&self, train: &[u32]) -> Result<(), EvalError> {
+        let mut images: BTreeMap<u32, usize> = BTreeMap::new();
+        train.iter().for_each(|&label| *images.entry(label).or_default() += 1);
+        self.check_classes(images.into_values().filter(|&images| images >= self.shots).count())
+    }
+
+    fn check_classes(&self, classes: usize) -> Result<(), EvalError> {
+        let Self { ways, shots, .. } = *self;
+        if classes < ways { Err(EvalError::TooFewShots { ways, shots, classes }) } else { Ok(()) }
     }
 }
 
@@ -118,7 +133,7 @@ struct Class {
 /// get the whole result. `progress` counts this process's episodes.
 ///
 /// # Errors
-/// [`EvalError::Option`]; [`EvalError::TooFewShots`] where less than two classes have enough images; features that do not fit each other (see
+/// [`EvalError::Option`]; [`EvalError::TooFewShots`] where fewer classes than an episode draws have enough images; features that do not fit each other (see
 /// [`crate::match_classes`]), a rank that is lost, or an error of libtorch.
 pub fn few_shot(
     train: &Features,
@@ -131,10 +146,8 @@ pub fn few_shot(
     options.check()?;
     let truth = check_pair(train, test)?;
     let classes = classes(&train.labels, &truth, options.shots);
-    if classes.len() < 2 {
-        return Err(EvalError::TooFewShots { shots: options.shots, classes: classes.len() });
-    }
-    let ways = options.ways.min(classes.len());
+    options.check_classes(classes.len())?;
+    let ways = options.ways;
     let width = train.width();
     let rows = [HostValues::new(unit_rows(&train.values)?)?, HostValues::new(unit_rows(&test.values)?)?];
     let row = |set: usize, index: usize| &rows[set][index * width..(index + 1) * width];
@@ -236,11 +249,15 @@ mod tests {
         few_shot(train, test, &options, None, &mut |_| ())
     }
 
+    fn two_ways() -> FewShotOptions {
+        FewShotOptions { ways: 2, ..FewShotOptions::default() }
+    }
+
     #[test]
     fn classes_in_their_own_directions_are_told_apart_whatever_the_length_of_a_row() {
         let train = features(&[[1.0, 0.1], [9.0, 0.0], [0.0, 2.0], [0.1, 1.0]], &[0, 0, 1, 1]);
         let test = features(&[[0.01, 0.0], [0.0, 50.0]], &[0, 1]);
-        let options = FewShotOptions { shots: 1, episodes: 20, ..FewShotOptions::default() };
+        let options = FewShotOptions { shots: 1, episodes: 20, ..two_ways() };
         let result = run(&train, &test, options).unwrap();
         assert_eq!((result.top1, result.top1_interval, result.ways, result.classes), (100.0, [100.0, 100.0], 2, 2));
         let swapped = features(&[[0.01, 0.0], [0.0, 50.0]], &[1, 0]);
@@ -252,15 +269,13 @@ mod tests {
         // Class 0's mean direction is (1, 1) / sqrt 2 with both shots; with one, the query is nearer to class 1 half of the time.
         let train = features(&[[1.0, 0.0], [0.0, 1.0], [-0.2, 1.0], [-0.2, 1.0]], &[0, 0, 1, 1]);
         let test = features(&[[0.6, 0.9]], &[0]);
-        let options = FewShotOptions { shots: 1, episodes: 200, ..FewShotOptions::default() };
+        let options = FewShotOptions { shots: 1, episodes: 200, ..two_ways() };
         assert!(
             matches!(run(&train, &test, options), Err(EvalError::TooFewShots { classes: 1, .. })),
             "class 1 has no test image"
         );
         let test = features(&[[0.6, 0.9], [-0.2, 1.0]], &[0, 1]);
-        let of = |shots, seed| {
-            run(&train, &test, FewShotOptions { shots, seed, episodes: 200, ..FewShotOptions::default() }).unwrap()
-        };
+        let of = |shots, seed| run(&train, &test, FewShotOptions { shots, seed, episodes: 200, ..two_ways() }).unwrap();
         assert_eq!(of(2, 0).top1, 100.0);
         let one = of(1, 0);
         assert_eq!(one, FewShotResult { seconds: one.seconds, ..of(1, 0) });
@@ -274,7 +289,7 @@ mod tests {
         let values = crate::draws::normal(120 * 4, 1.0, 3);
         let labels: Vec<u32> = (0..120).map(|i| i % 3).collect();
         let rows: Vec<[f32; 2]> = values.chunks(2).map(|row| [row[0], row[1]]).collect();
-        let options = FewShotOptions { shots: 2, queries: 3, episodes: 25, ..FewShotOptions::default() };
+        let options = FewShotOptions { shots: 2, queries: 3, episodes: 25, ..two_ways() };
         let evaluate = |group: Option<&Group>| {
             let (train, test) = (features(&rows[..120], &labels), features(&rows[120..], &labels));
             let mut last = (0, 0);
@@ -295,12 +310,14 @@ mod tests {
     fn classes_without_enough_images_are_left_out_and_options_are_checked() {
         let train = features(&[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [-1.0, 0.0]], &[0, 0, 1, 1, 2]);
         let test = features(&[[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], &[0, 1, 2]);
-        let options = FewShotOptions { shots: 2, episodes: 5, ..FewShotOptions::default() };
+        let options = FewShotOptions { shots: 2, episodes: 5, ..two_ways() };
         assert_eq!(run(&train, &test, options).unwrap().classes, 2);
-        assert!(matches!(
-            run(&train, &test, FewShotOptions { shots: 3, ..options }),
-            Err(EvalError::TooFewShots { shots: 3, classes: 0 })
-        ));
+        let refused = |ways, shots| run(&train, &test, FewShotOptions { ways, shots, ..options }).unwrap_err();
+        assert!(matches!(refused(2, 3), EvalError::TooFewShots { ways: 2, shots: 3, classes: 0 }));
+        // Report: the standard result of data with two classes was of 2 ways, under the heading "5-way 5-shot".
+        assert!(matches!(refused(3, 2), EvalError::TooFewShots { ways: 3, classes: 2, .. }));
+        let early = FewShotOptions { ways: 3, ..options }.check_labels(&train.labels);
+        assert!(matches!(early, Err(EvalError::TooFewShots { ways: 3, classes: 2, .. })));
         assert!(matches!(run(&train, &test, FewShotOptions { ways: 1, ..options }), Err(EvalError::Option { .. })));
     }
 }

@@ -16,7 +16,10 @@ pub enum Value {
 }
 
 /// Columns that are neither settings nor results.
-pub(crate) const OWN: [&str; 7] = ["path", "task", "preset", "step", "elapsed_s", "loss", "accuracy_real"];
+pub(crate) const OWN: [&str; 8] = ["path", "task", "preset", "step", "elapsed_s", "loss", "accuracy_real", OUTDATED];
+
+/// Results of earlier steps than the newest checkpoint, which are not in the columns of results: "knn of step 776".
+pub const OUTDATED: &str = "outdated_results";
 
 /// Results of the last evaluation of a detector, whose columns have the names of the metrics.
 pub const EVALUATED: [&Metric; 6] = [

@@ -37,8 +37,6 @@ pub struct Query {
     pub condition: Option<String>,
     /// Column to sort by; by path without one.
     pub order: Option<(String, Order)>,
-    /// Most runs.
-    pub limit: Option<usize>,
 }
 
 /// Order of a column; runs without a value come last.
@@ -152,9 +150,6 @@ impl Registry {
             Some((name, Order::Falling)) => format!(" order by {0} is null, {0} desc, path", column(name)?),
             None => " order by path".to_owned(),
         };
-        if let Some(limit) = query.limit {
-            sql += &format!(" limit {limit}");
-        }
         let read = |row: &rusqlite::Row| -> rusqlite::Result<Listed> {
             let mut listed = Listed::new();
             for (index, name) in names.iter().enumerate() {
@@ -206,7 +201,6 @@ mod tests {
         let query = Query {
             condition: condition.map(str::to_owned),
             order: order.map(|(name, order)| (name.to_owned(), order)),
-            limit: None,
         };
         let listed = Registry::open(folder).unwrap().query(&query).unwrap();
         listed
@@ -252,6 +246,16 @@ mod tests {
         std::fs::remove_dir_all(root.join("c")).unwrap();
         assert_eq!(paths(root, None, None), ["deep/er/b", "z"]);
 
+        // Report: a run that was trained further had the result of its earlier step. A new checkpoint changes no other file.
+        let newest = |step: u64| std::fs::create_dir_all(root.join(format!("z/checkpoints/step-{step}"))).unwrap();
+        std::fs::write(root.join("z/eval/knn.json"), "{\"top1\": 45, \"step\": 8}").unwrap();
+        newest(8);
+        assert_eq!(paths(root, Some("knn = 45"), None), ["z"]);
+        newest(9);
+        assert_eq!(paths(root, Some("knn = 45"), None), [""; 0]);
+        assert_eq!(paths(root, Some("outdated_results = 'knn of step 8'"), None), ["z"]);
+        std::fs::remove_dir_all(root.join("z")).unwrap();
+
         // What another version of the program kept of a run is read again.
         let query = || Registry::open(root).unwrap().query(&Query::default()).unwrap();
         let whole = query();
@@ -267,7 +271,7 @@ mod tests {
             .unwrap()
             .execute_batch("create table runs (signature text, path text)")
             .unwrap();
-        assert_eq!(paths(root, None, None), ["deep/er/b", "z"]);
+        assert_eq!(paths(root, None, None), ["deep/er/b"]);
     }
 
     #[test]

@@ -8,14 +8,14 @@ use mochi_run::metric::contrastive::ACCURACY_REAL;
 use mochi_run::metric::general::{ELAPSED_S, LOSS};
 use mochi_run::{MetricsLog, Protocol, RunFolder};
 
-use crate::column::{EVALUATED, Value, result, value_of};
+use crate::column::{EVALUATED, OUTDATED, Value, result, value_of};
 use crate::error::RegistryError;
 
 /// How deep runs are searched below the folder.
 const DEPTH: usize = 6;
 
 /// Format of what the index keeps of a run: another one is read again.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// What a run folder holds from its first step on.
 const OF_A_RUN: [&str; 3] = ["metrics.jsonl", "checkpoints", "sessions.jsonl"];
 
@@ -64,8 +64,11 @@ fn signature(run: &Path) -> String {
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(format!("{}@{}", metadata.len(), changed.as_nanos()))
     };
+    // Whether a result is outdated depends on the newest checkpoint.
+    let newest = RunFolder::read(run).ok().and_then(|run| run.checkpoints().newest_step());
+    let newest = newest.map(|step| step.to_string()).unwrap_or_default();
     let files = files.iter().map(|file| of(file).unwrap_or_default());
-    std::iter::once(FORMAT.to_string()).chain(files).collect::<Vec<_>>().join(" ")
+    [FORMAT.to_string(), newest].into_iter().chain(files).collect::<Vec<_>>().join(" ")
 }
 
 /// The columns of a run with a value, or why its `config.toml` cannot be read as a run's.
@@ -100,11 +103,16 @@ pub(crate) fn read(root: &Path, path: &Path) -> Result<Vec<(String, Value)>, Str
             values.extend(last.values.get(metric).map(|value| (name.to_owned(), Value::Number(value))));
         }
     }
-    for (name, text) in run.read_results().unwrap_or_default() {
-        let top1 = |text: String| serde_json::from_str::<serde_json::Value>(&text).ok()?.get("top1")?.as_f64();
-        if let (Some(protocol), Some(top1)) = (Protocol::find(&name), text.ok().and_then(top1)) {
-            values.push((result(protocol), Value::Number(top1)));
+    let mut outdated = Vec::new();
+    for stored in run.read_results().unwrap_or_default() {
+        match (Protocol::find(&stored.name), stored.top1(), stored.outdated) {
+            (Some(protocol), Some(_), Some(step)) => outdated.push(format!("{} of step {step}", result(protocol))),
+            (Some(protocol), Some(top1), None) => values.push((result(protocol), Value::Number(top1))),
+            _ => {}
         }
+    }
+    if !outdated.is_empty() {
+        values.push((OUTDATED.to_owned(), Value::Text(outdated.join(", "))));
     }
     values.extend(settings.into_iter().map(|line| (line.key.to_owned(), value_of(&line.value))));
     Ok(values)

@@ -24,8 +24,7 @@ pub(crate) fn is_detection(value: &Value) -> bool {
 /// Adds the tables of every result; nothing without one.
 pub(crate) fn push(page: &mut String, run: &RunFolder) {
     let all = run.read_results().unwrap_or_default();
-    let parsed = all.into_iter().filter_map(|(_, text)| serde_json::from_str::<Value>(&text.ok()?).ok());
-    for value in parsed.filter(is_detection) {
+    for value in all.into_iter().filter_map(|result| result.value.ok()).filter(is_detection) {
         push_result(page, &value);
     }
 }

@@ -63,6 +63,9 @@ pub(crate) fn render(content: &Content) -> String {
 fn subtitle(settings: &RunSettings, last: Option<&Record>) -> String {
     let mut text = format!("preset {}", settings.preset);
     let Some(last) = last else { return text };
+    if let Some(epoch) = last.values.get(&general::EPOCH) {
+        let _ = write!(text, ", epoch {}", grouped(epoch as u64 + 1));
+    }
     let _ = write!(text, ", {}", counted(grouped(last.step), "step"));
     if let Some(images) = last.values.get(&general::IMAGES) {
         let _ = write!(text, ", {}", counted(grouped(images as u64), "image"));

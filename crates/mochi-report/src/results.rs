@@ -2,10 +2,10 @@
 //! in percent. `subject` is what was evaluated: `trained` (or absent), `untrained` or `raw pixels`.
 //!
 //! The standard result of a protocol has the protocol's name, `knn.json`. With other options than the defaults the name has them, `knn-k-20-t-0.1.json`, and the
-//! result has a column of its own, "knn/2, k 20, t 0.1".
+//! result has a column of its own, "knn/2, k 20, t 0.1"; so has the result of an earlier step than the newest checkpoint, "knn/2, step 776".
 
 use mochi_figures::grouped;
-use mochi_run::{Protocol, RunFolder};
+use mochi_run::{Protocol, RunError, RunFolder, StoredResult};
 use mochi_text::counted;
 use serde_json::Value;
 
@@ -41,16 +41,22 @@ pub(crate) fn read(run: &RunFolder) -> Results {
         }
     };
     // Names of files are in another order: "knn-k-20.json", "knn.json".
-    all.sort_by(|(a, _), (b, _)| a.cmp(b));
-    for (stem, text) in all {
-        let text = text.map_err(|error| error.to_string());
-        let value = text.and_then(|text| serde_json::from_str::<Value>(&text).map_err(|error| error.to_string()));
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    for StoredResult { name: stem, value, outdated } in all {
+        let value = value.map_err(|error| match error {
+            // The name of the file is in front of every reason.
+            RunError::BadResult { source, .. } => source.to_string(),
+            error => error.to_string(),
+        });
         // Average precision has a table of its own.
         if value.as_ref().is_ok_and(crate::detection_results::is_detection) {
             continue;
         }
         match value.and_then(|value| evaluation(&value, &stem).ok_or_else(|| "it has no `top1`".to_owned())) {
             Ok(mut evaluation) => {
+                if let Some(step) = outdated {
+                    evaluation.protocol = format!("{}, step {step}", evaluation.protocol);
+                }
                 // Whatever made it, such as a copy of a file: no result hides another one.
                 if results.find(&evaluation.protocol, &evaluation.subject).is_some() {
                     evaluation.protocol = format!("{} ({stem})", evaluation.protocol);
@@ -216,5 +222,16 @@ mod tests {
             ("linear-cached/1, learning rate 0.3", 8.0),
         ];
         assert_eq!(shown, wanted);
+    }
+
+    /// Report: after a run was resumed, the result of its earlier step was shown as that of the run.
+    #[test]
+    fn the_result_of_an_earlier_step_is_shown_with_its_step() {
+        let base = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(base.path()).unwrap();
+        run.write_config("").unwrap();
+        run.write_result("knn", &serde_json::json!({"protocol": "knn/2", "top1": 1.0, "step": 8})).unwrap();
+        std::fs::create_dir_all(base.path().join("checkpoints/step-9")).unwrap();
+        assert_eq!(read(&RunFolder::read(base.path()).unwrap()).protocols(), ["knn/2, step 8"]);
     }
 }

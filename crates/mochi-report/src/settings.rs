@@ -33,7 +33,7 @@ impl RunSettings {
     }
 
     pub(crate) fn of_pretraining(settings: &Resolved) -> Self {
-        let Resolved { epochs, data, model, moco, negatives, optimizer, compute, .. } = settings;
+        let Resolved { epochs, time, data, model, moco, negatives, optimizer, compute, .. } = settings;
         // Without a queue or a momentum encoder their settings have no effect.
         let of_batch = negatives.from == NegativesFrom::Batch;
         let no_queue = of_batch && moco.positive != Positive::Nearest;
@@ -54,7 +54,7 @@ impl RunSettings {
             ("Batch", format!("{} in {}", moco.batch, counted(moco.bn_groups, "batch-norm group"))),
             ("Temperature", moco.temperature.to_string()),
             ("Key momentum", momentum.unwrap_or_default()),
-            ("Epochs", epochs.to_string()),
+            (if time.limit().is_some() { "Planned epochs" } else { "Epochs" }, epochs.to_string()),
             ("Learning rate", format!("{}, {}", optimizer.learning_rate, optimizer.schedule)),
             ("Optimizer", format!("{}, decay {}", optimizer.name, optimizer.weight_decay)),
             ("Compute", format!("{}, {}", compute.device, compute.precision)),

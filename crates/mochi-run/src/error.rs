@@ -103,6 +103,14 @@ pub enum RunError {
         /// The file.
         path: PathBuf,
     },
+    /// A result that is not JSON.
+    #[error("{}: {source}", path.display())]
+    BadResult {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        source: serde_json::Error,
+    },
     /// A value that JSON cannot hold.
     #[error("cannot write a record to {}: {source}", path.display())]
     Unwritable {
@@ -159,6 +167,7 @@ impl RunError {
             RunError::AllDamaged { .. } => "copy a checkpoint from a backup, or start a new run with another --out".to_owned(),
             RunError::BadRecord { line, .. } | RunError::LongLine { line, .. } => format!("remove line {line} from the file"),
             RunError::NotText { .. } => "copy the file again from a backup".to_owned(),
+            RunError::BadResult { .. } => "remove the file, then repeat the evaluation".to_owned(),
             RunError::Unwritable { .. } => return None,
         })
     }

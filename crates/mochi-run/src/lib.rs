@@ -56,7 +56,7 @@ pub use metric::{Metric, Metrics};
 pub use metrics::{CurvesLog, Line, Log, MetricsLog, NoCurve};
 pub use protocol::{Method, Protocol};
 pub use record::Record;
-pub use results::StoredResult;
+pub use results::{StoredResult, step_in_name};
 pub use sessions::Session;
 pub use suggestion::suggestion;
 pub use tensorboard::EventWriter;

@@ -127,14 +127,6 @@ impl Protocol {
     pub fn method(self) -> Method {
         self.row().3
     }
-
-    /// Fraction of the training labels that a classifier gets which is trained; `None` for another protocol.
-    pub fn label_fraction(self) -> Option<f64> {
-        match self.method() {
-            Method::Linear(fraction) | Method::FineTune(fraction) => Some(fraction),
-            Method::Knn | Method::FewShot | Method::Detection(_) => None,
-        }
-    }
 }
 
 impl From<Protocol> for &'static str {
@@ -152,8 +144,9 @@ mod tests {
         for (number, protocol) in Protocol::ALL.into_iter().enumerate() {
             assert_eq!(protocol as usize, number);
             assert_eq!(Protocol::find(protocol.name()), Some(protocol));
-            let named = protocol.label_fraction().filter(|&fraction| fraction < 1.0);
-            assert_eq!(named.is_some(), protocol.name().ends_with("-percent"), "{}", protocol.name());
+            let part =
+                matches!(protocol.method(), Method::Linear(fraction) | Method::FineTune(fraction) if fraction < 1.0);
+            assert_eq!(part, protocol.name().ends_with("-percent"), "{}", protocol.name());
             assert_eq!(protocol.detection_metric().is_some(), matches!(protocol.method(), Method::Detection(_)));
         }
         assert_eq!(Protocol::find("detection"), None);

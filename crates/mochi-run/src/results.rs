@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use mochi_files::{FileType, Folder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::RunError;
 use crate::folder::{RunFolder, json};
@@ -24,8 +25,23 @@ const PARTIAL_NETWORK: &str = ".partial.safetensors";
 /// After the name of a file that is not complete.
 const BEGUN: &str = ".new";
 
-/// An evaluation result's name and its text, or why it cannot be read.
-pub type StoredResult = (String, Result<String, RunError>);
+/// An evaluation result under `eval/`.
+#[derive(Debug)]
+pub struct StoredResult {
+    /// Name of its file without `.json`.
+    pub name: String,
+    /// The object that it holds, or why it cannot be read.
+    pub value: Result<Value, RunError>,
+    /// Its step, where training has gone on since then and the name does not say so: it is no result of the newest checkpoint.
+    pub outdated: Option<u64>,
+}
+
+impl StoredResult {
+    /// Top-1 accuracy in percent.
+    pub fn top1(&self) -> Option<f64> {
+        self.value.as_ref().ok()?.get("top1")?.as_f64()
+    }
+}
 
 impl RunFolder {
     /// Writes an evaluation result to `eval/NAME.json`, whole or not at all; the report shows it. Returns its path.
@@ -118,7 +134,7 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Reads every evaluation result, by the order of their names: the name without `.json`, and the text or why it cannot be read.
+    /// Reads every evaluation result, in the order of the files' names.
     ///
     /// # Errors
     /// [`RunError::File`] for a folder `eval` that cannot be read.
@@ -127,15 +143,28 @@ impl RunFolder {
             Err(error) if error.kind() == Some(std::io::ErrorKind::NotFound) => return Ok(Vec::new()),
             folder => folder?,
         };
+        // A run without checkpoints has none that a result could be older than.
+        let newest = self.checkpoints().newest_step();
         let mut results = Vec::new();
         for entry in folder.list()? {
             let Some(name) = entry.name.to_str().and_then(|name| name.strip_suffix(".json")) else { continue };
-            let not_text = |_| RunError::NotText { path: folder.path().join(&entry.name) };
+            let path = || folder.path().join(&entry.name);
             let text = folder.read(&entry.name, WHOLE_FILE).map_err(RunError::from);
-            results.push((name.to_owned(), text.and_then(|bytes| String::from_utf8(bytes).map_err(not_text))));
+            let value = text.and_then(|bytes| {
+                serde_json::from_slice::<Value>(&bytes).map_err(|source| RunError::BadResult { path: path(), source })
+            });
+            let step = value.as_ref().ok().and_then(|value| value.get("step")?.as_u64());
+            let older = |step: &u64| newest.is_some_and(|newest| *step < newest);
+            let outdated = step.filter(older).filter(|step| !name.contains(&step_in_name(*step)));
+            results.push(StoredResult { name: name.to_owned(), value, outdated });
         }
         Ok(results)
     }
+}
+
+/// What the name of a result has for the step of a checkpoint that was asked for.
+pub fn step_in_name(step: u64) -> String {
+    format!("-step-{step}")
 }
 
 #[cfg(test)]

@@ -235,8 +235,21 @@ const LEAST_BETWEEN_CHECKPOINTS: f64 = 30.0;
 /// Fewest steps between them if no speed was measured.
 const LEAST_STEPS: u64 = 20;
 
-/// The steps of an epoch, if they take from half a minute to 5 minutes at the measured speed.
-pub(super) fn checkpoint_steps(epoch: u64, batch: usize, size: u32, facts: &Facts) -> (u64, String) {
+/// Fewest steps between them, however short the run is.
+const FEWEST_STEPS: u64 = 10;
+
+/// The steps of an epoch, if they take from half a minute to 5 minutes at the measured speed; at most what leaves the checkpoints that are kept over the
+/// `planned` steps, [`rules::KEPT`].
+pub(super) fn checkpoint_steps(planned: u64, epoch: u64, batch: usize, size: u32, facts: &Facts) -> (u64, String) {
+    let (steps, reason) = checkpoint_steps_of_long_runs(epoch, batch, size, facts);
+    let part = (planned / rules::KEPT).max(FEWEST_STEPS);
+    match steps > part {
+        true => (part, format!("{} checkpoints over {}", rules::KEPT, counted(planned, "step"))),
+        false => (steps, reason),
+    }
+}
+
+fn checkpoint_steps_of_long_runs(epoch: u64, batch: usize, size: u32, facts: &Facts) -> (u64, String) {
     let Some(speed) = facts.speeds.iter().find(|speed| speed.size == size) else {
         return match epoch < LEAST_STEPS {
             true => (LEAST_STEPS, format!("at least {LEAST_STEPS}")),

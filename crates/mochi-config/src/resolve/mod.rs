@@ -159,7 +159,7 @@ impl Settings {
 
         let every_steps = pick.pick("checkpoint.every_steps", checkpoint.every_steps, || {
             let steps = facts.images.checked_div(batch).unwrap_or(0).max(1) as u64;
-            budget::checkpoint_steps(steps, batch, size, facts)
+            budget::checkpoint_steps((epochs * steps as f64) as u64, steps, batch, size, facts)
         });
         let keep_every = pick.pick("checkpoint.keep_every", checkpoint.keep_every, || {
             rules::keep_every(epochs, facts.images.checked_div(batch).unwrap_or(0), every_steps)

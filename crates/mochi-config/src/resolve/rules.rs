@@ -290,12 +290,12 @@ pub fn diagnostics_every_steps(steps_per_epoch: u64) -> (u64, String) {
 }
 
 /// Checkpoints that are kept over a run, apart from the newest: enough for a curve, and few for the disk.
-const KEPT: f64 = 6.0;
+pub const KEPT: u64 = 6;
 
 /// The multiple of the steps between checkpoints, `every`, that leaves about `KEPT` of them over the planned steps.
 pub fn keep_every(epochs: f64, steps_per_epoch: usize, every: u64) -> (u64, String) {
     let steps = epochs * steps_per_epoch as f64;
-    let times = (steps / (KEPT * every as f64)).round().max(1.0) as u64;
+    let times = (steps / (KEPT * every) as f64).round().max(1.0) as u64;
     (every.saturating_mul(times), format!("about {KEPT} checkpoints over {}", counted(epochs, "epoch")))
 }
 

@@ -77,8 +77,11 @@ fn checkpoints_come_every_half_minute_to_five_minutes() {
         |images, words: &[&str]| resolve("small", words, &Facts { images, ..laptop(64.0) }).checkpoint.every_steps;
     // A step of 64 images takes a second at 32 px.
     let at_32 = ["time=20m", "data.size=32"];
-    assert_eq!([70, 6400, 64_000].map(|images| steps(images, &at_32)), [30, 100, 300]);
-    assert_eq!([70, 6400].map(|images| steps(images, &["epochs=3", "data.size=40"])), [20, 100]);
+    assert_eq!([70, 6400, 64_000].map(|images| steps(images, &at_32)), [30, 100, 200]);
+    assert_eq!(steps(640_000, &["time=2h", "data.size=32"]), 300);
+    assert_eq!([70, 6400].map(|images| steps(images, &["epochs=60", "data.size=40"])), [10, 100]);
+    // Report: runs of a few minutes had one checkpoint before the last.
+    assert_eq!([["time=3m", "data.size=32"], ["epochs=3", "data.size=40"]].map(|words| steps(6400, &words)), [30, 50]);
 }
 
 /// With the last two alone, `mochi analyze` had no curve over training to draw.
@@ -91,9 +94,9 @@ fn about_six_checkpoints_are_kept_over_a_run() {
         (run.checkpoint.keep_every, steps / run.checkpoint.keep_every)
     };
     let at_32 = ["time=20m", "data.size=32"];
-    assert_eq!([70, 6400, 64_000].map(|images| kept(images, &at_32)), [(180, 6), (200, 6), (300, 4)]);
+    assert_eq!([70, 6400, 64_000].map(|images| kept(images, &at_32)), [(180, 6), (200, 6), (200, 6)]);
     // Fewer steps than between two checkpoints, and no training.
-    assert_eq!(["epochs=3", "epochs=0"].map(|epochs| kept(70, &[epochs, "data.size=40"])), [(20, 0); 2]);
+    assert_eq!(["epochs=3", "epochs=0"].map(|epochs| kept(70, &[epochs, "data.size=40"])), [(10, 0); 2]);
     assert_eq!(kept(6400, &["epochs=600", "data.size=40"]), (10_000, 6));
     assert_eq!(kept(6400, &["epochs=600", "data.size=40", "checkpoint.keep_every=100"]), (100, 600));
 }

@@ -15,6 +15,8 @@ const SIMILARITY_CHANGE: f64 = 0.1;
 const TOLD_APART: f64 = 0.1;
 /// Fraction of the steps at which an earlier checkpoint must have been written to show how training went.
 const APART: f64 = 0.8;
+/// The same for the last checkpoint and the one before, whose neighbors are compared: those of a few steps are nearly the same in any training.
+const APART_FROM_LAST: f64 = 0.9;
 /// Stability above which the neighbors have settled.
 const SETTLED: f64 = 0.8;
 
@@ -51,8 +53,10 @@ pub(crate) fn sentences(checkpoints: &[CheckpointAnalysis], k: usize) -> Vec<Str
     {
         all.push(spread(uniformity, rank));
     }
-    if let Some(kept) = last.values.get(&STABILITY) {
-        let before = checkpoints.iter().rev().nth(1).map_or(0, |checkpoint| checkpoint.step);
+    let before = checkpoints.iter().rev().nth(1).map_or(0, |checkpoint| checkpoint.step);
+    if let Some(kept) = last.values.get(&STABILITY)
+        && before as f64 <= APART_FROM_LAST * last.step as f64
+    {
         let kept = format!("{:.0} % of the {k} nearest neighbors are those of step {before}", 100.0 * kept);
         let suggestion = if last.values.get(&STABILITY) > Some(SETTLED) {
             "the features have settled, as they do when training has converged, or when the learning rate is near 0"
@@ -155,6 +159,8 @@ mod tests {
         let all = sentences(std::slice::from_ref(&labeled), 10);
         assert_eq!(all, ["50 % of an image's 10 nearest neighbors have its class, 5.0 times as many as by chance."]);
         assert!(sentences(&[], 10).is_empty() && sentences(&[checkpoint(9, &[])], 10).is_empty());
+        // Report: of two checkpoints that were one step apart, the page said that the features have settled.
+        assert!(sentences(&[checkpoint(91, &[]), checkpoint(100, &[(&STABILITY, 0.99)])], 10).is_empty());
         for (kept, wanted) in [(0.81, "have settled"), (0.79, "still change")] {
             let all = sentences(&[checkpoint(3, &[]), checkpoint(9, &[(&STABILITY, kept)])], 10);
             assert!(all.len() == 1 && all[0].contains("those of step 3") && all[0].contains(wanted), "{all:?}");

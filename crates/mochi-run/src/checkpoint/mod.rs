@@ -72,6 +72,11 @@ impl Checkpoints {
         Ok(found)
     }
 
+    /// Step of the newest checkpoint, whether whole or not; `None` where there is none, or none can be read.
+    pub fn newest_step(&self) -> Option<u64> {
+        Some(self.list().ok()?.last()?.step)
+    }
+
     fn checkpoint(&self, name: &Name) -> Option<Checkpoint> {
         match name {
             Name::Step(step) => Some(Checkpoint { step: *step, path: self.path().join(name.to_string()) }),

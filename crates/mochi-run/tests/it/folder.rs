@@ -101,10 +101,29 @@ fn results_are_written_whole_and_read_back() {
     std::fs::write(base.path().join("eval/odd.json"), b"\xff").unwrap();
     std::fs::write(base.path().join("eval/other.txt"), "").unwrap();
     let read = run.read_results().unwrap();
-    let texts: Vec<_> = read.iter().map(|(name, text)| (name.as_str(), text.as_deref().ok())).collect();
-    let expected = [("huge", None), ("knn", Some("{\n  \"top1\": 0.5\n}\n")), ("linear", Some("1\n")), ("odd", None)];
-    assert_eq!(texts, expected);
+    let names: Vec<_> = read.iter().map(|result| (result.name.as_str(), result.value.is_ok(), result.top1())).collect();
+    assert_eq!(names, [("huge", false, None), ("knn", true, Some(0.5)), ("linear", true, None), ("odd", false, None)]);
     assert_eq!(std::fs::read_to_string(path).unwrap(), "{\n  \"top1\": 0.5\n}\n");
+}
+
+/// Report: after a run was resumed, the result of its earlier step was shown as that of the run.
+#[test]
+fn a_result_of_an_earlier_step_is_outdated_unless_its_name_has_the_step() {
+    let base = tempfile::tempdir().unwrap();
+    let run = run(base.path(), &[]);
+    for (name, step) in [("knn", 4), ("knn-step-4", 4), ("linear", 8), ("from-elsewhere", 9)] {
+        run.write_result(name, &serde_json::json!({"top1": 1.0, "step": step})).unwrap();
+    }
+    run.write_result("pixels", &serde_json::json!({"top1": 1.0, "step": null})).unwrap();
+    let outdated = || -> Vec<(String, u64)> {
+        let all = run.read_results().unwrap().into_iter();
+        all.filter_map(|result| Some((result.name, result.outdated?))).collect()
+    };
+    assert_eq!(outdated(), [], "a run whose checkpoints are elsewhere");
+    save(&run.checkpoints(), 4, "x");
+    assert_eq!(outdated(), []);
+    save(&run.checkpoints(), 8, "x");
+    assert_eq!(outdated(), [("knn".to_owned(), 4)]);
 }
 
 /// Security review S7: whole files were read into memory.

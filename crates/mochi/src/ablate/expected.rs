@@ -10,7 +10,8 @@ use mochi_config::detection::Settings;
 use mochi_config::{Auto, Facts, Resolved, Speed, TimeBudget};
 use mochi_data::Split;
 use mochi_data::dataset::{path_from_text, path_to_text};
-use mochi_eval::{EvalError, check_labels, check_splits};
+use mochi_eval::{EvalError, FewShotOptions, check_labels, check_splits};
+use mochi_run::Method;
 use mochi_term::{Progress, StopFlag};
 use mochi_train::{facts, measure_speed};
 
@@ -43,8 +44,14 @@ pub fn forecast(
     let (images, train, test) = (waited(images, of_images)?, waited(train, of_train)?, waited(test, of_test)?);
     let labeled = |error: EvalError| Failure::from(error).within(of_train);
     check_splits(&train, &test).map_err(labeled)?;
-    for fraction in plan.evaluate.iter().filter_map(|protocol| protocol.label_fraction()) {
-        check_labels(train.labels().unwrap_or_default(), fraction).map_err(labeled)?;
+    let labels = train.labels().unwrap_or_default();
+    for protocol in &plan.evaluate {
+        match protocol.method() {
+            Method::Linear(fraction) | Method::FineTune(fraction) => check_labels(labels, fraction),
+            Method::FewShot => FewShotOptions::default().check_labels(labels),
+            Method::Knn | Method::Detection(_) => Ok(()),
+        }
+        .map_err(labeled)?;
     }
     if let Some(detection) =
         plan.detection.as_ref().filter(|_| plan.evaluate.iter().any(|p| p.detection_metric().is_some()))

@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", value_parser = dataset_name, requires = "train")]
     dataset: Option<String>,
     #[command(flatten)]
-    subject: Subject,
+    pub subject: Subject,
     /// Protocols, separated by commas: knn, linear, few-shot, fine-tune; linear and fine-tune also with -10-percent and -1-percent [default: knn,linear]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "plan")]
     protocols: Option<Vec<String>>,

@@ -50,7 +50,7 @@ impl Evaluation {
         match self {
             Self::Knn(options) => options.check(),
             Self::Linear(options, fraction) => check_labels(labels, *fraction).and_then(|()| options.check(labels)),
-            Self::FewShot(options) => options.check(),
+            Self::FewShot(options) => options.check().and_then(|()| options.check_labels(labels)),
             Self::FineTune(_) if inputs.loaded.is_none() => {
                 return Err(Failure::new("raw pixels have no network to fine-tune", "leave fine-tuning out"));
             }

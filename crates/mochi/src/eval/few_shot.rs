@@ -17,7 +17,7 @@ use crate::ranks::Ranks;
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    common: Common,
+    pub common: Common,
     #[command(flatten)]
     file: ResultFile,
     /// Classes per episode
@@ -47,6 +47,7 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     let mut compared = compared.map(|(name, value)| format!("--{name} {value}")).to_vec();
     compared.push(format!("--seed {seed}"));
     let inputs = Inputs::open(&arguments.common.subject, &arguments.common.labeled, &compared, ranks, engine)?;
+    options.check_labels(inputs.train.labels().unwrap_or_default()).map_err(failure)?;
     let mut stages = Stages::new(&inputs.progress, "few-shot");
     let (train, test) = inputs.features(FeatureSource::Backbone, &mut stages).map_err(failure)?;
     let result = few_shot(&train, &test, &options, inputs.group(), &mut |now| stages.update(now)).map_err(failure)?;
@@ -55,12 +56,8 @@ pub fn run(arguments: Arguments, ranks: &Ranks, engine: &Engine) -> Outcome {
     finish(&inputs, out, &options, &result)
 }
 
-/// Writes and prints the result, after a warning if there are fewer classes than asked for.
+/// Writes and prints the result.
 pub fn finish(inputs: &Inputs, out: Option<&Path>, options: &FewShotOptions, result: &FewShotResult) -> Outcome {
-    if result.ways < options.ways {
-        let enough = counted(result.ways, "class");
-        inputs.progress.warning(&format!("only {enough} have enough images: every episode draws all of them"));
-    }
     let [low, high] = result.top1_interval;
     let text = format!(
         "{}-way {}-shot {:.2} % [{low:.2}, {high:.2}]  ({}, {}, seed {}, {})",
@@ -72,7 +69,6 @@ pub fn finish(inputs: &Inputs, out: Option<&Path>, options: &FewShotOptions, res
         result.seed,
         counts(result.train_images, result.test_images, result.classes, &result.bad_images)
     );
-    // By what was asked for: episodes of a dataset with fewer classes have fewer ways.
     let name = if *options == FewShotOptions::default() {
         "few-shot".to_owned()
     } else {

@@ -25,7 +25,7 @@ use crate::ranks::Ranks;
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    common: Common,
+    pub common: Common,
     #[command(flatten)]
     file: ResultFile,
     /// Use the labels of this fraction of the training images of each class

@@ -85,7 +85,9 @@ impl Inputs {
             return Err(Failure::new("--step names a checkpoint, and raw pixels have none", "leave --step out"));
         }
         if !raw && ranks.is_first() {
-            RunFolder::read(&subject.run)?.check_results_writable()?;
+            let folder = RunFolder::read(&subject.run)?;
+            folder.check_results_writable()?;
+            folder.check_page_writable()?;
         }
         let [train, test] = [(&labeled.train, Split::Train), (&labeled.test, Split::Test)]
             .map(|(path, split)| begin(vec![path.clone()], split, Cancel::default()));
@@ -175,7 +177,7 @@ impl Inputs {
 
     /// The name of a result's file under `eval/`: results of a checkpoint that was asked for, and of other data sets than the usual one, are kept apart.
     pub fn result_name(&self, protocol: &str) -> String {
-        let step = self.subject.step.map(|step| format!("-step-{step}")).unwrap_or_default();
+        let step = self.subject.step.map(mochi_run::step_in_name).unwrap_or_default();
         let dataset = self.labeled.dataset.as_ref().map(|dataset| format!("-on-{dataset}")).unwrap_or_default();
         format!("{protocol}{step}{dataset}")
     }
@@ -188,8 +190,9 @@ impl Inputs {
     /// Says that a result of other images is replaced.
     fn warn_of_replaced(&self, folder: &RunFolder, name: &str) {
         let stored = folder.read_results().unwrap_or_default();
-        let Some((_, Ok(text))) = stored.iter().find(|(stored, _)| stored == name) else { return };
-        let Ok(before) = serde_json::from_str::<serde_json::Value>(text) else { return };
+        let Some(Ok(before)) = stored.iter().find(|stored| stored.name == name).map(|stored| &stored.value) else {
+            return;
+        };
         let of = |key: &str| before.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         let (train, test) = (of("train"), of("test"));
         if (train.as_str(), test.as_str())

@@ -17,7 +17,7 @@ use crate::ranks::Ranks;
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    common: Common,
+    pub common: Common,
     #[command(flatten)]
     file: ResultFile,
     /// Features to compare: `backbone` (protocol knn/2) or `embedding`, the output of the head (knn-embedding/1)

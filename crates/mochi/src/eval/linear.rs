@@ -20,7 +20,7 @@ use crate::ranks::Ranks;
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    common: Common,
+    pub common: Common,
     #[command(flatten)]
     file: ResultFile,
     /// Published training recipe with augmentation: in1k or in100. By default, train on cached features and select the learning rate

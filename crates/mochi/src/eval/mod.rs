@@ -132,14 +132,35 @@ pub fn run(command: Command) -> Outcome {
         Some(_) => listen()?,
         None => StopFlag::default(),
     };
-    in_group(launched.as_ref(), &engine, &stop, |ranks| match command {
-        Command::Knn(arguments) => knn::run(arguments, ranks, &engine),
-        Command::Linear(arguments) => linear::run(arguments, ranks, &engine),
-        Command::FewShot(arguments) => few_shot::run(arguments, ranks, &engine),
-        Command::FineTune(arguments) => fine_tune::run(arguments, ranks, &engine),
-        Command::All(arguments) => all::run(arguments, ranks, &engine),
-        Command::Coco(arguments) => coco::run(arguments),
+    in_group(launched.as_ref(), &engine, &stop, |ranks| {
+        let subject = command.subject().cloned();
+        let outcome = match command {
+            Command::Knn(arguments) => knn::run(arguments, ranks, &engine),
+            Command::Linear(arguments) => linear::run(arguments, ranks, &engine),
+            Command::FewShot(arguments) => few_shot::run(arguments, ranks, &engine),
+            Command::FineTune(arguments) => fine_tune::run(arguments, ranks, &engine),
+            Command::All(arguments) => all::run(arguments, ranks, &engine),
+            Command::Coco(arguments) => coco::run(arguments),
+        }?;
+        if let Some(subject) = subject.filter(|subject| ranks.is_first() && !subject.is_pixels()) {
+            mochi_report::write_page(&subject.run)?;
+        }
+        Ok(outcome)
     })
+}
+
+impl Command {
+    /// What is evaluated; `None` for detections in files.
+    fn subject(&self) -> Option<&Subject> {
+        Some(match self {
+            Command::Knn(arguments) => &arguments.common.subject,
+            Command::Linear(arguments) => &arguments.common.subject,
+            Command::FewShot(arguments) => &arguments.common.subject,
+            Command::FineTune(arguments) => &arguments.common.subject,
+            Command::All(arguments) => &arguments.subject,
+            Command::Coco(_) => return None,
+        })
+    }
 }
 
 /// "top-1 40.2 % [37.1, 43.0], top-5 71.0 %"; top-5 only where there are more than five classes.

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mochi_registry::{Order, Query, Value, columns, is_result};
+use mochi_run::Protocol;
 
-use super::{Selection, json_of, listed, text};
+use super::{Selection, json_of, listed, tell_outdated, text};
 use crate::failure::{Failure, Outcome, print_json, print_line};
 
 /// Arguments of the subcommand.
@@ -21,6 +22,18 @@ pub struct Arguments {
     json: bool,
 }
 
+/// The command that gives a run a result.
+fn command_of(result: &str) -> String {
+    let named = Protocol::ALL.into_iter().find(|protocol| protocol.name().replace('-', "_") == result);
+    match named {
+        Some(protocol) => {
+            let name = protocol.name();
+            format!("evaluate the runs first: `mochi eval all RUN --protocols {name} --train DIR --test DIR`")
+        }
+        None => "`mochi detect train` evaluates its detector if its images have a split `val` or `test`".to_owned(),
+    }
+}
+
 /// Prints the path of the best run, and its result to stderr.
 pub fn run(arguments: Arguments) -> Outcome {
     let Selection { folder, condition } = arguments.selection;
@@ -32,12 +45,13 @@ pub fn run(arguments: Arguments) -> Outcome {
             format!("the results are {results}; `mochi runs ls --sort` orders by any column"),
         ));
     }
-    let query = Query { condition, order: Some((arguments.by.clone(), Order::Falling)), limit: Some(1) };
-    let best = listed(&folder, &query)?.into_iter().next().filter(|run| run.contains_key(&arguments.by));
-    let Some(best) = best else {
+    let query = Query { condition, order: Some((arguments.by.clone(), Order::Falling)) };
+    let runs = listed(&folder, &query)?;
+    tell_outdated(&folder, &runs);
+    let Some(best) = runs.into_iter().next().filter(|run| run.contains_key(&arguments.by)) else {
         return Err(Failure::new(
             format!("no run below {} has a value of {}", folder.display(), arguments.by),
-            "evaluate the runs first, `mochi eval all RUN --train DIR --test DIR`; of detectors, --by ap",
+            command_of(&arguments.by),
         ));
     };
     if arguments.json {

@@ -7,7 +7,7 @@ use mochi_registry::{Listed, Order, Query, columns, is_result, is_setting};
 use mochi_term::write_stderr;
 use mochi_text::{aligned, counted};
 
-use super::{Selection, json_of, listed, text};
+use super::{Selection, json_of, listed, tell_outdated, text};
 use crate::failure::{Outcome, print_json, print_line};
 
 /// Most settings that are shown without `--columns`.
@@ -35,7 +35,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Some(name) => (name.to_owned(), Order::Rising),
         None => (name, Order::Falling),
     });
-    let query = Query { condition: arguments.selection.condition, order, limit: None };
+    let query = Query { condition: arguments.selection.condition, order };
     for name in &arguments.columns {
         mochi_registry::check_column(name)?;
     }
@@ -53,6 +53,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         print_line(&aligned(&rows).join("\n"))?;
     }
     write_stderr(&counted(runs.len(), "run"));
+    tell_outdated(&arguments.selection.folder, &runs);
     if left_out > 0 {
         let more = counted(left_out, "more setting");
         write_stderr(&format!("hint: the runs differ in {more}; --columns chooses, --json has all"));

@@ -8,11 +8,14 @@ mod show;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use mochi_registry::{Listed, Query, Registry, Unread, Value};
+use mochi_registry::{Listed, OUTDATED, Query, Registry, Unread, Value};
 use mochi_term::{printable, write_stderr};
-use mochi_text::duration;
+use mochi_text::{counted, duration};
 
 use crate::failure::Outcome;
+
+/// Most runs with outdated results that are named.
+const OUTDATED_SHOWN: usize = 3;
 
 /// Queries over runs.
 #[derive(Subcommand)]
@@ -64,6 +67,26 @@ fn listed(folder: &Path, query: &Query) -> Outcome<Vec<Listed>> {
         write_stderr(&printable(&format!("warning: {} is left out: {reason}", path.display())));
     }
     Ok(registry.query(query)?)
+}
+
+/// Says which results are left out because their runs were trained further.
+fn tell_outdated(folder: &Path, runs: &[Listed]) {
+    let outdated = |run: &Listed| match (run.get("path"), run.get(OUTDATED)) {
+        (Some(Value::Text(path)), Some(Value::Text(results))) => Some((path.clone(), results.clone())),
+        _ => None,
+    };
+    let all: Vec<(String, String)> = runs.iter().filter_map(outdated).collect();
+    for (path, results) in all.iter().take(OUTDATED_SHOWN) {
+        let path = folder.join(path);
+        write_stderr(&printable(&format!("warning: {} has gone on since its results: {results}", path.display())));
+    }
+    match all.len().checked_sub(OUTDATED_SHOWN) {
+        Some(more @ 1..) => write_stderr(&format!("warning: so have {}", counted(more, "more run"))),
+        _ => {}
+    }
+    if !all.is_empty() {
+        write_stderr("hint: `mochi eval` evaluates the newest checkpoint; with --step STEP another one");
+    }
 }
 
 /// A value for people: results with two decimals, times in words.

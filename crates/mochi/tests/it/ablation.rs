@@ -14,8 +14,8 @@ struct Study {
 impl Study {
     fn new(seeds: &str) -> Study {
         let study = Study { root: tempfile::tempdir().unwrap() };
-        images(&study.path("train"), 2, 20);
-        images(&study.path("test"), 2, 6);
+        images(&study.path("train"), 5, 8);
+        images(&study.path("test"), 5, 3);
         study.plan(seeds, "");
         study
     }

@@ -75,9 +75,12 @@ fn a_short_run_takes_the_shallow_backbone_with_filters_from_the_images() {
     }
     let labeled = ["--train", &place(&data), "--test", &place(&test), "--json"];
     let evaluate = |protocol: &[&str]| json(&run(&[&["eval"], protocol, &[&place(&out)], &labeled].concat()));
-    for (protocol, more) in
-        [("knn", &[][..]), ("linear", &[]), ("few-shot", &["--shots", "2"]), ("fine-tune", &["--epochs", "1"])]
-    {
+    for (protocol, more) in [
+        ("knn", &[][..]),
+        ("linear", &[]),
+        ("few-shot", &["--ways", "2", "--shots", "2"]),
+        ("fine-tune", &["--epochs", "1"]),
+    ] {
         let found = evaluate(&[&[protocol], more].concat());
         assert_eq!((&found["features"], found["top1"].is_number()), (&2304.into(), true), "{protocol}: {found}");
     }

@@ -270,7 +270,10 @@ fn options_that_do_not_apply_are_refused() {
 fn all_evaluates_the_protocols_that_are_named_on_the_same_features() {
     let folders = Folders::new();
     let names = "few-shot,linear-10-percent,knn,knn";
-    let output = pixels("all", &folders.path("train"), &folders.path("test"), &["--json", "--protocols", names]);
+    let [train, test] = ["five/train", "five/test"].map(|name| folders.path(name));
+    images(&train, 5, 20);
+    images(&test, 5, 10);
+    let output = pixels("all", &train, &test, &["--json", "--protocols", names]);
     assert!(output.status.success(), "{}", said(&output));
     let results: Vec<serde_json::Value> =
         String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -279,10 +282,10 @@ fn all_evaluates_the_protocols_that_are_named_on_the_same_features() {
     let [low, high] = [0, 1].map(|i| results[0]["top1_interval"][i].as_f64().unwrap());
     let top1 = results[0]["top1"].as_f64().unwrap();
     assert!(low <= top1 && top1 <= high, "{low} {top1} {high}");
-    // 10 % of 20 images of each of two classes.
-    assert_eq!((results[1]["train_images"].as_u64(), results[1]["label_fraction"].as_f64()), (Some(4), Some(0.1)));
-    assert_eq!(results[1]["labeled_images"].as_array().unwrap().len(), 4);
-    assert_eq!((results[2]["ways"].as_u64(), results[2]["shots"].as_u64()), (Some(2), Some(5)));
+    // 10 % of 20 images of each of five classes.
+    assert_eq!((results[1]["train_images"].as_u64(), results[1]["label_fraction"].as_f64()), (Some(10), Some(0.1)));
+    assert_eq!(results[1]["labeled_images"].as_array().unwrap().len(), 10);
+    assert_eq!((results[2]["ways"].as_u64(), results[2]["shots"].as_u64()), (Some(5), Some(5)));
     let unknown = pixels("all", &folders.path("train"), &folders.path("test"), &["--protocols", "detection"]);
     assert!(refused(&unknown).contains("linear-1-percent"));
 }
@@ -295,6 +298,13 @@ fn few_shot_and_label_fractions_check_their_numbers() {
         refused(&pixels("few-shot", &train, &test, &["--shots", "21"]))
             .contains("0 classes have at least 21 training images")
     );
+    let two = refused(&pixels("few-shot", &train, &test, &[]));
+    assert!(
+        two.contains("2 classes have at least 5 training images and a test image, and an episode draws 5"),
+        "{two}"
+    );
+    assert!(two.contains("--ways"), "{two}");
+    assert!(pixels("few-shot", &train, &test, &["--ways", "2"]).status.success());
     assert!(refused(&pixels("few-shot", &train, &test, &["--ways", "1"])).contains("ways"));
     assert!(refused(&pixels("linear", &train, &test, &["--label-fraction", "0"])).contains("label fraction"));
     let output = pixels("linear", &train, &test, &["--label-fraction", "0.5"]);
@@ -415,8 +425,7 @@ fn a_plan_evaluates_several_data_sets_whose_results_are_kept_apart() {
     {
         assert!(out.join("eval").join(format!("{name}.json")).exists(), "{name}");
     }
-    let page = run(&["report", text(&out)]);
-    assert!(page.status.success());
+    // Report: the page of the run did not show the results of `mochi eval` before `mochi report`.
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("knn/2, on stripes") && page.contains("fine-tune/1"), "the page names the data set");
 
@@ -429,10 +438,15 @@ fn a_plan_evaluates_several_data_sets_whose_results_are_kept_apart() {
     assert!(said(&replaced).contains("eval/knn.json was of other images") && said(&replaced).contains("--dataset"));
 
     // More than the images allow is said as by the commands of one protocol.
-    let more = "[[protocol]]\nname = \"few-shot\"\nways = 20\nshots = 1\nqueries = 1\n[[protocol]]\nname = \"knn\"\nk = 1000\n";
-    std::fs::write(&plan, format!("{data}{more}")).unwrap();
+    std::fs::write(&plan, format!("{data}[[protocol]]\nname = \"knn\"\nk = 1000\n")).unwrap();
     let told = said(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
-    assert!(told.contains("have enough images") && told.contains("-k 1000 exceeds"), "{told}");
+    assert!(told.contains("-k 1000 exceeds"), "{told}");
+    std::fs::write(&plan, format!("{data}[[protocol]]\nname = \"few-shot\"\nways = 20\nshots = 1\n")).unwrap();
+    let error = refused(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
+    assert!(
+        error.contains("eval.toml: line 8: 2 classes have a training image") && error.contains("draws 20"),
+        "{error}"
+    );
     std::fs::write(&plan, format!("{data}[[protocol]]\nname = \"knn\"\nkk = 3\n")).unwrap();
     let error = refused(&run(&["eval", "all", text(&out), "--plan", text(&plan)]));
     assert!(error.contains("eval.toml: line 10: unknown key `kk`") && error.contains("hint: "), "{error}");

@@ -82,8 +82,8 @@ fn weights_that_do_not_fit_leave_no_folder_behind() {
 fn a_plan_compares_runs_with_weights_that_it_names() {
     let folder = tempfile::tempdir().unwrap();
     let (train, first) = (folder.path().join("train"), folder.path().join("first"));
-    images(&train, 2, 12);
-    images(&folder.path().join("test"), 2, 4);
+    images(&train, 5, 6);
+    images(&folder.path().join("test"), 5, 2);
     assert!(pretrain(&train, &first, &["epochs=1"]).status().unwrap().success());
     std::fs::copy(newest(&first).join("model.safetensors"), folder.path().join("weights.safetensors")).unwrap();
     let plan = folder.path().join("plan.toml");

@@ -19,10 +19,10 @@ fn results(mut command: Command) -> Vec<Value> {
 fn two_processes_evaluate_as_one_does() {
     let folder = tempfile::tempdir().unwrap();
     let (data, run, unseen) = (folder.path().join("data"), folder.path().join("run"), folder.path().join("unseen"));
-    images(&data, 4, 16);
+    images(&data, 5, 16);
     assert!(pretrain(&data, &run, &["epochs=1"]).output().unwrap().status.success());
-    images(&unseen, 4, 24);
-    for class in 0..4 {
+    images(&unseen, 5, 24);
+    for class in 0..5 {
         (0..16).for_each(|i| std::fs::remove_file(unseen.join(format!("class-{class}/deep/{i:03}.png"))).unwrap());
     }
     let evaluate = || {
