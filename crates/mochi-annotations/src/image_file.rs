@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mochi_tar::Span;
 
 /// The file of an image: one of its own, or a member of a tar file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ImageFile {
     /// The file on the disk.
     pub path: PathBuf,
@@ -15,7 +15,7 @@ pub struct ImageFile {
 }
 
 /// A member of a tar file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ImageMember {
     /// Its name in the tar file.
     pub name: PathBuf,

@@ -26,9 +26,6 @@ use crate::thumbnail::{self, Thumbnail};
 pub use sheet::{png_of_view, sheet};
 pub use strip::strip;
 
-/// Views of an image that a preview has; a run may have more.
-const VIEWS: u16 = 2;
-
 /// Options of a preview.
 #[derive(Clone, Debug)]
 pub struct PreviewOptions {
@@ -38,6 +35,8 @@ pub struct PreviewOptions {
     pub seed: u64,
     /// Epoch, from 0.
     pub epoch: u64,
+    /// Views of each image.
+    pub views: u16,
     /// Width and height of a view in pixels.
     pub size: u32,
     /// Augmentation pipeline.
@@ -59,7 +58,7 @@ pub struct Preview {
     pub name: String,
     /// Thumbnail of the whole image. Crops are in pixels of its `source` size.
     pub source: Thumbnail,
-    /// Both views.
+    /// Its views, in order.
     pub views: Vec<View>,
 }
 
@@ -207,7 +206,7 @@ impl Painter {
         dataset.read(index, &mut self.bytes)?;
         dataset.decode(index, &self.bytes, &mut self.decoder, &self.decode, &mut self.pixels)?;
         let mut views = Vec::new();
-        for view in 0..VIEWS {
+        for view in 0..options.views {
             let mut stream = Stream::new(options.seed, Purpose::View, options.epoch, meant, view);
             let mut plan = ViewPlan::default();
             plan.draw(&options.augmentation, self.pixels.width, self.pixels.height, options.size, &mut stream);

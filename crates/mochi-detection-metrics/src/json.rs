@@ -75,7 +75,7 @@ pub(crate) fn ground_truth<'a>(path: &Path, bytes: &'a [u8]) -> Result<GroundTru
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parts =
         deserializer.deserialize_map(GroundTruthVisitor(&at)).and_then(|parts| deserializer.end().map(|()| parts));
-    let parts = parts.map_err(|error| MetricsError::form(path, at.entry(), error.to_string(), hint))?;
+    let parts = parts.map_err(|error| at.error(path, &error, hint))?;
     let missing = |key: &str| MetricsError::form(path, "", format!("has no list `{key}`"), hint);
     Ok(GroundTruthFile {
         images: parts.images.ok_or_else(|| missing("images"))?,
@@ -95,7 +95,7 @@ pub(crate) fn results<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<ResultReco
     let records = records.and_then(|records| deserializer.end().map(|()| records));
     records.map_err(|error| {
         let hint = "each entry has image_id, category_id, score and bbox [x, y, width, height] or segmentation (RLE)";
-        MetricsError::form(path, at.entry(), error.to_string(), hint)
+        at.error(path, &error, hint)
     })
 }
 
@@ -109,6 +109,12 @@ struct Place {
 impl Place {
     fn entry(&self) -> String {
         self.index.get().map_or_else(String::new, |index| entry(self.list.get(), index))
+    }
+
+    fn error(&self, path: &Path, error: &serde_json::Error, hint: &'static str) -> MetricsError {
+        let foreign = self.index.get().is_none() && (error.is_syntax() || error.is_eof());
+        let detail = if foreign { format!("it is not JSON: {error}") } else { error.to_string() };
+        MetricsError::form(path, self.entry(), detail, hint)
     }
 }
 

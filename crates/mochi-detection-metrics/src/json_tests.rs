@@ -32,8 +32,9 @@ fn errors_name_the_entry() {
         assert!(said.contains(part), "{bad}: {said}");
     }
     assert!(result_error("{}").starts_with("r.json: invalid type: map, expected a list"));
-    assert!(result_error("").starts_with("r.json: EOF"));
-    assert!(result_error("[] x").starts_with("r.json: trailing characters"));
+    assert!(result_error("").starts_with("r.json: it is not JSON: EOF"));
+    assert!(result_error("[] x").starts_with("r.json: it is not JSON: trailing characters"));
+    assert!(truth_error("name = \"plan\"").starts_with("g.json: it is not JSON: expected"), "a TOML file");
     assert!(result_error(&format!("[{GOOD}")).contains(".[1]: EOF"));
     let truth = |annotation: &str| {
         truth_error(&format!(

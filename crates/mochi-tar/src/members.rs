@@ -8,7 +8,7 @@ use crate::headers::{Content, Entry};
 const MOST_LINKS: usize = 16;
 
 /// The bytes of a file within an archive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
     /// Bytes before it.
     pub offset: u64,

@@ -57,6 +57,11 @@ pub fn set_threads(threads: usize) {
     tch::set_num_threads(i32::try_from(threads.max(1)).unwrap_or(i32::MAX));
 }
 
+/// How many threads one operation may use.
+pub fn threads() -> usize {
+    usize::try_from(tch::get_num_threads()).unwrap_or(1)
+}
+
 /// Whether CUDA can be used, after [`start`].
 pub fn cuda_available() -> bool {
     tch::Cuda::is_available()

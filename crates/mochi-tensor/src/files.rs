@@ -144,10 +144,13 @@ impl WeightsReader {
         }
         let header = u64::from_le_bytes(size);
         let rest = length - 8;
-        if header > rest || header > HEADER_LIMIT {
+        if header > HEADER_LIMIT {
+            return Err(damaged("it is neither a safetensors file nor one of PyTorch".to_owned()));
+        }
+        if header > rest {
+            let header = counted(header, "byte");
             return Err(damaged(format!(
-                "it is no file of PyTorch, and its first 8 bytes announce a safetensors header of {}, but {rest} follow and {HEADER_LIMIT} are allowed",
-                counted(header, "byte")
+                "it is cut off, or no weights: a safetensors header of {header} is announced, and {rest} follow"
             )));
         }
         let mut text = Vec::new();

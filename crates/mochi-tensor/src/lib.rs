@@ -50,7 +50,7 @@ mod wait;
 pub use collectives::{Group, Reducer};
 pub use compute::{Compute, Precision, upload};
 pub use conv::{ConvOptions, conv2d};
-pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, set_threads, start};
+pub use engine::{Engine, LIBTORCH_VERSION, cuda_available, libtorch_folder, set_threads, start, threads};
 pub use error::TensorError;
 pub use files::{WeightsFile, WeightsReader, read_tensors, write_tensors};
 pub use finite::first_not_finite;

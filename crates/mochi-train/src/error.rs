@@ -74,6 +74,14 @@ pub enum TrainError {
         /// The comparison.
         report: Box<mochi_tensor::LoadReport>,
     },
+    /// A file of a checkpoint that is not its weights.
+    #[error("{} is no weight file but another part of a checkpoint", .path.display())]
+    NotTheWeights {
+        /// The file.
+        path: PathBuf,
+        /// The weights beside it.
+        weights: PathBuf,
+    },
     /// A checkpoint that is damaged or belongs to another run.
     #[error("cannot resume from {}: {reason}", .path.display())]
     Checkpoint {
@@ -168,6 +176,9 @@ impl TrainError {
             }
             Self::Evaluation { source, .. } => source.hint(),
             Self::Metrics(error) => error.hint(),
+            Self::NotTheWeights { weights, .. } => {
+                Some(format!("give its weights, {}", weights.display()))
+            }
             Self::StartWeights { report, .. } if report.matched == 0 => Some(
                 "give the weights of a ResNet with the names of torchvision, MoCo or detectron2".into(),
             ),

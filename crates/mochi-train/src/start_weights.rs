@@ -19,6 +19,8 @@ pub(crate) const PIXELS: &str = "pixels";
 
 /// The weights of a checkpoint.
 const MODEL: &str = "model.safetensors";
+/// Its files without weights; the optimizer's has names of them.
+const OTHER_PARTS: [&str; 2] = ["optimizer.safetensors", "queue.safetensors"];
 
 /// Dictionaries of a checkpoint that hold the weights, as the beginning of their names.
 const DICTIONARIES: [&str; 4] = ["", "state_dict.", "model.", "model_state_dict."];
@@ -44,7 +46,7 @@ pub struct StartWeights {
 /// # Errors
 /// A run without a checkpoint.
 pub(crate) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
-    if let Some(file) = plain_file(init) {
+    if let Some(file) = plain_file(init)? {
         return Ok(file);
     }
     let folder = RunFolder::read(init)?;
@@ -53,11 +55,15 @@ pub(crate) fn weight_file(init: &Path) -> Result<PathBuf, TrainError> {
 }
 
 /// What is no run folder: a weight file, or that of a checkpoint's folder.
-fn plain_file(init: &Path) -> Option<PathBuf> {
+fn plain_file(init: &Path) -> Result<Option<PathBuf>, TrainError> {
     let of_checkpoint = init.join(MODEL);
-    match init.is_dir() {
-        true => of_checkpoint.is_file().then_some(of_checkpoint),
-        false => Some(init.to_owned()),
+    if init.is_dir() {
+        return Ok(of_checkpoint.is_file().then_some(of_checkpoint));
+    }
+    let weights = init.with_file_name(MODEL);
+    match OTHER_PARTS.iter().any(|part| init.file_name() == Some(part.as_ref())) && weights.is_file() {
+        true => Err(TrainError::NotTheWeights { path: init.to_owned(), weights }),
+        false => Ok(Some(init.to_owned())),
     }
 }
 
@@ -66,7 +72,7 @@ fn plain_file(init: &Path) -> Option<PathBuf> {
 /// # Errors
 /// A run or a file that cannot be read.
 pub fn start_network(init: &Path) -> Result<Option<StartNetwork>, TrainError> {
-    let Some(file) = plain_file(init) else {
+    let Some(file) = plain_file(init)? else {
         let config = RunFolder::read(init)?.config_path();
         let (arch, stem, size) = match Task::read(&config)? {
             Task::Pretraining => {
@@ -222,4 +228,22 @@ fn more_blocks(backbone: &[(&str, &Tensor)], shapes: &BTreeMap<String, Vec<i64>>
     let counter = |name: &str| name.ends_with("num_batches_tracked");
     let more = shapes.keys().filter(|name| !wanted.contains(*name) && !counter(name));
     more.filter(|name| stage(name).is_some_and(|stage| stages.contains(stage))).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Report: the optimizer of a checkpoint was compared with the network as if it were its weights.
+    #[test]
+    fn the_other_files_of_a_checkpoint_are_told_from_its_weights() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("optimizer.safetensors");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(weight_file(&file).unwrap(), file, "a file of that name alone may hold anything");
+        std::fs::write(folder.path().join(MODEL), "").unwrap();
+        for refused in [weight_file(&file).unwrap_err(), start_network(&file).unwrap_err()] {
+            assert!(refused.hint().unwrap().ends_with("model.safetensors"), "{refused}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ use mochi_views::DecodeError;
 use mochi_views::plan::Op;
 
 use crate::failure::{Failure, Outcome, print_line};
+use crate::numbers::whole;
 use crate::output_file;
 use crate::settings::SettingArguments;
 use crate::sources::Sources;
@@ -33,10 +34,10 @@ pub struct Arguments {
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=4096))]
     size: Option<u32>,
     /// Seed, instead of the settings' seed
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>)]
     seed: Option<u64>,
     /// Epoch, counted from 0
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = whole::<u64>)]
     epoch: u64,
     /// Output file: a page (.html), or an image without text (.png)
     #[arg(long, value_name = "FILE", default_value = "views.html")]
@@ -62,6 +63,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         images: usize::from(arguments.images),
         seed: arguments.seed.unwrap_or(settings.seed),
         epoch: arguments.epoch,
+        views: u16::try_from(settings.data.views).unwrap_or(u16::MAX),
         size,
         augmentation,
         fast_decode: settings.data.fast_decode,
@@ -96,6 +98,7 @@ fn page(data: &Path, options: &PreviewOptions, augment: &str, previews: &[Previe
             fact("Seed", options.seed.to_string()),
             fact("Epoch", options.epoch.to_string()),
             fact("Images", previews.len().to_string()),
+            fact("Views of each image", options.views.to_string()),
         ],
         rows: previews.iter().map(|preview| row(preview, options.size)).collect::<Result<_, _>>()?,
     })

@@ -34,7 +34,7 @@ fn record_session<T: Task>(run: &Trainer<T>, engine: &Engine) -> Outcome<()> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         libtorch: engine.version.clone(),
         processor: mochi_system::processor(),
-        threads: engine.threads,
+        threads: mochi_tensor::threads(),
         ..Session::begin(run.step())
     };
     Ok(session.append(&RunFolder::read(run.folder())?.sessions_path())?)

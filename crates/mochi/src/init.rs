@@ -23,7 +23,11 @@ pub fn network(init: &str) -> Outcome<Option<StartNetwork>> {
     let path = path_from_text(init);
     if !path.exists() {
         let what = format!("there is no run or weight file at {}", path.display());
-        return Err(Failure::new(what, "give a run folder, a safetensors or PyTorch file, or none"));
+        let hint = match path.to_string_lossy().contains(":/") {
+            true => "weights are not downloaded: give the path of the downloaded file",
+            false => "give a run folder, a safetensors or PyTorch file, or none",
+        };
+        return Err(Failure::new(what, hint));
     }
     Ok(start_network(&path)?)
 }

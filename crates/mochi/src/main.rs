@@ -20,6 +20,7 @@ mod failure;
 mod figures;
 mod init;
 mod launch;
+mod numbers;
 mod output_file;
 mod pack;
 mod plan;
@@ -35,7 +36,7 @@ mod views;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use mochi_tensor::allocator;
 
 #[global_allocator]
@@ -103,10 +104,23 @@ impl Command {
     }
 }
 
+/// The command line. A negative number is a value, so that the error about it names the values that the option takes.
+fn arguments() -> Cli {
+    fn with_negative_numbers(command: clap::Command) -> clap::Command {
+        let allow = |argument: clap::Arg| match argument.get_action().takes_values() {
+            true => argument.allow_negative_numbers(true),
+            false => argument,
+        };
+        command.mut_args(allow).mut_subcommands(with_negative_numbers)
+    }
+    let matches = with_negative_numbers(Cli::command()).get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
 fn main() -> ExitCode {
     allocator::keep_freed_memory();
     launch::follow_parent();
-    let command = Cli::parse().command;
+    let command = arguments().command;
     let one = match command.trains_in_several() {
         true => Ok(()),
         false => ranks::refuse_several(&std::env::args().nth(1).unwrap_or_default()),

@@ -35,6 +35,19 @@ impl Kind {
         self.extensions.is_empty() || self.extensions.iter().any(|known| extension.eq_ignore_ascii_case(known))
     }
 
+    /// Checks that a path ends in one of the extensions.
+    ///
+    /// # Errors
+    /// Another name, with one for `example`.
+    pub fn check_name(&self, path: &Path, example: &str) -> Outcome<()> {
+        if self.names(path) {
+            return Ok(());
+        }
+        let usual = self.extensions.first().copied().unwrap_or_default();
+        let what = format!("--out expects a name ending in .{usual}, got {}", path.display());
+        Err(Failure::new(what, format!("for example --out {example}")))
+    }
+
     /// Checks before long work that the result can be written, and that it does not replace a file of another kind.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::numbers::whole;
 use crate::sources::is_inside;
 
 /// Arguments of the subcommand.
@@ -22,22 +23,22 @@ pub struct Arguments {
     /// Output folder: new, or the partial output of the same command, which is then continued
     out: PathBuf,
     /// Resize images with a longer short side to this size (JPEG, quality 95)
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", value_parser = whole::<u32>)]
     short_side: Option<u32>,
     /// Maximum size of a shard, e.g. 256MB or 1GiB
     #[arg(long, value_name = "BYTES", default_value = "256MB", value_parser = parse_bytes)]
     shard_bytes: u64,
     /// Number of images per shard, instead of a size
-    #[arg(long, value_name = "COUNT", conflicts_with = "shard_bytes")]
+    #[arg(long, value_name = "COUNT", conflicts_with = "shard_bytes", value_parser = whole::<u32>)]
     shard_images: Option<u32>,
     /// Keep the order of the source instead of shuffling over all shards
     #[arg(long)]
     in_order: bool,
     /// Seed of the order
-    #[arg(long, default_value_t = 0, conflicts_with = "in_order")]
+    #[arg(long, default_value_t = 0, conflicts_with = "in_order", value_parser = whole::<u64>)]
     seed: u64,
     /// Number of threads; 0 means one per core
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = whole::<usize>)]
     threads: usize,
     /// Print one JSON object
     #[arg(long)]

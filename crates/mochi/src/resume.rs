@@ -14,6 +14,7 @@ use mochi_train::{Contrastive, Detection, OnChange, Trainer};
 use crate::detect;
 use crate::drive::{Printed, drive, evaluate_encoder, listen, step_word};
 use crate::failure::{Failure, Outcome};
+use crate::numbers::whole;
 use crate::ranks::{self, Ranks, in_group};
 
 /// Arguments of the subcommand.
@@ -22,7 +23,7 @@ pub struct Arguments {
     /// Run folder
     run: PathBuf,
     /// Continue from the checkpoint of this step instead of the newest; newer ones are kept under another name
-    #[arg(long, value_name = "STEP")]
+    #[arg(long, value_name = "STEP", value_parser = whole::<u64>)]
     from: Option<u64>,
     /// Refused with a hint: a run keeps its settings.
     #[arg(value_name = "KEY=VALUE", hide = true)]

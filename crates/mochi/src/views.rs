@@ -13,6 +13,8 @@ use mochi_term::Progress;
 
 /// Images, the first ones of the first epoch.
 const IMAGES: usize = 8;
+/// Views of each; a run may have more.
+const VIEWS: u16 = 2;
 /// Largest side of an image or a view in pixels.
 const SIDE: u32 = 96;
 /// Time after which no further image is begun: large photos take long to decode.
@@ -27,6 +29,7 @@ pub fn draw(dataset: &Dataset, settings: &Resolved, progress: &Progress) -> Opti
         images: IMAGES,
         seed: settings.seed,
         epoch: 0,
+        views: VIEWS,
         size: settings.data.size,
         augmentation: mochi_train::augmentation(settings).ok()?,
         fast_decode: settings.data.fast_decode,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Minimum, median (of an even number of values, the lower middle one) and maximum.
+/// Minimum, median (of an even number of values, the mean of the two in the middle, rounded down) and maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Spread {
     /// Minimum.
@@ -96,7 +96,8 @@ impl Sizes {
 
 pub(super) fn spread(mut values: Vec<u64>) -> Option<Spread> {
     values.sort_unstable();
-    let median = *values.get(values.len().saturating_sub(1) / 2)?;
+    let [lower, upper] = [values.len().saturating_sub(1) / 2, values.len() / 2];
+    let median = u64::midpoint(*values.get(lower)?, *values.get(upper)?);
     Some(Spread { min: *values.first()?, median, max: *values.last()? })
 }
 

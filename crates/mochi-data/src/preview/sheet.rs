@@ -7,8 +7,9 @@ use super::Preview;
 
 /// Gap between images, in pixels.
 const GAP: usize = 8;
-/// Colors of the crop outlines, as on the page.
-const COLORS: [[u8; 3]; 2] = [[0x56, 0xB4, 0xE9], [0xFF, 0x9B, 0x4A]];
+/// Colors of the crop outlines, as on the page; further views have them again.
+const COLORS: [[u8; 3]; 5] =
+    [[0x56, 0xB4, 0xE9], [0xFF, 0x9B, 0x4A], [0x35, 0xC4, 0x9B], [0xCC, 0x79, 0xA7], [0xE6, 0xCF, 0x3C]];
 
 /// Encodes a view of `size x size` RGB bytes as PNG.
 ///
@@ -18,13 +19,14 @@ pub fn png_of_view(rgb: &[u8], size: u32) -> Result<Vec<u8>, DecodeError> {
     encode(rgb, size, size)
 }
 
-/// Encodes the sheet as PNG. Its width is `3 * size` plus gaps.
+/// Encodes the sheet as PNG. Its width is `(1 + views) * size` plus gaps.
 ///
 /// # Errors
 /// A sheet that is too large for a PNG, or an invalid thumbnail.
 pub fn sheet(previews: &[Preview], size: u32) -> Result<Vec<u8>, DecodeError> {
     let side = size as usize;
-    let (width, height) = (3 * side + 4 * GAP, previews.len() * (side + GAP) + GAP);
+    let columns = 1 + previews.iter().map(|preview| preview.views.len()).max().unwrap_or(0);
+    let (width, height) = (columns * (side + GAP) + GAP, previews.len() * (side + GAP) + GAP);
     let mut canvas = Canvas { width, rgb: vec![0xF6; width * height * 3] };
     let mut decoder = Decoder::new();
     for (row, preview) in previews.iter().enumerate() {
@@ -34,7 +36,7 @@ pub fn sheet(previews: &[Preview], size: u32) -> Result<Vec<u8>, DecodeError> {
         let (w, h) = (small.width as usize, small.height as usize);
         let (left, down) = (GAP + side.saturating_sub(w) / 2, top + side.saturating_sub(h) / 2);
         canvas.paste(&small.rgb, w, left, down);
-        for (view, color) in preview.views.iter().zip(COLORS) {
+        for (view, color) in preview.views.iter().zip(COLORS.into_iter().cycle()) {
             let crop = view.shown(size);
             let (across, along) = preview.source.source;
             let x = |at: u32| left + (u64::from(at) * w as u64 / u64::from(across.max(1))) as usize;

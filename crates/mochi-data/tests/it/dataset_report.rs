@@ -91,7 +91,7 @@ fn the_report_contains_everything_known() {
             "bits": {"8": 16, "16": 1},
             "grayscale_images": 4, "exif_rotated": 1, "wrong_extension": 1, "skipped": {"by_extension": {}, "hidden": 0},
             "classes": {
-                "count": 2, "images": {"min": 7, "median": 7, "max": 10},
+                "count": 2, "images": {"min": 7, "median": 8, "max": 10},
                 "list": [{"name": "a", "images": 8, "bad": 1}, {"name": "b", "images": 12, "bad": 2}]
             },
             "warnings": [], "ok": true,

@@ -10,6 +10,7 @@ fn shown(images: usize, like: &LoaderOptions) -> PreviewOptions {
         images,
         seed: like.seed,
         epoch: like.start.epoch,
+        views: 2,
         size: like.size,
         augmentation: like.augmentation.clone(),
         fast_decode: like.fast_decode,
@@ -104,6 +105,22 @@ fn sheets_hold_the_views_as_they_are() {
     let (left, line) = (8 + 2 * 28, 8 + 2 * 28 + 3);
     let at = (line * sheet.width as usize + left) * 3;
     assert_eq!(sheet.rgb[at..at + 60], previews[2].views[1].rgb[3 * 60..4 * 60]);
+}
+
+/// Report: of a preset with eight views, two were shown.
+#[test]
+fn every_view_of_a_preset_with_several_is_shown() {
+    let dir = folder(6);
+    let (two, _) = preview(&open(dir.path()), &shown(4, &options(6))).unwrap();
+    let (eight, _) = preview(&open(dir.path()), &PreviewOptions { views: 8, ..shown(4, &options(6)) }).unwrap();
+    assert_eq!(eight[1].views.len(), 8);
+    assert_eq!(
+        eight[1].views[..2].iter().map(|v| &v.rgb).collect::<Vec<_>>(),
+        two[1].views.iter().map(|v| &v.rgb).collect::<Vec<_>>()
+    );
+    let mut pixels = Pixels::default();
+    Decoder::new().decode(&sheet(&eight, 20).unwrap(), &DecodeOptions::default(), &mut pixels).unwrap();
+    assert_eq!((pixels.width, pixels.height), (9 * 28 + 8, 4 * 28 + 8));
 }
 
 #[test]

@@ -28,6 +28,11 @@ fn draw(runs: &[RunData]) -> Drawn {
     }
     let unit = "% of the query's class; dotted: in the queue";
     let chart = Chart { title: "False negatives", unit, series, values: runs.len() == 1, reach: &[0.0] };
-    let none = || Missing::new("pre-training with a queue on images with classes", "mochi pretrain DATA --out RUN");
+    let none = || {
+        Missing::new(
+            "pre-training with a queue on images with classes",
+            "mochi pretrain DATA --preset small-mochi --out RUN",
+        )
+    };
     Ok(vec![chart.render().ok_or_else(none)?])
 }

@@ -17,7 +17,7 @@ fn draw(run: &RunData) -> Drawn {
     if figures.is_empty() {
         let needs =
             "matching probabilities, which pre-training with a queue records every log.diagnostics_every_steps steps";
-        return Err(Missing::new(needs, "mochi pretrain DATA --out RUN"));
+        return Err(Missing::new(needs, "mochi pretrain DATA --preset small-mochi --out RUN"));
     }
     Ok(figures)
 }

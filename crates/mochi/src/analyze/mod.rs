@@ -21,6 +21,7 @@ use serde::Serialize;
 use crate::discovery::begin;
 use crate::eval::stages::Stages;
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::numbers::whole;
 use crate::{bad_images, output_file};
 
 /// Checkpoints whose encoders are in memory at once; the images are read again for the next ones.
@@ -34,16 +35,16 @@ pub struct Arguments {
     /// Images; their classes are used if they have any
     data: PathBuf,
     /// Number of images in the sample, at most 4096
-    #[arg(long, value_name = "N", default_value_t = 1024)]
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = whole::<usize>)]
     images: usize,
     /// Number of nearest neighbors of an image
-    #[arg(short, default_value_t = 10, value_name = "N")]
+    #[arg(short, default_value_t = 10, value_name = "N", value_parser = whole::<usize>)]
     k: usize,
     /// Seed of the sample and of the augmented views
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = whole::<u64>)]
     seed: u64,
     /// Fail if a larger fraction of the images cannot be read
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.01, allow_negative_numbers = true)]
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.01)]
     max_bad_fraction: f64,
     /// Page to write instead of RUN/analysis.html; the run folder then stays as it is
     #[arg(long, value_name = "FILE")]
@@ -100,7 +101,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let Some(analysis) = analysis else {
         return Err(mochi_run::RunError::NoCheckpoint { path: run.clone() }.into());
     };
-    let bad = analysis.bad_images.iter().map(|image| ("bad image replaced", image));
+    let bad = analysis.bad_images.iter().map(|image| ("bad image left out of the sample", image));
     bad_images::warn(bad, &progress);
     if analysis.k < arguments.k {
         let used = counted(analysis.k, "other image");
@@ -117,11 +118,8 @@ impl Arguments {
         }
         AnalysisOptions::check_counts(self.images, self.k).map_err(failure)?;
         if let Some(path) = &self.out {
+            output_file::PAGE.check_name(path, "analysis.html")?;
             output_file::PAGE.check(path)?;
-            if !output_file::PAGE.names(path) {
-                let what = format!("--out expects a name ending in .html, got {}", path.display());
-                return Err(Failure::new(what, "for example --out analysis.html"));
-            }
         }
         Ok(())
     }

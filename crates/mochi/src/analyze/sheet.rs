@@ -21,6 +21,7 @@ pub fn sheet(dataset: &Dataset, analysis: &Analysis, progress: &Progress) -> Vec
         images: 1,
         seed: analysis.seed,
         epoch: 0,
+        views: 2,
         size,
         augmentation,
         fast_decode: false,

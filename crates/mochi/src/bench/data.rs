@@ -12,6 +12,7 @@ use mochi_views::Augmentation;
 
 use crate::discovery::begin;
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::numbers::whole;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -19,16 +20,16 @@ pub struct Arguments {
     /// Images: anything that `pretrain` accepts
     data: PathBuf,
     /// View size
-    #[arg(long, default_value_t = 224)]
+    #[arg(long, default_value_t = 224, value_parser = whole::<u32>)]
     size: u32,
     /// Number of threads; 0 means one per core
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole::<usize>)]
     threads: usize,
     /// Augmentation pipeline
     #[arg(long, default_value = "moco-v2")]
     augment: String,
     /// Maximum number of images
-    #[arg(long, default_value_t = 400)]
+    #[arg(long, default_value_t = 400, value_parser = whole::<usize>)]
     limit: usize,
     /// Decode JPEGs at a smaller scale if the view size allows it
     #[arg(long)]

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::median;
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::numbers::whole;
 
 /// Objects of each image as fractions of its sides.
 const OBJECTS: [[f64; 4]; 3] = [[0.06, 0.12, 0.35, 0.39], [0.44, 0.23, 0.73, 0.78], [0.03, 0.59, 0.18, 0.86]];
@@ -23,22 +24,22 @@ pub struct Arguments {
     #[arg(long, default_value = "resnet18")]
     arch: String,
     /// Images per batch
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, value_parser = whole::<usize>)]
     batch: usize,
     /// Height of an image
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = whole::<u32>)]
     height: u32,
     /// Width of an image
-    #[arg(long, default_value_t = 341)]
+    #[arg(long, default_value_t = 341, value_parser = whole::<u32>)]
     width: u32,
     /// Regions of an image that the heads learn from
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = whole::<usize>)]
     regions: usize,
     /// Anchors of an image before NMS
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = whole::<usize>)]
     before_nms: usize,
     /// Proposals of an image after NMS
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 300, value_parser = whole::<usize>)]
     after_nms: usize,
     /// Feature maps and heads: c4 or fpn
     #[arg(long, default_value = "c4")]
@@ -50,10 +51,10 @@ pub struct Arguments {
     #[arg(long)]
     inference: bool,
     /// Timed steps
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = whole::<usize>)]
     steps: usize,
     /// Untimed steps before those
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = whole::<usize>)]
     warmup: usize,
     /// float32, bf16 or auto
     #[arg(long, default_value = "float32")]

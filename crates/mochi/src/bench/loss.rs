@@ -16,27 +16,28 @@ use serde::Serialize;
 
 use super::median;
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::numbers::whole;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
 pub struct Arguments {
     /// Number of queries
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = whole::<usize>)]
     batch: usize,
     /// Embedding dimension
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 128, value_parser = whole::<usize>)]
     dim: usize,
     /// Number of keys in the queue
-    #[arg(long, default_value_t = 65_536)]
+    #[arg(long, default_value_t = 65_536, value_parser = whole::<usize>)]
     queue: usize,
     /// MoCHi's N, s and s'
     #[arg(long, num_args = 3, value_names = ["N", "S", "S'"], default_values_t = [1024, 1024, 512])]
     mochi: Vec<usize>,
     /// Number of rounds; results are medians
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 7, value_parser = whole::<usize>)]
     rounds: usize,
     /// Number of threads [default: one per core]
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<usize>)]
     threads: Option<usize>,
     /// Print one JSON object
     #[arg(long)]

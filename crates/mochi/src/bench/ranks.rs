@@ -21,6 +21,7 @@ use super::median;
 use crate::drive::listen;
 use crate::failure::{Failure, Outcome, print_json, print_line};
 use crate::launch::first_says;
+use crate::numbers::whole;
 use crate::ranks::in_group;
 
 /// Arguments of the subcommand.
@@ -33,16 +34,16 @@ pub struct Arguments {
     #[arg(long, default_value = "resnet18")]
     arch: String,
     /// Images of each process per step
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 16, value_parser = whole::<usize>)]
     batch: usize,
     /// View size
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = whole::<u32>)]
     size: u32,
     /// Number of keys in the queue
-    #[arg(long, default_value_t = 4096)]
+    #[arg(long, default_value_t = 4096, value_parser = whole::<usize>)]
     queue: usize,
     /// Timed steps of each kind, after two untimed ones
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 15, value_parser = whole::<usize>)]
     steps: usize,
     /// Statistics of batch norm over all processes, instead of those of each with images shuffled across them
     #[arg(long)]

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{median, median_interval};
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::numbers::whole;
 
 /// Arguments of the subcommand.
 #[derive(Args)]
@@ -21,22 +22,22 @@ pub struct Arguments {
     #[arg(long, default_value = "resnet50")]
     arch: String,
     /// Images per batch
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 16, value_parser = whole::<usize>)]
     batch: usize,
     /// View size
-    #[arg(long, default_value_t = 224)]
+    #[arg(long, default_value_t = 224, value_parser = whole::<u32>)]
     size: u32,
     /// Number of keys in the queue
-    #[arg(long, default_value_t = 65_536)]
+    #[arg(long, default_value_t = 65_536, value_parser = whole::<usize>)]
     queue: usize,
     /// MoCHi's N, s and s'
     #[arg(long, num_args = 3, value_names = ["N", "S", "S'"], default_values_t = [1024, 1024, 512])]
     mochi: Vec<usize>,
     /// Timed steps of each method
-    #[arg(long, default_value_t = 9)]
+    #[arg(long, default_value_t = 9, value_parser = whole::<usize>)]
     steps: usize,
     /// Untimed steps of each method before those
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = whole::<usize>)]
     warmup: usize,
     /// float32, tf32, bf16 or auto
     #[arg(long, default_value = "auto")]
@@ -45,7 +46,7 @@ pub struct Arguments {
     #[arg(long, default_value = "auto")]
     device: String,
     /// Batch-norm groups
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole::<usize>)]
     bn_groups: usize,
     /// Measure MoCo only
     #[arg(long)]

@@ -19,6 +19,7 @@ use mochi_term::{Progress, Task};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, print_json, print_line};
+use crate::numbers::whole;
 use crate::output_file;
 use crate::settings::SettingArguments;
 use crate::sources::Sources;
@@ -40,7 +41,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PAGE.html")]
     out: Option<PathBuf>,
     /// Number of threads; 0 means one per core
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = whole::<usize>)]
     threads: usize,
     /// Print one JSON object
     #[arg(long)]

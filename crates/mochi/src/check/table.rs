@@ -103,7 +103,7 @@ pub fn rows(report: &DatasetReport) -> Vec<(&'static str, String)> {
         0 => "none".to_owned(),
         n => format!("{redundant} in {}", counted(n, "group")),
     };
-    rows.push(("duplicates", found(duplicates.redundant_exact, duplicates.exact.len())));
+    rows.push(("exact duplicates", found(duplicates.redundant_exact, duplicates.exact.len())));
     let low_detail = match duplicates.low_detail {
         0 => String::new(),
         n => format!("; {n} not compared (too little detail)"),

@@ -1,12 +1,15 @@
 //! `mochi detect eval RUN --data DIR [--format FORMAT] [--split SPLIT] [--max-bad-fraction FRACTION] [--json]`
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use mochi_annotations::{Annotations, Format, Purpose};
+use mochi_annotations::{Annotations, Format, ImageFile, Purpose, ReadOptions, read};
+use mochi_config::detection::Resolved;
 use mochi_data::DataError;
+use mochi_data::dataset::path_from_text;
 use mochi_detection_metrics::{
     Analysis, AnalysisOptions, CocoIntervals, CocoNumbers, Detection, Geometry, VocRule, analyze, bootstrap_coco,
     evaluate_coco, evaluate_voc, write_results,
@@ -15,11 +18,11 @@ use mochi_report::PredictionsPage;
 use mochi_run::RunFolder;
 use mochi_tensor::{Engine, set_threads};
 use mochi_term::StopFlag;
-use mochi_text::{aligned, counted};
+use mochi_text::{aligned, counted, part_of};
 use mochi_train::{TrainError, detect_all, load_detector};
 use serde_json::{Map, Value, json};
 
-use super::data::{check_missing, read_split};
+use super::data::{check_missing, format, read_split};
 use super::sheet;
 use crate::drive::listen;
 use crate::failure::{Failure, Outcome, print_json, print_line};
@@ -50,7 +53,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     detections: Option<PathBuf>,
     /// Fail if a larger fraction of the images is missing or cannot be read [default: data.max_bad_fraction of the run]
-    #[arg(long, value_name = "FRACTION", allow_negative_numbers = true)]
+    #[arg(long, value_name = "FRACTION")]
     max_bad_fraction: Option<f64>,
     /// Print one JSON object
     #[arg(long)]
@@ -89,6 +92,12 @@ fn evaluate(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     )?;
     check_missing(&split, loaded.settings.data.max_bad_fraction).map_err(unreadable)?;
     let data = Arc::new(split.annotations);
+    let seen = trained_on(&loaded.settings, &loaded.classes, arguments, &data);
+    if seen > 0 {
+        let verbs = ["is a training image of the detector", "are training images of the detector"];
+        let seen = part_of(seen, data.images.len(), "image", verbs);
+        progress.warning(&format!("{seen}: average precision is too high"));
+    }
     if ranks.size() > 1 {
         let images = counted(data.images.len(), "image");
         ranks.agree("data", &format!("{images} (fingerprint {:016x}), step {}", data.fingerprint(), loaded.step))?;
@@ -172,6 +181,22 @@ fn evaluate(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     progress.note(&format!("images with truth and detections: {}", folder.path().join(PICTURES).display()));
     printed?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How many of the images the detector was trained on. Only those of the same folder can be told; splits of it may overlap, as VOC's `trainval` and `val` do.
+fn trained_on(settings: &Resolved, classes: &[String], arguments: &Arguments, data: &Annotations) -> usize {
+    let source = path_from_text(&settings.data.source);
+    let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().ok() == Some(a));
+    if !same(&source, &arguments.data) {
+        return 0;
+    }
+    let split = Some(settings.data.split.as_str()).filter(|split| !split.is_empty());
+    let options =
+        ReadOptions { format: format(settings.data.format), split, purpose: Purpose::Training, classes: Some(classes) };
+    let Ok(training) = read(&source, &options) else { return 0 };
+    let files: HashSet<&ImageFile> = training.annotations.images.iter().map(|image| &image.file).collect();
+    // The detector learns nothing from images without an object, but they are no test images either.
+    data.images.iter().filter(|image| files.contains(&image.file)).count()
 }
 
 /// Checks before the work that all of the result can be written.

@@ -11,6 +11,7 @@ use super::inputs::{Inputs, counts};
 use super::stages::Stages;
 use super::{Common, ResultFile, failure};
 use crate::failure::Outcome;
+use crate::numbers::whole;
 use crate::ranks::Ranks;
 
 /// Arguments of the subcommand.
@@ -21,19 +22,19 @@ pub struct Arguments {
     #[command(flatten)]
     file: ResultFile,
     /// Classes per episode
-    #[arg(long, value_name = "CLASSES", default_value_t = 5)]
+    #[arg(long, value_name = "CLASSES", default_value_t = 5, value_parser = whole::<usize>)]
     ways: usize,
     /// Training images per class
-    #[arg(long, value_name = "IMAGES", default_value_t = 5)]
+    #[arg(long, value_name = "IMAGES", default_value_t = 5, value_parser = whole::<usize>)]
     shots: usize,
     /// Test images per class
-    #[arg(long, value_name = "IMAGES", default_value_t = 15)]
+    #[arg(long, value_name = "IMAGES", default_value_t = 15, value_parser = whole::<usize>)]
     queries: usize,
     /// Number of episodes
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, default_value_t = 600, value_parser = whole::<usize>)]
     episodes: usize,
     /// Seed of the episodes
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = whole::<u64>)]
     seed: u64,
 }
 

@@ -19,6 +19,7 @@ use super::linear::described;
 use super::stages::Stages;
 use super::{Common, ResultFile, failure};
 use crate::failure::{Failure, Outcome};
+use crate::numbers::whole;
 use crate::ranks::Ranks;
 
 /// Arguments of the subcommand.
@@ -29,19 +30,19 @@ pub struct Arguments {
     #[command(flatten)]
     file: ResultFile,
     /// Use the labels of this fraction of the training images of each class
-    #[arg(long, value_name = "FRACTION", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "FRACTION", default_value_t = 1.0)]
     label_fraction: f64,
     /// Number of epochs [default: 30; 60 for less than 10 % of the labels]
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<usize>)]
     epochs: Option<usize>,
     /// Images per step
-    #[arg(long, value_name = "IMAGES", default_value_t = 64)]
+    #[arg(long, value_name = "IMAGES", default_value_t = 64, value_parser = whole::<usize>)]
     batch: usize,
     /// Learning rate of the backbone, instead of the one of 0.001, 0.01 and 0.1 that is best on a held-out 10 % of the training images
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
     /// Seed of the labeled and the held-out images, the classifier's weights, the order and the views
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = whole::<u64>)]
     seed: u64,
 }
 

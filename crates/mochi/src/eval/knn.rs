@@ -11,6 +11,7 @@ use super::inputs::{Inputs, counts};
 use super::stages::Stages;
 use super::{Common, ResultFile, failure};
 use crate::failure::{Failure, Outcome};
+use crate::numbers::whole;
 use crate::ranks::Ranks;
 
 /// Arguments of the subcommand.
@@ -24,10 +25,10 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value = "backbone", hide_possible_values = true)]
     features: Layer,
     /// Number of neighbors [default: half the training images per class, 5 to 200]
-    #[arg(short)]
+    #[arg(short, value_parser = whole::<usize>)]
     k: Option<usize>,
     /// Temperature of the weights exp(cosine / temperature)
-    #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0.1)]
     temperature: f64,
 }
 

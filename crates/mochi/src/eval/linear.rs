@@ -14,6 +14,7 @@ use super::inputs::{Inputs, counts};
 use super::stages::Stages;
 use super::{Common, ResultFile, failure};
 use crate::failure::{Failure, Outcome};
+use crate::numbers::whole;
 use crate::ranks::Ranks;
 
 /// Arguments of the subcommand.
@@ -28,10 +29,10 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
     /// Number of epochs [default: the recipe's; 20 to 100 on cached features, fewer for more images]
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<usize>)]
     epochs: Option<usize>,
     /// Learning rate, instead of the sweep or of the recipe's
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
     /// Use the labels of this fraction of the training images of each class
     #[arg(
@@ -43,7 +44,7 @@ pub struct Arguments {
     )]
     label_fraction: f64,
     /// Seed of the labeled and the held-out images, the initial weights and the order
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = whole::<u64>)]
     seed: u64,
 }
 

@@ -21,6 +21,7 @@ use mochi_term::StopFlag;
 
 use crate::drive::listen;
 use crate::failure::{Failure, Outcome};
+use crate::numbers::whole;
 use crate::output_file;
 use crate::ranks::{self, in_group};
 
@@ -73,13 +74,13 @@ pub struct Subject {
     /// Run folder, or `pixels` to evaluate raw pixels as a baseline
     run: PathBuf,
     /// Evaluate the checkpoint of this step, of those that the run has kept [default: the newest]
-    #[arg(long, value_name = "STEP")]
+    #[arg(long, value_name = "STEP", value_parser = whole::<u64>)]
     step: Option<u64>,
     /// View size for `pixels` [default: image size of IDX and CIFAR files, otherwise 32]
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
     size: Option<u32>,
     /// Fail if a larger fraction of the images of a split cannot be read
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.01, allow_negative_numbers = true)]
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.01)]
     max_bad_fraction: f64,
     /// Print one JSON object per protocol
     #[arg(long)]

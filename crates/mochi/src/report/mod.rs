@@ -80,6 +80,7 @@ fn compare(runs: &[PathBuf], arguments: &Arguments) -> Outcome<()> {
 
 /// Writes a page to the path of `--out`, which is checked before the page is made.
 fn write(out: &Path, page: impl FnOnce() -> Result<String, ReportError>) -> Outcome<PathBuf> {
+    output_file::PAGE.check_name(out, "page.html")?;
     output_file::PAGE.check(out)?;
     mochi_files::write_atomic(out, page()?.as_bytes())?;
     Ok(out.to_owned())

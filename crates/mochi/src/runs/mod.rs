@@ -80,9 +80,8 @@ fn tell_outdated(folder: &Path, runs: &[Listed]) {
         let path = folder.join(path);
         write_stderr(&printable(&format!("warning: {} has gone on since its results: {results}", path.display())));
     }
-    match all.len().checked_sub(OUTDATED_SHOWN) {
-        Some(more @ 1..) => write_stderr(&format!("warning: so have {}", counted(more, "more run"))),
-        _ => {}
+    if all.len() > OUTDATED_SHOWN {
+        write_stderr(&format!("warning: so have {}", counted(all.len() - OUTDATED_SHOWN, "more run")));
     }
     if !all.is_empty() {
         write_stderr("hint: `mochi eval` evaluates the newest checkpoint; with --step STEP another one");

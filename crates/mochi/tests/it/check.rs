@@ -83,15 +83,16 @@ fn views_are_written_as_a_page_and_as_an_image() {
         std::fs::read(out).unwrap()
     };
     let page = String::from_utf8(sheet("a.html", &[])).unwrap();
-    assert_eq!(page.matches("data:image/png;base64,").count(), 6);
-    assert_eq!(page.matches("<rect class=\"crop").count(), 6);
+    // Eight views of each of three images, as the preset has them.
+    assert_eq!(page.matches("data:image/png;base64,").count(), 24);
+    assert_eq!(page.matches("<rect class=\"crop").count(), 24);
     assert!(page.contains("24 × 24 at 0, 0") || page.contains("<li>crop <em>"));
     // The same arguments give the same bytes; another seed or epoch gives others.
     assert!(page.as_bytes() == sheet("b.html", &[]) && page.as_bytes() == sheet("c.html", &["--seed", "0"]));
     assert!(
         page.as_bytes() != sheet("d.html", &["--seed", "1"]) && page.as_bytes() != sheet("e.html", &["--epoch", "1"])
     );
-    let png = sheet("f.png", &["--size", "40"]);
+    let png = sheet("f.png", &["--size", "40", "--preset", "moco-v2"]);
     let reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
     assert_eq!((reader.info().width, reader.info().height), (3 * 40 + 4 * 8, 3 * 48 + 8));
 }

@@ -30,8 +30,16 @@ fn predict_never_replaces_a_file_that_it_did_not_write() {
     let before = written(&photos);
     let output = predict(&run, &[&photos], &photos);
     let text = said(&output);
-    assert!(!output.status.success() && text.contains("would replace the image that it is made from"), "{text}");
+    assert!(
+        !output.status.success()
+            && text.contains("is the folder of 0.png: pictures with boxes would be among the images"),
+        "{text}"
+    );
     assert!(text.contains("hint: give --out another folder") && !text.contains("finding objects"), "{text}");
+    assert_eq!(written(&photos), before);
+    // Report: pictures of other names were mixed with the images.
+    let alone = predict(&run, &[&photos.join("1.png")], &photos);
+    assert!(said(&alone).contains("is the folder of 1.png"), "{}", said(&alone));
     assert_eq!(written(&photos), before);
     // Another folder with a file of that name.
     copy(&image(5), &out.join("1.png"));
@@ -59,14 +67,13 @@ fn predict_never_replaces_a_file_that_it_did_not_write() {
     std::fs::write(out.join("notes.txt"), "mine").unwrap();
     assert_eq!(json(&predict(&run, &both, &out)), list);
     assert_eq!(std::fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
-    let same = place.join("same");
-    copy(&image(0), &same.join("a.jpg"));
-    let once = json(&predict(&run, &[&same], &same));
-    assert!(same.join("a.png").is_file() && once.as_array().unwrap().len() == 1);
-    assert_eq!(json(&predict(&run, &[&same], &same)), once, "a picture of a folder is no image of it");
+    copy(&image(0), &out.join("a.jpg"));
+    let (again, more) = (place.join("again"), place.join("more"));
+    let alone = json(&predict(&run, &[&out], &again));
+    assert_eq!((&alone[0]["picture"], alone.as_array().unwrap().len()), (&"a.png".into(), 1), "a picture is no image");
     // No object at all: the best score is named.
     let mut command = mochi(&["detect", "predict", "--min-score", "1"]);
-    let text = said(&command.arg(&run).arg(&same).arg("--out").arg(&same).output().unwrap());
+    let text = said(&command.arg(&run).arg(&photos).arg("--out").arg(&more).output().unwrap());
     assert!(text.contains("hint: the best score is 0."), "{text}");
     let pictures = out.join("0.png");
     let before = std::fs::read(&pictures).unwrap();

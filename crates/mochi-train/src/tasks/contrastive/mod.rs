@@ -435,7 +435,8 @@ impl Task for Contrastive {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes = vec![self.norm_note()];
+        let trains = self.settings.epochs > 0.0;
+        let mut notes: Vec<String> = trains.then(|| self.norm_note()).into_iter().collect();
         notes.extend(self.monitor.is_some().then(|| watch::note(&self.settings)));
         notes
     }

@@ -35,7 +35,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Smallest score of an object, from 0 to 1
-    #[arg(long, default_value_t = 0.5, value_parser = score, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0.5, value_parser = score)]
     min_score: f32,
     /// Print the predictions as one JSON array
     #[arg(long)]

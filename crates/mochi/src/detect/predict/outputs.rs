@@ -28,7 +28,7 @@ impl Outputs {
     /// Names the files and makes their folder.
     ///
     /// # Errors
-    /// A folder that cannot be written, a file there that `predict` did not write, and a picture in the place of one of the images.
+    /// A folder that cannot be written, that of the images, and a file there that `predict` did not write.
     pub fn plan(folder: &Path, images: &[AnnotatedImage]) -> Outcome<Self> {
         let unwritable = |source: std::io::Error| {
             Failure::new(format!("cannot write to {}: {source}", folder.display()), "give another folder with --out")
@@ -42,15 +42,16 @@ impl Outputs {
         };
         PAGE.check(&planned.page)?;
         LIST.check(&planned.list)?;
-        // An image may itself be a picture of an earlier call.
-        let inputs: HashSet<PathBuf> = images.iter().filter_map(|image| image.file.path.canonicalize().ok()).collect();
-        for path in planned.pictures() {
-            if path.canonicalize().is_ok_and(|path| inputs.contains(&path)) {
-                let what = format!("the picture {} would replace the image that it is made from", path.display());
-                return Err(Failure::new(what, "give --out another folder than that of the images"));
-            }
-            PICTURE.check_replaceable(&path)?;
+        let home = folder.canonicalize().ok();
+        let beside = |image: &&AnnotatedImage| {
+            image.file.path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned())) == home
+        };
+        if let Some(image) = images.iter().find(|image| beside(image)) {
+            let (folder, name) = (folder.display(), image.file.path.file_name().unwrap_or_default().display());
+            let what = format!("{folder} is the folder of {name}: pictures with boxes would be among the images");
+            return Err(Failure::new(what, "give --out another folder, for example predictions"));
         }
+        planned.pictures().try_for_each(|path| PICTURE.check_replaceable(&path))?;
         Ok(planned)
     }
 
