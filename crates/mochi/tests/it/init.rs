@@ -107,6 +107,14 @@ fn a_plan_compares_runs_with_weights_that_it_names() {
     assert!(result.contains("\"subject\": \"trained\""), "weights that a run started from are not untrained: {result}");
     assert!((mean.as_f64().unwrap() - alone["top1"].as_f64().unwrap()).abs() < 1e-9, "{mean} {alone}");
 
+    // The views of a variant that starts from a run have that run's size, those of another the size of the images.
+    let large = folder.path().join("large");
+    assert!(pretrain(&train, &large, &["epochs=0", "data.size=32"]).status().unwrap().success());
+    let sizes = text.replace("data.size = 24\n", "").replace("weights.safetensors", "large");
+    std::fs::write(&plan, &sizes).unwrap();
+    let warned = said(&ablate("sizes"));
+    assert!(warned.contains("random has views of 24 px and given of 32"), "{warned}");
+
     std::fs::write(&plan, text.replace("weights.safetensors", "gone.safetensors")).unwrap();
     let missing = said(&ablate("other"));
     assert!(missing.contains("error: given: model.init: there is no run or weight file at"), "{missing}");
