@@ -1,7 +1,7 @@
 //! Where the time of a run went, from its records.
 //!
 //! ```text
-//! t_i = (images_i - images_(i-1)) / images_per_s_i      training of record i, without evaluations; at most what elapsed since record i - 1 and its evaluation
+//! t_i = (images_i - images_(i-1)) / images_per_s_i      training of record i, without evaluations and checkpoints; at most what elapsed since record i - 1 and its evaluation
 //! waiting = Σ data_wait_fraction_i t_i                  steps = Σ t_i - waiting
 //! evaluations: f_k = s_k / (e_k + s_k - s_(k-1) - b)    of the session that began at b, after evaluation k at e_k:
 //!              s_k = f_k (e_k - s_(k-1) - b) / (1 - f_k)
@@ -31,7 +31,7 @@ pub(crate) fn figure(records: &[Record], sessions: &[Session]) -> Option<Figure>
     if spent.evaluations > 0.0 {
         all.push(part("evaluations during training", spent.evaluations));
     }
-    all.push(part("other, mostly before the first step", spent.other));
+    all.push(part("before the first step, checkpoints, other", spent.other));
     let whole: f64 = all.iter().map(|part| part.value).sum();
     parts("Wall-clock time of training", &duration(whole), &all)
 }

@@ -234,7 +234,7 @@ impl<T: Task> Trainer<T> {
                 };
                 let last = self.clock.is_last(self.step, begin_s + evaluations.reserve_s());
                 if last && ending && saved.as_ref().is_none_or(|s| s.step < self.step) {
-                    saved = Some(self.save(begun, records.as_ref(), watch)?);
+                    saved = Some(self.save_in_pause(begun, records.as_ref(), watch, &mut pace)?);
                 }
                 let plan = self.plan(timeline, begin_s, last);
                 let output = self.take_step(&mut batch, &plan, begun)?;
@@ -299,7 +299,7 @@ impl<T: Task> Trainer<T> {
                     records.curve(&curve)?;
                 }
                 if stopping(&now) || self.due(self.options.checkpoint_every, self.step, last) {
-                    saved = Some(self.save(begun, records.as_ref(), watch)?);
+                    saved = Some(self.save_in_pause(begun, records.as_ref(), watch, &mut pace)?);
                 }
             }
         }

@@ -13,7 +13,7 @@ crate::metrics! {
     EPOCH: "epoch", Unit::Count, "train/epoch", Last;
     /// Images seen since the start of the run.
     IMAGES: "images", Unit::Count, "train/images", Last;
-    /// Training speed since the previous record.
+    /// Training speed since the previous record, without the time of evaluations and checkpoints.
     IMAGES_PER_S: "images_per_s", Unit::Named("images/s"), "speed/images_per_s", Last, chart SPEED_CHART "images/s";
     /// Fraction of the time since the previous record in which the training step waited for a batch.
     DATA_WAIT_FRACTION: "data_wait_fraction", Unit::Fraction, "speed/data_wait_fraction", Last, chart WAIT_CHART "waiting", terminal "data" "wait" warn_above 0.1;

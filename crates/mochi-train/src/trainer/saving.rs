@@ -8,6 +8,7 @@ use mochi_tensor::first_not_finite;
 
 use super::Trainer;
 use super::event::Event;
+use crate::pace::Pace;
 use crate::part::Part;
 use crate::records::Records;
 use crate::state::{Data, State};
@@ -97,5 +98,19 @@ impl<T: Task> Trainer<T> {
         checkpoints.prune(self.options.keep_last, self.options.keep_every)?;
         watch(Event::Saved(&saved.path));
         Ok(saved)
+    }
+
+    /// [`Self::save`], whose time is not that of steps.
+    pub(super) fn save_in_pause(
+        &self,
+        begun: Instant,
+        records: Option<&Records<T::Curve>>,
+        watch: &mut dyn FnMut(Event),
+        pace: &mut Pace,
+    ) -> Result<Checkpoint, TrainError> {
+        let saving = Instant::now();
+        let saved = self.save(begun, records, watch);
+        pace.pause(saving.elapsed().as_secs_f64());
+        saved
     }
 }

@@ -61,6 +61,8 @@ impl Batches for Generator {
 struct LeastSquares {
     /// Time that an evaluation takes.
     evaluates: Duration,
+    /// Time that a checkpoint takes.
+    saves: Duration,
     /// The step that leaves weights that are not finite.
     spoils: Option<u64>,
     weights: Tensor,
@@ -82,6 +84,7 @@ impl LeastSquares {
         };
         Self {
             evaluates: Duration::ZERO,
+            saves: Duration::ZERO,
             spoils: None,
             weights: Tensor::zeros([3], (Kind::Float, Device::Cpu)),
             updates: 0,
@@ -159,6 +162,7 @@ impl Task for LeastSquares {
     }
 
     fn parts(&self) -> Result<Vec<Part>, TrainError> {
+        std::thread::sleep(self.saves);
         let weights = BTreeMap::from([("weights".to_owned(), self.weights.copy())]);
         Ok(vec![
             Part::tensors("model", weights),
@@ -357,6 +361,26 @@ fn evaluations_are_part_of_a_time_budget() {
     assert!(evaluated[1..evaluated.len() - 1].iter().all(|step| step % 5 == 0), "{evaluated:?}");
     // The speed is that of training: a step takes 4 ms, an evaluation 25 times as long.
     assert!(speeds[speeds.len() - 1] > 2.0 / 0.02, "{speeds:?}");
+}
+
+/// The time of checkpoints was counted as that of steps.
+#[test]
+fn the_speed_of_training_leaves_checkpoints_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(folder.path()).unwrap();
+    run.write_config("").unwrap();
+    let options = TrainerOptions { record_every: 1000, checkpoint_every: 5, ..options() };
+    let (saves, budget) = (Duration::from_millis(200), Some(Duration::from_secs(2)));
+    let task = LeastSquares { budget, saves, ..LeastSquares::new(0.5) };
+    let mut speed = 0.0;
+    let trained = Trainer::new(run, task, options).train(&StopFlag::default(), &mut |event| {
+        if let Event::Step(at) = event {
+            speed = at.metrics.get(&IMAGES_PER_S).unwrap();
+        }
+    });
+    assert!(trained.unwrap().step > 10);
+    // Batches of 2 in steps of 4 ms; with the checkpoints, a step takes 44 ms.
+    assert!(speed > 2.0 / 0.02, "{speed}");
 }
 
 /// A record of several evaluations would keep the last one alone.

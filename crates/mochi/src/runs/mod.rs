@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use mochi_registry::{Listed, OUTDATED, Query, Registry, Unread, Value};
 use mochi_term::{printable, write_stderr};
-use mochi_text::{counted, duration};
+use mochi_text::{counted, counted_with, duration};
 
 use crate::failure::Outcome;
 
-/// Most runs with outdated results that are named.
-const OUTDATED_SHOWN: usize = 3;
+/// Most runs that a kind of warning names.
+const NAMED: usize = 3;
 
 /// Queries over runs.
 #[derive(Subcommand)]
@@ -63,8 +63,12 @@ fn one(run: &Path) -> Outcome<Listed> {
 /// All runs of a query.
 fn listed(folder: &Path, query: &Query) -> Outcome<Vec<Listed>> {
     let registry = Registry::open(folder)?;
-    for Unread { path, reason } in registry.unread() {
+    let unread = registry.unread();
+    for Unread { path, reason } in unread.iter().take(NAMED) {
         write_stderr(&printable(&format!("warning: {} is left out: {reason}", path.display())));
+    }
+    if unread.len() > NAMED {
+        write_stderr(&format!("warning: {} left out", counted_with(unread.len() - NAMED, "more run", ["is", "are"])));
     }
     Ok(registry.query(query)?)
 }
@@ -76,12 +80,12 @@ fn tell_outdated(folder: &Path, runs: &[Listed]) {
         _ => None,
     };
     let all: Vec<(String, String)> = runs.iter().filter_map(outdated).collect();
-    for (path, results) in all.iter().take(OUTDATED_SHOWN) {
+    for (path, results) in all.iter().take(NAMED) {
         let path = folder.join(path);
         write_stderr(&printable(&format!("warning: {} has gone on since its results: {results}", path.display())));
     }
-    if all.len() > OUTDATED_SHOWN {
-        write_stderr(&format!("warning: so have {}", counted(all.len() - OUTDATED_SHOWN, "more run")));
+    if all.len() > NAMED {
+        write_stderr(&format!("warning: so have {}", counted(all.len() - NAMED, "more run")));
     }
     if !all.is_empty() {
         write_stderr("hint: `mochi eval` evaluates the newest checkpoint; with --step STEP another one");
