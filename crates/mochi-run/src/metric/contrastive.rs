@@ -18,7 +18,7 @@ static FILL_CHART: Chart = Chart { title: "Queue filled with keys", unit: "%", f
 static AGE_CHART: Chart = Chart { title: "Age of the keys in the queue", unit: "steps", from_zero: true };
 
 crate::metrics! {
-    /// Chance level of the loss, the mean of ln(1 + K + s + s') over queries, with the K negatives that filters leave: the loss of an encoder that maps every image to the same embedding.
+    /// Chance level of the loss: that of an encoder that maps every image to the same embedding. The mean over queries of ln(1 + K + s + s'), without the keys that filters leave out; ln(V B - 1) for a batch of B images with V views each that are compared with each other.
     LOSS_CHANCE: "loss_chance", Unit::Named("nats"), "train/loss_chance", Mean, chart LOSS_CHART "chance level", terminal "loss" "chance";
     /// Fraction of queries whose positive has a higher similarity than every real negative.
     ACCURACY_REAL: "accuracy_real", Unit::Fraction, "proxy/accuracy_real", Mean, chart PROXY_CHART "real", terminal "accuracy" "";

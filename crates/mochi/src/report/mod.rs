@@ -18,7 +18,7 @@ pub struct Arguments {
     /// Run folder; several are compared on one page. Or one study: its plan, a TOML file, or its folder
     #[arg(required = true, value_name = "RUN|STUDY")]
     runs: Vec<PathBuf>,
-    /// Page to write instead of report.html in the folder of the run or of the study; an HTML file. Several runs need it
+    /// Page to write instead of report.html in the folder of the run or of the study; an HTML file. Several runs need it, or --figures
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Write charts, and figures as the paper has them, as PNG and SVG files into this folder
