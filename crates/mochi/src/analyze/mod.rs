@@ -101,7 +101,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let Some(analysis) = analysis else {
         return Err(mochi_run::RunError::NoCheckpoint { path: run.clone() }.into());
     };
-    let bad = analysis.bad_images.iter().map(|image| ("bad image left out of the sample", image));
+    let bad = analysis.bad_images.iter().map(|image| ("bad image, not in the sample", image));
     bad_images::warn(bad, &progress);
     if analysis.k < arguments.k {
         let used = counted(analysis.k, "other image");

@@ -135,7 +135,7 @@ fn the_sample_is_a_function_of_the_seed_and_what_is_bad_is_named() {
     // All 25, of which one cannot be read.
     let all = analyze(&out, &data, &["--json", "--max-bad-fraction", "0.1", "-k", "99"]);
     let (told, found) = (said(&all), json(&all));
-    assert!(told.contains("bad image replaced: class-0/bad.png: "), "{told}");
+    assert!(told.contains("bad image, not in the sample: class-0/bad.png: "), "{told}");
     assert!(told.contains("-k 99 exceeds the 23 other images"), "{told}");
     assert_eq!((&found["images"], &found["bad_images"][0]["name"]), (&24.into(), &"class-0/bad.png".into()));
     refused(&analyze(&out, &data, &["--max-bad-fraction", "0"]), "bad.png");
