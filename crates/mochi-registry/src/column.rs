@@ -44,7 +44,12 @@ pub fn columns() -> impl Iterator<Item = String> {
 
 /// Whether a column is a result in percent: the top-1 accuracy of a protocol, or a detector's average precision.
 pub fn is_result(name: &str) -> bool {
-    EVALUATED.iter().any(|metric| metric.key == name) || of_images().any(|protocol| result(protocol) == name)
+    EVALUATED.iter().any(|metric| metric.key == name) || protocol_of(name).is_some()
+}
+
+/// The protocol on labeled images whose result a column has.
+pub fn protocol_of(name: &str) -> Option<Protocol> {
+    of_images().find(|protocol| result(*protocol) == name)
 }
 
 /// Whether a column is a setting.

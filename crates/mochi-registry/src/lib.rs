@@ -15,7 +15,7 @@ mod expression;
 mod registry;
 mod scan;
 
-pub use column::{EVALUATED, OUTDATED, Value, columns, is_result, is_setting};
+pub use column::{EVALUATED, OUTDATED, Value, columns, is_result, is_setting, protocol_of};
 pub use error::RegistryError;
 pub use expression::check_column;
 pub use registry::{Listed, Order, Query, Registry, Unread, read};

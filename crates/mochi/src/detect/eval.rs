@@ -92,7 +92,7 @@ fn evaluate(arguments: &Arguments, ranks: &Ranks, engine: &Engine, stop: &StopFl
     )?;
     check_missing(&split, loaded.settings.data.max_bad_fraction).map_err(unreadable)?;
     let data = Arc::new(split.annotations);
-    let seen = trained_on(&loaded.settings, &loaded.classes, arguments, &data);
+    let seen = if ranks.is_first() { trained_on(&loaded.settings, &loaded.classes, arguments, &data) } else { 0 };
     if seen > 0 {
         let verbs = ["is a training image of the detector", "are training images of the detector"];
         let seen = part_of(seen, data.images.len(), "image", verbs);

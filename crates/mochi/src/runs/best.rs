@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use mochi_registry::{Order, Query, Value, columns, is_result};
-use mochi_run::Protocol;
+use mochi_registry::{Order, Query, Value, columns, is_result, protocol_of};
 
 use super::{Selection, json_of, listed, tell_outdated, text};
 use crate::failure::{Failure, Outcome, print_json, print_line};
@@ -24,8 +23,7 @@ pub struct Arguments {
 
 /// The command that gives a run a result.
 fn command_of(result: &str) -> String {
-    let named = Protocol::ALL.into_iter().find(|protocol| protocol.name().replace('-', "_") == result);
-    match named {
+    match protocol_of(result) {
         Some(protocol) => {
             let name = protocol.name();
             format!("evaluate the runs first: `mochi eval all RUN --protocols {name} --train DIR --test DIR`")
